@@ -1,0 +1,200 @@
+"""Why the GPU was idle: each gap cut into ten disjoint parts that sum to it, to the nanosecond.
+
+A gap [a, b) ends with its after-op, which the call [s, e) on thread T launched. From the right: [max(a, e), b) was
+`queued`, [max(a, s), min(b, e)) was `launch`; what lies before s is attributed to what T was doing, by the first that
+applies of `profiler`, `untraced`, `sync`, `cuda_api`, `os`, `host`. Whole gaps are `in_graph` (the GPU stepped from
+node to node) or `unknown` (no launch call is known).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.gaps import process_busy
+from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+PARTS = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
+IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN = range(10)
+SYNC_CALLS = {
+    "cudaStreamSynchronize": "stream",
+    "cuStreamSynchronize": "stream",
+    "cudaEventSynchronize": "event",
+    "cuEventSynchronize": "event",
+    "cudaDeviceSynchronize": "context",
+    "cuCtxSynchronize": "context",
+}
+HIDDEN_AFTER_NS = 100_000
+
+
+Sink = Callable[[int, Indices, Times], None]
+
+
+class Pieces(NamedTuple):
+    """Gaps or pieces of them, arrays of shape (pieces,): start and end (ns), the whole gap's end, its after-op (-1 none)."""
+
+    start: Times
+    end: Times
+    gap_end: Times
+    after: NDArray[np.int64]
+
+
+class Attribution:
+    """Cuts gaps into parts. Built once per report; the time of a thread is worked out when a gap first needs it.
+
+    `hidden_after_ns`: a stretch of a synchronising call during which no op of its process runs on any GPU is
+    `untraced`, not `sync`, when it is longer than this.
+    """
+
+    def __init__(self, trace: Trace, calls: NDArray[np.int32], *, hidden_after_ns: int = HIDDEN_AFTER_NS) -> None:
+        self.trace = trace
+        self.calls = calls
+        self.hidden_after_ns = hidden_after_ns
+        self._sync_names = np.array(sorted(trace.names.find(SYNC_CALLS)), np.int32)
+        self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
+        self._idle_of_process: dict[int, IntervalSet] = {}
+        self._graph_start: NDArray[np.int64] | None = None
+
+    def parts(self, pieces_of: Pieces) -> Times:
+        """The ten parts of each piece in ns: int64 of shape (pieces, 10), columns as in PARTS, rows summing to the piece."""
+        matrix = np.zeros((len(pieces_of.start), len(PARTS)), np.int64)
+
+        def store(part: int, rows: Indices, values: Times) -> None:
+            matrix[rows, part] = values
+
+        self.each_part(pieces_of, store)
+        return matrix
+
+    def totals(self, pieces_of: Pieces) -> tuple[Times, NDArray[np.int8]]:
+        """(the sum of each of the ten parts in ns, the cause of each piece as an index into PARTS).
+
+        The same as summing `parts` and taking each row's largest, the first of equals, without holding the matrix.
+        """
+        sums = np.zeros(len(PARTS), np.int64)
+        largest = np.zeros(len(pieces_of.start), np.int64)
+        cause = np.full(len(pieces_of.start), UNKNOWN, np.int8)
+
+        def fold(part: int, rows: Indices, values: Times) -> None:
+            sums[part] += values.sum()
+            best = largest[rows]
+            better = (values > best) | ((values == best) & (part < cause[rows]) & (values > 0))
+            largest[rows[better]] = values[better]
+            cause[rows[better]] = part
+
+        self.each_part(pieces_of, fold)
+        return sums, cause
+
+    def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
+        """Call sink(part, rows, values): the pieces with these numbers have so many ns of that part. Zeros may be left out."""
+        start, end, after = pieces_of.start, pieces_of.end, pieces_of.after
+        call = np.full(len(start), NONE, np.int32)
+        known = np.flatnonzero(after != NONE)
+        call[known] = self.calls[after[known]]
+        in_graph = self._in_graph(after, pieces_of.gap_end)
+        unknown = np.flatnonzero((call == NONE) & ~in_graph)
+        launched = np.flatnonzero((call != NONE) & ~in_graph)
+        whole = np.flatnonzero(in_graph)
+        sink(IN_GRAPH, whole, (end - start)[whole])
+        sink(UNKNOWN, unknown, (end - start)[unknown])
+        self._launched(sink, launched, start[launched], end[launched], call[launched])
+
+    def _in_graph(self, after: NDArray[np.int64], end: Times) -> NDArray[np.bool_]:
+        ops = self.trace.ops
+        found = np.zeros(len(after), np.bool_)
+        if not (ops["graph_node"] != NO_GRAPH_NODE).any():
+            return found
+        if self._graph_start is None:
+            self._graph_start = launch_starts(ops)
+        of_graph = np.flatnonzero(after != NONE)
+        of_graph = of_graph[ops["graph_node"][after[of_graph]] != NO_GRAPH_NODE]
+        found[of_graph] = self._graph_start[after[of_graph]] < end[of_graph]
+        return found
+
+    def _launched(self, sink: Sink, rows: Indices, a: Times, b: Times, call: NDArray[np.int32]) -> None:
+        """The parts of pieces [a, b) whose after-ops have launch calls."""
+        call_start, call_end = self.trace.api["start"][call], self.trace.api["end"][call]
+        sink(QUEUED, rows, np.maximum(b - np.maximum(a, call_end), 0))
+        sink(LAUNCH, rows, np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0))
+        before = np.flatnonzero(call_start > a)
+        a, b, rows = a[before], np.minimum(b[before], call_start[before]), rows[before]
+        thread = self.trace.api["thread"][call[before]]
+        for one in np.unique(thread):
+            mine = np.flatnonzero(thread == one) if (thread != one).any() else slice(None)
+            self._before_call(sink, rows[mine], int(one), a[mine], b[mine])
+
+    def _before_call(self, sink: Sink, rows: Indices, thread: int, a: Times, b: Times) -> None:
+        """What the launching thread was doing in [a, b), before it began the launch call."""
+        seen = np.zeros(len(a), np.int64)
+        for part, covered in self.nested_sets(thread):
+            if len(covered.starts):
+                until_here = covered_length(covered, a, b)
+                sink(part, rows, until_here - seen)
+                seen = until_here
+        sink(HOST, rows, b - a - seen)
+
+    def nested_sets(self, thread: int) -> Iterator[tuple[int, IntervalSet]]:
+        """What a thread was doing, as growing sets: each holds all the ones before it, so differences are exclusive."""
+        api = self.trace.api
+        rows = self._rows("api", api, thread)
+        syncing = np.isin(api["name"][rows], self._sync_names)
+        covered = self._set("overhead", self.trace.overhead, thread)
+        yield PROFILER, covered
+        covered = union_of(covered, self._untraced(thread, rows[syncing]))
+        yield UNTRACED, covered
+        covered = union_of(covered, union(api["start"][rows[syncing]], api["end"][rows[syncing]]))
+        yield SYNC, covered
+        # Calls nest and hardly ever cross: one union over all calls is as good as one over those that do not wait.
+        covered = union_of(covered, union(api["start"][rows], api["end"][rows]))
+        yield CUDA_API, covered
+        osrt = self._set("osrt", self.trace.osrt, thread)
+        if len(osrt.starts):
+            yield OS, union_of(covered, osrt)
+
+    def _set(self, name: str, table: Table, thread: int) -> IntervalSet:
+        rows = self._rows(name, table, thread)
+        return union(table["start"][rows], table["end"][rows])
+
+    def _rows(self, name: str, table: Table, thread: int) -> Indices:
+        """The rows of a table that belong to a thread, by start."""
+        if name not in self._rows_by_thread:
+            self._rows_by_thread[name] = grouped(table["thread"], self.trace.threads.rows)
+        return self._rows_by_thread[name](thread)
+
+    def _untraced(self, thread: int, sync_rows: Indices) -> IntervalSet:
+        """The long stretches of a thread's synchronising calls in which no op of its process runs."""
+        api = self.trace.api
+        start, end = api["start"][sync_rows], api["end"][sync_rows]
+        long = end - start > self.hidden_after_ns  # a shorter call has no longer stretch
+        process = int(self.trace.threads["process"][thread])
+        if process not in self._idle_of_process:
+            self._idle_of_process[process] = complement(process_busy(self.trace, process))
+        start, end, _ = pieces(start[long], end[long], self._idle_of_process[process])
+        hidden = end - start > self.hidden_after_ns
+        return union(start[hidden], end[hidden])
+
+
+def grouped(keys: NDArray[np.int32], number: int) -> Callable[[int], Indices]:
+    """A function that gives the positions of a key, in order; one sort for all keys."""
+    order = np.argsort(keys.astype(np.min_scalar_type(max(number, 1))), kind="stable")
+    bounds = np.searchsorted(keys[order], np.arange(number + 1))
+    return lambda key: order[bounds[key] : bounds[key + 1]]
+
+
+def launch_starts(ops: Table) -> NDArray[np.int64]:
+    """For each op the earliest start of the ops with its (process, correlation); its own where it has no correlation."""
+    earliest = ops["start"].copy()
+    keyed = np.flatnonzero(ops["correlation"] != 0)
+    # Ops are sorted by start, so with a stable sort each key's first op is its earliest.
+    order = keyed[np.lexsort((ops["correlation"][keyed], ops["process"][keyed]))]
+    if len(order):
+        process, correlation = ops["process"][order], ops["correlation"][order]
+        new = np.concatenate(([True], (process[1:] != process[:-1]) | (correlation[1:] != correlation[:-1])))
+        heads = np.flatnonzero(new)
+        earliest[order] = np.repeat(ops["start"][order[heads]], np.diff(np.append(heads, len(order))))
+    return earliest

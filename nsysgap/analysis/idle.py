@@ -1,0 +1,198 @@
+"""The whole answer for one report: idle time per GPU by cause, every gap, and what launching and waiting cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.causes import HIDDEN_AFTER_NS, PARTS, Attribution, Pieces
+from nsysgap.analysis.gaps import DeviceGaps, device_gaps
+from nsysgap.analysis.graphs import GraphLaunches, graph_launches
+from nsysgap.analysis.launches import Latencies, latencies, launch_calls
+from nsysgap.analysis.syncs import Syncs, syncs
+from nsysgap.intervals import IntervalSet, covered_length, intersect, pieces
+from nsysgap.tables import NONE, OP_KINDS, Trace
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class DeviceIdle:
+    """One GPU: window (ns), busy + idle = the window's length (of the selected time, if any), gaps, idle by part.
+
+    `idle_by_part` and `gaps_by_cause` are int64 of shape (10,) in the order of PARTS: the sum of each part over all
+    gaps in ns, and the number of gaps whose cause it is.
+    """
+
+    device: int
+    window: tuple[int, int]
+    busy: int
+    idle: int
+    longest_gap: int
+    idle_by_part: NDArray[np.int64]
+    gaps_by_cause: NDArray[np.int64]
+    op_count: dict[str, int]
+
+    @property
+    def gap_count(self) -> int:
+        """How many gaps there are."""
+        return int(self.gaps_by_cause.sum())
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """All gaps of all GPUs, by device and start: arrays of shape (gaps,), times in ns.
+
+    `gap_end` is the end of the whole gap where a selection cut it; `after`, `before` are rows of ops (-1 none), `call`
+    the row of api that launched the after-op (-1 none), `cause` an index into PARTS.
+    """
+
+    device: NDArray[np.int32]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    gap_end: NDArray[np.int64]
+    after: NDArray[np.int64]
+    before: NDArray[np.int64]
+    call: NDArray[np.int32]
+    cause: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def duration(self) -> NDArray[np.int64]:
+        """The length of each gap, ns."""
+        return self.end - self.start
+
+    def longest(self, top: int | None = None, at_least: int = 0) -> Indices:
+        """Numbers of the longest gaps: longest first, then by device and start; all of them for None."""
+        duration = self.duration
+        rows = np.flatnonzero(duration >= at_least) if at_least else np.arange(len(duration))
+        if top is not None and top < len(rows):
+            least = np.partition(-duration[rows], max(top - 1, 0))[max(top - 1, 0)]
+            rows = rows[-duration[rows] <= least]  # ties at the edge are settled by the sort below
+        order = np.lexsort((self.start[rows], self.device[rows], -duration[rows]))
+        return rows[order][:top]
+
+
+class IdleReport:
+    """Everything `nsysgap gaps` says about a report.
+
+    Gaps, parts and after-ops are worked out on the whole trace; `selection` then cuts them: windows, busy and idle time
+    are those inside it, and each stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls
+    where they run inside it.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        *,
+        selection: IntervalSet | None = None,
+        device: int | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
+    ) -> None:
+        self.trace = trace
+        self.selection = selection
+        self.calls = launch_calls(trace)
+        self.attribution = Attribution(trace, self.calls, hidden_after_ns=hidden_after_ns)
+        self.only_device = device
+        found = [one for one in device_gaps(trace, self.calls) if device is None or one.device == device]
+        self.devices: list[DeviceIdle] = []
+        cut = [self._cut(one) for one in found]
+        self.gaps = _concatenated([part for part in cut if part is not None])
+
+    def _cut(self, whole: DeviceGaps) -> Gaps | None:
+        window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))
+        start, end, rows = whole.start, whole.end, np.arange(len(whole.start))
+        if self.selection is not None:
+            window = intersect(window, self.selection)
+            start, end, rows = pieces(whole.start, whole.end, self.selection)
+            if not len(window.starts):
+                return None
+        part = Pieces(start, end, whole.end[rows], whole.after[rows])
+        sums, cause = self.attribution.totals(part)
+        busy = int(covered_length(whole.busy, window.starts, window.ends).sum())
+        self.devices.append(
+            DeviceIdle(
+                device=whole.device,
+                window=(int(window.starts[0]), int(window.ends[-1])),
+                busy=busy,
+                idle=window.total - busy,
+                longest_gap=int((end - start).max(initial=0)),
+                idle_by_part=sums,
+                gaps_by_cause=np.bincount(cause, minlength=len(PARTS)),
+                op_count=self._op_count(whole.device),
+            )
+        )
+        return self._gaps(whole, part, rows, cause)
+
+    def _gaps(self, whole: DeviceGaps, part: Pieces, rows: Indices, cause: NDArray[np.int8]) -> Gaps:
+        call = np.full(len(part.start), NONE, np.int32)
+        known = part.after != NONE
+        call[known] = self.calls[part.after[known]]
+        device = np.full(len(part.start), whole.device, np.int32)
+        return Gaps(device, part.start, part.end, part.gap_end, part.after, whole.before[rows], call, cause)
+
+    def _op_count(self, device: int) -> dict[str, int]:
+        kind = self.trace.ops["kind"][self.selected_ops(device)]
+        numbers = np.bincount(kind, minlength=len(OP_KINDS))
+        return {name: int(number) for name, number in zip(OP_KINDS, numbers, strict=True)}
+
+    def selected_ops(self, device: int | None = None) -> Indices:
+        """Rows of the ops that run inside the selection (a zero-length op: begins inside), of one GPU if given."""
+        ops = self.trace.ops
+        inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
+        if self.selection is not None:
+            inside &= runs_inside(ops["start"], ops["end"], self.selection)
+        return np.flatnonzero(inside)
+
+    def parts(self, rows: Indices) -> NDArray[np.int64]:
+        """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""
+        gaps = self.gaps
+        return self.attribution.parts(Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows]))
+
+    def latencies(self) -> Latencies:
+        """Launch latency of the selected ops that single calls launched."""
+        whole = self.selection is None and self.only_device is None
+        return latencies(self.trace, self.calls, None if whole else self.selected_ops(self.only_device))
+
+    def graph_launches(self) -> GraphLaunches:
+        """The graph launches whose first op is selected."""
+        found = graph_launches(self.trace, self.calls)
+        if self.selection is None and self.only_device is None:
+            return found
+        return found.take(np.flatnonzero(np.isin(found.first_op, self.selected_ops(self.only_device))))
+
+    def syncs(self) -> Syncs:
+        """The synchronising calls that run inside the selection. They belong to no GPU: --device keeps them all."""
+        found = syncs(self.trace, self.calls)
+        if self.selection is None:
+            return found
+        api = self.trace.api
+        return found.take(np.flatnonzero(runs_inside(api["start"][found.call], api["end"][found.call], self.selection)))
+
+
+def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:
+    """Whether each [start, end) overlaps the selection; an empty one: whether its moment lies inside."""
+    shown = np.where(end > start, end, start + 1)
+    overlap: NDArray[np.bool_] = covered_length(selection, start, shown) > 0
+    return overlap
+
+
+def _concatenated(parts: list[Gaps]) -> Gaps:
+    if len(parts) == 1:
+        return parts[0]
+    fields = Gaps.__dataclass_fields__
+    empty = {name: np.empty(0, np.int64) for name in fields}
+    if not parts:
+        return Gaps(
+            **{
+                **empty,
+                "device": empty["device"].astype(np.int32),
+                "call": empty["call"].astype(np.int32),
+                "cause": empty["cause"].astype(np.int8),
+            }
+        )
+    return Gaps(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})

@@ -1,0 +1,165 @@
+"""NVTX ranges: which enclose a moment on a thread, which a pattern selects, how much GPU work each launched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.causes import grouped
+from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.tables import NONE, OPEN_END, Table, Trace
+
+Indices = NDArray[np.intp]
+
+
+class RangeFinder:
+    """Finds the ranges that enclose a moment on a thread, [start, end) each, of any overlap.
+
+    Ranges are searched per thread in order of start, longest first. `_outer` links each to the nearest earlier one that
+    ends later: from a range that has ended by t, following the links skips only ranges that have ended too.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self._rows = grouped(trace.nvtx["thread"], trace.threads.rows)
+        self._outer: dict[int, NDArray[np.int64]] = {}
+
+    def innermost(self, thread: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each (thread, time) the last range to begin that still runs: row of nvtx, -1 none."""
+        found = np.full(len(time), NONE, np.int64)
+        for one in np.unique(thread):
+            rows = self._rows(int(one))
+            if len(rows):
+                mine = np.flatnonzero(thread == one)
+                inner = self._innermost_of(int(one), rows, time[mine])
+                found[mine] = np.where(inner == NONE, NONE, rows[inner])
+        return found
+
+    def _innermost_of(self, thread: int, rows: Indices, time: NDArray[np.int64]) -> NDArray[np.int64]:
+        start, end = self.trace.nvtx["start"][rows], self.trace.nvtx["end"][rows]
+        outer = self._links(thread, end)
+        inner = np.searchsorted(start, time, side="right") - 1
+        while True:
+            ended = np.flatnonzero((inner != NONE) & (end[inner] <= time))
+            if not len(ended):
+                return inner
+            inner[ended] = outer[inner[ended]]
+
+    def _links(self, thread: int, end: NDArray[np.int64]) -> NDArray[np.int64]:
+        if thread not in self._outer:
+            self._outer[thread] = _previous_greater(end)
+        return self._outer[thread]
+
+    def path(self, thread: int, time: int) -> list[int]:
+        """All ranges that enclose a moment on a thread, outermost (first to begin) first: rows of nvtx."""
+        rows = self._rows(thread)
+        start, end = self.trace.nvtx["start"][rows], self.trace.nvtx["end"][rows]
+        outer = self._links(thread, end) if len(rows) else end
+        found: list[int] = []
+        index = int(np.searchsorted(start, time, side="right")) - 1
+        while index != NONE:
+            if end[index] > time:
+                found.append(int(rows[index]))
+                index -= 1
+            else:
+                index = int(outer[index])
+        return found[::-1]
+
+
+def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each value the position of the nearest earlier one that is greater, -1 for none."""
+    links = np.full(len(values), NONE, np.int64)
+    stack: list[int] = []
+    for i, value in enumerate(values.tolist()):
+        while stack and values[stack[-1]] <= value:
+            stack.pop()
+        if stack:
+            links[i] = stack[-1]
+        stack.append(i)
+    return links
+
+
+@dataclass(frozen=True)
+class NvtxSelection:
+    """What a pattern selected: the union of the matching ranges, how many there are, their distinct names."""
+
+    time: IntervalSet
+    ranges: int
+    names: tuple[str, ...]
+
+
+def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
+    """The ranges whose name the pattern is found in; an open range reaches to the end of the trace."""
+    nvtx = trace.nvtx
+    present = {int(index): trace.names[index] for index in np.unique(nvtx["name"])}
+    matching = {index: name for index, name in present.items() if pattern.search(name)}
+    rows = np.flatnonzero(np.isin(nvtx["name"], list(matching)))
+    time = union(nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace)))
+    return NvtxSelection(time, len(rows), tuple(sorted(set(matching.values()))))
+
+
+def trace_end(trace: Trace) -> int:
+    """The latest time of any event, ns: where open ranges end."""
+    nvtx_end = trace.nvtx["end"]
+    ends = [table["end"] for table in (trace.ops, trace.api, trace.osrt, trace.overhead)]
+    ends += [nvtx_end[nvtx_end != OPEN_END], trace.nvtx["start"]]
+    return max((int(end.max()) for end in ends if len(end)), default=0)
+
+
+@dataclass(frozen=True)
+class RangeWork:
+    """GPU work per NVTX range, arrays of shape (nvtx rows,): ops launched inside it on its thread, and their extent.
+
+    `first`/`last` are the first start and last end of those ops in ns (0 without any), `busy` the sum of their
+    durations. A graph launch brings all its ops.
+    """
+
+    ops: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    busy: NDArray[np.int64]
+
+
+def range_work(trace: Trace, calls: NDArray[np.int32]) -> RangeWork:
+    """Which ops each range launched: those whose launch call starts inside it on its thread."""
+    rows = trace.nvtx.rows
+    found = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
+    launched = np.flatnonzero(calls != NONE)
+    thread = trace.api["thread"][calls[launched]]
+    for one in np.unique(trace.nvtx["thread"]):
+        mine = launched[thread == one]
+        mine = mine[np.argsort(trace.api["start"][calls[mine]], kind="stable")]
+        if len(mine):
+            _fill_work(found, trace, np.flatnonzero(trace.nvtx["thread"] == one), mine, calls)
+    return found
+
+
+def _fill_work(found: RangeWork, trace: Trace, ranges: Indices, ops: Indices, calls: NDArray[np.int32]) -> None:
+    at = trace.api["start"][calls[ops]]
+    low = np.searchsorted(at, trace.nvtx["start"][ranges], side="left")
+    high = np.searchsorted(at, trace.nvtx["end"][ranges], side="left")
+    start, end = trace.ops["start"][ops], trace.ops["end"][ops]
+    total = np.concatenate(([0], np.cumsum(end - start)))
+    some = high > low
+    ranges, low, high = ranges[some], low[some], high[some]
+    found.ops[ranges] = high - low
+    found.busy[ranges] = total[high] - total[low]
+    if len(ranges):
+        found.first[ranges] = _over_spans(np.minimum, start, low, high)
+        found.last[ranges] = _over_spans(np.maximum, end, low, high)
+
+
+def _over_spans(reduce: np.ufunc, values: NDArray[np.int64], low: Indices, high: Indices) -> NDArray[np.int64]:
+    """The ufunc reduced over values[low:high] of each non-empty span; spans may nest."""
+    edges = np.column_stack((low, high)).ravel()
+    padded = np.append(values, values[-1])  # reduceat wants indices below the length
+    result: NDArray[np.int64] = reduce.reduceat(padded, edges)[::2]
+    return result
+
+
+def idle_in_ranges(nvtx: Table, gaps: IntervalSet) -> NDArray[np.int64]:
+    """The idle time inside each range, ns: int64 of shape (ranges,)."""
+    return covered_length(gaps, nvtx["start"], nvtx["end"])

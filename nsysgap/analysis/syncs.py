@@ -1,0 +1,186 @@
+"""Synchronising calls: how long each waited for the GPU, and how long after the GPU had finished it returned."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.causes import SYNC_CALLS
+from nsysgap.analysis.launches import match_calls
+from nsysgap.analysis.stats import Stats, stats
+from nsysgap.tables import NONE, Table, Trace
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+NEVER = int(np.iinfo(np.int64).min)
+NO_EVENT_SYNC = 0
+
+
+@dataclass(frozen=True)
+class Syncs:
+    """Every synchronising call by start, arrays of shape (syncs,): `call` is its row of api.
+
+    `finished` is the latest end of the ops it covers (int64's least without any). waited: finished > start; then `wait`
+    = finished - start and `tail` = end - finished, ns, both 0 for a call that found nothing to wait for.
+    """
+
+    call: Indices
+    finished: Times
+    waited: NDArray[np.bool_]
+    wait: Times
+    tail: Times
+
+    def take(self, rows: Indices) -> Syncs:
+        """Some of the calls."""
+        return Syncs(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
+    """Match every synchronising call with the ops it covers.
+
+    Covered are ops whose launch call starts before the sync call does: on its stream, its context, or on the stream of
+    the awaited event and launched before that was recorded; on the whole process where the report has no
+    synchronization record. The kind of call is taken from the API's name, since syncType has five codings.
+    """
+    api = trace.api
+    call = np.flatnonzero(np.isin(api["name"], sorted(trace.names.find(SYNC_CALLS))))
+    start, end = api["start"][call], api["end"][call]
+    finished = _finished(trace, calls, call)
+    waited = finished > start
+    return Syncs(
+        call=call,
+        finished=finished,
+        waited=waited,
+        wait=np.where(waited, finished - start, 0),
+        tail=np.where(waited, end - finished, 0),
+    )
+
+
+def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
+    """The latest end of the ops that each sync call covers."""
+    scopes = _Scopes(trace, calls)
+    api, records = trace.api, trace.sync_records
+    record = _record_of(trace, call)
+    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
+    before = api["start"][call]
+    kind = _kinds(trace, call)
+    found = np.full(len(call), NEVER)
+    context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
+    stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
+    by_event = (kind == "event") & (context != NONE)
+    by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
+    by_context = (context != NONE) & ~by_event & ~by_stream
+    whole = context == NONE  # no record, or one that names no context
+    found[whole] = scopes.latest_end(before[whole], process[whole])
+    found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
+    found[by_stream] = scopes.latest_end(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
+    events = np.flatnonzero(by_event)
+    found[events] = _events(trace, scopes, records.take(record[events]), before[events])
+    return found
+
+
+def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
+    kind_of = {index: SYNC_CALLS[trace.names[index]] for index in trace.names.find(SYNC_CALLS)}
+    return np.array([kind_of[index] for index in trace.api["name"][call].tolist()], dtype="U7")
+
+
+def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
+    """The synchronization record of each call, by (process, correlation): the report's first of several, -1 none."""
+    records, api = trace.sync_records, trace.api
+    found = np.full(len(call), NONE, np.int64)
+    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
+    for one in np.unique(process):
+        rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
+        order = np.argsort(records["correlation"][rows], kind="stable")
+        keys = records["correlation"][rows][order]
+        mine = np.flatnonzero(process == one)
+        wanted = api["correlation"][call[mine]]
+        if len(keys):
+            place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            found[mine] = np.where(keys[place] == wanted, rows[order][place], NONE)
+    return found
+
+
+def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
+    """The latest end for event waits: ops of the event's stream launched before it was recorded, else of the context."""
+    event_call = match_calls(trace, trace.event_records)
+    recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
+    awaited = _awaited(trace.event_records, recorded, records, before)
+    known = awaited != NONE
+    found = np.full(records.rows, NEVER)
+    found[~known] = scopes.latest_end(before[~known], records["process"][~known], records["context"][~known])
+    events = trace.event_records.take(awaited[known])
+    limit = recorded[awaited[known]]
+    limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
+    found[known] = scopes.latest_end(limit, events["process"], events["context"], events["stream"])
+    return found
+
+
+def _awaited(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
+    """The event record each wait is for: the same eventSyncId, else the latest of its event recorded before; -1 none."""
+    by_sync: dict[tuple[int, int], int] = {}
+    by_event: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for row, (process, event, sync, at) in enumerate(
+        zip(*(events[name].tolist() for name in ("process", "event", "event_sync")), recorded.tolist(), strict=True)
+    ):
+        if sync not in (NONE, NO_EVENT_SYNC):
+            by_sync.setdefault((process, sync), row)
+        if at != NEVER:
+            by_event.setdefault((process, event), []).append((at, row))
+    for pairs in by_event.values():
+        pairs.sort()
+    columns = (records[name].tolist() for name in ("process", "event", "event_sync"))
+    found = []
+    for process, event, sync, limit in zip(*columns, before.tolist(), strict=True):
+        row = by_sync.get((process, sync), NONE) if sync not in (NONE, NO_EVENT_SYNC) else NONE
+        if row == NONE:
+            pairs = by_event.get((process, event), [])
+            earlier = bisect_left(pairs, (limit,))
+            row = pairs[earlier - 1][1] if earlier else NONE
+        found.append(row)
+    return np.array(found, np.int64)
+
+
+class _Scopes:
+    """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
+
+    def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
+        launched = np.flatnonzero(calls != NONE)
+        start = trace.api["start"][calls[launched]]
+        order = np.argsort(start, kind="stable")
+        self.launched_at = start[order]
+        self.ops = trace.ops
+        self.rows = launched[order]
+
+    def latest_end(self, before: Times, *scope: NDArray[np.int32]) -> Times:
+        """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
+        found = np.full(len(before), NEVER)
+        if not len(before) or not len(self.rows):
+            return found
+        wanted = np.column_stack(scope)
+        for values in np.unique(wanted, axis=0) if (wanted != wanted[0]).any() else wanted[:1]:
+            mine = np.flatnonzero((wanted == values).all(axis=1))
+            found[mine] = self._within(values.tolist(), before[mine])
+        return found
+
+    def _within(self, values: list[int], before: Times) -> Times:
+        inside = np.ones(len(self.rows), np.bool_)
+        for name, value in zip(("process", "context", "stream"), values, strict=False):
+            inside &= self.ops[name][self.rows] == value
+        at = self.launched_at[inside]
+        reach = np.concatenate(([NEVER], np.maximum.accumulate(self.ops["end"][self.rows[inside]])))
+        latest: Times = reach[np.searchsorted(at, before, side="left")]
+        return latest
+
+
+def sync_summary(found: Syncs) -> dict[str, object]:
+    """waited: count and the Stats of wait and tail in ns; found_nothing: how many calls had nothing to wait for."""
+    waits: dict[str, int | Stats | None] = {
+        "count": int(found.waited.sum()),
+        "wait_ns": stats(found.wait[found.waited]),
+        "tail_ns": stats(found.tail[found.waited]),
+    }
+    return {"waited": waits, "found_nothing": int((~found.waited).sum())}

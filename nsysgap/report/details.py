@@ -1,0 +1,55 @@
+"""What a kernel's launch looked like and what a copy moved: columns that only viewers need, read when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.read import OP_TABLES
+from nsysgap.report.source import Source, translated_errors
+from nsysgap.tables import NONE, OP_DETAILS, Table, Trace
+
+_COLUMNS = {
+    "grid_x": "gridX",
+    "grid_y": "gridY",
+    "grid_z": "gridZ",
+    "block_x": "blockX",
+    "block_y": "blockY",
+    "block_z": "blockZ",
+    "registers": "registersPerThread",
+    "static_shared": "staticSharedMemory",
+    "dynamic_shared": "dynamicSharedMemory",
+    "bytes": "bytes",
+    "copy_kind": "copyKind",
+    "value": "value",
+    "graph": "graphId",
+    "graph_exec": "graphExecId",
+}
+
+
+def read_op_details(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
+    """Launch configuration, sizes and graph IDs of every op: the table OP_DETAILS, row for row beside `trace.ops`.
+
+    Raises NsysgapError when the file is damaged.
+    """
+    columns: dict[str, NDArray[Any]] = {
+        column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in OP_DETAILS.columns
+    }
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        for kind, table in enumerate(OP_TABLES.values()):
+            reads = [
+                Read(column.name, f'"{_COLUMNS[column.name]}"', NONE, column.dtype)
+                for column in OP_DETAILS.columns
+                if catalog.has(table, _COLUMNS[column.name])
+            ]
+            of_kind = np.flatnonzero(trace.ops["kind"] == kind)
+            if reads and len(of_kind):
+                found = read_columns(source, table, reads, progress=progress)
+                for name, values in found.items():
+                    columns[name][of_kind] = values[trace.ops["row"][of_kind]]
+    return Table(OP_DETAILS, columns)

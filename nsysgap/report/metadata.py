@@ -1,0 +1,68 @@
+"""What a report says about itself: versions, GPUs, process and thread names, when and how it was captured."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from nsysgap.report.catalog import Catalog
+from nsysgap.tables import NONE, Device, Names
+
+EXPORT_TABLES = ("META_DATA_EXPORT", "EXPORT_META_DATA")
+
+
+def key_values(connection: Connection, catalog: Catalog, table: str) -> list[tuple[str, str]]:
+    """The (name, value) rows of a metadata table; none if it does not exist."""
+    if not catalog.has(table, "name", "value"):
+        return []
+    return [(row.name, row.value or "") for row in connection.execute(text(f"SELECT name, value FROM {table}"))]
+
+
+def export_versions(connection: Connection, catalog: Catalog) -> tuple[str | None, str | None]:
+    """(nsys version, schema version); None where the exporter was too old to write them."""
+    found = {name: value for table in EXPORT_TABLES for name, value in key_values(connection, catalog, table)}
+    return found.get("EXPORT_PRODUCT_VERSION") or None, found.get("EXPORT_SCHEMA_VERSION") or None
+
+
+def session_duration(connection: Connection, catalog: Catalog) -> int | None:
+    """ANALYSIS_DETAILS.duration in ns; None where the report has none. Its startTime is another clock's: never used."""
+    if not catalog.has("ANALYSIS_DETAILS", "duration"):
+        return None
+    duration = connection.execute(text("SELECT duration FROM ANALYSIS_DETAILS")).scalar()
+    return None if duration is None else int(duration)
+
+
+def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]:
+    """The GPUs that TARGET_INFO_GPU describes, by ID."""
+    if not catalog.has("TARGET_INFO_GPU", "id"):
+        return ()
+    wanted = ("id", "name", "smCount", "totalMemory", "busLocation")
+    columns = [column if catalog.has("TARGET_INFO_GPU", column) else "NULL" for column in wanted]
+    rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM TARGET_INFO_GPU ORDER BY id"))
+    return tuple({int(row[0]): Device(*row) for row in rows if row[0] is not None}.values())
+
+
+def process_names(
+    connection: Connection, catalog: Catalog, names: Names, global_pids: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Indices of the names of these processes; NONE where PROCESSES has none. The last row of a process counts."""
+    found = np.full(len(global_pids), NONE, np.int32)
+    if catalog.has("PROCESSES", "globalPid", "name"):
+        place = {int(pid): i for i, pid in enumerate(global_pids)}
+        for pid, name in connection.execute(text("SELECT globalPid, CAST(name AS BLOB) FROM PROCESSES")):
+            if name and pid in place:
+                found[place[pid]] = names.add(name)
+    return found
+
+
+def thread_names(connection: Connection, catalog: Catalog, global_tids: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Indices of the names of these threads; NONE where ThreadNames has none. The last row of a thread counts."""
+    found = np.full(len(global_tids), NONE, np.int32)
+    if catalog.has("ThreadNames", "globalTid", "nameId"):
+        place = {int(tid): i for i, tid in enumerate(global_tids)}
+        for tid, name in connection.execute(text("SELECT globalTid, nameId FROM ThreadNames")):
+            if tid in place and name is not None:
+                found[place[tid]] = name
+    return found

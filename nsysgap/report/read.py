@@ -1,0 +1,395 @@
+"""From an opened report to a Trace: every table that the analyses need, typed, ordered, with what was left out counted.
+
+The layout is probed; a table or column that is missing gives an empty table or a neutral value. Column meanings are
+those of the export's own comments (nsys export --type sqlite) and of CUPTI's activity records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text as sql_text
+from sqlalchemy.engine import Connection
+
+from nsysgap import tables
+from nsysgap.errors import NsysgapError
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.diagnostics import notices
+from nsysgap.report.metadata import export_versions, process_names, read_devices, session_duration, thread_names
+from nsysgap.report.names import read_names
+from nsysgap.report.source import Source, translated_errors
+from nsysgap.tables import Notice, Table, Trace
+
+OP_TABLES = {
+    "kernel": "CUPTI_ACTIVITY_KIND_KERNEL",
+    "memcpy": "CUPTI_ACTIVITY_KIND_MEMCPY",
+    "memset": "CUPTI_ACTIVITY_KIND_MEMSET",
+    "graph": "CUPTI_ACTIVITY_KIND_GRAPH_TRACE",
+}
+RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
+SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
+CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
+PID_SHIFT = 24
+NVTX_RANGES = "eventType IN (59, 60)"
+COPY_KINDS = (  # ENUM_CUDA_MEMCPY_OPER, the same in every exporter that has it
+    *("Unknown", "Host-to-Device", "Device-to-Host", "Host-to-Array", "Array-to-Host", "Array-to-Array"),
+    *("Array-to-Device", "Device-to-Array", "Device-to-Device", "Host-to-Host", "Peer-to-Peer"),
+    *("Unified Host-to-Device", "Unified Device-to-Host", "Unified Device-to-Device"),
+)
+_VERSION_SUFFIX = re.compile(rb"(?:_v\d+|_ptsz)+\Z")
+Columns = dict[str, NDArray[np.generic]]
+
+
+def read_trace(source: Source, progress: Progress | None = None) -> Trace:
+    """Read all tables of a report that idle time depends on.
+
+    `progress` is called with the number of rows read since the last call. Raises NsysgapError when the file is damaged
+    or is no nsys export; a report without any GPU operation is read like any other.
+    """
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        return _Reading(source, connection, catalog, progress).trace()
+
+
+@dataclass
+class _Reading:
+    """One pass over a report: what the tables share is gathered here."""
+
+    source: Source
+    connection: Connection
+    catalog: Catalog
+    progress: Progress | None
+    warnings: list[Notice] = field(default_factory=list)
+
+    def trace(self) -> Trace:
+        require_nsys_export(self.source, self.catalog)
+        self.names = read_names(self.connection, self.catalog)
+        raw_ops, raw_api = self._raw_ops(), self._raw_api()
+        raw = {table: self._raw_spans(table) for table in ("OSRT_API", "PROFILER_OVERHEAD")}
+        raw_nvtx = self._raw_nvtx()
+        records = {table: self._raw_records(table) for table in (SYNCHRONIZATION, CUDA_EVENT)}
+        spans = [raw_api, *raw.values(), raw_nvtx]
+        threads, processes = self._threads_and_processes(raw_ops, spans, records.values())
+        devices = read_devices(self.connection, self.catalog)
+        versions = export_versions(self.connection, self.catalog)
+        ops = self._ops(raw_ops, processes)
+        self._check_names(ops, raw_api)
+        trace = Trace(
+            path=str(self.source.path),
+            ops=ops,
+            api=self._spans(tables.API, raw_api, threads),
+            names=self.names,
+            processes=processes,
+            threads=threads,
+            devices=devices,
+            sync_records=self._records(tables.SYNC_RECORDS, records[SYNCHRONIZATION], processes),
+            event_records=self._records(tables.EVENT_RECORDS, records[CUDA_EVENT], processes),
+            nvtx=self._nvtx(raw_nvtx, threads),
+            osrt=self._spans(tables.OSRT, raw["OSRT_API"], threads),
+            overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
+            tables_present=frozenset(self._with_rows()),
+            nsys_version=versions[0],
+            schema_version=versions[1],
+            duration_ns=session_duration(self.connection, self.catalog),
+            warnings=(*notices(self.connection, self.catalog), *self.warnings),
+        )
+        return trace
+
+    def _with_rows(self) -> Iterable[str]:
+        for table in self.catalog.columns:
+            if self.connection.execute(sql_text(f'SELECT 1 FROM "{table}" LIMIT 1')).first():
+                yield table
+
+    def _column(self, table: str, read: Read) -> Read:
+        """The read itself, or its default as an expression where the column does not exist."""
+        simple = read.expression.isidentifier()
+        if simple and not self.catalog.has(table, read.expression):
+            return Read(read.name, str(read.default), read.default, read.dtype)
+        return Read(read.name, f'"{read.expression}"' if simple else read.expression, read.default, read.dtype)
+
+    def _read(self, table: str, reads: list[Read], where: str | None = None) -> Columns:
+        if table not in self.catalog:
+            return {read.name: np.empty(0, read.dtype) for read in reads}
+        wanted = [self._column(table, read) for read in reads]
+        columns: Columns = dict(read_columns(self.source, table, wanted, where=where, progress=self.progress))
+        return columns
+
+    def _raw_ops(self) -> list[Columns]:
+        return [self._raw_op_table(kind, table) for kind, table in enumerate(OP_TABLES.values())]
+
+    def _raw_op_table(self, kind: int, table: str) -> Columns:
+        name = {
+            tables.KERNEL: self.catalog.first(table, "demangledName", "shortName") or "shortName",
+            tables.MEMCPY: "copyKind",
+            tables.GRAPH: "graphId",
+        }.get(kind, "no_name")
+        columns = self._read(
+            table,
+            [
+                Read("start", "start"),
+                Read("end", "end"),
+                Read("device", "deviceId", tables.NONE, "int32"),
+                Read("process", "globalPid"),
+                Read("context", "contextId", tables.NONE, "int32"),
+                Read("stream", "streamId", tables.NONE, "int32"),
+                Read("correlation", "correlationId"),
+                Read("graph_node", "graphNodeId", tables.NO_GRAPH_NODE),
+                Read("name", name, tables.NONE, "int32"),
+            ],
+        )
+        rows = len(columns["start"])
+        columns["kind"] = np.full(rows, kind, np.int8)
+        columns["row"] = np.arange(rows, dtype=np.int32)
+        columns["name"] = self._op_names(kind, columns["name"])
+        return self._usable_ops(table, columns)
+
+    def _op_names(self, kind: int, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Name indices of ops that the report names by a number: the copy's direction, the graph's ID."""
+        if kind == tables.KERNEL:
+            return values
+        present = np.unique(values)
+        index = [self.names.add(_op_name(kind, int(value)).encode()) for value in present]
+        return np.array(index, np.int32)[np.searchsorted(present, values)] if len(present) else values
+
+    def _usable_ops(self, table: str, columns: Columns) -> Columns:
+        start, end = columns["start"], columns["end"]
+        untimed = (start == 0) & (end == 0)
+        broken = (end < start) & ~untimed
+        nowhere = (columns["device"] == tables.NONE) & ~untimed & ~broken
+        self._left_out(table, untimed, "have no timestamp (start = end = 0)")
+        self._left_out(table, broken, "end before they start")
+        self._left_out(table, nowhere, "name no device")
+        keep = ~(untimed | broken | nowhere)
+        return columns if keep.all() else {name: column[keep] for name, column in columns.items()}
+
+    def _left_out(self, table: str, mask: NDArray[np.bool_], why: str) -> None:
+        if number := int(mask.sum()):
+            self.warnings.append(Notice("warning", f"{number:,} rows of {table} {why}: left out of every figure."))
+
+    def _raw_api(self) -> Columns:
+        where = "eventClass IN (0, 1)" if self.catalog.has(RUNTIME, "eventClass") else None
+        columns = self._read(
+            RUNTIME,
+            [
+                Read("start", "start"),
+                Read("end", "end", tables.NONE),
+                Read("thread", "globalTid"),
+                Read("correlation", "correlationId"),
+                Read("name", "nameId", tables.NONE, "int32"),
+                Read(
+                    "failed",
+                    "ifnull(returnValue, 0) <> 0" if self.catalog.has(RUNTIME, "returnValue") else "0",
+                    0,
+                    "bool",
+                ),
+            ],
+            where,
+        )
+        columns["name"] = self._without_suffixes(columns["name"])
+        return self._usable_spans(RUNTIME, columns)
+
+    def _without_suffixes(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Map each name index to that of the name without _v7000 and _ptsz."""
+        if not len(values):
+            return values
+        low, high = int(values.min()), int(values.max())
+        seen = np.zeros(high - low + 1, np.bool_)
+        seen[values - low] = True
+        mapped = np.arange(low, high + 1, dtype=np.int32)
+        for index in np.flatnonzero(seen) + low:
+            if index in self.names:
+                mapped[index - low] = self.names.add(_VERSION_SUFFIX.sub(b"", self.names.raw(index)))
+        return mapped[values - low]
+
+    def _raw_spans(self, table: str) -> Columns:
+        columns = self._read(
+            table,
+            [
+                Read("start", "start"),
+                Read("end", "end", tables.NONE),
+                Read("thread", "globalTid"),
+                Read("name", "nameId", tables.NONE, "int32"),
+            ],
+        )
+        return self._usable_spans(table, columns)
+
+    def _usable_spans(self, table: str, columns: Columns) -> Columns:
+        columns["row"] = np.arange(len(columns["start"]), dtype=np.int32)
+        broken = columns["end"] < columns["start"]
+        self._left_out(table, broken, "have no end or end before they start")
+        return {name: column[~broken] for name, column in columns.items()} if broken.any() else columns
+
+    def _raw_nvtx(self) -> Columns:
+        table = "NVTX_EVENTS"
+        columns = self._read(
+            table,
+            [
+                Read("start", "start"),
+                Read("end", "end", tables.OPEN_END),
+                Read("thread", "globalTid"),
+                Read("end_thread", "endGlobalTid", tables.NONE),
+                Read("name", "textId", tables.NONE, "int32"),
+                Read("domain", "domainId"),
+                Read("color", "color", tables.NONE),
+                Read("start_end", "eventType = 60", 0, "bool"),
+                Read("row", "(rowid)"),
+            ],
+            NVTX_RANGES if self.catalog.has(table, "eventType") else "0",
+        )
+        broken = columns["end"] < columns["start"]
+        self._left_out(table, broken, "end before they start")
+        columns = {name: column[~broken] for name, column in columns.items()}
+        columns["name"] = self._nvtx_names(columns)
+        columns["row"] = np.arange(len(columns["row"]), dtype=np.int32)
+        return columns
+
+    def _nvtx_names(self, columns: Columns) -> NDArray[np.generic]:
+        """A range's own text where it carries one, else its registered string."""
+        index = columns["name"].copy()
+        if len(index) and self.catalog.has("NVTX_EVENTS", "text"):
+            statement = f"SELECT rowid, CAST(text AS BLOB) FROM NVTX_EVENTS WHERE {NVTX_RANGES} AND text IS NOT NULL"
+            texts = self.connection.execute(sql_text(statement)).all()
+            rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
+            ids = np.fromiter((self.names.add(text) for _, text in texts), np.int32, len(texts))
+            place = np.searchsorted(columns["row"], rows)
+            inside = place < len(index)
+            inside[inside] = columns["row"][place[inside]] == rows[inside]
+            index[place[inside]] = ids[inside]
+        index[index == tables.NONE] = self.names.add(b"") if (index == tables.NONE).any() else tables.NONE
+        return index
+
+    def _raw_records(self, table: str) -> Columns:
+        unsigned_none = {
+            column: f"CASE WHEN {column} IN (4294967295, -1) THEN -1 ELSE {column} END"
+            for column in ("eventId", "eventSyncId")
+        }
+        reads = [
+            Read("process", "globalPid"),
+            Read("correlation", "correlationId"),
+            Read("context", "contextId", tables.NONE, "int32"),
+            Read("stream", "streamId", tables.NONE, "int32"),
+        ]
+        for name, column in (("event", "eventId"), ("event_sync", "eventSyncId")):
+            known = self.catalog.has(table, column)
+            reads.append(Read(name, unsigned_none[column] if known else "-1", tables.NONE))
+        return self._read(table, reads)
+
+    def _threads_and_processes(
+        self, ops: list[Columns], spans: list[Columns], records: Iterable[Columns]
+    ) -> tuple[Table, Table]:
+        seen = [distinct(columns["thread"]) for columns in spans]
+        global_tids = np.unique(np.concatenate(seen))
+        pids = [distinct(columns["process"]) for columns in (*ops, *records)]
+        global_pids = np.unique(np.concatenate([*pids, global_tids]) >> PID_SHIFT) << PID_SHIFT
+        processes = Table(
+            tables.PROCESSES,
+            {
+                "global_pid": global_pids,
+                "pid": (global_pids >> PID_SHIFT) & 0xFFFFFF,
+                "name": process_names(self.connection, self.catalog, self.names, global_pids),
+            },
+        )
+        threads = Table(
+            tables.THREADS,
+            {
+                "global_tid": global_tids,
+                "process": np.searchsorted(global_pids, (global_tids >> PID_SHIFT) << PID_SHIFT).astype(np.int32),
+                "tid": global_tids & 0xFFFFFF,
+                "name": thread_names(self.connection, self.catalog, global_tids),
+            },
+        )
+        return threads, processes
+
+    def _ops(self, raw: list[Columns], processes: Table) -> Table:
+        columns: Columns = {}
+        for name in [column.name for column in tables.OPS.columns]:
+            columns[name] = np.concatenate([part.pop(name) for part in raw])
+        columns["process"] = _process_rows(processes, columns["process"])
+        columns["device"] = self._physical_devices(columns, processes)
+        return _sorted_by_start(tables.OPS, columns)
+
+    def _physical_devices(self, columns: Columns, processes: Table) -> NDArray[np.generic]:
+        """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
+        if not self.catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
+            return columns["device"]
+        rows = self.connection.execute(sql_text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE"))
+        device = columns["device"].copy()
+        for pid, ordinal, gpu in rows:
+            if gpu is None or ordinal == gpu:
+                continue
+            of_pid = np.flatnonzero(processes["pid"] == pid)
+            device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
+        return device
+
+    def _spans(self, schema: tables.Schema, columns: Columns, threads: Table) -> Table:
+        columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
+        return _sorted_by_start(schema, columns)
+
+    def _nvtx(self, columns: Columns, threads: Table) -> Table:
+        known = np.isin(columns["end_thread"], threads["global_tid"])
+        place = np.searchsorted(threads["global_tid"], columns["end_thread"])
+        columns["end_thread"] = np.where(known, place, tables.NONE).astype(np.int32)
+        columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
+        order = np.lexsort((columns["row"], -columns["end"], columns["start"]))
+        return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
+
+    def _records(self, schema: tables.Schema, columns: Columns, processes: Table) -> Table:
+        return Table(schema, {**columns, "process": _process_rows(processes, columns["process"])})
+
+    def _check_names(self, ops: Table, api: Columns) -> None:
+        used = np.union1d(distinct(ops["name"]), distinct(api["name"]))
+        missing = sum(int(index) not in self.names for index in used)
+        if missing:
+            self.warnings.append(
+                Notice("warning", f"{missing:,} names are missing in StringIds: shown as <no string ID>.")
+            )
+        if invalid := self.names.invalid:
+            self.warnings.append(
+                Notice("note", f"{invalid:,} names are not valid UTF-8: shown with replacement characters.")
+            )
+
+
+def require_nsys_export(source: Source, catalog: Catalog) -> None:
+    """Raise NsysgapError unless the tables are those of an nsys export."""
+    if "StringIds" in catalog or any(table.startswith("CUPTI_ACTIVITY_KIND_") for table in catalog.columns):
+        return
+    what = "holds no tables" if not catalog.columns else "is a SQLite database, but not an nsys export"
+    raise NsysgapError(
+        f"{source.path} {what}.", "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite."
+    )
+
+
+def distinct(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The distinct values, sorted; fast where equal values stand in runs."""
+    if not len(values):
+        return values
+    heads = np.concatenate(([True], values[1:] != values[:-1]))
+    return np.unique(values[heads])
+
+
+def _op_name(kind: int, value: int) -> str:
+    if kind == tables.MEMCPY:
+        direction = COPY_KINDS[value] if 0 <= value < len(COPY_KINDS) else COPY_KINDS[0]
+        return f"[CUDA memcpy {direction}]"
+    return "[CUDA memset]" if kind == tables.MEMSET else f"[CUDA graph {value}]"
+
+
+def _process_rows(processes: Table, values: NDArray[np.generic]) -> NDArray[np.int32]:
+    rows: NDArray[np.int32] = np.searchsorted(processes["global_pid"], values >> PID_SHIFT << PID_SHIFT).astype(
+        np.int32
+    )
+    return rows
+
+
+def _sorted_by_start(schema: tables.Schema, columns: Columns) -> Table:
+    start = columns["start"]
+    if len(start) and (start[1:] < start[:-1]).any():
+        order = np.argsort(start, kind="stable")
+        for name in list(columns):
+            columns[name] = columns[name][order]
+    return Table(schema, columns)

@@ -1,0 +1,227 @@
+"""From whatever file the user names to a readable SQLite export: unpacked, exported, checked, never written to.
+
+`.sqlite` is opened where it lies; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is exported into a temporary
+folder that goes away with the source.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from nsysgap.errors import NsysgapError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
+EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
+WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
+
+
+class Source:
+    """A report opened for reading.
+
+    `path` is what the user named, `file` the SQLite file behind it, `engine` a SQLAlchemy engine whose every
+    connection is read-only and decodes text as UTF-8 with replacement characters.
+    """
+
+    def __init__(self, path: Path, file: Path) -> None:
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import NullPool
+
+        self.path = path
+        self.file = file
+        self.engine: Engine = create_engine("sqlite://", creator=self.connect, poolclass=NullPool)
+
+    def connect(self) -> sqlite3.Connection:
+        """A new read-only sqlite3 connection."""
+        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
+        connection.text_factory = _lenient_text
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+
+def _lenient_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+@contextmanager
+def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
+    """Open a report of any supported kind; temporary files are gone when the block ends.
+
+    Raises NsysgapError with the next step for everything that is not a readable report.
+    """
+    path = Path(path)
+    head = _head(path)
+    with tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True) as folder:
+        file = path
+        for suffix, magic in COMPRESSED.items():
+            if head.startswith(magic):
+                file = _unpack(path, suffix, Path(folder) / "report")
+                head = _head(file)
+        if file.suffix == ".qdstrm" or path.name.endswith(".qdstrm"):
+            raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
+        if not head.startswith(SQLITE_MAGIC) and _is_nsys_rep(path):
+            file = _export(path, Path(folder))
+            head = _head(file)
+        with translated_errors(path):
+            _check_file(path, file, head)
+            yield Source(path, file)
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about a damaged or locked file into one sentence and a next step."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _explain(path, error) from error
+
+
+def _explain(path: Path, error: Exception) -> NsysgapError:
+    text = str(getattr(error, "orig", None) or error)
+    if "locked" in text or "busy" in text:
+        return NsysgapError(f"{path} is locked: another program is writing it.", WRITING_HINT)
+    if "malformed" in text or "not a database" in text or "corrupt" in text or "disk I/O" in text:
+        return NsysgapError(f"{path} is damaged ({text}).", "Export the report again: nsys export --type sqlite ...")
+    if "unable to open" in text:
+        return NsysgapError(f"{path} cannot be opened ({text}).", "Check the file's and its folder's permissions.")
+    if "no such column" in text or "no such table" in text:
+        return NsysgapError(f"{path} is not laid out as an nsys export ({text}).", "Export it again with nsys export.")
+    return NsysgapError(f"{path} cannot be read ({text}).", "Export the report again: nsys export --type sqlite ...")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(100)
+    except FileNotFoundError:
+        raise NsysgapError(
+            f"{path} does not exist.", "Check the path; nsys writes NAME.sqlite with --export sqlite."
+        ) from None
+    except IsADirectoryError:
+        raise NsysgapError(f"{path} is a folder.", "Name one report file, e.g. report.sqlite.") from None
+    except PermissionError:
+        raise NsysgapError(f"{path} may not be read by you.", "Ask its owner, or: chmod u+r FILE.") from None
+    except OSError as error:
+        raise NsysgapError(f"{path} cannot be read ({error.strerror or error}).", "Copy it to a local disk.") from None
+
+
+def _check_file(path: Path, file: Path, head: bytes) -> None:
+    if not head:
+        raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
+    if not head.startswith(SQLITE_MAGIC):
+        raise NsysgapError(
+            f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",
+            "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite REPORT.nsys-rep.",
+        )
+    for suffix in ("-wal", "-journal"):
+        beside = file.with_name(file.name + suffix)
+        if beside.exists() and beside.stat().st_size:
+            raise NsysgapError(
+                f"{path} is still being written or was left half-written: {beside.name} lies beside it.",
+                f"{WRITING_HINT} If no nsys is running, export the report again.",
+            )
+    _check_length(path, file, head)
+    _check_writer(path, file)
+
+
+def _check_length(path: Path, file: Path, head: bytes) -> None:
+    """SQLite's header says how many pages the file has: a shorter file was truncated."""
+    page_size = int.from_bytes(head[16:18], "big")
+    promised = (65536 if page_size == 1 else page_size) * int.from_bytes(head[28:32], "big")
+    if len(head) < 100 or file.stat().st_size < promised:
+        raise NsysgapError(
+            f"{path} is truncated: {file.stat().st_size:,} of {promised:,} bytes.", "Copy or export the report again."
+        )
+
+
+def _check_writer(path: Path, file: Path) -> None:
+    """On Linux: refuse a file that another process of ours holds open for writing."""
+    try:
+        status = file.stat()
+        for process in Path("/proc").glob("[0-9]*"):
+            if process.name != str(os.getpid()) and _writes(process, status):
+                raise NsysgapError(f"{path} is still being written by process {process.name}.", WRITING_HINT)
+    except OSError:
+        return
+
+
+def _writes(process: Path, status: os.stat_result) -> bool:
+    try:
+        for link in (process / "fd").iterdir():
+            target = link.stat()
+            if (target.st_dev, target.st_ino) == (status.st_dev, status.st_ino):
+                flags = (process / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
+                if int(flags, 8) & os.O_ACCMODE:
+                    return True
+    except (OSError, IndexError, ValueError):
+        pass  # the process ended or is not ours to look into
+    return False
+
+
+def _unpack(path: Path, suffix: str, target: Path) -> Path:
+    try:
+        with _decompressor(path, suffix) as packed, target.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked, 1 << 20)
+    except OSError as error:
+        if error.errno == 28:
+            raise NsysgapError(
+                f"No room to unpack {path} into {target.parent.parent}.", "Set TMPDIR to a larger disk."
+            ) from None
+        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in {"zlib", "_lzma", "lzma", "zstandard", "gzip", "builtins"}:
+            raise
+        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
+    return target
+
+
+def _decompressor(path: Path, suffix: str) -> IO[bytes]:
+    if suffix == ".gz":
+        import gzip
+
+        return gzip.open(path, "rb")
+    if suffix == ".xz":
+        import lzma
+
+        return lzma.open(path, "rb")
+    try:
+        import zstandard
+    except ImportError:
+        raise NsysgapError(f"Reading {path} needs zstandard.", "pip install zstandard, or: zstd -d FILE.") from None
+    opened: Any = zstandard.open(path, "rb")
+    return opened  # type: ignore[no-any-return]
+
+
+def _is_nsys_rep(path: Path) -> bool:
+    return path.suffix in {".nsys-rep", ".qdrep"}
+
+
+def _export(path: Path, folder: Path) -> Path:
+    nsys = shutil.which("nsys")
+    if nsys is None:
+        raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)
+    target = folder / "report.sqlite"
+    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode or not target.exists():
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise NsysgapError(
+            f"nsys export could not read {path}: {said[-1] if said else f'exit code {done.returncode}'}",
+            "Use the nsys that made the report, or a newer one.",
+        )
+    return target

@@ -1,0 +1,313 @@
+"""What a report becomes: typed tables of columns, described once, checked on the way out of the reader.
+
+A `Schema` names every column with dtype, unit and meaning; a `Table` holds one numpy array per column and does not
+change. `Trace` is all tables of one report. docs/tables.md is generated from this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[Any]
+OP_KINDS = ("kernel", "memcpy", "memset", "graph")
+KERNEL, MEMCPY, MEMSET, GRAPH = range(4)
+OPEN_END = np.iinfo(np.int64).max
+NO_GRAPH_NODE = 0
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, numpy dtype, unit and meaning."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a table, in order, with one line of meaning for the whole."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    def empty(self) -> Table:
+        """A table of this schema without rows."""
+        return Table(self, {column.name: np.empty(0, column.dtype) for column in self.columns})
+
+
+class Table(Mapping[str, Array]):
+    """Arrays of equal length under the names of a schema; immutable, `table["start"]` gives a column.
+
+    Raises ValueError when a column is missing, unknown, of another dtype or of another length.
+    """
+
+    __slots__ = ("_columns", "rows", "schema")
+
+    def __init__(self, schema: Schema, columns: Mapping[str, Array]) -> None:
+        self.schema = schema
+        self._columns = {column.name: columns[column.name] for column in schema.columns if column.name in columns}
+        self.rows = len(next(iter(self._columns.values()))) if self._columns else 0
+        self._check(columns)
+        for array in self._columns.values():
+            array.flags.writeable = False
+
+    def _check(self, given: Mapping[str, Array]) -> None:
+        expected = {column.name: np.dtype(column.dtype) for column in self.schema.columns}
+        if expected.keys() != given.keys():
+            raise ValueError(f"{self.schema.name}: columns {sorted(given)} instead of {sorted(expected)}")
+        for name, array in self._columns.items():
+            if array.dtype != expected[name] or array.shape != (self.rows,):
+                raise ValueError(
+                    f"{self.schema.name}.{name}: {array.dtype}{array.shape}, not {expected[name]}({self.rows},)"
+                )
+
+    def __getitem__(self, name: str) -> Array:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """The number of columns, as for any mapping; rows are counted by `rows`."""
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return f"<{self.schema.name}: {self.rows} rows x {len(self)} columns>"
+
+    def take(self, index: Array) -> Table:
+        """The rows at the given positions, or where a mask is true."""
+        return Table(self.schema, {name: array[index] for name, array in self._columns.items()})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a DataFrame with the same columns and dtypes."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self._columns))
+
+
+OPS = Schema(
+    "ops",
+    "GPU operations: one row per kernel, memory copy, memset or whole-graph record, sorted by start; equal starts keep "
+    "the order kernel, memcpy, memset, graph, then the report's row order. Rows without a usable time are not here.",
+    (
+        Column("start", "int64", "ns", "start on the GPU"),
+        Column("end", "int64", "ns", "end on the GPU"),
+        Column("kind", "int8", "", "0 kernel, 1 memcpy, 2 memset, 3 graph (a whole graph launch)"),
+        Column("device", "int32", "", "physical GPU (TARGET_INFO_CUDA_DEVICE.gpuId, else the process's own deviceId)"),
+        Column("process", "int32", "", "row of the processes table; -1 unknown"),
+        Column("context", "int32", "", "CUDA context"),
+        Column("stream", "int32", "", "CUDA stream"),
+        Column("correlation", "int64", "", "correlation ID within the process; 0 = none, no launch call can be found"),
+        Column("graph_node", "int64", "", "CUDA graph node ID; 0 = not launched by a graph"),
+        Column("name", "int32", "", "index into Trace.names"),
+        Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
+    ),
+)
+OP_DETAILS = Schema(
+    "op_details",
+    "What only viewers show of an op, row for row beside ops; -1 where the op has no such value.",
+    (
+        Column("grid_x", "int32", "blocks", "grid size"),
+        Column("grid_y", "int32", "blocks", "grid size"),
+        Column("grid_z", "int32", "blocks", "grid size"),
+        Column("block_x", "int32", "threads", "block size"),
+        Column("block_y", "int32", "threads", "block size"),
+        Column("block_z", "int32", "threads", "block size"),
+        Column("registers", "int32", "", "registers per thread"),
+        Column("static_shared", "int32", "B", "static shared memory per block"),
+        Column("dynamic_shared", "int32", "B", "dynamic shared memory per block"),
+        Column("bytes", "int64", "B", "bytes copied or set"),
+        Column("copy_kind", "int32", "", "direction of a copy: ENUM_CUDA_MEMCPY_OPER"),
+        Column("value", "int64", "", "value that a memset wrote"),
+        Column("graph", "int64", "", "CUDA graph ID"),
+        Column("graph_exec", "int64", "", "executable CUDA graph ID"),
+    ),
+)
+API = Schema(
+    "api",
+    "CUDA runtime and driver calls (CUPTI_ACTIVITY_KIND_RUNTIME), sorted by start, equal starts in the report's order.",
+    (
+        Column("start", "int64", "ns", "the call was entered"),
+        Column("end", "int64", "ns", "the call returned"),
+        Column("thread", "int32", "", "row of the threads table"),
+        Column("correlation", "int64", "", "correlation ID within the process; 0 = none"),
+        Column("name", "int32", "", "index into Trace.names, version suffixes such as _v7000 and _ptsz removed"),
+        Column("failed", "bool", "", "the call returned an error code"),
+        Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
+    ),
+)
+SYNC_RECORDS = Schema(
+    "sync_records",
+    "What a synchronising call waited for (CUPTI_ACTIVITY_KIND_SYNCHRONIZATION), in the report's order.",
+    (
+        Column("process", "int32", "", "row of the processes table"),
+        Column("correlation", "int64", "", "correlation ID of the call"),
+        Column("context", "int32", "", "CUDA context; -1 none"),
+        Column("stream", "int32", "", "CUDA stream; -1 none"),
+        Column("event", "int64", "", "CUDA event ID; -1 none"),
+        Column("event_sync", "int64", "", "links to the event record of the same value; -1 none"),
+    ),
+)
+EVENT_RECORDS = Schema("event_records", "cudaEventRecord calls (CUPTI_ACTIVITY_KIND_CUDA_EVENT).", SYNC_RECORDS.columns)
+NVTX = Schema(
+    "nvtx",
+    "NVTX push/pop (59) and start/end (60) ranges, sorted by start, equal starts longest first.",
+    (
+        Column("start", "int64", "ns", "start"),
+        Column("end", "int64", "ns", f"end; {OPEN_END} = open, the report has no end"),
+        Column("thread", "int32", "", "row of the threads table, where the range began"),
+        Column("end_thread", "int32", "", "row of the threads table, where it ended; -1 the same"),
+        Column("name", "int32", "", "index into Trace.names"),
+        Column("domain", "int64", "", "NVTX domain ID; 0 the default domain"),
+        Column("color", "int64", "", "ARGB; -1 none"),
+        Column("start_end", "bool", "", "a start/end range (60), which may overlap others, not push/pop (59)"),
+        Column("row", "int32", "", "position of the row among all rows of NVTX_EVENTS, from 0"),
+    ),
+)
+THREAD_SPANS = (
+    Column("start", "int64", "ns", "start"),
+    Column("end", "int64", "ns", "end"),
+    Column("thread", "int32", "", "row of the threads table"),
+    Column("name", "int32", "", "index into Trace.names"),
+    Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
+)
+OSRT = Schema("osrt", "Operating-system runtime calls (OSRT_API), sorted by start.", THREAD_SPANS)
+OVERHEAD = Schema("overhead", "The profiler's own work on a thread (PROFILER_OVERHEAD), sorted by start.", THREAD_SPANS)
+PROCESSES = Schema(
+    "processes",
+    "Every process seen in an event row.",
+    (
+        Column("global_pid", "int64", "", "nsys's global process ID: low 24 bits cleared"),
+        Column("pid", "int64", "", "process ID: (global_pid >> 24) & 0xFFFFFF"),
+        Column("name", "int32", "", "index into Trace.names; -1 unknown"),
+    ),
+)
+THREADS = Schema(
+    "threads",
+    "Every thread seen in an event row.",
+    (
+        Column("global_tid", "int64", "", "nsys's global thread ID"),
+        Column("process", "int32", "", "row of the processes table"),
+        Column("tid", "int64", "", "thread ID: global_tid & 0xFFFFFF"),
+        Column("name", "int32", "", "index into Trace.names; -1 unknown"),
+    ),
+)
+SCHEMAS = (OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS)
+
+
+class Names:
+    """The texts of a report by index: StringIds, and texts that rows carry themselves.
+
+    Texts stay bytes until asked for; what is not valid UTF-8 comes out with replacement characters, an index that the
+    report does not hold as "<no string 17>".
+    """
+
+    def __init__(self, strings: Mapping[int, bytes] | None = None) -> None:
+        self._strings: dict[int, bytes] = dict(strings or {})
+        self._index = {text: index for index, text in self._strings.items()}
+        self._next = max(self._strings, default=0) + 1
+
+    def __getitem__(self, index: int) -> str:
+        text = self._strings.get(int(index))
+        return f"<no string {index}>" if text is None else text.decode("utf-8", "replace")
+
+    def raw(self, index: int) -> bytes:
+        """The text as the report stores it. Raises KeyError for an index that the report does not hold."""
+        return self._strings[int(index)]
+
+    def __contains__(self, index: int) -> bool:
+        return int(index) in self._strings
+
+    def __len__(self) -> int:
+        return len(self._strings)
+
+    def add(self, text: bytes) -> int:
+        """The index of a text, a new one if it was not there."""
+        index = self._index.get(text)
+        if index is None:
+            index, self._next = self._next, self._next + 1
+            self._strings[index], self._index[text] = text, index
+        return index
+
+    def find(self, wanted: Iterable[str]) -> set[int]:
+        """The indices of exactly these texts that the report holds."""
+        return {self._index[text] for name in wanted if (text := name.encode()) in self._index}
+
+    def items(self) -> Iterator[tuple[int, bytes]]:
+        """Every (index, text)."""
+        return iter(self._strings.items())
+
+    @property
+    def invalid(self) -> int:
+        """How many texts are not valid UTF-8."""
+        return sum(not _is_utf8(text) for text in self._strings.values())
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the reader of the figures must know. `level`: "incomplete" (events were lost), "warning" or "note"."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A physical GPU of the report; `name` and `sm_count` are None where the report does not say."""
+
+    id: int
+    name: str | None = None
+    sm_count: int | None = None
+    total_memory: int | None = None
+    bus: str | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All tables of one report. `tables_present` holds the names of the report's own tables that have rows."""
+
+    path: str
+    ops: Table
+    api: Table
+    names: Names
+    processes: Table
+    threads: Table
+    devices: tuple[Device, ...] = ()
+    sync_records: Table = field(default_factory=SYNC_RECORDS.empty)
+    event_records: Table = field(default_factory=EVENT_RECORDS.empty)
+    nvtx: Table = field(default_factory=NVTX.empty)
+    osrt: Table = field(default_factory=OSRT.empty)
+    overhead: Table = field(default_factory=OVERHEAD.empty)
+    warnings: tuple[Notice, ...] = ()
+    tables_present: frozenset[str] = frozenset()
+    nsys_version: str | None = None
+    schema_version: str | None = None
+    duration_ns: int | None = None
+
+    def device(self, number: int) -> Device:
+        """The GPU of that number, nameless if the report does not describe it."""
+        return next((device for device in self.devices if device.id == number), Device(number))
+
+    def name(self, index: int) -> str:
+        """The text at an index of a `name` column; "" for -1."""
+        return "" if index == NONE else self.names[index]

@@ -1,0 +1,86 @@
+"""Numbers and names for people: the only place where a nanosecond becomes "4.1 us"."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from nsysgap.errors import NsysgapError
+
+NS_PER_UNIT = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
+MAX_NS = 2**63 - 1
+_DURATION = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(ns|us|µs|ms|s|m)?\s*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def duration(ns: int) -> str:
+    """A time in the unit that fits: 1234 -> "1.23 us"; exact below 1 us."""
+    size = abs(ns)
+    if size < 1_000:
+        return f"{ns} ns"
+    for unit, scale in (("us", 1e3), ("ms", 1e6)):
+        if size < scale * 999.5:
+            return f"{_three_digits(ns / scale)} {unit}"
+    return f"{_three_digits(ns / 1e9)} s"
+
+
+def _three_digits(value: float) -> str:
+    size = abs(value)
+    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
+
+
+def parse_duration(text: str, *, default_unit: str = "s") -> int:
+    """ "1.2s", "350ms", "100us" or a bare number in `default_unit` -> integer nanoseconds.
+
+    Raises NsysgapError (usage) for anything else, for negative and for absurdly large values.
+    """
+    match = _DURATION.match(text)
+    if match is None:
+        raise NsysgapError(f"'{text}' is not a duration.", "Write e.g. 350ms, 1.2s or 100us.", exit_code=2)
+    try:
+        value = Decimal(match[1]) * NS_PER_UNIT[match[2] or default_unit]
+    except InvalidOperation:
+        value = Decimal(MAX_NS) + 1
+    if value > MAX_NS:
+        raise NsysgapError(f"'{text}' is longer than 292 years.", "Write e.g. 350ms, 1.2s or 100us.", exit_code=2)
+    return int(value.to_integral_value())
+
+
+def percent(part: int, whole: int) -> str:
+    """A share as "27.1 %"; "-" of nothing."""
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def count(number: int) -> str:
+    """An integer with thousands separators."""
+    return f"{number:,}"
+
+
+def printable(name: str, width: int | None = None) -> str:
+    """An untrusted name without control or direction-changing characters, cut in the middle to `width`."""
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)
+    if width is None or len(text) <= width:
+        return text
+    head = (width - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def short_kernel_name(name: str) -> str:
+    """A demangled C++ kernel name without return type, namespaces, template and function arguments.
+
+    "void at::native::softmax<float, 4>(int)" -> "softmax". What does not look like C++ comes back unchanged.
+    """
+    depth, kept = 0, []
+    text = name.replace("(anonymous namespace)", "").replace("<unnamed>", "")
+    if text.startswith(("[", "<")):
+        return name
+    for char in text:
+        if char in "<(":
+            if char == "(" and depth == 0 and kept:
+                break
+            depth += 1
+        elif char in ">)":
+            depth = max(0, depth - 1)
+        elif depth == 0:
+            kept.append(char)
+    return "".join(kept).split("::")[-1].split(" ")[-1].strip() or name
