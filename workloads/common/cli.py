@@ -1,0 +1,82 @@
+"""The command line of the five workloads: options in, one JSON line out, errors as one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from common.errors import WorkloadError
+from common.gpu import first_line, import_cupy
+from common.measure import Sizes, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from common.measure import Workload
+
+LARGEST = 2**31 - 1
+"""Largest --n, --steps and --kernels: CUDA's limit for blocks, and products of two of them still
+fit the kernel's 64 bits.
+"""
+
+
+def main(
+    workload: Workload, description: str | None, arguments: Sequence[str] | None = None
+) -> int:
+    """Run a workload from the command line; return 0, 1 on an error, 130 when interrupted."""
+    sizes = parse_sizes(workload.name, description, arguments)
+    try:
+        print(json.dumps(_measure_or_explain(workload, sizes)), flush=True)
+    except WorkloadError as error:
+        print(f"{workload.name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{workload.name}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _measure_or_explain(workload: Workload, sizes: Sizes) -> dict[str, object]:
+    """Measure; CUDA's, NVRTC's and CuPy's own errors become one sentence."""
+    cupy = import_cupy()
+    try:
+        return measure(workload, sizes)
+    except MemoryError as error:
+        raise WorkloadError(
+            f"out of memory: {first_line(error)}; try a smaller --n than {sizes.n}"
+        ) from error
+    except (RuntimeError, cupy.cuda.compiler.CompileException) as error:
+        raise WorkloadError(f"CUDA failed: {first_line(error)}") from error
+
+
+def parse_sizes(name: str, description: str | None, arguments: Sequence[str] | None) -> Sizes:
+    """Return the sizes asked for; a wrong argument ends the program with 2, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog=name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--n",
+        type=_positive,
+        default=2**21,
+        help="float32 elements of the array (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--steps", type=_positive, default=50, help="steps to measure (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--kernels",
+        type=_positive,
+        default=20,
+        help="kernels of work per step (default: %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    return Sizes(options.n, options.steps, options.kernels)
+
+
+def _positive(text: str) -> int:
+    """Return a whole number from 1 to `LARGEST`, or tell argparse what is wrong with it."""
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {LARGEST}")
+    return int(text)
