@@ -204,7 +204,18 @@ THREADS = Schema(
         Column("name", "int32", "", "index into Trace.names; -1 unknown"),
     ),
 )
-SCHEMAS = (OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS)
+GPU_METRICS = Schema(
+    "gpu_metrics",
+    "Sampled hardware counters (GPU_METRICS), sorted by time, equal times in the report's order. A sample describes "
+    "the interval from its time to the next sample's of the same device and counter.",
+    (
+        Column("time", "int64", "ns", "start of the interval that the value describes"),
+        Column("device", "int32", "", "physical GPU"),
+        Column("metric", "int32", "", "index into Trace.names: the counter, with its unit in brackets"),
+        Column("value", "int64", "", "the counter's value: whole percent, Hz, or what its name says"),
+    ),
+)
+SCHEMAS = (OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS)
 
 
 class Names:
@@ -284,7 +295,11 @@ class Device:
 
 @dataclass(frozen=True)
 class Trace:
-    """All tables of one report. `tables_present` holds the names of the report's own tables that have rows."""
+    """All tables of one report.
+
+    `sm_active` holds the GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own
+    tables that have rows.
+    """
 
     path: str
     ops: Table
@@ -298,6 +313,7 @@ class Trace:
     nvtx: Table = field(default_factory=NVTX.empty)
     osrt: Table = field(default_factory=OSRT.empty)
     overhead: Table = field(default_factory=OVERHEAD.empty)
+    sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
     tables_present: frozenset[str] = frozenset()
     nsys_version: str | None = None

@@ -21,6 +21,7 @@ from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import Progress, Read, read_columns
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.metadata import export_versions, process_names, read_devices, session_duration, thread_names
+from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import read_names
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.tables import Notice, Table, Trace
@@ -92,6 +93,7 @@ class _Reading:
             nvtx=self._nvtx(raw_nvtx, threads),
             osrt=self._spans(tables.OSRT, raw["OSRT_API"], threads),
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
+            sm_active=read_sm_active(self.source, self.connection, self.catalog, self.names),
             tables_present=frozenset(self._with_rows()),
             nsys_version=versions[0],
             schema_version=versions[1],

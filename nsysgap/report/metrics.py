@@ -1,0 +1,62 @@
+"""GPU metrics: hardware counters that nsys sampled (`--gpu-metrics-devices`), the only witness besides the events.
+
+GPU_METRICS holds one row per counter and sample, TARGET_INFO_GPU_METRICS the counters' names. A sample describes the
+interval that begins at its timestamp (nsys's own recipe gpu_metric_util_map says so; measured: kernel starts fit only
+that reading). The low byte of typeId is the GPU.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.source import Source, translated_errors
+from nsysgap.tables import GPU_METRICS, Names, Table
+
+SM_ACTIVE = "SMs Active [Throughput %]"
+_SM_ACTIVE_NAMES = (SM_ACTIVE, "SM Active [Throughput %]", "SMs Active", "SM Active")
+_TABLE, _INFO = "GPU_METRICS", "TARGET_INFO_GPU_METRICS"
+Key = tuple[int, int]
+
+
+def read_gpu_metrics(source: Source, names: Names, progress: Progress | None = None) -> Table:
+    """Every sample of every counter: the table GPU_METRICS, without rows where the report has none.
+
+    The counters' names are added to `names`. Raises NsysgapError when the file is damaged.
+    """
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        return _read(source, catalog, _metric_names(connection, catalog), names, progress)
+
+
+def read_sm_active(source: Source, connection: Connection, catalog: Catalog, names: Names) -> Table:
+    """The samples of the counter "SMs Active" alone, in percent."""
+    wanted = {key: name for key, name in _metric_names(connection, catalog).items() if name in _SM_ACTIVE_NAMES}
+    return _read(source, catalog, wanted, names, None) if wanted else GPU_METRICS.empty()
+
+
+def _metric_names(connection: Connection, catalog: Catalog) -> dict[Key, str]:
+    """The name of each (typeId, metricId)."""
+    if not catalog.has(_INFO, "typeId", "metricId", "metricName"):
+        return {}
+    rows = connection.execute(text(f"SELECT typeId, metricId, metricName FROM {_INFO} ORDER BY rowid"))
+    return {(int(kind), int(metric)): str(name) for kind, metric, name in rows}
+
+
+def _read(source: Source, catalog: Catalog, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:
+    if not wanted or not catalog.has(_TABLE, "timestamp", "typeId", "metricId", "value"):
+        return GPU_METRICS.empty()
+    reads = [Read("time", "timestamp"), Read("type", "typeId"), Read("metric", "metricId"), Read("value", "value")]
+    ids = ", ".join(str(metric) for metric in sorted({metric for _, metric in wanted}))
+    raw = read_columns(source, _TABLE, reads, where=f"metricId IN ({ids})", progress=progress)
+    metric = np.full(len(raw["time"]), -1, np.int32)
+    for (kind, number), name in wanted.items():
+        metric[(raw["type"] == kind) & (raw["metric"] == number)] = names.add(name.encode())
+    keep = np.flatnonzero(metric >= 0)
+    order = keep[np.argsort(raw["time"][keep], kind="stable")]
+    device = (raw["type"][order] & 0xFF).astype(np.int32)
+    columns = {"time": raw["time"][order], "device": device, "metric": metric[order], "value": raw["value"][order]}
+    return Table(GPU_METRICS, columns)
