@@ -11,8 +11,10 @@ from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.graphs import graph_summary
 from nsysgap.analysis.idle import DeviceIdle, IdleReport
 from nsysgap.analysis.launches import latency_summary
+from nsysgap.analysis.metrics import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.nvtx import RangeFinder
 from nsysgap.analysis.syncs import sync_summary
+from nsysgap.analysis.untraced import UntracedSummary, untraced_pieces, untraced_summary
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice
 
 SCHEMA = "nsysgap.gaps/1"
@@ -34,12 +36,38 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
             "duration_ns": trace.duration_ns,
             "warnings": [{"level": one.level, "text": one.text} for one in warnings or trace.warnings],
         },
-        "devices": [_device(idle, device) for device in idle.devices],
+        "devices": _devices(idle),
         "launches": latency_summary(trace, idle.latencies()),
         "graph_launches": graph_summary(idle.graph_launches()),
         "syncs": sync_summary(idle.syncs()),
         "gaps": gap_rows(idle, rows),
     }
+
+
+def _devices(idle: IdleReport) -> list[Document]:
+    found = untraced_pieces(idle)
+    hidden = {one.device: one for one in untraced_summary(idle, found)}
+    return [
+        {**_device(idle, device), **_untraced(hidden.get(device.device)), **_sm_active(sm_active(idle, device, found))}
+        for device in idle.devices
+    ]
+
+
+def _untraced(found: UntracedSummary | None) -> Document:
+    """The range of % idle and the kernels concerned; null without untraced time."""
+    if found is None:
+        return {"untraced": None}
+    kernels = [{"name": one.name, "count": one.count, "untraced_ns": one.untraced_ns} for one in found.kernels]
+    percent = [round(value, 3) for value in found.idle_percent]
+    return {"untraced": {"untraced_ns": found.untraced_ns, "idle_percent": percent, "kernels": kernels}}
+
+
+def _sm_active(found: SmActive | None) -> Document:
+    """Mean SMs Active per part, in percent; null without GPU metrics."""
+    if found is None:
+        return {"sm_active_percent": None, "sm_active_samples": 0}
+    means = {part: getattr(found, part) for part in SM_PARTS}
+    return {"sm_active_percent": means, "sm_active_samples": found.samples}
 
 
 def _device(idle: IdleReport, device: DeviceIdle) -> Document:

@@ -1,0 +1,58 @@
+"""What the events cannot tell, said in words: untraced time, the range of % idle, and the hardware's evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from nsysgap.units import count, duration, printable, short_kernel_name
+
+Document = Mapping[str, Any]
+NAMED = 3
+
+
+def untraced_lines(devices: Sequence[Document]) -> Iterable[Text]:
+    """One paragraph for each GPU with untraced time or with samples of SMs Active."""
+    for one in devices:
+        said = [*_untraced(one), *_evidence(one)]
+        if said:
+            head = f"GPU {one['device']}: " if len(devices) > 1 else ""
+            yield Text(head + " ".join(said))
+
+
+def _untraced(device: Document) -> Iterable[str]:
+    found = device["untraced"]
+    if found is None:
+        return
+    low, high = found["idle_percent"]
+    yield (
+        f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work. The GPU was probably busy "
+        "with work that nsys cannot record, such as kernels launched by kernels (CUDA dynamic parallelism)."
+    )
+    if found["kernels"]:
+        yield f"It follows {_kernels(found['kernels'])}."
+    yield f"So the GPU was idle {low:.1f} % of the window if that time was busy, {high:.1f} % if it was idle."
+
+
+def _kernels(kernels: Sequence[Document]) -> str:
+    named = [
+        f"{printable(short_kernel_name(one['name']), 60)} ({count(one['count'])} times, {duration(one['untraced_ns'])})"
+        for one in kernels[:NAMED]
+    ]
+    more = len(kernels) - NAMED
+    return ", ".join(named) + (f" and {count(more)} other names" if more > 0 else "")
+
+
+def _evidence(device: Document) -> Iterable[str]:
+    means = device["sm_active_percent"]
+    if means is None:
+        return
+    parts = [f"{value:.0f} % of {part} time" for part, value in means.items() if value is not None]
+    if parts:
+        yield f"Hardware counter: SMs active in {_listed(parts)} ({count(device['sm_active_samples'])} samples)."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
