@@ -28,8 +28,8 @@ def _untraced(device: Document) -> Iterable[str]:
         return
     low, high = found["idle_percent"]
     yield (
-        f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work. The GPU was probably busy "
-        "with work that nsys cannot record, such as kernels launched by kernels (CUDA dynamic parallelism)."
+        f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work. The GPU was probably "
+        "busy with work that nsys cannot record, such as kernels launched by kernels (CUDA dynamic parallelism)."
     )
     if found["kernels"]:
         yield f"It follows {_kernels(found['kernels'])}."
