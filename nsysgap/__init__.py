@@ -1,0 +1,32 @@
+"""nsysgap: why was the GPU idle? Exact answers from Nsight Systems reports.
+
+    >>> import nsysgap
+    >>> report = nsysgap.open_report("report.sqlite")
+    >>> report.gaps(top=5)
+
+Importing this package imports nothing heavy: pandas, NumPy and SQLAlchemy come with the first report.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nsysgap.errors import NsysgapError
+from nsysgap.version import __version__
+
+if TYPE_CHECKING:
+    from nsysgap.api import Report, open_report
+
+__all__ = ["NsysgapError", "Report", "__version__", "open_report"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Report", "open_report"}:
+        from nsysgap import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'nsysgap' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -70,7 +70,8 @@ def short_kernel_name(name: str) -> str:
 
     "void at::native::softmax<float, 4>(int)" -> "softmax". What does not look like C++ comes back unchanged.
     """
-    depth, kept = 0, []
+    depth = 0
+    kept: list[str] = []
     text = name.replace("(anonymous namespace)", "").replace("<unnamed>", "")
     if text.startswith(("[", "<")):
         return name

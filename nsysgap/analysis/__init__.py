@@ -1,0 +1,1 @@
+"""Pure analyses: tables in, tables out."""

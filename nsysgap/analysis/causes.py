@@ -37,7 +37,7 @@ Sink = Callable[[int, Indices, Times], None]
 
 
 class Pieces(NamedTuple):
-    """Gaps or pieces of them, arrays of shape (pieces,): start and end (ns), the whole gap's end, its after-op (-1 none)."""
+    """Gaps or pieces of them, arrays of shape (pieces,): start, end, the whole gap's end (ns), its after-op (-1 none)."""
 
     start: Times
     end: Times
@@ -56,13 +56,13 @@ class Attribution:
         self.trace = trace
         self.calls = calls
         self.hidden_after_ns = hidden_after_ns
-        self._sync_names = np.array(sorted(trace.names.find(SYNC_CALLS)), np.int32)
+        self.sync_names = trace.names.find(SYNC_CALLS)
         self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
         self._idle_of_process: dict[int, IntervalSet] = {}
         self._graph_start: NDArray[np.int64] | None = None
 
     def parts(self, pieces_of: Pieces) -> Times:
-        """The ten parts of each piece in ns: int64 of shape (pieces, 10), columns as in PARTS, rows summing to the piece."""
+        """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; a row sums to its piece."""
         matrix = np.zeros((len(pieces_of.start), len(PARTS)), np.int64)
 
         def store(part: int, rows: Indices, values: Times) -> None:
@@ -91,7 +91,7 @@ class Attribution:
         return sums, cause
 
     def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
-        """Call sink(part, rows, values): the pieces with these numbers have so many ns of that part. Zeros may be left out."""
+        """Call sink(part, rows, values): the pieces numbered `rows` have so many ns of that part; zeros may be left out."""
         start, end, after = pieces_of.start, pieces_of.end, pieces_of.after
         call = np.full(len(start), NONE, np.int32)
         known = np.flatnonzero(after != NONE)
@@ -142,7 +142,7 @@ class Attribution:
         """What a thread was doing, as growing sets: each holds all the ones before it, so differences are exclusive."""
         api = self.trace.api
         rows = self._rows("api", api, thread)
-        syncing = np.isin(api["name"][rows], self._sync_names)
+        syncing = np.isin(api["name"][rows], list(self.sync_names))
         covered = self._set("overhead", self.trace.overhead, thread)
         yield PROFILER, covered
         covered = union_of(covered, self._untraced(thread, rows[syncing]))
@@ -187,7 +187,7 @@ def grouped(keys: NDArray[np.int32], number: int) -> Callable[[int], Indices]:
 
 
 def launch_starts(ops: Table) -> NDArray[np.int64]:
-    """For each op the earliest start of the ops with its (process, correlation); its own where it has no correlation."""
+    """For each op the earliest start of all ops with its (process, correlation); without a correlation its own."""
     earliest = ops["start"].copy()
     keyed = np.flatnonzero(ops["correlation"] != 0)
     # Ops are sorted by start, so with a stable sort each key's first op is its earliest.

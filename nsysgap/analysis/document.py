@@ -24,7 +24,7 @@ Document = dict[str, Any]
 def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Notice, ...] = ()) -> Document:
     """Everything about a report, with the gaps of these numbers listed in that order.
 
-    Values are Python's own, NumPy integers or named tuples (Stats), all times int ns.
+    Values are Python's own, NumPy integers or dataclasses (Stats), all times int ns.
     """
     trace = idle.trace
     return {

@@ -41,8 +41,8 @@ def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
     rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
     order = rows[np.lexsort((ops["correlation"][rows], ops["process"][rows]))]
     process, correlation = ops["process"][order], ops["correlation"][order]
-    new = np.append(True, (process[1:] != process[:-1]) | (correlation[1:] != correlation[:-1])) if len(order) else []
-    heads = np.flatnonzero(new)
+    change = (process[1:] != process[:-1]) | (correlation[1:] != correlation[:-1])
+    heads = np.concatenate(([0], np.flatnonzero(change) + 1)) if len(order) else np.empty(0, np.intp)
     bounds = np.append(heads, len(order))
     first = order[heads]
     by_start = np.argsort(first, kind="stable")

@@ -153,6 +153,11 @@ class IdleReport:
         gaps = self.gaps
         return self.attribution.parts(Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows]))
 
+    def gaps_by_cause(self) -> dict[str, int]:
+        """How many gaps have each cause, over all GPUs."""
+        numbers = np.bincount(self.gaps.cause, minlength=len(PARTS))
+        return {name: int(number) for name, number in zip(PARTS, numbers, strict=True)}
+
     def latencies(self) -> Latencies:
         """Launch latency of the selected ops that single calls launched."""
         whole = self.selection is None and self.only_device is None
@@ -184,15 +189,7 @@ def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: Int
 def _concatenated(parts: list[Gaps]) -> Gaps:
     if len(parts) == 1:
         return parts[0]
-    fields = Gaps.__dataclass_fields__
-    empty = {name: np.empty(0, np.int64) for name in fields}
     if not parts:
-        return Gaps(
-            **{
-                **empty,
-                "device": empty["device"].astype(np.int32),
-                "call": empty["call"].astype(np.int32),
-                "cause": empty["cause"].astype(np.int8),
-            }
-        )
-    return Gaps(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
+        none = np.empty(0, np.int64)
+        return Gaps(none.astype(np.int32), none, none, none, none, none, none.astype(np.int32), none.astype(np.int8))
+    return Gaps(*(np.concatenate([getattr(part, name) for part in parts]) for name in Gaps.__dataclass_fields__))

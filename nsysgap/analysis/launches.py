@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,10 +108,10 @@ def latencies(trace: Trace, calls: NDArray[np.int32], ops: Indices | None = None
 
 
 def stream_free_since(ops: Table) -> NDArray[np.int64]:
-    """For each op the latest end of the ops that started earlier on its (process, context, stream), else int64's least."""
+    """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
     order, bounds = by_stream(ops)
     free = np.full(ops.rows, np.iinfo(np.int64).min)
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         rows = order[low:high]
         start, reach = ops["start"][rows], np.maximum.accumulate(ops["end"][rows])
         earlier = np.arange(len(rows))
@@ -122,7 +123,7 @@ def stream_free_since(ops: Table) -> NDArray[np.int64]:
 
 
 def by_stream(ops: Table) -> tuple[Indices, Indices]:
-    """(order, bounds): op rows grouped by (process, context, stream), by start within; group i is order[b[i]:b[i+1]]."""
+    """(order, bounds): op rows by (process, context, stream), then start; group i is order[bounds[i]:bounds[i + 1]]."""
     code = np.zeros(ops.rows, np.int64)
     for name in ("process", "context", "stream"):
         values, inverse = _codes(ops[name])

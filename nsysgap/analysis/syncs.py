@@ -105,7 +105,7 @@ def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
 
 
 def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
-    """The latest end for event waits: ops of the event's stream launched before it was recorded, else of the context."""
+    """The latest end for event waits: ops of the event's stream launched before its record, else of the context."""
     event_call = match_calls(trace, trace.event_records)
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
     awaited = _awaited(trace.event_records, recorded, records, before)
@@ -120,7 +120,7 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Tim
 
 
 def _awaited(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
-    """The event record each wait is for: the same eventSyncId, else the latest of its event recorded before; -1 none."""
+    """The event record of each wait: the same eventSyncId, else the latest of its event recorded before; -1 none."""
     by_sync: dict[tuple[int, int], int] = {}
     by_event: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for row, (process, event, sync, at) in enumerate(

@@ -1,0 +1,1 @@
+"""Tables into text or bytes; nothing is computed here that an analysis should."""

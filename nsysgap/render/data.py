@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -21,9 +22,9 @@ def _plain(value: Any) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """Nested results as plain JSON values: named tuples become objects."""
-    if hasattr(value, "_asdict"):
-        return {key: as_json(one) for key, one in value._asdict().items()}
+    """Nested results as plain JSON values: dataclasses become objects."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_json(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from sqlalchemy import LargeBinary, bindparam, cast, func, literal_column, select, table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql import ColumnElement
 
 from nsysgap.errors import NsysgapError
 from nsysgap.report.source import Source
@@ -62,13 +64,14 @@ def _join(arrays: list[NDArray[Any]], dtype: str) -> NDArray[Any]:
 
 
 def _rowid_spans(connection: Connection, name: str) -> list[tuple[int, int]]:
-    rowid = literal_column("rowid")
-    low, high = connection.execute(select(func.min(rowid), func.max(rowid)).select_from(table(name))).one()
-    if low is None:
+    rowid: ColumnElement[int] = literal_column("rowid")
+    limits = connection.execute(select(func.min(rowid), func.max(rowid)).select_from(table(name))).one()
+    low, high = (-1 if limit is None else int(limit) for limit in limits.tuple())
+    if high < low or high == -1:
         return [(0, 0)]
     workers = max(1, min(os.cpu_count() or 1, 4, (high - low) // PARALLEL_ROWS))
     edges = [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 class _Reader:
@@ -129,7 +132,7 @@ class _Reader:
             )
             for one in self.reads
         ]
-        rowid = literal_column("rowid")
+        rowid: ColumnElement[int] = literal_column("rowid")
         statement = select(func.count(), *columns).select_from(table(self.name))
         statement = statement.where(rowid >= bindparam("low"), rowid < bindparam("high"))
         if self.where:

@@ -14,4 +14,4 @@ def read_names(connection: Connection, catalog: Catalog) -> Names:
     if not catalog.has("StringIds", "id", "value"):
         return Names()
     rows = connection.execute(text("SELECT id, CAST(value AS BLOB) FROM StringIds WHERE value IS NOT NULL"))
-    return Names({index: value for index, value in rows})
+    return Names({row[0]: row[1] for row in rows})

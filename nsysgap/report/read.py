@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ COPY_KINDS = (  # ENUM_CUDA_MEMCPY_OPER, the same in every exporter that has it
     *("Unified Host-to-Device", "Unified Device-to-Host", "Unified Device-to-Device"),
 )
 _VERSION_SUFFIX = re.compile(rb"(?:_v\d+|_ptsz)+\Z")
-Columns = dict[str, NDArray[np.generic]]
+Array = NDArray[Any]
+Columns = dict[str, Array]
 
 
 def read_trace(source: Source, progress: Progress | None = None) -> Trace:
@@ -80,7 +82,7 @@ class _Reading:
         versions = export_versions(self.connection, self.catalog)
         ops = self._ops(raw_ops, processes)
         self._check_names(ops, raw_api)
-        trace = Trace(
+        return Trace(
             path=str(self.source.path),
             ops=ops,
             api=self._spans(tables.API, raw_api, threads),
@@ -100,7 +102,6 @@ class _Reading:
             duration_ns=session_duration(self.connection, self.catalog),
             warnings=(*notices(self.connection, self.catalog), *self.warnings),
         )
-        return trace
 
     def _with_rows(self) -> Iterable[str]:
         for table in self.catalog.columns:
@@ -150,7 +151,7 @@ class _Reading:
         columns["name"] = self._op_names(kind, columns["name"])
         return self._usable_ops(table, columns)
 
-    def _op_names(self, kind: int, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _op_names(self, kind: int, values: Array) -> Array:
         """Name indices of ops that the report names by a number: the copy's direction, the graph's ID."""
         if kind == tables.KERNEL:
             return values
@@ -195,7 +196,7 @@ class _Reading:
         columns["name"] = self._without_suffixes(columns["name"])
         return self._usable_spans(RUNTIME, columns)
 
-    def _without_suffixes(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _without_suffixes(self, values: Array) -> Array:
         """Map each name index to that of the name without _v7000 and _ptsz."""
         if not len(values):
             return values
@@ -203,10 +204,11 @@ class _Reading:
         seen = np.zeros(high - low + 1, np.bool_)
         seen[values - low] = True
         mapped = np.arange(low, high + 1, dtype=np.int32)
-        for index in np.flatnonzero(seen) + low:
+        for index in (np.flatnonzero(seen) + low).tolist():
             if index in self.names:
                 mapped[index - low] = self.names.add(_VERSION_SUFFIX.sub(b"", self.names.raw(index)))
-        return mapped[values - low]
+        result: Array = mapped[values - low]
+        return result
 
     def _raw_spans(self, table: str) -> Columns:
         columns = self._read(
@@ -250,7 +252,7 @@ class _Reading:
         columns["row"] = np.arange(len(columns["row"]), dtype=np.int32)
         return columns
 
-    def _nvtx_names(self, columns: Columns) -> NDArray[np.generic]:
+    def _nvtx_names(self, columns: Columns) -> Array:
         """A range's own text where it carries one, else its registered string."""
         index = columns["name"].copy()
         if len(index) and self.catalog.has("NVTX_EVENTS", "text"):
@@ -315,7 +317,7 @@ class _Reading:
         columns["device"] = self._physical_devices(columns, processes)
         return _sorted_by_start(tables.OPS, columns)
 
-    def _physical_devices(self, columns: Columns, processes: Table) -> NDArray[np.generic]:
+    def _physical_devices(self, columns: Columns, processes: Table) -> Array:
         """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
         if not self.catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
             return columns["device"]
@@ -366,7 +368,7 @@ def require_nsys_export(source: Source, catalog: Catalog) -> None:
     )
 
 
-def distinct(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def distinct(values: Array) -> Array:
     """The distinct values, sorted; fast where equal values stand in runs."""
     if not len(values):
         return values
@@ -381,7 +383,7 @@ def _op_name(kind: int, value: int) -> str:
     return "[CUDA memset]" if kind == tables.MEMSET else f"[CUDA graph {value}]"
 
 
-def _process_rows(processes: Table, values: NDArray[np.generic]) -> NDArray[np.int32]:
+def _process_rows(processes: Table, values: Array) -> NDArray[np.int32]:
     rows: NDArray[np.int32] = np.searchsorted(processes["global_pid"], values >> PID_SHIFT << PID_SHIFT).astype(
         np.int32
     )

@@ -1,0 +1,106 @@
+"""What a person must know beside the figures: what the report cannot show, and what looks odd in it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from nsysgap.analysis.causes import UNKNOWN
+from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.launches import Latencies
+from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace
+from nsysgap.units import count, duration, percent
+
+_LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
+
+
+def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
+    """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes."""
+    found = [*idle.trace.warnings, *no_kernels(idle.trace), *_clock(latencies), *_missing_calls(idle), *_unknown(idle)]
+    found += [*_failed_launches(idle.trace), *_missing_sources(idle.trace)]
+    order = ("incomplete", "warning", "note")
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
+
+
+def no_kernels(trace: Trace) -> list[Notice]:
+    """Why a report without kernel or graph rows answers nothing about kernels."""
+    if not trace.ops.rows or np.isin(trace.ops["kind"], (KERNEL, GRAPH)).any():
+        return []
+    return [Notice("incomplete", "No kernel rows: the figures know only of copies and memsets, not of kernels.")]
+
+
+def _clock(latencies: Latencies) -> list[Notice]:
+    if not latencies.negative:
+        return []
+    worst = duration(int(-latencies.latency.min()))
+    said = f"{count(latencies.negative)} ops start before the call that launched them (by up to {worst})"
+    return [
+        Notice("warning", f"{said}: the clocks of host and GPU are not aligned. The figures keep them as they are.")
+    ]
+
+
+def _missing_calls(idle: IdleReport) -> list[Notice]:
+    ops = idle.trace.ops
+    lost = int(((idle.calls == NONE) & (ops["correlation"] != 0)).sum())
+    if not lost:
+        return []
+    said = f"{count(lost)} of {count(ops.rows)} ops have no launch call in the report"
+    return [Notice("warning", f"{said}: gaps that end with one of them are 'unknown'.")]
+
+
+def _unknown(idle: IdleReport) -> list[Notice]:
+    """Gaps that end with a page migration of unified memory, which no call launches."""
+    ends = idle.gaps.after[(idle.gaps.cause == UNKNOWN) & (idle.gaps.after != NONE)]
+    names = idle.trace.ops["name"][ends]
+    unified = {int(index) for index in np.unique(names) if idle.trace.names[index].startswith("[CUDA memcpy Unified")}
+    migrations = np.isin(names, list(unified)) & (idle.trace.ops["kind"][ends] == MEMCPY)
+    if not migrations.any():
+        return []
+    chosen = np.flatnonzero(idle.gaps.cause == UNKNOWN)
+    chosen = chosen[idle.gaps.after[chosen] != NONE][migrations]
+    time = int(idle.gaps.duration[chosen].sum())
+    whole = sum(device.idle for device in idle.devices)
+    return [
+        Notice(
+            "note",
+            f"{count(len(chosen))} gaps ({duration(time)}, {percent(time, whole)} of the idle time) end with a page "
+            "migration of unified memory, which no call launches: they are 'unknown'. cudaMemPrefetchAsync before the "
+            "kernel and cudaMemAdvise keep pages from moving on demand.",
+        )
+    ]
+
+
+def failed_launches(trace: Trace) -> int:
+    """How many launch, copy and memset calls returned an error: they own no op."""
+    names = [int(index) for index in np.unique(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
+    return int((trace.api["failed"] & np.isin(trace.api["name"], names)).sum())
+
+
+def _failed_launches(trace: Trace) -> list[Notice]:
+    failed = failed_launches(trace)
+    if not failed:
+        return []
+    return [
+        Notice("warning", f"{count(failed)} launch calls returned an error: they own no op. Check their error codes.")
+    ]
+
+
+def _missing_sources(trace: Trace) -> list[Notice]:
+    """Parts that stay 0 because the capture did not record what they need."""
+    if not trace.ops.rows:
+        return []
+    found = []
+    if not trace.osrt.rows:
+        found.append(
+            "OS runtime calls were not recorded: 'os' time counts as 'host' (nsys profile --trace=cuda,nvtx,osrt)."
+        )
+    if not trace.nvtx.rows:
+        found.append(
+            "There are no NVTX ranges: gaps cannot be told by phase (nvtx.annotate, torch.cuda.nvtx.range_push)."
+        )
+    if (trace.ops["kind"] == GRAPH).any():
+        found.append(
+            "CUDA graphs were traced as a whole: time between their nodes counts as busy (--cuda-graph-trace=node)."
+        )
+    return [Notice("note", text) for text in found]

@@ -1,0 +1,79 @@
+"""The command line: one click command per module, imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from nsysgap.errors import NsysgapError
+from nsysgap.version import __version__
+
+# name -> (module below nsysgap.commands, one line of help): listing them must not import them.
+COMMANDS = {
+    "gaps": ("gaps", "Why was the GPU idle: time by cause, launch latency, sync tails, the longest gaps."),
+    "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"nsysgap.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="nsysgap %(version)s")
+def cli() -> None:
+    """Why was my GPU idle? Exact answers from Nsight Systems reports.
+
+    \b
+    Example: nsysgap gaps report.sqlite
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
+    try:
+        code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except NsysgapError as error:
+        code = _show(error)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("nsysgap: stopped.", err=True)
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(error: NsysgapError) -> int:
+    click.echo(f"nsysgap: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    return error.exit_code

@@ -1,0 +1,219 @@
+"""`nsysgap gaps`: why was the GPU idle?"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nsysgap.commands.common import (
+    Duration,
+    Selected,
+    Top,
+    check_device,
+    opened,
+    output_file,
+    output_options,
+    select_time,
+    selection_options,
+)
+from nsysgap.errors import NsysgapError
+
+if TYPE_CHECKING:
+    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.tables import Notice, Trace
+
+DEFAULT_TOP = 20
+ALL = -1
+
+
+@click.command("gaps")
+@click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
+@selection_options
+@click.option("--min", "minimum", type=Duration(), default=0, metavar="TIME", help="List only gaps this long.")
+@click.option("--top", type=Top(), metavar="N|all", help="How many of the longest gaps to list (20).")
+@click.option(
+    "--hidden-after",
+    type=Duration(),
+    default="100us",
+    show_default=True,
+    metavar="TIME",
+    help="A longer stretch of a sync call in which no op runs is 'untraced'.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["cause", "kernel", "api", "nvtx", "thread", "process"]),
+    help="Idle time grouped, instead of the list of gaps.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "parquet"]),
+    default="text",
+    show_default=True,
+    help="json: the contract nsysgap.gaps/1; csv, parquet: one row per gap.",
+)
+@output_options
+def command(
+    reports: tuple[str, ...],
+    device: int | None,
+    nvtx: re.Pattern[str] | None,
+    since: int | None,
+    until: int | None,
+    minimum: int,
+    top: int | None,
+    hidden_after: int,
+    by: str | None,
+    form: str,
+    output: str | None,
+    force: bool,
+) -> None:
+    """Why was the GPU idle: idle time by cause, launch latency, sync tails, the longest gaps.
+
+    \b
+    REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) or a .nsys-rep.
+    Example: nsysgap gaps report.sqlite --nvtx decode --top 5
+    """
+    if form == "parquet" and output in (None, "-"):
+        raise NsysgapError("Parquet is no text.", "Name a file: -o gaps.parquet", exit_code=2)
+    answers = []
+    failed: list[NsysgapError] = []
+    for path in reports:
+        try:
+            with opened(path) as (_, trace):
+                answers.append(
+                    _Answer(trace, device, select_time(trace, nvtx, since, until), hidden_after, minimum, top, by)
+                )
+        except NsysgapError as error:
+            failed.append(error)
+    answers_with_work = [answer for answer in answers if answer.trace.ops.rows]
+    if answers_with_work or (answers and form == "json"):
+        with output_file(output, force=force) as file:
+            if form == "text":
+                file.write(_text(answers_with_work, color=output is None and sys.stdout.isatty()))
+            else:
+                file.write(_WRITERS[form](answers if form == "json" else answers_with_work))
+    failed += [refusal for answer in answers if (refusal := answer.refusal()) is not None]
+    _raise(failed)
+
+
+def _raise(failed: list[NsysgapError]) -> None:
+    """Say every failure, exit with the last one's code."""
+    for error in failed[:-1]:
+        click.echo(f"nsysgap: {error.message}\n  {error.hint}", err=True)
+    if failed:
+        raise failed[-1]
+
+
+class _Answer:
+    """What one report answers to the options."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        device: int | None,
+        selected: Selected,
+        hidden_after: int,
+        minimum: int,
+        top: int | None,
+        by: str | None,
+    ) -> None:
+        from nsysgap.analysis.idle import IdleReport
+
+        check_device(trace, device)
+        self.trace = trace
+        self.selected = selected
+        self.minimum = minimum
+        self.top = top
+        self.by = by
+        self.idle: IdleReport = IdleReport(trace, selection=selected.time, device=device, hidden_after_ns=hidden_after)
+
+    def rows(self, default: int | None = DEFAULT_TOP) -> Any:
+        """Numbers of the gaps to list."""
+        top = default if self.top is None else None if self.top == ALL else self.top
+        return self.idle.gaps.longest(top, self.minimum)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Warnings and notes for this answer."""
+        from nsysgap.analysis.notices import all_notices
+
+        return all_notices(self.idle, self.idle.latencies())
+
+    def document(self) -> dict[str, Any]:
+        """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""
+        from nsysgap.analysis.document import gaps_document
+        from nsysgap.analysis.grouping import idle_by
+        from nsysgap.render.data import as_json
+
+        document: dict[str, Any] = as_json(gaps_document(self.idle, self.rows(), self.notices()))
+        if self.selected.said:
+            document["selection"] = self.selected.said
+        if self.by:
+            document["groups"] = {"by": self.by, "rows": [vars(group) for group in idle_by(self.idle, self.by)]}
+        return document
+
+    def blocks(self) -> list[Any]:
+        """The blocks to print: the list of gaps, or with --by the groups."""
+        from nsysgap.analysis.grouping import idle_by
+        from nsysgap.render.text import gaps_blocks, groups_table
+
+        document = self.document()
+        counts = self.idle.gaps_by_cause()
+        if not self.by:
+            return list(gaps_blocks(document, counts, self.selected.said))
+        document["gaps"] = []
+        blocks = list(gaps_blocks(document, counts, self.selected.said))
+        top = DEFAULT_TOP if self.top is None else None if self.top == ALL else self.top
+        return [*blocks[:2], groups_table(self.by, idle_by(self.idle, self.by), top), *blocks[2:]]
+
+    def refusal(self) -> NsysgapError | None:
+        """Why this report cannot say how idle the GPU was; None if it can."""
+        from nsysgap.analysis.limits import why_no_kernels
+
+        why = why_no_kernels(self.trace)
+        return None if why is None else NsysgapError(*why)
+
+
+def _text(answers: list[_Answer], *, color: bool) -> bytes:
+    from nsysgap.render.text import as_text
+
+    return "\n".join(as_text(answer.blocks(), color=color) for answer in answers).encode("utf-8", "replace")
+
+
+def _json(answers: list[_Answer]) -> bytes:
+    from nsysgap.render.data import dump_json
+
+    documents = [answer.document() for answer in answers]
+    return (dump_json(documents[0] if len(documents) == 1 else documents) + "\n").encode()
+
+
+def _frames(answers: list[_Answer]) -> Any:
+    import pandas as pd
+
+    from nsysgap.analysis.frames import gaps_frame
+
+    return pd.concat(
+        [gaps_frame(answer.idle, answer.rows(None)).assign(report=answer.trace.path) for answer in answers],
+        ignore_index=True,
+    )
+
+
+def _csv(answers: list[_Answer]) -> bytes:
+    text: str = _frames(answers).to_csv(index=False)
+    return text.encode("utf-8", "replace")
+
+
+def _parquet(answers: list[_Answer]) -> bytes:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise NsysgapError("Writing Parquet needs pyarrow.", "pip install 'nsysgap[parquet]'") from None
+    sink = io.BytesIO()
+    _frames(answers).to_parquet(sink, index=False)
+    return sink.getvalue()
+
+
+_WRITERS = {"json": _json, "csv": _csv, "parquet": _parquet}

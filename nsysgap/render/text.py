@@ -1,0 +1,250 @@
+"""Results as terminal tables: plain text that fits 80 columns, colour only where the console has it.
+
+Takes the documents and groups that the analyses made and computes nothing that a test would want to check elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.render.untraced import untraced_lines
+from nsysgap.units import count, duration, percent, printable, short_kernel_name
+
+Document = Mapping[str, Any]
+CAUSE_MEANING = {
+    "in_graph": "the GPU going from graph node to node",
+    "queued": "launched, not yet started by the GPU",
+    "launch": "in the call that launched the next op",
+    "profiler": "nsys's own work on that thread",
+    "sync": "in a sync call, after the GPU finished",
+    "untraced": "in a sync call, GPU perhaps busy unseen",
+    "cuda_api": "in another CUDA call",
+    "os": "in an OS call: file, lock, sleep, ...",
+    "host": "in the program's own code",
+    "unknown": "no launch call known for the next op",
+}
+NARROWEST = 8
+LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def console(width: int | None = None, *, file: Any = None) -> Console:
+    """A console for results: `width` columns, else the terminal's, 80 where there is none."""
+    return Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+def table(*columns: str) -> Table:
+    """A borderless table. Heads tell how a column is set: "<" text that may be cut, "|" text, else a figure."""
+    made = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    for column in columns:
+        justify: Any = "left" if column.startswith(("<", "|")) else "right"
+        flexible = column.startswith("<")
+        head = Text(column.lstrip("<|"))
+        made.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis", min_width=3 if flexible else None)
+    return made
+
+
+def fit(made: Table, width: int) -> None:
+    """Set the columns' widths so that only flexible ones give way: to the widest gets the most taken."""
+    natural = [
+        max((cell_len(str(cell)) for cell in [column.header, *column.cells]), default=0) for column in made.columns
+    ]
+    flexible = [i for i, column in enumerate(made.columns) if column.min_width is not None]
+    excess = sum(natural) + 2 * (len(natural) - 1) - width
+    while excess > 0 and flexible:
+        widest = max(flexible, key=lambda i: natural[i])
+        if natural[widest] <= NARROWEST:
+            break
+        natural[widest] -= 1
+        excess -= 1
+    for column, size in zip(made.columns, natural, strict=True):
+        column.width = size
+
+
+def add(made: Table, *cells: str | Text) -> None:
+    """A row; texts are taken as they are, without markup."""
+    made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+
+
+def gaps_blocks(document: Document, counts: Mapping[str, int], selected: str = "") -> Iterable[RenderableType]:
+    """All blocks of `nsysgap gaps` for one report, in reading order. `counts`: gaps per cause."""
+    yield _head(document["report"], selected)
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    yield _devices(document["devices"])
+    yield _causes(document["devices"], counts)
+    yield from untraced_lines(document["devices"])
+    yield from _latencies(document["launches"], document["graph_launches"], document["syncs"])
+    if document["gaps"]:
+        yield _longest(document)
+    yield from notices(document["report"]["warnings"], ("warning", "note"))
+
+
+def _head(report: Document, selected: str) -> Text:
+    said = [f"nsys {report['nsys_version']}" if report["nsys_version"] else "an nsys too old to name itself"]
+    if report["duration_ns"] is not None:
+        said.append(f"session of {duration(report['duration_ns'])}")
+    text = Text.assemble((printable(report["path"]), "bold"), (f"\n{', '.join(said)}", "dim"))
+    return Text.assemble(text, (f"\nOnly {selected}.", "cyan")) if selected else text
+
+
+def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[RenderableType]:
+    """What the figures do not show, one line each."""
+    lines = [one for one in found if one["level"] in levels]
+    if not lines:
+        return
+    made = Table.grid(padding=(0, 1))
+    for one in lines:
+        made.add_row(Text(f"{one['level']}:", style=LEVEL_STYLE[one["level"]]), Text(printable(one["text"])))
+    yield made
+
+
+def _devices(devices: Sequence[Document]) -> Table:
+    made = table("|GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
+    for one in devices:
+        window = one["busy_ns"] + one["idle_ns"]
+        name = f"{one['device']} {printable(one['name'] or '', 24)}".strip()
+        times = (duration(window), duration(one["busy_ns"]), duration(one["idle_ns"]))
+        longest = duration(one["longest_gap_ns"])
+        add(made, name, *times, percent(one["idle_ns"], window), count(one["gap_count"]), longest)
+    return made
+
+
+def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
+    several = 1 < len(devices) <= 4
+    heads = [f"GPU {one['device']}" for one in devices] if several else []
+    made = table("|idle by cause", *heads, "time", "share", "gaps", *([] if several else ["<"]))
+    total = sum(one["idle_ns"] for one in devices)
+    sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in CAUSE_MEANING}
+    for cause in sorted(sums, key=lambda cause: -sums[cause]):
+        if sums[cause]:
+            each = [duration(one["idle_by_cause_ns"][cause]) for one in devices] if several else []
+            meaning = [] if several else [Text(CAUSE_MEANING[cause], style="dim")]
+            figures = (duration(sums[cause]), percent(sums[cause], total), count(counts.get(cause, 0)))
+            add(made, cause, *each, *figures, *meaning)
+    if not total:
+        add(made, "no idle time", *([""] * len(heads)), "0 ns", "-", "0")
+    return made
+
+
+def _latencies(launches: Document, graphs: Document, syncs: Document) -> Iterable[RenderableType]:
+    made = table("|launch latency", "|", "count", "median", "p90", "p99", "max")
+    for kind, one in launches.items():
+        rows = (("call", "call_ns"), ("queue", "queue_ns"), ("unqueued", "unqueued_latency_ns"))
+        for i, (label, key) in enumerate(rows):
+            _stats_row(made, kind if i == 0 else "", label, one[key])
+    if made.row_count:
+        yield made
+    if graphs["count"]:
+        made = table("|graph launches", "|", "count", "median", "p90", "p99", "max")
+        for label in ("call", "latency", "span", "busy"):
+            _stats_row(made, "graph" if label == "call" else "", label, graphs[f"{label}_ns"])
+        _stats_row(made, "", "nodes", graphs["node_count"], count)
+        yield made
+    yield from _syncs(syncs)
+
+
+def _syncs(syncs: Document) -> Iterable[RenderableType]:
+    waited, nothing = syncs["waited"], syncs["found_nothing"]
+    if not waited["count"] and not nothing:
+        return
+    made = table("|sync calls", "|", "count", "median", "p90", "p99", "max")
+    if waited["count"]:
+        _stats_row(made, "waited", "wait", waited["wait_ns"])
+        _stats_row(made, "", "tail", waited["tail_ns"])
+    if nothing:
+        add(made, "found nothing", "", count(nothing), "", "", "", "")
+    yield made
+
+
+def _stats_row(made: Table, name: str, label: str, stats: Document | None, unit: Any = duration) -> None:
+    if stats is None:
+        add(made, name, label, "0", "-", "-", "-", "-")
+    else:
+        figures = (unit(stats[key]) for key in ("median", "p90", "p99", "max"))
+        add(made, name, label, count(stats["count"]), *figures)
+
+
+def _longest(document: Document) -> Table:
+    gaps = document["gaps"]
+    several = len(document["devices"]) > 1
+    nvtx = any(gap["nvtx"] for gap in gaps)
+    heads = [
+        "at",
+        *(["GPU"] if several else []),
+        "long",
+        "|cause",
+        "<ended by",
+        "|thread",
+        *(["<NVTX"] if nvtx else []),
+    ]
+    made = table(*heads)
+    made.columns[0].header = Text("longest gaps at")
+    for gap in gaps:
+        cells = [
+            f"{gap['start_ns'] / 1e9:.6f} s",
+            *([str(gap["device"])] if several else []),
+            duration(gap["duration_ns"]),
+        ]
+        thread = "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
+        add(made, *cells, gap["cause"], _op_name(gap["after"]), thread, *([_nvtx(gap)] if nvtx else []))
+    return made
+
+
+def _op_name(op: Document | None) -> str:
+    if op is None:
+        return "-"
+    name = (
+        short_kernel_name(op["name"]) if op["kind"] == "kernel" else op["name"].removeprefix("[CUDA ").removesuffix("]")
+    )
+    return printable(name)
+
+
+def _nvtx(gap: Document) -> str:
+    return printable(gap["nvtx"][-1]) if gap["nvtx"] else ""
+
+
+def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Table:
+    """Idle time grouped (`analysis.grouping.Group`), largest first; a last row sums up what `top` leaves out."""
+    made = table(f"<idle by {by}", "time", "share", "gaps", "longest", "|main cause")
+    total = sum(group.idle for group in groups)
+    for group in groups[:top]:
+        name = printable(short_kernel_name(group.name) if by == "kernel" else group.name)
+        figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
+        add(made, name, *figures, group.main_cause)
+    rest = [] if top is None else groups[top:]
+    if rest:
+        time = sum(group.idle for group in rest)
+        longest = duration(max(group.longest for group in rest))
+        add(
+            made,
+            f"({len(rest):,} more)",
+            duration(time),
+            percent(time, total),
+            count(sum(g.gaps for g in rest)),
+            longest,
+            "",
+        )
+    return made
+
+
+def print_blocks(to: Console, blocks: Iterable[RenderableType]) -> None:
+    """Print blocks with an empty line between them."""
+    for i, block in enumerate(blocks):
+        if isinstance(block, Table) and block.show_header and all(column.no_wrap for column in block.columns):
+            fit(block, to.width)
+        to.print(Padding(block, (1 if i else 0, 0, 0, 0), expand=False))
+
+
+def as_text(blocks: Iterable[RenderableType], *, color: bool) -> str:
+    """Blocks as text of the terminal's width (80 without one), with its colours if wanted; no trailing blanks."""
+    made = console() if color else console(console().width, file=io.StringIO())
+    with made.capture() as captured:
+        print_blocks(made, blocks)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))
