@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
 
 import generate
 import synthetic_schema
+from synthetic_episodes import run_streams
 from synthetic_writer import columns_of
 
 SIZES: dict[str, dict[str, int | bool]] = {
@@ -141,6 +143,17 @@ def test_ops_of_a_stream_run_in_order_of_launch(report: sqlite3.Connection) -> N
     assert overtakes == 0
 
 
+def test_calls_that_share_a_correlation_id_are_nested(report: sqlite3.Connection) -> None:
+    pairs = (
+        "SELECT o.start, o.end, o.globalTid, i.start, i.end, i.globalTid FROM CUPTI_ACTIVITY_KIND_RUNTIME o"
+        " JOIN CUPTI_ACTIVITY_KIND_RUNTIME i ON i.correlationId = o.correlationId AND i.rowid > o.rowid"
+        f" AND {PROCESS.replace('globalTid', 'i.globalTid')} = {PROCESS.replace('globalTid', 'o.globalTid')}"
+    )
+    for start, end, thread, inner_start, inner_end, inner_thread in report.execute(pairs):
+        assert start < inner_start < inner_end < end
+        assert thread == inner_thread
+
+
 SYNCS = f"""
     SELECT r.start, r.end, s.globalPid, s.contextId, s.streamId, s.eventSyncId, value AS name
     FROM CUPTI_ACTIVITY_KIND_RUNTIME r JOIN StringIds ON id = nameId
@@ -206,6 +219,36 @@ def test_rows_lie_in_order_of_start(report: sqlite3.Connection) -> None:
     for table in ("CUPTI_ACTIVITY_KIND_RUNTIME", "CUPTI_ACTIVITY_KIND_KERNEL", "NVTX_EVENTS"):
         starts = [start for (start,) in report.execute(f"SELECT start FROM {table} ORDER BY rowid")]
         assert starts == sorted(starts)
+
+
+def test_some_ops_wait_in_line_and_some_find_the_stream_free(tmp_path: Path) -> None:
+    generate.generate(tmp_path / "r.sqlite", kernels=2000, graph_launches=0)
+    with closing(sqlite3.connect(tmp_path / "r.sqlite")) as db:
+        db.execute(f"CREATE TEMP TABLE launches AS {LAUNCHES}")
+        before = (
+            "SELECT l.start AS call_start, lag(k.end) OVER"
+            " (PARTITION BY globalPid, contextId, streamId ORDER BY k.start) AS before"
+            " FROM CUPTI_ACTIVITY_KIND_KERNEL k JOIN launches l ON process = globalPid AND l.correlationId = k.correlationId"
+        )
+        waiting, free = db.execute(
+            f"SELECT sum(before > call_start), sum(before <= call_start) FROM ({before})"
+        ).fetchone()
+    assert waiting > 200
+    assert free > 200
+
+
+def test_streams_run_one_op_at_a_time() -> None:
+    """The running maximum over all streams at once, against one op after another."""
+    rng = np.random.default_rng(5)
+    for size in (0, 1, 2, 50, 400):
+        segment = np.sort(rng.integers(0, 1 + size // 7, size))
+        ready, gap, duration = rng.integers(0, 2000, (3, size))
+        expected: list[int] = []
+        for index in range(size):
+            follows = index > 0 and segment[index] == segment[index - 1]
+            begin = max(ready[index], expected[-1] + gap[index]) if follows else ready[index]
+            expected.append(begin + duration[index])
+        assert run_streams(segment, ready, gap, duration).tolist() == expected
 
 
 def test_counts_are_exact(tmp_path: Path) -> None:
