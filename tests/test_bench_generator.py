@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import generate
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
-
-import generate
 import synthetic_schema
 from synthetic_episodes import run_streams
 from synthetic_writer import columns_of
@@ -228,7 +224,8 @@ def test_some_ops_wait_in_line_and_some_find_the_stream_free(tmp_path: Path) -> 
         before = (
             "SELECT l.start AS call_start, lag(k.end) OVER"
             " (PARTITION BY globalPid, contextId, streamId ORDER BY k.start) AS before"
-            " FROM CUPTI_ACTIVITY_KIND_KERNEL k JOIN launches l ON process = globalPid AND l.correlationId = k.correlationId"
+            " FROM CUPTI_ACTIVITY_KIND_KERNEL k JOIN launches l"
+            " ON l.process = k.globalPid AND l.correlationId = k.correlationId"
         )
         waiting, free = db.execute(
             f"SELECT sum(before > call_start), sum(before <= call_start) FROM ({before})"

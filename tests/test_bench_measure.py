@@ -8,12 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "bench"))
-
 import generate
 import measure
+import pytest
 
 needs_sqlite3 = pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the floor is the sqlite3 command")
 

@@ -27,12 +27,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+FLOOR_SQL = "; ".join(
+    f"SELECT sum(start + end + correlationId) FROM CUPTI_ACTIVITY_KIND_{table}" for table in ("KERNEL", "RUNTIME")
+)
 FLOOR = (
     "sqlite3",
     "-readonly",
     "{report}",
-    "SELECT sum(start + end + correlationId) FROM CUPTI_ACTIVITY_KIND_KERNEL; "
-    "SELECT sum(start + end + correlationId) FROM CUPTI_ACTIVITY_KIND_RUNTIME;",
+    FLOOR_SQL,
 )
 SIZES: dict[str, dict[str, int]] = {
     "300k": {"kernels": 300_000, "api": 600_000},
@@ -252,6 +254,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_options(options: argparse.Namespace) -> None:
+    if not (options.suite or options.command or options.importtime):
+        raise MeasureError("nothing to measure; name a suite, --command or --importtime")
+    if options.runs < 1 or options.warmups < 0:
+        raise MeasureError("--runs must be at least 1, --warmups at least 0")
+
+
 def _own_commands(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
     commands = {}
     for word in words:
@@ -305,10 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        if not (options.suite or options.command or options.importtime):
-            raise MeasureError("nothing to measure; name a suite, --command or --importtime")
-        if options.runs < 1 or options.warmups < 0:
-            raise MeasureError("--runs must be at least 1, --warmups at least 0")
+        _check_options(options)
         results, remarks = (_measure_import if options.importtime else _measure_suite)(options)
     except (MeasureError, OSError) as error:
         print(f"measure: {error}", file=sys.stderr)
