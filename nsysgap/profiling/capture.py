@@ -1,0 +1,189 @@
+"""One target, captured: the plain run, the run under nsys, and report files that appear only when they are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from nsysgap.errors import NsysgapError
+from nsysgap.profiling.children import Interrupted, Ran, run
+from nsysgap.profiling.finding import Nsys
+from nsysgap.profiling.nsyslines import NsysLines, explain
+from nsysgap.profiling.plan import Options, Target, nsys_command, shell_line
+
+Record = dict[str, Any]
+_NO_CUPY = re.compile(rb"No module named 'cupy'|CuPy is not installed")
+_TEMPORARIES = (
+    "nsys-report-*",
+    *(
+        f"nvidia/nsight_systems/{name}*"
+        for name in ("quadd_session_", "NSys-agent-instance-", "NSys-termination_status_")
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Where a program's two outputs go, what to say between the runs, and whom to tell how far nsys has written."""
+
+    out: IO[bytes]
+    err: IO[bytes]
+    say: Callable[[str], None]
+    progress: Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a target: exit code, wall time of the process in s, and its JSON record if its last line was one."""
+
+    exit_code: int
+    wall_s: float
+    record: Record | None
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A target with its plain run (None if left out), its run under nsys, and the command line that made the report."""
+
+    target: Target
+    nsys: Nsys
+    command: tuple[str, ...]
+    plain: Run | None
+    profiled: Run
+    missing_cupy: bool = False
+
+
+def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, baseline: bool) -> Captured:
+    """Run a target plain (with `baseline`) and under nsys; NAME.nsys-rep and NAME.sqlite are then in place.
+
+    Raises NsysgapError when nsys made no report, Interrupted when stopped; then nothing is left behind. A target that
+    fails is captured all the same: its exit code is in the result.
+    """
+    command = nsys_command(nsys.path, options, target.output, target.argv)
+    plain = None
+    if baseline:
+        sinks.say(f"{target.said}: plain run, without nsys")
+        plain = _run_of(_start(target.argv, sinks))
+    sinks.say(f"{target.said}: {shell_line(command)}")
+    with _work_folder(target) as folder, _swept_temporaries():
+        lines = NsysLines(sinks.progress)
+        ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
+        _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+        for suffix in (".nsys-rep", ".sqlite"):
+            (folder / (target.output.name + suffix)).replace(target.file(suffix))
+    missing_cupy = bool(_NO_CUPY.search(ran.stderr))
+    return Captured(target, nsys, tuple(command), plain, _run_of(ran), missing_cupy)
+
+
+def _start(argv: list[str] | tuple[str, ...], sinks: Sinks, lines: NsysLines | None = None) -> Ran:
+    try:
+        if lines is None:
+            return run(argv, out=sinks.out, err=sinks.err)
+        return run(argv, out=sinks.out, err=sinks.err, keep_out=lines)
+    except OSError as error:
+        raise NsysgapError(
+            f"{argv[0]} could not be started ({error.strerror}).", "Check its path and permissions."
+        ) from None
+
+
+def _run_of(ran: Ran) -> Run:
+    return Run(ran.exit_code, ran.wall_s, last_record(ran.stdout))
+
+
+def last_record(output: bytes) -> Record | None:
+    """The JSON object on the last line of what a program printed; None if it is none."""
+    lines = output.rstrip().splitlines()
+    if not lines or not lines[-1].lstrip().startswith(b"{"):
+        return None
+    try:
+        record = json.loads(lines[-1])
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _require_report(target: Target, nsys: Nsys, made: Path, ran: Ran, lines: NsysLines, options: Options) -> None:
+    """See that both files are there and whole. Raises NsysgapError with nsys's own words if they are not."""
+    report, export = made.with_name(made.name + ".nsys-rep"), made.with_name(made.name + ".sqlite")
+    said = "\n".join(part.decode("utf-8", "replace") for part in (ran.stderr, ran.stdout, lines.own))
+    if "No space left on device" in said:
+        raise explain(target.said, said, ran.exit_code)
+    if not report.exists():
+        if options.capture_range is not None and ran.exit_code == 0:
+            raise NsysgapError(
+                f"The NVTX range '{options.capture_range}' never began in {target.said}: nsys recorded nothing.",
+                "Check its spelling (a range of another domain is NAME@DOMAIN), or leave out --capture-range.",
+            )
+        raise explain(target.said, said, ran.exit_code)
+    if not export.exists():
+        _export(nsys, report, export)
+
+
+def _export(nsys: Nsys, report: Path, export: Path) -> None:
+    argv = [nsys.path, "export", "--type", "sqlite", "--output", str(export), str(report)]
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode or not export.exists():
+        raise explain(report.name, done.stderr or done.stdout, done.returncode)
+
+
+@contextmanager
+def _work_folder(target: Target) -> Iterator[Path]:
+    """A hidden folder beside the target's files, on the same disk, so that finished files can be renamed into place."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.output.name}.", suffix=".part", dir=target.output.parent))
+    except OSError as error:
+        raise NsysgapError(
+            f"No folder can be made in {target.output.parent} ({error.strerror}).",
+            "Choose another place: -o FOLDER/NAME.",
+        ) from None
+    try:
+        yield folder.resolve()
+    except OSError as error:
+        raise NsysgapError(
+            f"{target.output}.* cannot be written ({error.strerror}).", "Choose another place: -o NAME."
+        ) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _swept_temporaries() -> Iterator[None]:
+    """After an interruption or a failure: remove what a killed nsys left in the temporary folder, and only that."""
+    folder = Path(tempfile.gettempdir())
+    before = {path for pattern in _TEMPORARIES for path in folder.glob(pattern)}
+    began = time.time()
+    try:
+        yield
+    except (Interrupted, NsysgapError):
+        for pattern in _TEMPORARIES:
+            for path in set(folder.glob(pattern)) - before:
+                _remove_own(path, began)
+        raise
+
+
+def _remove_own(path: Path, began: float) -> None:
+    """Remove a file or folder that is ours, was made since `began`, and that no living process has open."""
+    with suppress(OSError):
+        status = path.stat()
+        if status.st_uid != os.getuid() or status.st_mtime < began - 1 or _is_open(path):
+            return
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_open(path: Path) -> bool:
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            target = Path(link.readlink())
+            if target == path or path in target.parents:
+                return True
+    return False

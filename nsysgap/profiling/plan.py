@@ -1,0 +1,132 @@
+"""What will be run and written: targets, file names, the plain and the nsys command line. Nothing runs here."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nsysgap.errors import NsysgapError
+
+SUFFIXES = (".nsys-rep", ".sqlite", ".json")
+FIXED_FLAGS = ("--trace=cuda,nvtx,osrt",)
+QUIET_FLAGS = ("--sample=none", "--cpuctxsw=none", "--export=sqlite")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to capture: `graph_trace` "node" or "graph", `capture_range` an NVTX range's name (None: everything),
+    `metrics_flag` the option that samples GPU metrics ("" for none), `extra` further nsys options."""
+
+    graph_trace: str = "node"
+    capture_range: str | None = None
+    metrics_flag: str = ""
+    extra: tuple[str, ...] = ()
+
+    def flags(self) -> list[str]:
+        """The options of `nsys profile`, without the output's name."""
+        flags = [*FIXED_FLAGS, f"--cuda-graph-trace={self.graph_trace}", *QUIET_FLAGS]
+        if self.capture_range is not None:
+            # The range's name is an ordinary string in most programs, not a registered one: nsys must look at both.
+            flags += ["--capture-range=nvtx", f"--nvtx-capture={self.capture_range}", "--capture-range-end=stop"]
+            flags += ["--env-var=NSYS_NVTX_PROFILER_REGISTER_ONLY=0"]
+        if self.metrics_flag:
+            flags.append(self.metrics_flag)
+        return [*flags, *self.extra]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A program to capture: what the user called it, its command line, and the path prefix of its files."""
+
+    said: str
+    argv: tuple[str, ...]
+    output: Path
+
+    def file(self, suffix: str) -> Path:
+        """One of the target's files."""
+        return self.output.with_name(self.output.name + suffix)
+
+
+def nsys_command(nsys: str, options: Options, output: str | os.PathLike[str], argv: Sequence[str]) -> list[str]:
+    """The nsys command line that captures argv and writes OUTPUT.nsys-rep and OUTPUT.sqlite."""
+    return [nsys, "profile", *options.flags(), "--output", os.fspath(output), *argv]
+
+
+def shell_line(argv: Sequence[str]) -> str:
+    """A command line as one would type it."""
+    return shlex.join(argv)
+
+
+def make_targets(
+    said: Sequence[str], arguments: Sequence[str], output: str | None, *, command: bool, python: str | None
+) -> list[Target]:
+    """The targets in the order named. `output`: a name for one target, a folder for several.
+
+    Raises NsysgapError when two targets would write the same files.
+    """
+    targets = []
+    for one in said:
+        argv = (one, *arguments) if command else (python or sys.executable, one, *arguments)
+        targets.append(Target(one, tuple(argv), _output(one, output, several=len(said) > 1)))
+    by_output: dict[Path, str] = {}
+    for target in targets:
+        if target.output in by_output:
+            raise NsysgapError(
+                f"{by_output[target.output]} and {target.said} would both write {target.output}.*.",
+                "Capture them one by one, each with its own -o NAME.",
+                exit_code=2,
+            )
+        by_output[target.output] = target.said
+    return targets
+
+
+def _output(said: str, output: str | None, *, several: bool) -> Path:
+    path = Path(said)
+    name = path.stem if path.suffix == ".py" else path.name
+    if output is None:
+        return Path(name)
+    if several or output.endswith(os.sep) or Path(output).is_dir():
+        return Path(output) / name
+    for suffix in SUFFIXES:
+        output = output.removesuffix(suffix)
+    return Path(output)
+
+
+def check_target(target: Target, *, command: bool) -> None:
+    """Raise NsysgapError for a target that cannot be run."""
+    path = Path(target.said)
+    if command:
+        if shutil.which(target.said) is None:
+            raise NsysgapError(
+                f"{target.said} is no program that can be run.", "Check the path and its permission to run."
+            )
+        return
+    if path.is_dir():
+        raise NsysgapError(f"{path} is a folder.", "Name a Python script, or with --command any program.")
+    if not path.exists():
+        raise NsysgapError(f"{path} does not exist.", "Name a Python script, or with --command any program.")
+    with path.open("rb") as file:
+        if file.read(4) == b"\x7fELF":
+            raise NsysgapError(f"{path} is no Python script.", f"Run it as a program: nsysgap profile --command {path}")
+
+
+def check_outputs(target: Target, *, force: bool) -> None:
+    """Raise NsysgapError if a file would be overwritten without --force, or the folder cannot be written to."""
+    folder = target.output.parent
+    if not folder.is_dir():
+        raise NsysgapError(f"The folder {folder} does not exist.", f"Make it: mkdir -p {shlex.quote(str(folder))}")
+    for suffix in SUFFIXES:
+        file = target.file(suffix)
+        if file.is_dir():
+            raise NsysgapError(f"{file} is a folder.", "Choose another name: -o NAME.")
+        if file.exists() and not force:
+            raise NsysgapError(
+                f"{file} exists already.", "Add --force to overwrite it, or choose another name: -o NAME."
+            )
+    if not os.access(folder, os.W_OK):
+        raise NsysgapError(f"You may not write into {folder}.", "Choose another place: -o FOLDER/NAME.")

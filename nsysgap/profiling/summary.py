@@ -1,0 +1,66 @@
+"""What NAME.json says about a capture: how it was made, what nsys changed, and the figures of its report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nsysgap.profiling.capture import Captured, Record, Run
+from nsysgap.profiling.finding import Driver
+from nsysgap.version import __version__
+
+SCHEMA = "nsysgap.profile/1"
+COMPARISON_SCHEMA = "nsysgap.comparison/1"
+Document = dict[str, Any]
+
+
+def summary(
+    captured: Captured, driver: Driver | None, *, session_ns: int | None, selection: str, figures: Document | None
+) -> Document:
+    """The summary of one capture. `session_ns`: how long nsys recorded, None where only a part was captured."""
+    target = captured.target
+    return {
+        "schema": SCHEMA,
+        "nsysgap_version": __version__,
+        "target": target.said,
+        "name": target.output.name,
+        "argv": list(target.argv),
+        "nsys_command": list(captured.command),
+        "nsys_version": captured.nsys.version_text,
+        "driver": None if driver is None else driver.version,
+        "driver_cuda": None if driver is None else f"{driver.cuda[0]}.{driver.cuda[1]}",
+        "gpus": [] if driver is None else list(driver.gpus),
+        "files": [target.file(".nsys-rep").name, target.file(".sqlite").name],
+        "baseline": None if captured.plain is None else vars(captured.plain),
+        "profiled": vars(captured.profiled),
+        "perturbation": perturbation(captured.plain, captured.profiled, session_ns),
+        "selection": selection or None,
+        "figures": figures,
+    }
+
+
+def perturbation(plain: Run | None, profiled: Run, session_ns: int | None) -> Document | None:
+    """How much slower nsys made the program: seconds plain and under nsys, and their ratio.
+
+    Compared is the part that the program measured itself (`wall_s_measured` of its record); without that, its whole
+    duration: the plain process against nsys's session. None where there is nothing to compare.
+    """
+    if plain is None or plain.exit_code or profiled.exit_code:
+        return None
+    before, after = _measured(plain.record), _measured(profiled.record)
+    what = "the measured part"
+    if before is None or after is None:
+        what, before, after = "the whole run", plain.wall_s, None if session_ns is None else session_ns / 1e9
+    if after is None or before <= 0:
+        return None
+    return {"of": what, "plain_s": before, "profiled_s": after, "ratio": round(after / before, 4)}
+
+
+def _measured(record: Record | None) -> float | None:
+    value = (record or {}).get("wall_s_measured")
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def us_per_kernel(run: Document | None) -> float | None:
+    """Wall time per kernel of work that a run's own record states, in us."""
+    value = ((run or {}).get("record") or {}).get("wall_us_per_kernel")
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,18 @@
+"""The real nsys for tests: NSYSGAP_NSYS names it (tests/install-nsys.sh installs one)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def require_nsys() -> str:
+    """The path of nsys; skips the test without one, fails it with NSYSGAP_REQUIRE_ALL=1."""
+    named = os.environ.get("NSYSGAP_NSYS") or shutil.which("nsys")
+    if named and os.access(named, os.X_OK):
+        return named
+    if os.environ.get("NSYSGAP_REQUIRE_ALL") == "1":
+        pytest.fail("NSYSGAP_NSYS names no nsys: run tests/install-nsys.sh FOLDER first")
+    pytest.skip("needs nsys: tests/install-nsys.sh FOLDER, then NSYSGAP_NSYS=FOLDER/bin/nsys")

@@ -1,0 +1,308 @@
+"""`nsysgap profile` with a real nsys on any machine: the whole path up to a report without GPU work."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from real_nsys import require_nsys
+
+from nsysgap.profiling.finding import find_driver
+
+PROGRAM = """
+import json, sys, time
+print("to stdout", flush=True)
+print("to stderr", file=sys.stderr, flush=True)
+time.sleep(float(sys.argv[1]))
+print(json.dumps({"kernels_of_work": 10, "wall_s_measured": 0.5, "wall_us_per_kernel": 50000.0}))
+sys.exit(int(sys.argv[2]))
+"""
+Profile = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return tmp_path
+
+
+@pytest.fixture
+def profile(folder: Path) -> Profile:
+    """Runs `nsysgap profile ARGUMENTS` in the folder with the real nsys."""
+    environment = {**os.environ, "NSYS": require_nsys()}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "nsysgap", "profile", *arguments]
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def without_gpu() -> None:
+    if find_driver() is not None:
+        pytest.skip("this machine has a GPU")
+
+
+def test_program_without_gpu_work_is_captured_and_the_report_says_so(profile: Profile, folder: Path) -> None:
+    done = profile("program.py", "--", "0.1", "0")
+    assert done.returncode == 1
+    assert done.stdout.count("to stdout") == 2  # the plain run and the one under nsys
+    assert done.stderr.count("to stderr") == 2
+    assert "program.sqlite holds no GPU work" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert names(folder) == {"program.py", "program.nsys-rep", "program.sqlite", "program.json"}
+    with sqlite3.connect(folder / "program.sqlite") as report:
+        assert report.execute("SELECT count(*) FROM OSRT_API").fetchone()[0] > 0
+
+
+def test_nsys_own_lines_are_not_passed_through(profile: Profile) -> None:
+    done = profile("--no-baseline", "program.py", "--", "0.1", "0")
+    for own in ("Generating '", "Generated:", "[1/2]", ".qdstrm"):
+        assert own not in done.stdout
+
+
+def test_machine_without_a_driver_is_named(profile: Profile) -> None:
+    without_gpu()
+    done = profile("--no-baseline", "program.py", "--", "0.1", "0")
+    assert "no NVIDIA driver was found" in done.stderr
+
+
+def test_summary_holds_command_baseline_and_versions(profile: Profile, folder: Path) -> None:
+    profile("program.py", "--", "0.1", "0")
+    summary = json.loads((folder / "program.json").read_text())
+    assert summary["schema"] == "nsysgap.profile/1"
+    assert summary["argv"] == [sys.executable, "program.py", "0.1", "0"]
+    assert summary["nsys_command"][1:] == [
+        *("profile", "--trace=cuda,nvtx,osrt", "--cuda-graph-trace=node", "--sample=none", "--cpuctxsw=none"),
+        *("--export=sqlite", "--output", "program", *summary["argv"]),
+    ]
+    assert summary["nsys_version"].startswith("20")
+    assert summary["baseline"]["exit_code"] == summary["profiled"]["exit_code"] == 0
+    assert summary["baseline"]["record"]["kernels_of_work"] == 10
+    assert summary["perturbation"] == {"of": "the measured part", "plain_s": 0.5, "profiled_s": 0.5, "ratio": 1.0}
+    assert summary["figures"] is None
+
+
+def test_whole_run_is_compared_where_a_program_measures_nothing(profile: Profile, folder: Path) -> None:
+    (folder / "quiet.py").write_text("import time; time.sleep(0.4)\n")
+    profile("quiet.py")
+    found = json.loads((folder / "quiet.json").read_text())["perturbation"]
+    assert found["of"] == "the whole run"
+    assert 0.4 <= found["plain_s"] < found["profiled_s"] < 20
+
+
+def test_failing_target_keeps_its_exit_code_and_partial_report(profile: Profile, folder: Path) -> None:
+    done = profile("program.py", "--", "0.1", "7")
+    assert done.returncode == 7
+    assert "program.py ended with exit code 7 under nsys; its partial report is program.sqlite." in done.stderr
+    assert "Without nsys it ended with exit code 7" in done.stderr
+    assert (folder / "program.sqlite").exists()
+    assert json.loads((folder / "program.json").read_text())["profiled"]["exit_code"] == 7
+
+
+def test_missing_cupy_names_the_extra(profile: Profile, folder: Path) -> None:
+    (folder / "needs.py").write_text("raise ModuleNotFoundError(\"No module named 'cupy'\")\n")
+    done = profile("--no-baseline", "needs.py")
+    assert done.returncode == 1
+    assert "pip install 'nsysgap[gpu" in done.stderr
+
+
+def test_existing_files_are_kept_without_force(profile: Profile, folder: Path) -> None:
+    (folder / "program.sqlite").write_text("mine")
+    done = profile("program.py", "--", "0.1", "0")
+    assert done.returncode == 1
+    assert "program.sqlite exists already" in done.stderr
+    assert "--force" in done.stderr
+    assert "to stdout" not in done.stdout  # nothing ran
+    assert (folder / "program.sqlite").read_text() == "mine"
+
+
+def test_force_overwrites(profile: Profile, folder: Path) -> None:
+    for suffix in ("nsys-rep", "sqlite", "json"):
+        (folder / f"program.{suffix}").write_text("old")
+    profile("--force", "--no-baseline", "program.py", "--", "0.1", "0")
+    assert (folder / "program.sqlite").read_bytes().startswith(b"SQLite format 3")
+    assert json.loads((folder / "program.json").read_text())["baseline"] is None
+    assert (folder / "program.nsys-rep").stat().st_size > 1000
+
+
+def test_any_program_with_command_and_output_name(profile: Profile, folder: Path) -> None:
+    done = profile("--command", "-o", "listing", "ls", "--", "-d", "--", "/")
+    assert done.stdout.startswith("/\n/\n")  # its arguments arrive, the second -- among them
+    assert {"listing.nsys-rep", "listing.sqlite", "listing.json"} <= names(folder)
+
+
+def test_several_targets_end_with_a_comparison(profile: Profile, folder: Path) -> None:
+    (folder / "other.py").write_text(PROGRAM)
+    (folder / "out").mkdir()
+    done = profile("--format", "csv", "-o", "out", "program.py", "other.py", "--", "0.1", "0")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["name"] for row in rows] == ["program", "other"]
+    assert [row["plain_us_per_kernel"] for row in rows] == ["50000.0", "50000.0"]
+    assert rows[0]["idle_percent_high"] == ""  # no GPU work: no figure, not zero
+    assert "to stdout" in done.stderr
+    assert {"program.sqlite", "other.sqlite"} <= names(folder / "out")
+
+
+def test_json_on_stdout_is_nothing_but_json(profile: Profile) -> None:
+    done = profile("--format", "json", "--no-baseline", "program.py", "--", "0.1", "0")
+    assert json.loads(done.stdout)["name"] == "program"
+
+
+def test_capture_range_that_never_begins(profile: Profile, folder: Path) -> None:
+    done = profile("--no-baseline", "--capture-range", "nvtx=nowhere", "program.py", "--", "0.1", "0")
+    assert done.returncode == 1
+    assert "The NVTX range 'nowhere' never began in program.py" in done.stderr
+    assert names(folder) == {"program.py"}
+
+
+def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
+    done = profile("--no-baseline", "--nsys-args", "--no-such-option", "program.py", "--", "0.1", "0")
+    assert done.returncode == 1
+    assert "does not know one of its options: unrecognised option '--no-such-option'" in done.stderr
+    assert names(folder) == {"program.py"}
+
+
+def test_full_disk(profile: Profile, folder: Path) -> None:
+    small = folder / "small"
+    small.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", small], capture_output=True, check=False
+    ).returncode:
+        if os.environ.get("NSYSGAP_REQUIRE_ALL") == "1" and os.getuid() == 0:
+            pytest.fail("a small file system cannot be mounted")
+        pytest.skip("only root can mount a small file system")
+    try:
+        done = profile("--no-baseline", "-o", "small/program", "program.py", "--", "0.1", "0")
+        assert done.returncode == 1
+        assert "the disk is full" in done.stderr
+        assert "No space left on device" in done.stderr
+        assert names(small) == set()
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("deaf", [False, True], ids=["plain", "ignores-signals"])
+def test_interrupted_run_leaves_no_process_and_no_file(
+    folder: Path, number: signal.Signals, code: int, deaf: bool
+) -> None:
+    mark = f"{folder.name}-{time.time_ns()}"
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" if deaf else ""
+    child = (
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', sys.argv[1]], start_new_session=True)"
+    )
+    (folder / "long.py").write_text(
+        f"{ignoring}import subprocess, sys, time\n{child}\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    running = subprocess.Popen(
+        command("--no-baseline", "long.py", "--", mark),
+        cwd=folder,
+        env={**os.environ, "NSYS": require_nsys()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    assert len(processes_with(mark)) >= 3
+    running.send_signal(number)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == code
+    assert f"stopped by {number.name}" in said
+    assert "Traceback" not in said.partition("nsysgap: stopped")[2]
+    assert processes_with(mark) == []
+    assert names(folder) == {"long.py", "program.py"}
+
+
+def processes_with(mark: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = path.read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in arguments:
+            found.append(path.parent.name)
+    return found
+
+
+def test_dry_run_works_without_nsys_and_gpu(folder: Path) -> None:
+    environment = {**os.environ, "PATH": "/nowhere", "NSYS": ""}
+    arguments = ("--dry-run", "--graph-trace", "graph", "--gpu-metrics", "--capture-range", "nvtx=step 1")
+    done = subprocess.run(
+        command(*arguments, "--nsys-args", "--stats=false", "program.py", "--", "a b"),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    plain, traced = done.stdout.splitlines()
+    assert plain == f"{sys.executable} program.py 'a b'"
+    assert traced.endswith(
+        " profile --trace=cuda,nvtx,osrt --cuda-graph-trace=graph --sample=none --cpuctxsw=none --export=sqlite "
+        "--capture-range=nvtx '--nvtx-capture=step 1' --capture-range-end=stop "
+        "--env-var=NSYS_NVTX_PROFILER_REGISTER_ONLY=0 "
+        f"--gpu-metrics-devices=all --stats=false --output program {plain}"
+    )
+    assert names(folder) == {"program.py"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["absent.py"], "absent.py does not exist", "Name a Python script"),
+        (["--command", "no-such-program"], "no-such-program is no program", "Check the path"),
+        (["."], ". is a folder", "Name a Python script"),
+        (["--nsys", "/no/nsys", "program.py"], "--nsys names /no/nsys, which is no program", "Install NVIDIA"),
+        (["--nsys", "/bin/true", "program.py"], "does not say its version", "Install NVIDIA"),
+        (["-o", "absent/program", "program.py"], "The folder absent does not exist", "mkdir -p absent"),
+        (["program.py", "./program.py"], "would both write program", "one by one"),
+        (["--capture-range", "measured", "program.py"], "is not understood", "nvtx=NAME"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_a_next_step(
+    folder: Path, arguments: list[str], message: str, hint: str
+) -> None:
+    done = subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_no_nsys_anywhere_says_how_to_get_one(folder: Path) -> None:
+    if list(Path("/opt/nvidia").glob("nsight-systems*")) or list(Path("/usr/local").glob("**/bin/nsys")):
+        pytest.skip("this machine has nsys in a usual folder")
+    done = subprocess.run(
+        command("program.py"),
+        cwd=folder,
+        env={**os.environ, "PATH": "/nowhere", "NSYS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "nsys was not found" in done.stderr
+    assert "Install NVIDIA Nsight Systems" in done.stderr
