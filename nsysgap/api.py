@@ -95,7 +95,7 @@ class Report:
         from nsysgap.analysis.notices import all_notices
 
         idle = self.analyse()
-        return [f"{one.level}: {one.text}" for one in all_notices(idle, idle.latencies())]
+        return [f"{one.level}: {one.text}" for one in all_notices(idle, idle.latencies)]
 
     def __repr__(self) -> str:
         return f"<nsysgap report {self.trace.path}: {'; '.join(self._sentences()) or 'no GPU work'}>"

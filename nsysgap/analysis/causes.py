@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.gaps import process_busy
+from nsysgap.arrays import codes, distinct, grouped, is_any
 from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace
 
@@ -59,7 +60,7 @@ class Attribution:
         self.sync_names = trace.names.find(SYNC_CALLS)
         self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
         self._idle_of_process: dict[int, IntervalSet] = {}
-        self._graph_start: NDArray[np.int64] | None = None
+        self._later_node: NDArray[np.bool_] | None = None
 
     def parts(self, pieces_of: Pieces) -> Times:
         """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; a row sums to its piece."""
@@ -96,7 +97,7 @@ class Attribution:
         call = np.full(len(start), NONE, np.int32)
         known = np.flatnonzero(after != NONE)
         call[known] = self.calls[after[known]]
-        in_graph = self._in_graph(after, pieces_of.gap_end)
+        in_graph = self._in_graph(after)
         unknown = np.flatnonzero((call == NONE) & ~in_graph)
         launched = np.flatnonzero((call != NONE) & ~in_graph)
         whole = np.flatnonzero(in_graph)
@@ -104,16 +105,17 @@ class Attribution:
         sink(UNKNOWN, unknown, (end - start)[unknown])
         self._launched(sink, launched, start[launched], end[launched], call[launched])
 
-    def _in_graph(self, after: NDArray[np.int64], end: Times) -> NDArray[np.bool_]:
+    def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each after-op is a graph op before which an op of its launch started (it starts where the gap ends)."""
         ops = self.trace.ops
         found = np.zeros(len(after), np.bool_)
         if not (ops["graph_node"] != NO_GRAPH_NODE).any():
             return found
-        if self._graph_start is None:
-            self._graph_start = launch_starts(ops)
+        if self._later_node is None:
+            self._later_node = launch_starts(ops) < ops["start"]
         of_graph = np.flatnonzero(after != NONE)
         of_graph = of_graph[ops["graph_node"][after[of_graph]] != NO_GRAPH_NODE]
-        found[of_graph] = self._graph_start[after[of_graph]] < end[of_graph]
+        found[of_graph] = self._later_node[after[of_graph]]
         return found
 
     def _launched(self, sink: Sink, rows: Indices, a: Times, b: Times, call: NDArray[np.int32]) -> None:
@@ -124,7 +126,7 @@ class Attribution:
         before = np.flatnonzero(call_start > a)
         a, b, rows = a[before], np.minimum(b[before], call_start[before]), rows[before]
         thread = self.trace.api["thread"][call[before]]
-        for one in np.unique(thread):
+        for one in distinct(thread):
             mine = np.flatnonzero(thread == one) if (thread != one).any() else slice(None)
             self._before_call(sink, rows[mine], int(one), a[mine], b[mine])
 
@@ -142,7 +144,7 @@ class Attribution:
         """What a thread was doing, as growing sets: each holds all the ones before it, so differences are exclusive."""
         api = self.trace.api
         rows = self._rows("api", api, thread)
-        syncing = np.isin(api["name"][rows], list(self.sync_names))
+        syncing = is_any(api["name"][rows], self.sync_names)
         covered = self._set("overhead", self.trace.overhead, thread)
         yield PROFILER, covered
         covered = union_of(covered, self._untraced(thread, rows[syncing]))
@@ -179,22 +181,24 @@ class Attribution:
         return union(start[hidden], end[hidden])
 
 
-def grouped(keys: NDArray[np.int32], number: int) -> Callable[[int], Indices]:
-    """A function that gives the positions of a key, in order; one sort for all keys."""
-    order = np.argsort(keys.astype(np.min_scalar_type(max(number, 1))), kind="stable")
-    bounds = np.searchsorted(keys[order], np.arange(number + 1))
-    return lambda key: order[bounds[key] : bounds[key + 1]]
-
-
 def launch_starts(ops: Table) -> NDArray[np.int64]:
     """For each op the earliest start of all ops with its (process, correlation); without a correlation its own."""
     earliest = ops["start"].copy()
     keyed = np.flatnonzero(ops["correlation"] != 0)
-    # Ops are sorted by start, so with a stable sort each key's first op is its earliest.
-    order = keyed[np.lexsort((ops["correlation"][keyed], ops["process"][keyed]))]
+    keys, _ = launch_keys(ops, keyed)
+    order = np.argsort(keys, kind="stable")  # ops are sorted by start: each key's first op is its earliest
     if len(order):
-        process, correlation = ops["process"][order], ops["correlation"][order]
-        new = np.concatenate(([True], (process[1:] != process[:-1]) | (correlation[1:] != correlation[:-1])))
-        heads = np.flatnonzero(new)
-        earliest[order] = np.repeat(ops["start"][order[heads]], np.diff(np.append(heads, len(order))))
+        keys, rows = keys[order], keyed[order]
+        heads = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
+        earliest[rows] = np.repeat(ops["start"][rows[heads]], np.diff(np.append(heads, len(rows))))
     return earliest
+
+
+def launch_keys(ops: Table, rows: Indices) -> tuple[NDArray[np.int64], int]:
+    """((process, correlation) of ops as one number each, how far to shift it right for the process)."""
+    correlation, process = ops["correlation"][rows], ops["process"][rows].astype(np.int64)
+    bits = max(int(correlation.max(initial=0)).bit_length(), 1)
+    if correlation.min(initial=0) < 0 or bits + int(process.max(initial=0)).bit_length() > 62:
+        present, correlation = codes(correlation)  # not CUPTI's 32-bit counters: number them instead
+        bits = len(present).bit_length()
+    return (process << bits) | correlation, bits

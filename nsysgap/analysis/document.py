@@ -37,9 +37,9 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
             "warnings": [{"level": one.level, "text": one.text} for one in warnings or trace.warnings],
         },
         "devices": _devices(idle),
-        "launches": latency_summary(trace, idle.latencies()),
-        "graph_launches": graph_summary(idle.graph_launches()),
-        "syncs": sync_summary(idle.syncs()),
+        "launches": latency_summary(trace, idle.latencies),
+        "graph_launches": graph_summary(idle.graph_launches),
+        "syncs": sync_summary(idle.syncs),
         "gaps": gap_rows(idle, rows),
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, union
 from nsysgap.tables import NONE, Table, Trace
 
@@ -31,7 +32,7 @@ class DeviceGaps:
 
 def device_gaps(trace: Trace, calls: NDArray[np.int32]) -> list[DeviceGaps]:
     """The gaps of every GPU that ran an op, by device number. `calls`: the launch call of each op."""
-    devices = np.unique(trace.ops["device"])
+    devices = distinct(trace.ops["device"])
     return [_gaps_of(trace, calls, int(device), len(devices) == 1) for device in devices]
 
 

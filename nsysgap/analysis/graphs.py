@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.causes import launch_keys
 from nsysgap.analysis.stats import Stats, stats
 from nsysgap.intervals import union
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
@@ -39,29 +40,41 @@ def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
     """Group the graph ops by (process, correlation ID)."""
     ops = trace.ops
     rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
-    order = rows[np.lexsort((ops["correlation"][rows], ops["process"][rows]))]
-    process, correlation = ops["process"][order], ops["correlation"][order]
-    change = (process[1:] != process[:-1]) | (correlation[1:] != correlation[:-1])
-    heads = np.concatenate(([0], np.flatnonzero(change) + 1)) if len(order) else np.empty(0, np.intp)
-    bounds = np.append(heads, len(order))
-    first = order[heads]
-    by_start = np.argsort(first, kind="stable")
-    groups = [order[bounds[i] : bounds[i + 1]] for i in by_start]
-    first = first[by_start]
+    keys, _ = launch_keys(ops, rows)
+    _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
+    by_start = np.argsort(heads, kind="stable")  # ops are sorted by start, so a launch's first row is its first op
+    rank = np.empty(len(heads), np.intp)
+    rank[by_start] = np.arange(len(heads))
+    group, first = rank[group], rows[heads[by_start]]
+    start, end = ops["start"][rows], ops["end"][rows]
+    last_end = np.full(len(first), np.iinfo(np.int64).min)
+    np.maximum.at(last_end, group, end)
     call = calls[first]
     known = call != NONE
-    call_start = np.where(known, trace.api["start"][call] if trace.api.rows else 0, 0)
-    call_end = np.where(known, trace.api["end"][call] if trace.api.rows else 0, 0)
-    last_end = np.array([ops["end"][group].max() for group in groups], np.int64)
+    call_start, call_end = np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
+    call_start[known], call_end[known] = trace.api["start"][call[known]], trace.api["end"][call[known]]
     return GraphLaunches(
         first_op=first,
         api_call=call,
         call=call_end - call_start,
         latency=ops["start"][first] - call_start,
         span=last_end - ops["start"][first],
-        busy=np.array([union(ops["start"][group], ops["end"][group]).total for group in groups], np.int64),
-        nodes=np.array([len(group) for group in groups], np.int64),
+        busy=_busy(group, start - ops["start"][first][group], end - start, last_end - ops["start"][first]),
+        nodes=np.bincount(group, minlength=len(first)),
     )
+
+
+def _busy(
+    group: Indices, start: NDArray[np.int64], length: NDArray[np.int64], span: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The covered time of each group's intervals, all groups laid end to end on one line; `start` counts from its group."""
+    origin = np.concatenate(([0], np.cumsum(span + 1)))
+    order = np.argsort(group, kind="stable")
+    begin = start[order] + origin[group[order]]
+    covered = union(begin, begin + length[order])
+    found = np.zeros(len(span), np.int64)
+    np.add.at(found, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
+    return found
 
 
 def graph_summary(found: GraphLaunches) -> dict[str, int | Stats | None]:

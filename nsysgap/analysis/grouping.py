@@ -21,10 +21,10 @@ from nsysgap.analysis.causes import (
     UNKNOWN,
     UNTRACED,
     Pieces,
-    grouped,
 )
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.nvtx import RangeFinder
+from nsysgap.arrays import grouped
 from nsysgap.intervals import IntervalSet, complement, pieces, union
 from nsysgap.tables import NONE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,11 +159,13 @@ class IdleReport:
         numbers = np.bincount(self.gaps.cause, minlength=len(PARTS))
         return {name: int(number) for name, number in zip(PARTS, numbers, strict=True)}
 
+    @cached_property
     def latencies(self) -> Latencies:
         """Launch latency of the selected ops that single calls launched."""
         whole = self.selection is None and self.only_device is None
         return latencies(self.trace, self.calls, None if whole else self.selected_ops(self.only_device))
 
+    @cached_property
     def graph_launches(self) -> GraphLaunches:
         """The graph launches whose first op is selected."""
         found = graph_launches(self.trace, self.calls)
@@ -170,6 +173,7 @@ class IdleReport:
             return found
         return found.take(np.flatnonzero(np.isin(found.first_op, self.selected_ops(self.only_device))))
 
+    @cached_property
     def syncs(self) -> Syncs:
         """The synchronising calls that run inside the selection. They belong to no GPU: --device keeps them all."""
         found = syncs(self.trace, self.calls)

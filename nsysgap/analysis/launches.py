@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.stats import Stats, stats
+from nsysgap.arrays import combined_codes, distinct
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace
 
-Indices = NDArray[np.intp]
+Array = NDArray[Any]
+Indices = NDArray[Any]
 
 
 def launch_calls(trace: Trace) -> NDArray[np.int32]:
@@ -21,23 +25,31 @@ def launch_calls(trace: Trace) -> NDArray[np.int32]:
     calls with one key the first to start counts, the longest of equals, then the report's order. ID 0 is no key.
     """
     calls = np.full(trace.ops.rows, NONE, np.int32)
-    call_process = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
-    processes = np.unique(call_process)
-    for process in processes[trace.processes["global_pid"][processes] != 0]:  # 0: the report names no process
-        whole = len(processes) == 1
-        ops = np.flatnonzero((trace.ops["process"] == process) & (trace.ops["correlation"] != 0))
-        api = np.arange(trace.api.rows) if whole else np.flatnonzero(call_process == process)
+    for process, api in _calls_by_process(trace):
+        ops = _rows((trace.ops["process"] == process) & (trace.ops["correlation"] != 0))
         calls[ops] = _match(trace.ops["correlation"][ops], trace.api, api)
     return calls
+
+
+def _calls_by_process(trace: Trace) -> Iterator[tuple[int, Indices]]:
+    """(process, its API rows) for every process that the report names (a global ID of 0 names none)."""
+    processes = distinct(trace.threads["process"][distinct(trace.api["thread"])])
+    of_call = trace.threads["process"][trace.api["thread"]] if len(processes) > 1 else None
+    for process in processes[trace.processes["global_pid"][processes] != 0].tolist():
+        yield process, np.arange(trace.api.rows, dtype=np.int32) if of_call is None else _rows(of_call == process)
+
+
+def _rows(mask: NDArray[np.bool_]) -> Indices:
+    """Where a mask is true, in half the memory that np.flatnonzero takes."""
+    return np.flatnonzero(mask).astype(np.int32)
 
 
 def match_calls(trace: Trace, records: Table) -> NDArray[np.int32]:
     """The row of `trace.api` with each record's (process, correlation): for tables with those two columns."""
     calls = np.full(records.rows, NONE, np.int32)
-    call_process = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
-    for process in np.unique(records["process"]):
+    for process, api in _calls_by_process(trace):
         wanted = np.flatnonzero((records["process"] == process) & (records["correlation"] != 0))
-        calls[wanted] = _match(records["correlation"][wanted], trace.api, np.flatnonzero(call_process == process))
+        calls[wanted] = _match(records["correlation"][wanted], trace.api, api)
     return calls
 
 
@@ -56,10 +68,10 @@ def _match(wanted: NDArray[np.int64], api: Table, rows: Indices) -> NDArray[np.i
 
 def _first_of_equals(keys: NDArray[np.int64], rows: Indices, api: Table) -> tuple[NDArray[np.int64], Indices]:
     """One row per key: the first to start, the longest of those, then the report's order. `keys` are sorted."""
-    again = np.flatnonzero(keys[1:] == keys[:-1])
-    if not len(again):
+    again = keys[1:] == keys[:-1]
+    if not again.any():
         return keys, rows
-    shared = np.flatnonzero(np.isin(keys, keys[again]))
+    shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
     subset = rows[shared]
     best = np.lexsort((subset, -api["end"][subset], api["start"][subset], keys[shared]))
     rows = rows.copy()
@@ -70,41 +82,49 @@ def _first_of_equals(keys: NDArray[np.int64], rows: Indices, api: Table) -> tupl
 
 @dataclass(frozen=True)
 class Latencies:
-    """Launch latency of ops, arrays of equal length: `op` and `api_call` are row numbers, the rest is ns.
+    """Launch latency of ops: arrays of equal length, `op` and `api_call` are row numbers of `trace.ops` and `trace.api`.
 
-    call = the call's duration, latency = op start - call start (negative means skewed clocks), queue = time between the
-    call's return and the op's start, 0 if the op started before. `unqueued` marks ops whose stream was idle and empty
-    when the call began: only their latency shows what a launch costs.
+    `unqueued` marks ops whose stream was idle and empty when the call began: only their latency shows what a launch
+    costs. The times are worked out when asked for, since millions of them are.
     """
 
+    trace: Trace
     op: Indices
     api_call: NDArray[np.int32]
-    call: NDArray[np.int64]
-    latency: NDArray[np.int64]
-    queue: NDArray[np.int64]
     unqueued: NDArray[np.bool_]
 
     @property
-    def negative(self) -> int:
-        """How many ops start before the call that launched them."""
-        return int((self.latency < 0).sum())
+    def call(self) -> NDArray[np.int64]:
+        """The call's duration, ns."""
+        return self.trace.api["end"][self.api_call] - self.trace.api["start"][self.api_call]
+
+    @property
+    def latency(self) -> NDArray[np.int64]:
+        """The op's start - the call's start, ns; negative where clocks are skewed."""
+        return self.trace.ops["start"][self.op] - self.trace.api["start"][self.api_call]
+
+    @property
+    def queue(self) -> NDArray[np.int64]:
+        """The time from the call's return to the op's start, ns; 0 if the op started before."""
+        return np.maximum(self.trace.ops["start"][self.op] - self.trace.api["end"][self.api_call], 0)
+
+    def negative(self) -> tuple[int, int]:
+        """(how many ops start before the call that launched them, the earliest by how many ns)."""
+        latency = self.latency
+        return int((latency < 0).sum()), -min(int(latency.min(initial=0)), 0)
+
+    def take(self, rows: Array) -> Latencies:
+        """Some of them."""
+        return Latencies(self.trace, self.op[rows], self.api_call[rows], self.unqueued[rows])
 
 
 def latencies(trace: Trace, calls: NDArray[np.int32], ops: Indices | None = None) -> Latencies:
     """Latencies of every op that has a launch call and was not launched by a graph (of `ops` only, if given)."""
     single = (calls != NONE) & (trace.ops["graph_node"] == NO_GRAPH_NODE)
-    rows = np.flatnonzero(single) if ops is None else ops[single[ops]]
+    rows = (np.flatnonzero(single) if ops is None else ops[single[ops]]).astype(np.int32)
     api_call = calls[rows]
-    call_start, call_end = trace.api["start"][api_call], trace.api["end"][api_call]
-    start = trace.ops["start"][rows]
-    return Latencies(
-        op=rows,
-        api_call=api_call,
-        call=call_end - call_start,
-        latency=start - call_start,
-        queue=np.maximum(start - call_end, 0),
-        unqueued=stream_free_since(trace.ops)[rows] <= call_start,
-    )
+    unqueued = stream_free_since(trace.ops)[rows] <= trace.api["start"][api_call]
+    return Latencies(trace, rows, api_call, unqueued)
 
 
 def stream_free_since(ops: Table) -> NDArray[np.int64]:
@@ -124,19 +144,9 @@ def stream_free_since(ops: Table) -> NDArray[np.int64]:
 
 def by_stream(ops: Table) -> tuple[Indices, Indices]:
     """(order, bounds): op rows by (process, context, stream), then start; group i is order[bounds[i]:bounds[i + 1]]."""
-    code = np.zeros(ops.rows, np.int64)
-    for name in ("process", "context", "stream"):
-        values, inverse = _codes(ops[name])
-        code = code * max(len(values), 1) + inverse
-    values, code = _codes(code)
-    small = code.astype(np.min_scalar_type(max(len(values), 1)))
-    order = np.argsort(small, kind="stable")  # radix sort for up to 16 bits
-    return order, np.searchsorted(small[order], np.arange(len(values) + 1))
-
-
-def _codes(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-    present = np.unique(values)
-    return present, np.searchsorted(present, values)
+    code, number = combined_codes(ops["process"], ops["context"], ops["stream"])
+    order = np.argsort(code, kind="stable").astype(np.int32)  # a radix sort for up to 16 bits
+    return order, np.concatenate(([0], np.cumsum(np.bincount(code, minlength=number))))
 
 
 def latency_summary(trace: Trace, found: Latencies) -> dict[str, dict[str, int | Stats | None]]:
@@ -144,14 +154,15 @@ def latency_summary(trace: Trace, found: Latencies) -> dict[str, dict[str, int |
     kind = trace.ops["kind"][found.op]
     summary: dict[str, dict[str, int | Stats | None]] = {}
     for number, name in enumerate(OP_KINDS):
-        mine = kind == number
-        if not mine.any():
+        mine = found.take(np.flatnonzero(kind == number))
+        if not len(mine.op):
             continue
+        latency = mine.latency
         summary[name] = {
-            "count": int(mine.sum()),
-            "call_ns": stats(found.call[mine]),
-            "latency_ns": stats(found.latency[mine]),
-            "queue_ns": stats(found.queue[mine]),
-            "unqueued_latency_ns": stats(found.latency[mine & found.unqueued]),
+            "count": len(mine.op),
+            "call_ns": stats(mine.call),
+            "latency_ns": stats(latency),
+            "queue_ns": stats(mine.queue),
+            "unqueued_latency_ns": stats(latency[mine.unqueued]),
         }
     return summary

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
 
 CALL_STACKS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS", "SAMPLING_CALLCHAINS", "NVTX_PAYLOAD_SCHEMAS"})
@@ -31,7 +30,7 @@ class Question:
 
 def has_kernels(trace: Trace) -> bool:
     """Whether the report recorded any kernel, alone or inside a graph traced as a whole."""
-    return bool(np.isin(trace.ops["kind"], (KERNEL, GRAPH)).any())
+    return bool(is_any(trace.ops["kind"], (KERNEL, GRAPH)).any())
 
 
 def why_no_kernels(trace: Trace) -> tuple[str, str] | None:
@@ -90,7 +89,7 @@ def limits(trace: Trace) -> list[Limit]:
 
 def _launches_graphs(trace: Trace) -> bool:
     graph_calls = trace.names.find(("cudaGraphLaunch", "cuGraphLaunch"))
-    return bool(np.isin(trace.api["name"], list(graph_calls)).any())
+    return bool(is_any(trace.api["name"], graph_calls).any())
 
 
 def questions(trace: Trace) -> list[Question]:

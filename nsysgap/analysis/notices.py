@@ -9,6 +9,7 @@ import numpy as np
 from nsysgap.analysis.causes import UNKNOWN
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.launches import Latencies
+from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace
 from nsysgap.units import count, duration, percent
 
@@ -25,16 +26,16 @@ def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
 
 def no_kernels(trace: Trace) -> list[Notice]:
     """Why a report without kernel or graph rows answers nothing about kernels."""
-    if not trace.ops.rows or np.isin(trace.ops["kind"], (KERNEL, GRAPH)).any():
+    if not trace.ops.rows or is_any(trace.ops["kind"], (KERNEL, GRAPH)).any():
         return []
     return [Notice("incomplete", "No kernel rows: the figures know only of copies and memsets, not of kernels.")]
 
 
 def _clock(latencies: Latencies) -> list[Notice]:
-    if not latencies.negative:
+    number, worst = latencies.negative()
+    if not number:
         return []
-    worst = duration(int(-latencies.latency.min()))
-    said = f"{count(latencies.negative)} ops start before the call that launched them (by up to {worst})"
+    said = f"{count(number)} ops start before the call that launched them (by up to {duration(worst)})"
     return [
         Notice("warning", f"{said}: the clocks of host and GPU are not aligned. The figures keep them as they are.")
     ]
@@ -73,8 +74,8 @@ def _unknown(idle: IdleReport) -> list[Notice]:
 
 def failed_launches(trace: Trace) -> int:
     """How many launch, copy and memset calls returned an error: they own no op."""
-    names = [int(index) for index in np.unique(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
-    return int((trace.api["failed"] & np.isin(trace.api["name"], names)).sum())
+    names = [int(index) for index in distinct(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
+    return int((trace.api["failed"] & is_any(trace.api["name"], names)).sum())
 
 
 def _failed_launches(trace: Trace) -> list[Notice]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.causes import grouped
+from nsysgap.arrays import distinct, grouped
 from nsysgap.intervals import IntervalSet, covered_length, union
 from nsysgap.tables import NONE, OPEN_END, Table, Trace
 
@@ -30,7 +30,7 @@ class RangeFinder:
     def innermost(self, thread: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each (thread, time) the last range to begin that still runs: row of nvtx, -1 none."""
         found = np.full(len(time), NONE, np.int64)
-        for one in np.unique(thread):
+        for one in distinct(thread):
             rows = self._rows(int(one))
             if len(rows):
                 mine = np.flatnonzero(thread == one)
@@ -94,7 +94,7 @@ class NvtxSelection:
 def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
     """The ranges whose name the pattern is found in; an open range reaches to the end of the trace."""
     nvtx = trace.nvtx
-    present = {int(index): trace.names[index] for index in np.unique(nvtx["name"])}
+    present = {int(index): trace.names[index] for index in distinct(nvtx["name"])}
     matching = {index: name for index, name in present.items() if pattern.search(name)}
     rows = np.flatnonzero(np.isin(nvtx["name"], list(matching)))
     time = union(nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace)))
@@ -129,7 +129,7 @@ def range_work(trace: Trace, calls: NDArray[np.int32]) -> RangeWork:
     found = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
     launched = np.flatnonzero(calls != NONE)
     thread = trace.api["thread"][calls[launched]]
-    for one in np.unique(trace.nvtx["thread"]):
+    for one in distinct(trace.nvtx["thread"]):
         mine = launched[thread == one]
         mine = mine[np.argsort(trace.api["start"][calls[mine]], kind="stable")]
         if len(mine):

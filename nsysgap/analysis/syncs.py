@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from nsysgap.analysis.causes import SYNC_CALLS
 from nsysgap.analysis.launches import match_calls
 from nsysgap.analysis.stats import Stats, stats
+from nsysgap.arrays import codes, combined_codes, distinct, grouped, is_any
+from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table, Trace
 
 Indices = NDArray[np.intp]
@@ -46,7 +49,7 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     synchronization record. The kind of call is taken from the API's name, since syncType has five codings.
     """
     api = trace.api
-    call = np.flatnonzero(np.isin(api["name"], sorted(trace.names.find(SYNC_CALLS))))
+    call = np.flatnonzero(is_any(api["name"], trace.names.find(SYNC_CALLS)))
     start, end = api["start"][call], api["end"][call]
     finished = _finished(trace, calls, call)
     waited = finished > start
@@ -83,8 +86,9 @@ def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
 
 
 def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
-    kind_of = {index: SYNC_CALLS[trace.names[index]] for index in trace.names.find(SYNC_CALLS)}
-    return np.array([kind_of[index] for index in trace.api["name"][call].tolist()], dtype="U7")
+    present, code = codes(trace.api["name"][call])
+    kinds = np.array([SYNC_CALLS[trace.names[index]] for index in present.tolist()], dtype="U7")
+    return kinds[code] if len(kinds) else np.empty(0, "U7")
 
 
 def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
@@ -92,7 +96,7 @@ def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
     records, api = trace.sync_records, trace.api
     found = np.full(len(call), NONE, np.int64)
     process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
-    for one in np.unique(process):
+    for one in distinct(process):
         rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
         order = np.argsort(records["correlation"][rows], kind="stable")
         keys = records["correlation"][rows][order]
@@ -108,7 +112,7 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Tim
     """The latest end for event waits: ops of the event's stream launched before its record, else of the context."""
     event_call = match_calls(trace, trace.event_records)
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
-    awaited = _awaited(trace.event_records, recorded, records, before)
+    awaited = awaited_records(trace.event_records, recorded, records, before)
     known = awaited != NONE
     found = np.full(records.rows, NEVER)
     found[~known] = scopes.latest_end(before[~known], records["process"][~known], records["context"][~known])
@@ -119,7 +123,7 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Tim
     return found
 
 
-def _awaited(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
+def awaited_records(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
     """The event record of each wait: the same eventSyncId, else the latest of its event recorded before; -1 none."""
     by_sync: dict[tuple[int, int], int] = {}
     by_event: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -148,32 +152,44 @@ class _Scopes:
     """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
-        launched = np.flatnonzero(calls != NONE)
-        start = trace.api["start"][calls[launched]]
-        order = np.argsort(start, kind="stable")
-        self.launched_at = start[order]
-        self.ops = trace.ops
-        self.rows = launched[order]
+        self.ops, self.api, self.calls = trace.ops, trace.api, calls
+        self.rows = np.flatnonzero(calls != NONE).astype(np.int32)  # in order of launch
+        start = trace.api["start"][calls[self.rows]]
+        if not is_sorted(start):
+            self.rows = self.rows[np.argsort(start, kind="stable")]
+        self._groups: dict[int, tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]] = {}
 
     def latest_end(self, before: Times, *scope: NDArray[np.int32]) -> Times:
         """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
         found = np.full(len(before), NEVER)
         if not len(before) or not len(self.rows):
             return found
-        wanted = np.column_stack(scope)
-        for values in np.unique(wanted, axis=0) if (wanted != wanted[0]).any() else wanted[:1]:
-            mine = np.flatnonzero((wanted == values).all(axis=1))
-            found[mine] = self._within(values.tolist(), before[mine])
+        numbers, rows_of = self._grouped(len(scope))
+        wanted, number = combined_codes(*scope)
+        waits_of = grouped(wanted, number)
+        for code in distinct(wanted).tolist():
+            waits = waits_of(code)
+            group = numbers.get(tuple(int(column[waits[0]]) for column in scope))
+            if group is not None:
+                found[waits] = self._within(rows_of(group), before[waits])
         return found
 
-    def _within(self, values: list[int], before: Times) -> Times:
-        inside = np.ones(len(self.rows), np.bool_)
-        for name, value in zip(("process", "context", "stream"), values, strict=False):
-            inside &= self.ops[name][self.rows] == value
-        at = self.launched_at[inside]
-        reach = np.concatenate(([NEVER], np.maximum.accumulate(self.ops["end"][self.rows[inside]])))
-        latest: Times = reach[np.searchsorted(at, before, side="left")]
-        return latest
+    def _grouped(self, depth: int) -> tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]:
+        """(scope -> its number, number -> positions of its ops in order of launch), for scopes of `depth` values."""
+        if depth not in self._groups:
+            columns = [self.ops[name] for name in ("process", "context", "stream")[:depth]]
+            code, number = combined_codes(*columns)
+            rows_of = grouped(code[self.rows], number)
+            present = distinct(code[self.rows]).tolist()
+            keys = [tuple(int(column[self.rows[rows_of(one)[0]]]) for column in columns) for one in present]
+            self._groups[depth] = dict(zip(keys, present, strict=True)), rows_of
+        return self._groups[depth]
+
+    def _within(self, rows: Indices, before: Times) -> Times:
+        ops = self.rows[rows]
+        launched_before = np.searchsorted(self.api["start"][self.calls[ops]], before, side="left")
+        reach = np.maximum.accumulate(self.ops["end"][ops])
+        return np.where(launched_before > 0, reach[launched_before - 1], NEVER)
 
 
 def sync_summary(found: Syncs) -> dict[str, object]:

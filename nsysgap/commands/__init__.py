@@ -15,6 +15,8 @@ from nsysgap.version import __version__
 # name -> (module below nsysgap.commands, one line of help): listing them must not import them.
 COMMANDS = {
     "gaps": ("gaps", "Why was the GPU idle: time by cause, launch latency, sync tails, the longest gaps."),
+    "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
+    "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
 }
 

@@ -140,7 +140,7 @@ class _Answer:
         """Warnings and notes for this answer."""
         from nsysgap.analysis.notices import all_notices
 
-        return all_notices(self.idle, self.idle.latencies())
+        return all_notices(self.idle, self.idle.latencies)
 
     def document(self) -> dict[str, Any]:
         """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""

@@ -29,6 +29,7 @@ from nsysgap.report.source import Source
 
 CHUNK_ROWS = 8192
 PARALLEL_ROWS = 100_000
+MOST_ROWIDS_PER_ROW = 1_000
 Progress = Callable[[int], None]
 
 
@@ -51,55 +52,80 @@ def read_columns(
     number of rowids done since the last call, from several threads. Raises NsysgapError for a value that is no integer.
     """
     with source.engine.connect() as connection:
-        spans = _rowid_spans(connection, name)
-    reader = _Reader(source, name, tuple(reads), where, progress or (lambda _: None))
-    with warnings.catch_warnings(), ThreadPoolExecutor(len(spans)) as pool:
+        edges = _rowid_edges(connection, name)
+    # Untouched memory costs nothing: room for every rowid, filled by each thread from its own first place on.
+    room = {one.name: np.empty(edges[-1] - edges[0], one.dtype) for one in reads}
+    reader = _Reader(source, name, tuple(reads), where, progress or (lambda _: None), room, edges[0])
+    with warnings.catch_warnings(), ThreadPoolExecutor(max(len(edges) - 1, 1)) as pool:
         warnings.simplefilter("ignore", DeprecationWarning)  # numpy's, of text that is no integer: the count shows it
-        parts = list(pool.map(reader.read, spans))
-    return {one.name: _join([part[i] for part in parts], one.dtype) for i, one in enumerate(reads)}
+        filled = list(pool.map(reader.read, pairwise(edges)))
+    return {column: _close_up(array, edges, filled) for column, array in room.items()}
 
 
-def _join(arrays: list[NDArray[Any]], dtype: str) -> NDArray[Any]:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays) if arrays else np.empty(0, dtype)
+def _close_up(array: NDArray[Any], edges: list[int], filled: list[int]) -> NDArray[Any]:
+    """The rows that were found, without the room left for rowids that do not exist or were not wanted."""
+    size = 0
+    for begin, rows in zip((edge - edges[0] for edge in edges), filled, strict=False):
+        if size != begin:
+            array[size : size + rows] = array[begin : begin + rows]
+        size += rows
+    return array if size == len(array) else array[:size].copy()
 
 
-def _rowid_spans(connection: Connection, name: str) -> list[tuple[int, int]]:
+def _rowid_edges(connection: Connection, name: str) -> list[int]:
+    """Rowids that cut a table into one part per thread: [first, ..., last + 1]."""
     rowid: ColumnElement[int] = literal_column("rowid")
-    limits = connection.execute(select(func.min(rowid), func.max(rowid)).select_from(table(name))).one()
-    low, high = (-1 if limit is None else int(limit) for limit in limits.tuple())
-    if high < low or high == -1:
-        return [(0, 0)]
+    # One by one: SQLite finds each at an end of the tree, but scans the whole table for both at once.
+    low, high = (
+        connection.execute(select(end(rowid)).select_from(table(name))).scalar() for end in (func.min, func.max)
+    )
+    if low is None or high is None:
+        return [0, 0]
+    if (
+        high - low
+        > MOST_ROWIDS_PER_ROW * connection.execute(select(func.count()).select_from(table(name))).scalar_one()
+    ):
+        raise NsysgapError(
+            f"The rowids of the table {name} are scattered.",
+            "The file was changed after nsys wrote it: export it again.",
+        )
     workers = max(1, min(os.cpu_count() or 1, 4, (high - low) // PARALLEL_ROWS))
-    edges = [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
-    return list(pairwise(edges))
+    return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
 
 
 class _Reader:
     def __init__(
-        self, source: Source, name: str, reads: tuple[Read, ...], where: str | None, progress: Progress
+        self,
+        source: Source,
+        name: str,
+        reads: tuple[Read, ...],
+        where: str | None,
+        progress: Progress,
+        room: dict[str, NDArray[Any]],
+        first: int,
     ) -> None:
         self.source = source
         self.name = name
         self.reads = reads
         self.where = where
         self.progress = progress
+        self.room = room
+        self.first = first
 
-    def read(self, span: tuple[int, int]) -> list[NDArray[Any]]:
-        """The rows whose rowid lies in [low, high): one array per column, grown chunk by chunk into one buffer."""
-        chunks: list[list[NDArray[Any]]] = [[] for _ in self.reads]
+    def read(self, span: tuple[int, int]) -> int:
+        """Read the rows whose rowid lies in [low, high) into the room from low on; how many there are."""
+        low, high = span
+        begin = place = low - self.first
         connection = self.source.connect()
         connection.text_factory = bytes
         try:
-            for arrays in self._chunks(connection.cursor(), *span):
-                for column, array in zip(chunks, arrays, strict=True):
-                    column.append(array)
+            for arrays in self._chunks(connection.cursor(), low, high):
+                for one, array in zip(self.reads, arrays, strict=True):
+                    self.room[one.name][place : place + len(array)] = array
+                place += len(arrays[0])
         finally:
             connection.close()
-        joined = []
-        for column, one in zip(chunks, self.reads, strict=True):
-            joined.append(_join(column, one.dtype))
-            column.clear()  # each column's chunks are freed before the next is joined
-        return joined
+        return place - begin
 
     def _chunks(self, cursor: Any, low: int, high: int) -> Iterator[list[NDArray[Any]]]:
         statement, careful = self._sql(with_defaults=False), self._sql(with_defaults=True)
@@ -142,9 +168,9 @@ class _Reader:
     @staticmethod
     def _parse(text: bytes | None, count: int, one: Read) -> NDArray[Any] | None:
         if text is None:  # every value was NULL
-            return np.full(count, one.default, one.dtype)
+            return np.full(count, one.default, np.int64)
         values = np.fromstring(text, np.int64, sep=",")
-        return values.astype(one.dtype, copy=False) if len(values) == count else None
+        return values if len(values) == count else None
 
     def _checked(self, array: NDArray[Any] | None) -> NDArray[Any]:
         if array is None:

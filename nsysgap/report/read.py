@@ -17,6 +17,7 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.engine import Connection
 
 from nsysgap import tables
+from nsysgap.arrays import distinct
 from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import Progress, Read, read_columns
@@ -366,14 +367,6 @@ def require_nsys_export(source: Source, catalog: Catalog) -> None:
     raise NsysgapError(
         f"{source.path} {what}.", "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite."
     )
-
-
-def distinct(values: Array) -> Array:
-    """The distinct values, sorted; fast where equal values stand in runs."""
-    if not len(values):
-        return values
-    heads = np.concatenate(([True], values[1:] != values[:-1]))
-    return np.unique(values[heads])
 
 
 def _op_name(kind: int, value: int) -> str:

@@ -1,0 +1,73 @@
+"""Small tools for long integer columns with few distinct values: what np.unique does, without sorting millions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Indices = NDArray[np.intp]
+WIDE = 1 << 20  # a lookup table of this size is always cheaper than a sort
+
+
+def distinct(values: Array) -> Array:
+    """The distinct values, sorted, in the values' dtype."""
+    if not len(values):
+        return values
+    low, high = int(values.min()), int(values.max())
+    if high - low < WIDE:
+        seen = np.zeros(high - low + 1, np.bool_)
+        seen[values - values.dtype.type(low)] = True
+        found: Array = (np.flatnonzero(seen) + low).astype(values.dtype)
+        return found
+    heads = np.concatenate(([True], values[1:] != values[:-1]))  # equal values often stand in runs
+    return np.unique(values[heads])
+
+
+def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
+    """Whether each value is one of a few wanted ones: np.isin by a lookup table."""
+    chosen = np.fromiter(wanted, np.int64)
+    if not len(values) or not len(chosen):
+        return np.zeros(len(values), np.bool_)
+    low, high = int(values.min()), int(values.max())
+    if high - low >= WIDE:
+        return np.isin(values, chosen)
+    table = np.zeros(high - low + 1, np.bool_)
+    table[chosen[(chosen >= low) & (chosen <= high)] - low] = True
+    found: NDArray[np.bool_] = table[values - values.dtype.type(low)] if low else table[values]
+    return found
+
+
+def codes(values: Array) -> tuple[Array, Array]:
+    """(distinct values sorted, the position of each value among them): np.unique with return_inverse."""
+    present = distinct(values)
+    if not len(present) or int(present[-1]) - int(present[0]) >= WIDE:
+        return present, np.searchsorted(present, values)
+    low = present[0]
+    place = np.zeros(int(present[-1]) - int(low) + 1, np.min_scalar_type(len(present)))
+    place[present - low] = np.arange(len(present))
+    return present, place[values - low]
+
+
+def combined_codes(*columns: Array) -> tuple[Array, int]:
+    """(a number for each row's combination of values, how many numbers there are); not all numbers need occur."""
+    present, code = codes(columns[0])
+    number = max(len(present), 1)
+    for column in columns[1:]:
+        present, more = codes(column)
+        code = code.astype(np.int64) * max(len(present), 1) + more
+        number *= max(len(present), 1)
+    return code.astype(np.min_scalar_type(number)), number
+
+
+def grouped(keys: Array, number: int) -> Callable[[int], Indices]:
+    """A function that gives the positions of a key (0 <= key < number), in order: one radix sort for all keys."""
+    small = keys.astype(np.min_scalar_type(max(number, 1)))
+    order = np.argsort(small, kind="stable")
+    if len(order) < 1 << 31:
+        order = order.astype(np.int32)  # kept for long: half the memory
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(small, minlength=number))))
+    return lambda key: order[bounds[key] : bounds[key + 1]]
