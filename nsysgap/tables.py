@@ -215,7 +215,64 @@ GPU_METRICS = Schema(
         Column("value", "int64", "", "the counter's value: whole percent, Hz, or what its name says"),
     ),
 )
-SCHEMAS = (OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS)
+FRAMES = Schema(
+    "frames",
+    "Every distinct place in the program that any stack passes through.",
+    (
+        Column("function", "int32", "", "index into Trace.names"),
+        Column("file", "int32", "", "index into Trace.names: source file, of native code the module; -1 unknown"),
+        Column("line", "int32", "", "line of the source file; 0 unknown"),
+        Column("native", "bool", "", "native code, not Python"),
+    ),
+)
+STACKS = Schema(
+    "stacks",
+    "Every distinct call stack: a stretch of Stacks.chain, innermost frame first.",
+    (
+        Column("first", "int64", "", "where its frames begin in Stacks.chain"),
+        Column("count", "int32", "", "how many frames it has"),
+    ),
+)
+STACK_SAMPLES = Schema(
+    "stack_samples",
+    "Stacks taken periodically, sorted by time, equal times in the report's order.",
+    (
+        Column("time", "int64", "ns", "when the stack was taken"),
+        Column("thread", "int32", "", "row of the threads table; -1 a thread without any other event"),
+        Column("global_tid", "int64", "", "nsys's global thread ID"),
+        Column("stack", "int32", "", "row of the stacks table"),
+        Column("source", "int8", "", "0 Python sampling, 1 CPU sampling"),
+    ),
+)
+CALL_STACKS = Schema(
+    "call_stacks",
+    "Stacks taken where a call was made, sorted by start.",
+    (
+        Column("start", "int64", "ns", "start of the call, or when the stack was taken"),
+        Column("end", "int64", "ns", "end of the call; equal to start where unknown"),
+        Column("thread", "int32", "", "row of the threads table; -1 a thread without any other event"),
+        Column("correlation", "int64", "", "correlation ID of the CUDA call; 0 = none or unknown"),
+        Column("stack", "int32", "", "row of the stacks table"),
+        Column("source", "int8", "", "2 Python backtrace, 3 CUDA backtrace, 4 OS runtime backtrace"),
+    ),
+)
+CALL_TREE = Schema(
+    "call_tree",
+    "Idle time by call path: parents before children, siblings in the order of their frames.",
+    (
+        Column("parent", "int32", "", "row of the calling node; -1 an outermost frame"),
+        Column("frame", "int32", "", "row of the frames table"),
+        Column("self_ns", "int64", "ns", "idle time with this frame innermost"),
+        Column("total_ns", "int64", "ns", "idle time under this node, itself included"),
+        Column("self_samples", "int64", "", "stacks with this frame innermost"),
+        Column("total_samples", "int64", "", "stacks under this node, itself included"),
+    ),
+)
+PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL = range(5)
+SCHEMAS = (
+    *(OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS),
+    *(FRAMES, STACKS, STACK_SAMPLES, CALL_STACKS, CALL_TREE),
+)
 
 
 class Names:
@@ -327,3 +384,19 @@ class Trace:
     def name(self, index: int) -> str:
         """The text at an index of a `name` column; "" for -1."""
         return "" if index == NONE else self.names[index]
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Every stack of one report. `chain`: the frames of all stacks, rows of `frames`, int32, innermost first.
+
+    `period_ns`: the time between two samples as the capture was asked for, by source, where the report says so.
+    """
+
+    frames: Table
+    stacks: Table
+    chain: Array
+    samples: Table
+    calls: Table
+    period_ns: Mapping[int, int] = field(default_factory=dict)
+    warnings: tuple[Notice, ...] = ()
