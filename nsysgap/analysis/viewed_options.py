@@ -1,0 +1,36 @@
+"""What a trace viewer's picture of a report is made from, beside the Trace, and how much of it to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.tables import Table
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What was read from the report beside the Trace: see report.extras and report.details. None: not read."""
+
+    copied: NDArray[np.int64]
+    copy_source: NDArray[np.int8]
+    copy_target: NDArray[np.int8]
+    details: Table | None = None
+    memory_kinds: tuple[str, ...] = ()
+    memory: Table | None = None
+    metrics: Table | None = None
+    domains: dict[tuple[int, int], str] = field(default_factory=dict)
+    session_start: int | None = None
+
+
+@dataclass(frozen=True)
+class Show:
+    """How much to show. `full`: every arg, not only those that identify a row; `demangled`: whole kernel names instead
+    of short ones (which then are in the args); `all_nodes`: arrows to every op of a graph launch."""
+
+    full: bool = True
+    demangled: bool = False
+    all_nodes: bool = False
+    counters: bool = True

@@ -1,0 +1,68 @@
+"""Slices cut into batches of one layout: the same args present in every slice, texts of about the same length.
+
+Chunks keep the memory small however long the trace, and a batch can be written as a table of bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.tracks import distinct
+
+if TYPE_CHECKING:
+    from nsysgap.tracks import Slices, Source, Texts
+
+CHUNK = 32_768
+WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
+def chunks(source: Source) -> Iterator[Slices]:
+    """The slices of a source, CHUNK at a time."""
+    for low in range(0, source.count, CHUNK):
+        yield source.make(low, min(low + CHUNK, source.count))
+
+
+def batches(slices: Slices) -> Iterator[Slices]:
+    """Slices of one layout: an arg or flow is present in all of a batch or in none, and then it is left out."""
+    code = np.zeros(len(slices), np.int64)
+    for mask in _masks(slices):
+        code = code * 2 + mask
+    for texts in _texts(slices):
+        code = code * (len(WIDTHS) + 1) + np.digitize(_lengths(texts), WIDTHS)
+    first = code[0] if len(code) else 0
+    if (code == first).all():
+        yield _without_absent(slices)
+        return
+    for one in np.unique(code):
+        yield _without_absent(slices.take(np.flatnonzero(code == one)))
+
+
+def _masks(slices: Slices) -> Iterator[NDArray[np.bool_]]:
+    yield from (arg.present for arg in slices.args if arg.present is not None)
+    for flow in slices.flows:
+        yield flow.id != 0
+        if flow.shared is not None:
+            yield flow.shared
+
+
+def _texts(slices: Slices) -> Iterator[Texts]:
+    yield slices.name
+    for arg in slices.args:
+        if not isinstance(arg.values, np.ndarray):
+            yield arg.values
+
+
+def _lengths(texts: Texts) -> NDArray[np.int64]:
+    used, inverse = distinct(texts.index)
+    return np.array([len(texts.texts[i]) for i in used.tolist()], np.int64)[inverse]
+
+
+def _without_absent(slices: Slices) -> Slices:
+    args = tuple(arg for arg in slices.args if arg.present is None or bool(arg.present[:1].all()))
+    flows = tuple(flow for flow in slices.flows if len(flow.id) and flow.id[0] != 0)
+    return replace(slices, args=args, flows=flows)

@@ -1,0 +1,115 @@
+"""What only viewers show of a report: memory use, NVTX domains' names, where copies went, when the session began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.read import OP_TABLES
+from nsysgap.report.source import Source, translated_errors
+from nsysgap.tables import MEMCPY, MEMSET, NONE, Column, Schema, Table, Trace
+
+MEMORY_EVENTS = Schema(
+    "memory_events",
+    "Device memory allocated and freed (CUDA_GPU_MEMORY_USAGE_EVENTS, --cuda-memory-usage=true), by time.",
+    (
+        Column("time", "int64", "ns", "when"),
+        Column("device", "int32", "", "physical GPU, as in ops"),
+        Column("kind", "int32", "", "kind of memory: ENUM_CUDA_MEM_KIND"),
+        Column("bytes", "int64", "B", "bytes allocated; negative: freed"),
+    ),
+)
+MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
+    *("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static", "Unknown"),
+)
+_NVTX_DOMAIN = 75
+
+
+def read_memory_events(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
+    """Every allocation and release of GPU memory: without rows where the report has none."""
+    name = "CUDA_GPU_MEMORY_USAGE_EVENTS"
+    reads = [
+        Read("time", "start"),
+        Read("process", "globalPid"),
+        Read("device", "deviceId", NONE, "int32"),
+        Read("kind", "memKind", len(MEMORY_KINDS) - 1, "int32"),
+        Read("bytes", "CASE memoryOperationType WHEN 0 THEN bytes WHEN 1 THEN -bytes ELSE 0 END"),
+    ]
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        if not catalog.has(name, "start", "globalPid", "deviceId", "memKind", "bytes", "memoryOperationType"):
+            return MEMORY_EVENTS.empty()
+        columns = read_columns(source, name, reads, progress=progress)
+        physical = _physical(source, catalog)
+    pid = (columns.pop("process") >> 24) & 0xFFFFFF
+    for (process, ordinal), gpu in physical.items():
+        columns["device"][(pid == process) & (columns["device"] == ordinal)] = gpu
+    order = np.argsort(columns["time"], kind="stable")
+    return Table(MEMORY_EVENTS, {key: values[order] for key, values in columns.items()})
+
+
+def _physical(source: Source, catalog: Catalog) -> dict[tuple[int, int], int]:
+    """The GPUs that a process numbers otherwise: {(pid, its ordinal): GPU}."""
+    if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
+        return {}
+    with source.engine.connect() as connection:
+        rows = connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE")).all()
+    return {(pid, ordinal): gpu for pid, ordinal, gpu in rows if gpu is not None and gpu != ordinal}
+
+
+def read_session_start(source: Source) -> int | None:
+    """When the session began, ns since 1970 UTC; None where the report does not say."""
+    with translated_errors(source.path), source.engine.connect() as connection:
+        if not Catalog.probe(connection).has("TARGET_INFO_SESSION_START_TIME", "utcEpochNs"):
+            return None
+        found = connection.execute(text("SELECT utcEpochNs FROM TARGET_INFO_SESSION_START_TIME")).scalar()
+    return None if found is None else int(found)
+
+
+def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
+    """The name of each NVTX domain: {(pid, domain ID): name}."""
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        if not catalog.has("NVTX_EVENTS", "eventType", "domainId", "globalTid"):
+            return {}
+        own = "CAST(text AS BLOB)" if catalog.has("NVTX_EVENTS", "text") else "NULL"
+        shared = "NULL"
+        if catalog.has("NVTX_EVENTS", "textId") and catalog.has("StringIds", "id", "value"):
+            shared = "(SELECT CAST(value AS BLOB) FROM StringIds WHERE id = textId)"
+        statement = (
+            f"SELECT (globalTid >> 24) & 0xFFFFFF, domainId, coalesce({own}, {shared}) FROM NVTX_EVENTS "
+            f"WHERE eventType = {_NVTX_DOMAIN} AND domainId IS NOT NULL ORDER BY rowid"
+        )
+        rows = connection.execute(text(statement)).all()
+    return {(int(pid), int(domain)): bytes(name).decode("utf-8", "replace") for pid, domain, name in rows if name}
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Of each op, arrays of shape (ops,): bytes copied or set (-1 none), kind of memory (ENUM_CUDA_MEM_KIND) that it
+    was copied from and to (-1 unknown)."""
+
+    bytes: NDArray[np.int64]
+    source: NDArray[np.int8]
+    target: NDArray[np.int8]
+
+
+def read_copies(source: Source, trace: Trace) -> Copies:
+    """What copies and memsets moved, and between which kinds of memory."""
+    rows = trace.ops.rows
+    found = Copies(np.full(rows, NONE, np.int64), np.full(rows, NONE, np.int8), np.full(rows, NONE, np.int8))
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        for kind, name in ((MEMCPY, OP_TABLES["memcpy"]), (MEMSET, OP_TABLES["memset"])):
+            columns = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
+            reads = [Read(one, one, NONE, str(columns[one].dtype)) for one in columns if catalog.has(name, one)]
+            mine = np.flatnonzero(trace.ops["kind"] == kind)
+            if reads and len(mine):
+                for one, values in read_columns(source, name, reads).items():
+                    columns[one][mine] = values[trace.ops["row"][mine]]
+    return found
