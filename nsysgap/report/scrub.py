@@ -1,0 +1,262 @@
+"""A copy of a report that can be shown to others: every event row stays, what identifies machine and people goes.
+
+Only tables that describe the session are changed. Texts of events (kernel, API and NVTX names) are the program's own
+and stay; where one of them still holds a removed host or user name, that is said.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# What stays of TARGET_INFO_SYSTEM_ENV: facts about hardware and software, none about whose they are.
+KEPT_SYSTEM_FACTS = (
+    *("CpuCores", "CpuSpeedMhz", "CpuArchitecture", "CpuDescription", "HardwarePlatform", "SoftwarePlatform"),
+    *("OsDescription", "NvDriverVersion", "CudaDriverVersion", "IsRootEnabled", "LinuxParanoidLevel"),
+)
+METADATA_TABLES = ("META_DATA_CAPTURE", "META_DATA_EXPORT", "EXPORT_META_DATA")
+OUTPUT_TABLES = ("ProcessStreams", "ANALYSIS_FILE")
+EVENT_COLUMNS = ("globalPid", "globalTid", "endGlobalTid")
+_PRIVATE_KEY = re.compile(
+    r"COMMAND|ARGUMENT|ENVIRON|WORKING_DIR|USER|HOST|NAME(?!_?SPACE)|DEVICE_ID|UUID|SESSION_ID|PATH|FILE|FILTER_STRING"
+    r"|PACKAGE|ADDRESS|\bIP\b|_IP|TARGET_DIR",
+)
+_KEPT_KEYS = frozenset({"EXPORT_PRODUCT_NAME"})
+_PATH_VALUE = re.compile(r"(?:^|[\s'\"=])(?:/|[A-Za-z]:\\)")
+_PATHS = re.compile(r"(?<![\w.])/(?:[^\s/'\"<>|:;,]+/)+([^\s/'\"<>|:;,]*)")
+_ADDRESSES = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])")
+_REFERENCE = re.compile(r"^\s*(\w+)\s+INTEGER[^\n]*--[^\n]*REFERENCES StringIds\(id\)", re.MULTILINE)
+_NAME_COLUMNS = frozenset(
+    {
+        *("nameId", "textId", "jsonTextId", "demangledName", "shortName", "mangledName", "symbol", "module"),
+        *("filenameId", "contentId", "fieldNameId", "fieldNameStrId", "eventNameId", "domainNameId", "nameStrId"),
+        *("sourceFile", "fileNameId", "moduleId", "symbolId", "etwProviderNameId", "stringId", "messageId"),
+    }
+)
+_SHORTENED_ONLY = re.compile(r"CALLCHAINS|SCHEMA|ENUM_ENTRIES|GENERIC_EVENT")
+_MIN_SECRET = 4
+
+
+@dataclass
+class Scrubbed:
+    """What was removed, one line each, and what remains in texts that were kept."""
+
+    removed: list[str] = field(default_factory=list)
+    remains: list[str] = field(default_factory=list)
+
+    def add(self, number: int, what: str) -> None:
+        """Note a removal, if there was any."""
+        if number:
+            self.removed.append(f"{number:,} {what}")
+
+
+def scrub(file: Path) -> Scrubbed:
+    """Scrub an unpacked SQLite export in place: `file` must be a copy of its own. Free pages are gone afterwards."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.text_factory = _text
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("BEGIN")
+        done = _Scrubbing(connection).run()
+        connection.execute("COMMIT")
+        connection.execute("VACUUM")
+    return done
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+class _Scrubbing:
+    """One pass over a copy."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.done = Scrubbed()
+        self.columns: dict[str, list[str]] = {}
+        for table, column in connection.execute(
+            "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p WHERE m.type = 'table'"
+        ):
+            self.columns.setdefault(table, []).append(column)
+        self.secrets: set[str] = set()
+
+    def run(self) -> Scrubbed:
+        """Everything, in an order in which later steps know what earlier ones removed."""
+        self._system_environment()
+        for table in METADATA_TABLES:
+            self._metadata(table)
+        self._captured_output()
+        self._processes()
+        self._rewrite("DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostics without paths and addresses")
+        self._blank("TARGET_INFO_GPU", "uuid", "GPU UUIDs")
+        self._strings()
+        self._look_for_secrets()
+        return self.done
+
+    def _has(self, table: str, *columns: str) -> bool:
+        return set(columns) <= set(self.columns.get(table, ()))
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def _delete(self, table: str, where: str = "1", *values: object) -> int:
+        return self.connection.execute(f'DELETE FROM "{table}" WHERE {where}', values).rowcount
+
+    def _system_environment(self) -> None:
+        table = "TARGET_INFO_SYSTEM_ENV"
+        if not self._has(table, "name", "value"):
+            return
+        for name, value in self._rows(f"SELECT name, value FROM {table}"):
+            if name == "Hostname":
+                self._secret(value)
+            elif name == "DeviceEnvironment":
+                self._environment_secrets(str(value))
+        marks = ", ".join("?" * len(KEPT_SYSTEM_FACTS))
+        number = self._delete(table, f"name NOT IN ({marks}) OR name IS NULL", *KEPT_SYSTEM_FACTS)
+        self.done.add(number, "rows of TARGET_INFO_SYSTEM_ENV (environment, host name, devices of the machine)")
+
+    def _environment_secrets(self, text: str) -> None:
+        for variable in ("HOME", "USER", "LOGNAME", "HOSTNAME", "CONTAINER_NAME"):
+            for value in re.findall(rf"(?:^|;){variable}=([^;]*)", text):
+                self._secret(value)
+
+    def _secret(self, value: object) -> None:
+        if isinstance(value, str) and len(value) >= _MIN_SECRET and value not in {"root", "/root", "localhost"}:
+            self.secrets.add(value)
+
+    def _metadata(self, table: str) -> None:
+        if not self._has(table, "name", "value"):
+            return
+        number = 0
+        for row, name, value in self._rows(f"SELECT rowid, name, value FROM {table}"):
+            key, said = str(name), str(value or "")
+            if key not in _KEPT_KEYS and (
+                _PRIVATE_KEY.search(key) or _PATH_VALUE.search(said) or _ADDRESSES.search(said)
+            ):
+                number += self._delete(table, "rowid = ?", row)
+                if re.search("USER|HOST|DISPLAY_NAME|WORKING_DIR", key):
+                    self._secret(value)
+        self.done.add(number, f"rows of {table} (command, arguments, environment, host, user, paths)")
+
+    def _captured_output(self) -> None:
+        for table in OUTPUT_TABLES:
+            if table in self.columns:
+                self.done.add(self._delete(table), f"rows of {table} (captured output and files)")
+
+    def _processes(self) -> None:
+        """Processes and threads without a single event go; names of the others lose their folders and arguments."""
+        seen = self._seen()
+        for table, column in (("PROCESSES", "globalPid"), ("ThreadNames", "globalTid")):
+            if self._has(table, column):
+                known = seen[column]
+                gone = [
+                    row for row, value in self._rows(f'SELECT rowid, "{column}" FROM "{table}"') if value not in known
+                ]
+                for row in gone:
+                    self._delete(table, "rowid = ?", row)
+                self.done.add(len(gone), f"rows of {table} (of processes without an event)")
+        self._rewrite("PROCESSES", "name", _program_name, "process names cut to the program's name")
+
+    def _seen(self) -> dict[str, set[object]]:
+        """The global thread and process IDs that event rows carry."""
+        threads: set[object] = set()
+        processes: set[object] = set()
+        for table, columns in self.columns.items():
+            if table in {"PROCESSES", "ThreadNames", *OUTPUT_TABLES}:
+                continue
+            for column in set(columns) & set(EVENT_COLUMNS):
+                values = {value for (value,) in self._rows(f'SELECT DISTINCT "{column}" FROM "{table}"')}
+                (processes if column == "globalPid" else threads).update(values)
+        processes |= {value >> 24 << 24 for value in threads | processes if isinstance(value, int)}
+        return {"globalPid": processes, "globalTid": threads}
+
+    def _rewrite(self, table: str, column: str, change: Callable[[str], str], what: str, where: str = "1") -> None:
+        if not self._has(table, column):
+            return
+        number = 0
+        for row, value in self._rows(f'SELECT rowid, "{column}" FROM "{table}" WHERE {where}'):
+            if isinstance(value, str) and (new := change(value)) != value:
+                changed = new.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                self.connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (changed, row))
+                number += 1
+        self.done.add(number, what)
+
+    def _blank(self, table: str, column: str, what: str) -> None:
+        if self._has(table, column):
+            sql = f'UPDATE "{table}" SET "{column}" = \'\' WHERE "{column}" <> \'\''
+            self.done.add(self.connection.execute(sql).rowcount, what)
+
+    def _without_paths(self, text: str) -> str:
+        text = _ADDRESSES.sub("<address>", _PATHS.sub(r".../\1", text))
+        for secret in sorted(self.secrets):
+            text = text.replace(secret, "<removed>")
+        return text
+
+    def _strings(self) -> None:
+        """Texts that no row points to go; of texts that only call stacks and the like point to, paths are cut."""
+        if not self._has("StringIds", "id", "value"):
+            return
+        named, listed = self._references()
+        listed |= self._in_blobs()
+        known = {row for (row,) in self._rows("SELECT id FROM StringIds") if isinstance(row, int)}
+        gone = known - named - listed
+        self.connection.executemany("DELETE FROM StringIds WHERE id = ?", ((one,) for one in sorted(gone)))
+        self.done.add(len(gone), "texts that nothing refers to any more")
+        number = 0
+        for one in sorted((listed - named) & known):
+            [(value,)] = self._rows("SELECT value FROM StringIds WHERE id = ?", one)
+            if isinstance(value, str) and _PATH_VALUE.match(value):
+                name = re.split(r"[/\\]", value.rstrip("/\\"))[-1].encode("utf-8", "surrogateescape")
+                self.connection.execute(
+                    "UPDATE StringIds SET value = ? WHERE id = ?", (name.decode("utf-8", "replace"), one)
+                )
+                number += 1
+        self.done.add(number, "paths of libraries and source files cut to the file's name")
+
+    def _references(self) -> tuple[set[int], set[int]]:
+        """String IDs by who points to them: (names of events, call stacks and the like)."""
+        named: set[int] = set()
+        listed: set[int] = set()
+        for table, sql in self._rows("SELECT name, sql FROM sqlite_master WHERE type = 'table'"):
+            name = str(table)
+            if name == "StringIds" or name.startswith("ENUM_"):
+                continue
+            pointing = set(_REFERENCE.findall(str(sql))) | (_NAME_COLUMNS & set(self.columns[name]))
+            for column in pointing & set(self.columns[name]):
+                found = {
+                    one for (one,) in self._rows(f'SELECT DISTINCT "{column}" FROM "{name}"') if isinstance(one, int)
+                }
+                (listed if _SHORTENED_ONLY.search(name) else named).update(found)
+        return named, listed
+
+    def _in_blobs(self) -> set[int]:
+        """Whatever in the NVTX payloads (Python stacks) may be a string ID: every aligned 64-bit number."""
+        if not self._has("NVTX_EVENTS", "binaryData"):
+            return set()
+        import numpy as np
+
+        found: set[int] = set()
+        for (blob,) in self.connection.execute("SELECT binaryData FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"):
+            data = blob.encode("utf-8", "surrogateescape") if isinstance(blob, str) else blob
+            found.update(np.frombuffer(data, "<i8", len(data) // 8).tolist())
+        return found
+
+    def _look_for_secrets(self) -> None:
+        """Say which removed names still stand in texts of events."""
+        for table, column in (("StringIds", "value"), ("NVTX_EVENTS", "text"), ("NVTX_EVENTS", "jsonText")):
+            if self._has(table, column):
+                for secret in sorted(self.secrets):
+                    [(number,)] = self._rows(f'SELECT count(*) FROM "{table}" WHERE instr("{column}", ?)', secret)
+                    if isinstance(number, int) and number:
+                        self.done.remains.append(f"{number:,} kept texts ({table}.{column}) hold '{secret}'")
+
+
+def _program_name(name: str) -> str:
+    """A process's name without folder and arguments."""
+    words: Iterable[str] = name.split(" ")
+    first = next(iter(words), "")
+    return re.split(r"[/\\]", first)[-1] if _PATH_VALUE.match(first) else first
