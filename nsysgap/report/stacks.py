@@ -1,0 +1,296 @@
+"""Every call stack that a report holds: Python samples and backtraces, CPU samples, backtraces of CUDA and OS calls.
+
+Python stacks are payloads of NVTX_EVENTS rows of eventType 34, in the column binaryData that only
+`nsys export --include-blobs=true` fills. CPU samples are COMPOSITE_EVENTS with SAMPLING_CALLCHAINS. Single calls name a
+chain in callchainId: of CUDA_CALLCHAINS (in rows of eventClass 67, which repeat the call) or OSRT_CALLCHAINS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from nsysgap import tables
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.frames import FrameBuilder
+from nsysgap.report.metadata import key_values
+from nsysgap.report.payloads import StackLayout, decode_frames, enum_sizes, payload_schemas, stack_bytes, stack_layouts
+from nsysgap.report.read import RUNTIME
+from nsysgap.report.source import Source, translated_errors
+from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
+
+PYTHON_SAMPLING, PYTHON_BACKTRACE = "Python Periodic Sampling", "Python Backtrace on CUDA"
+_PYTHON = {PYTHON_SAMPLING: PYTHON_SAMPLE, PYTHON_BACKTRACE: PYTHON_CALL}
+_WITHOUT_BLOBS = (
+    "{} NVTX marks may be Python stacks, but the report was exported without them: nsys export --type sqlite "
+    "--include-blobs=true REPORT.nsys-rep."
+)
+ALL_SOURCES = frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL))
+BATCH = 65_536
+Columns = dict[str, NDArray[Any]]
+Integers = NDArray[np.int64]
+
+
+def read_stacks(
+    source: Source, trace: Trace, sources: frozenset[int] = ALL_SOURCES, progress: Progress | None = None
+) -> tables.Stacks:
+    """Read the stacks of these sources (PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL).
+
+    Their texts are added to `trace.names`. What cannot be decoded is left out, counted and warned about. Raises
+    NsysgapError when the file is damaged.
+    """
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        return _Reading(source, connection, catalog, trace, sources, progress).stacks()
+
+
+@dataclass
+class _Reading:
+    source: Source
+    connection: Connection
+    catalog: Catalog
+    trace: Trace
+    sources: frozenset[int]
+    progress: Progress | None
+    warnings: list[Notice] = field(default_factory=list)
+
+    def stacks(self) -> tables.Stacks:
+        self.builder = FrameBuilder(self.trace.names)
+        python = self._python() if self.sources & {PYTHON_SAMPLE, PYTHON_CALL} else {}
+        samples = [python[PYTHON_SAMPLE]] if PYTHON_SAMPLE in python else []
+        calls = [self._python_calls(python[PYTHON_CALL])] if PYTHON_CALL in python else []
+        if NATIVE_SAMPLE in self.sources:
+            samples += self._cpu_samples()
+        for kind, table, chains in (
+            (CUDA_CALL, RUNTIME, "CUDA_CALLCHAINS"),
+            (OSRT_CALL, "OSRT_API", "OSRT_CALLCHAINS"),
+        ):
+            if kind in self.sources:
+                calls += self._call_stacks(kind, table, chains)
+        frames, stacks, chain = self.builder.tables()
+        return tables.Stacks(
+            frames=frames,
+            stacks=stacks,
+            chain=chain,
+            samples=_table(tables.STACK_SAMPLES, samples, self.trace, "time"),
+            calls=_table(tables.CALL_STACKS, calls, self.trace, "start"),
+            period_ns=self._periods(),
+            warnings=tuple(self.warnings),
+        )
+
+    def _periods(self) -> dict[int, int]:
+        """The sampling periods that the capture was asked for."""
+        found = {}
+        for name, value in key_values(self.connection, self.catalog, "META_DATA_CAPTURE"):
+            if value.isdigit() and int(value):
+                if name == "PYTHON_BACKTRACE_SAMPLING_OPTIONS:SAMPLING_RATE":
+                    found[PYTHON_SAMPLE] = 1_000_000_000 // int(value)
+                elif name == "LINUX_PERF_OPTIONS:SAMPLING_PERIOD":
+                    found[NATIVE_SAMPLE] = int(value)
+        return found
+
+    def _python(self) -> dict[int, Columns]:
+        """Python stacks by source: time, global_tid, stack."""
+        layouts, refused = stack_layouts(
+            payload_schemas(self.connection, self.catalog), enum_sizes(self.connection, self.catalog), tuple(_PYTHON)
+        )
+        if refused:
+            self._warn(f"Python stacks cannot be read: the payload schema {'; '.join(sorted(set(refused)))}.")
+        if not layouts:
+            return {}
+        if not self.catalog.has("NVTX_EVENTS", "start", "globalTid", "eventType", "domainId", "binaryData"):
+            self._exported_without_blobs("eventType = 34")
+            return {}
+        decoder = _Decoder(layouts, self.builder)
+        rows = self._blob_rows(decoder)
+        if not len(rows["time"]) and not decoder.malformed:
+            self._exported_without_blobs("eventType = 34 AND binaryData IS NULL AND text IS NULL")
+        for reason, number in sorted(decoder.malformed.items()):
+            self._warn(f"{number:,} Python stacks are not laid out as their schema says ({reason}): left out.")
+        return {
+            kind: {name: column[rows["source"] == kind] for name, column in rows.items()}
+            for kind in sorted(self.sources & {PYTHON_SAMPLE, PYTHON_CALL})
+        }
+
+    def _blob_rows(self, decoder: _Decoder) -> Columns:
+        connection = self.source.connect()
+        try:
+            rows = connection.execute(
+                "SELECT start, globalTid, domainId, CAST(binaryData AS BLOB) FROM NVTX_EVENTS "
+                "WHERE eventType = 34 AND binaryData IS NOT NULL"
+            )
+            found = [(time, tid, *known) for time, tid, domain, blob in rows if (known := decoder.stack(domain, blob))]
+        finally:
+            connection.close()
+        decoder.finish()
+        time, tid, stack, kind = np.array(found, np.int64).reshape(len(found), 4).T
+        return {"time": time, "global_tid": tid, "stack": stack.astype(np.int32), "source": kind.astype(np.int8)}
+
+    def _exported_without_blobs(self, where: str) -> None:
+        if self.catalog.has("NVTX_EVENTS", "eventType"):
+            number = self.connection.exec_driver_sql(f"SELECT count(*) FROM NVTX_EVENTS WHERE {where}").scalar_one()
+            if number:
+                self.warnings.append(Notice("warning", _WITHOUT_BLOBS.format(f"{number:,}")))
+
+    def _python_calls(self, columns: Columns) -> Columns:
+        """Python backtraces as call stacks: each begins with the CUDA call (an eventClass 67 row) it was taken for."""
+        start, tid = columns["time"], columns["global_tid"]
+        end, correlation = start.copy(), np.zeros(len(start), np.int64)
+        if len(start) and self.catalog.has(RUNTIME, "eventClass", "correlationId"):
+            reads = [
+                Read("start", "start"),
+                Read("end", "end", NONE),
+                Read("tid", "globalTid"),
+                Read("id", "correlationId"),
+            ]
+            calls = read_columns(self.source, RUNTIME, reads, where="eventClass NOT IN (0, 1)", progress=self.progress)
+            order = np.lexsort((calls["start"], calls["tid"]))
+            place = _find_pairs(calls["tid"][order], calls["start"][order], tid, start)
+            known = np.flatnonzero(place != NONE)
+            row = order[place[known]]
+            end[known], correlation[known] = np.maximum(calls["end"][row], start[known]), calls["id"][row]
+        kept = {name: columns[name] for name in ("global_tid", "stack", "source")}
+        return {"start": start, "end": end, "correlation": correlation, **kept}
+
+    def _cpu_samples(self) -> list[Columns]:
+        if not self.catalog.has("COMPOSITE_EVENTS", "id", "start", "globalTid"):
+            return []
+        chains = self._chains("SAMPLING_CALLCHAINS")
+        reads = [Read("id", "id"), Read("time", "start"), Read("global_tid", "globalTid")]
+        columns = read_columns(self.source, "COMPOSITE_EVENTS", reads, progress=self.progress)
+        columns["stack"] = chains(columns.pop("id"))
+        known = columns["stack"] != NONE
+        if missing := int((~known).sum()):
+            self._warn(f"{missing:,} CPU samples have no call chain: left out.")
+        columns = {name: column[known] for name, column in columns.items()}
+        columns["source"] = np.full(len(columns["time"]), NATIVE_SAMPLE, np.int8)
+        return [columns]
+
+    def _call_stacks(self, kind: int, table: str, chains_table: str) -> list[Columns]:
+        if not self.catalog.has(table, "start", "end", "globalTid", "callchainId") or chains_table not in self.catalog:
+            return []
+        chains = self._chains(chains_table)
+        correlation = "correlationId" if table == RUNTIME and self.catalog.has(table, "correlationId") else "0"
+        reads = [
+            *(Read("id", "callchainId", NONE), Read("start", "start"), Read("end", '"end"', NONE)),
+            *(Read("global_tid", "globalTid"), Read("correlation", correlation)),
+        ]
+        columns = read_columns(self.source, table, reads, where="callchainId IS NOT NULL", progress=self.progress)
+        columns["stack"] = chains(columns.pop("id"))
+        known = columns["stack"] != NONE
+        columns = {name: column[known] for name, column in columns.items()}
+        columns["end"] = np.maximum(columns["end"], columns["start"])
+        columns["source"] = np.full(len(columns["start"]), kind, np.int8)
+        return [columns]
+
+    def _chains(self, table: str) -> Any:
+        """A function from chain IDs to rows of the stacks table, NONE where there is no such chain."""
+        if not self.catalog.has(table, "id", "symbol", "module", "stackDepth"):
+            return lambda ids: np.full(len(ids), NONE, np.int32)
+        reads = [
+            Read("id", "id"),
+            Read("symbol", "symbol", NONE),
+            Read("module", "module", NONE),
+            Read("depth", "stackDepth"),
+        ]
+        columns = read_columns(self.source, table, reads, progress=self.progress)
+        order = np.lexsort((columns["depth"], columns["id"]))
+        ids = columns["id"][order]
+        heads = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1]))) if len(ids) else np.empty(0, np.int64)
+        counts = np.diff(np.append(heads, len(ids)))
+        members = {"function": columns["symbol"][order], "file": columns["module"][order], "line": np.zeros_like(ids)}
+        first = self.builder.reserve(len(heads))
+        self.builder.put(first + np.arange(len(heads)), counts, members, native=True)
+        present = ids[heads]
+
+        def stack(wanted: NDArray[np.int64]) -> NDArray[np.int32]:
+            place = np.searchsorted(present, wanted)
+            inside = place < len(present)
+            inside[inside] = present[place[inside]] == wanted[inside]
+            return np.where(inside, first + place, NONE).astype(np.int32)
+
+        return stack
+
+    def _warn(self, said: str) -> None:
+        self.warnings.append(Notice("warning", said))
+
+
+class _Decoder:
+    """Decodes each distinct blob once: a program passes through few distinct stacks."""
+
+    def __init__(self, layouts: dict[tuple[int, int], StackLayout], builder: FrameBuilder) -> None:
+        self.layouts = layouts
+        self.builder = builder
+        self.malformed: dict[str, int] = {}
+        self._known: dict[tuple[int, bytes], tuple[int, int] | str] = {}
+        self._waiting: dict[str, tuple[StackLayout, list[int], list[bytes]]] = {}
+
+    def stack(self, domain: int, blob: bytes) -> tuple[int, int] | None:
+        """(row of the stacks table, source) of a blob; None if it holds no stack or is malformed, which is counted."""
+        found = self._known.get((domain, blob))
+        if found is None:
+            if len(self._known) >= BATCH:
+                self.finish()
+            found = self._known[domain, blob] = self._new(domain, blob)
+        if isinstance(found, tuple):
+            return found
+        if found:
+            self.malformed[found] = self.malformed.get(found, 0) + 1
+        return None
+
+    def _new(self, domain: int, blob: bytes) -> tuple[int, int] | str:
+        try:
+            decoded = stack_bytes(blob, domain, self.layouts)
+        except ValueError as error:
+            return str(error)
+        if decoded is None:
+            return ""  # another payload of the same domain
+        layout, frames = decoded
+        row = self.builder.reserve(1)
+        _, rows, waiting = self._waiting.setdefault(layout.name, (layout, [], []))
+        rows.append(row)
+        waiting.append(frames)
+        return row, _PYTHON[layout.name]
+
+    def finish(self) -> None:
+        """Decode what waits, and forget the blobs, so that memory stays bounded."""
+        for layout, rows, waiting in self._waiting.values():
+            counts = np.array([len(frames) for frames in waiting], np.int64) // layout.frame.itemsize
+            members = decode_frames(layout, b"".join(waiting))
+            self.builder.put(np.array(rows, np.int64), counts, members, native=False)
+        self._waiting.clear()
+        self._known.clear()
+
+
+def _find_pairs(tid: Integers, time: Integers, wanted_tid: Integers, wanted_time: Integers) -> NDArray[np.intp]:
+    """The place of each wanted (thread, time) among sorted ones, NONE where it is not."""
+    threads = np.unique(np.concatenate((tid, wanted_tid)))
+    found = np.full(len(wanted_tid), NONE, np.intp)
+    for thread in threads:
+        low, high = np.searchsorted(tid, thread, side="left"), np.searchsorted(tid, thread, side="right")
+        mine = np.flatnonzero(wanted_tid == thread)
+        place = low + np.searchsorted(time[low:high], wanted_time[mine])
+        inside = place < high
+        inside[inside] = time[place[inside]] == wanted_time[mine[inside]]
+        found[mine[inside]] = place[inside]
+    return found
+
+
+def _table(schema: tables.Schema, parts: list[Columns], trace: Trace, by: str) -> Table:
+    """One table of several readers' columns, in order of time, each row with its thread."""
+    if not parts:
+        return schema.empty()
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    threads = trace.threads["global_tid"]
+    tids = columns["global_tid"] if by == "time" else columns.pop("global_tid")
+    place = np.searchsorted(threads, tids)
+    known = place < len(threads)
+    known[known] = threads[place[known]] == tids[known]
+    columns["thread"] = np.where(known, place, NONE).astype(np.int32)
+    order = np.argsort(columns[by], kind="stable")
+    return Table(schema, {name: column[order] for name, column in columns.items()})
