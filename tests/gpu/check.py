@@ -24,11 +24,8 @@ def main(folder: Path) -> int:
 
 def checks(folder: Path) -> list[tuple[str, bool, str]]:
     """(name, passed, what was seen)."""
-    found = []
-    for path in sorted(folder.glob("round*/*.json")) + sorted((folder / "samples").glob("*.json")):
-        found.append(counts(path))
-    for path in sorted(folder.glob("round*/*.json")):
-        found.append(perturbation(path))
+    rounds, samples = sorted(folder.glob("round*/*.json")), sorted((folder / "samples").glob("*.json"))
+    found = [counts(path) for path in rounds + samples] + [perturbation(path) for path in rounds]
     plain = {name: median(wall(folder, name, "baseline")) for name in WORKLOADS}
     order = sorted(WORKLOADS, key=lambda name: plain[name])
     said = ", ".join(f"{name} {plain[name]:.2f}" for name in order)
