@@ -55,8 +55,8 @@ class Texts:
 
 @dataclass(frozen=True)
 class Arg:
-    """A detail of each slice: an integer (thousandths of the value if `thousandths`), a row of integers (2-D) or a text;
-    only where `present`.
+    """A detail of each slice, where `present`: an integer (thousandths of the value if `thousandths`), several integers
+    (2-D) or a text.
 
     With `within` it is an entry of the object of that name.
     """
@@ -162,16 +162,3 @@ class Viewed:
     def slice_count(self) -> int:
         """How many slices there are, of all categories."""
         return sum(source.count for source in self.sources)
-
-
-def distinct(index: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """(the distinct values, the position of each element's value among them)."""
-    low, high = int(index.min(initial=0)), int(index.max(initial=0))
-    if high - low > 4 * len(index):
-        return np.unique(index, return_inverse=True)
-    seen = np.zeros(high - low + 1, np.bool_)
-    seen[index - low] = True
-    used = np.flatnonzero(seen)
-    place = np.zeros(len(seen), np.intp)
-    place[used] = np.arange(len(used))
-    return used + low, place[index - low]

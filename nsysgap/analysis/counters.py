@@ -44,7 +44,7 @@ def busy_percent(start: Times, end: Times) -> tuple[Times, Times]:
     """The share of each of up to 1,000 equal stretches in which any of the ops ran, in thousandths of a percent."""
     first, last = int(start.min()), int(end.max())
     width = max(-(-(last - first) // BUSY_BINS), LEAST_BIN_NS)
-    edges = np.append(np.arange(first, last, width, np.int64), last)
+    edges = np.append(np.arange(first, last, width, dtype=np.int64), last)
     length = np.diff(edges)
     busy = covered_length(union(start, end), edges[:-1], edges[1:])
     percent = busy * 100_000 // np.maximum(length, 1)

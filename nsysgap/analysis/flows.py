@@ -46,7 +46,7 @@ def launch_flows(trace: Trace, calls: NDArray[np.int32], kept: Kept, *, all_node
 
 def _first_of_graphs(trace: Trace, calls: NDArray[np.int32], rows: Rows) -> NDArray[np.bool_]:
     """Which rows are single launches, or the first op of their graph launch."""
-    wanted = trace.ops["graph_node"][rows] == NO_GRAPH_NODE
+    wanted: NDArray[np.bool_] = trace.ops["graph_node"][rows] == NO_GRAPH_NODE
     nodes = np.flatnonzero(~wanted)
     wanted[nodes[np.unique(calls[rows[nodes]], return_index=True)[1]]] = True
     return wanted

@@ -77,36 +77,30 @@ def assign_nested_lanes(starts: Times, ends: Times) -> Lanes:
     """The lane of each interval, from 0: int32 of shape (n,); in a lane any two are disjoint or one holds the other.
 
     Every interval gets the lowest lane in which it crosses nothing (equal starts: the longest first). Any order is
-    accepted; without crossings the work is one pass over the arrays per level of nesting.
+    accepted; but for the runs in which some cross, the work is one pass over the arrays per level of nesting.
     """
     order = np.lexsort((-ends, starts)) if _order(starts, ends) is not None else np.arange(len(starts))
     start, end = starts[order], ends[order]
     lanes = np.zeros(len(starts), np.int32)
-    for low, high in _crossing(start, end):
-        lanes[order[low:high]] = _greedy_nested(start[low:high].tolist(), end[low:high].tolist())
+    for rows in _crossing(start, end):
+        lanes[order[rows]] = _greedy_nested(start[rows].tolist(), end[rows].tolist())
     return lanes
 
 
-def _crossing(starts: Times, ends: Times) -> list[tuple[int, int]]:
-    """The runs of overlapping intervals, sorted by start and longest first, in which two cross."""
-    if not len(starts):
-        return []
-    heads, _ = _heads(starts, ends)
-    bounds = np.append(heads, len(starts))
-    broken = np.zeros(len(heads), np.bool_)
-    run = np.repeat(np.arange(len(heads)), np.diff(bounds))
+def _crossing(starts: Times, ends: Times) -> list[Indices]:
+    """The runs of overlapping intervals, sorted by start and longest first, in which two cross; what holds a run
+    whole does not belong to it."""
+    found: list[Indices] = []
     rows = np.arange(len(starts))
     while len(rows):
-        inner, reach = _heads(starts[rows], ends[rows])
-        inner_bounds = np.append(inner, len(rows))
-        crossed = reach[inner_bounds[1:] - 1] > ends[rows[inner]]
-        broken[run[rows[inner[crossed]]]] = True
-        deeper = np.ones(len(rows), np.bool_)
-        deeper[inner] = False
-        deeper &= ~broken[run[rows]]
+        heads, reach = _heads(starts[rows], ends[rows])
+        bounds = np.append(heads, len(rows))
+        crossed = reach[bounds[1:] - 1] > ends[rows[heads]]
+        found += [rows[bounds[run] : bounds[run + 1]] for run in np.flatnonzero(crossed).tolist()]
+        deeper = np.repeat(~crossed, np.diff(bounds))
+        deeper[heads] = False
         rows = rows[deeper]
-    found = np.flatnonzero(broken)
-    return list(zip(bounds[found].tolist(), bounds[found + 1].tolist(), strict=True))
+    return found
 
 
 def _greedy_nested(starts: list[int], ends: list[int]) -> list[int]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.causes import grouped
 from nsysgap.analysis.cut import Kept
 from nsysgap.analysis.lanes import assign_lanes, assign_nested_lanes
+from nsysgap.arrays import combined_codes, grouped
 from nsysgap.tables import NONE, Table, Trace
 from nsysgap.tracks import Group, Track
 
@@ -104,16 +104,9 @@ def _groups(keys: list[Rows]) -> Iterable[NDArray[np.intp]]:
     """Positions with equal keys, in order of the keys; each ascending."""
     if not len(keys[0]):
         return []
-    code = np.zeros(len(keys[0]), np.int64)
-    for key in keys:
-        present = np.unique(key)
-        if len(present) > 1:
-            code = code * len(present) + np.searchsorted(present, key)
-    if not code.any():
-        return [np.arange(len(code))]
-    present = np.unique(code)
-    places = grouped(np.searchsorted(present, code).astype(np.int32), len(present))
-    return [places(i) for i in range(len(present))]
+    code, number = combined_codes(*keys)
+    places = grouped(code, number)
+    return [place for place in map(places, range(number)) if len(place)]
 
 
 @dataclass(frozen=True)
@@ -173,7 +166,8 @@ def _threads_with_rows(trace: Trace, kept: Kept) -> list[int]:
         seen[table["thread"][getattr(kept, name)]] = True
     threads = np.flatnonzero(seen)
     process, tid = trace.threads["process"][threads], trace.threads["tid"][threads]
-    return threads[np.lexsort((tid, tid != trace.processes["pid"][process], process))].tolist()
+    order = np.lexsort((tid, tid != trace.processes["pid"][process], process))
+    return [int(thread) for thread in threads[order]]
 
 
 def begin_together(start: Times) -> NDArray[np.bool_]:

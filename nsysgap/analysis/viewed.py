@@ -23,7 +23,7 @@ from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.analysis.viewed_ops import OpSlices
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_texts import Namer
-from nsysgap.tables import NONE, OPEN_END, Table, Trace
+from nsysgap.tables import NONE, OPEN_END, Table
 from nsysgap.tracks import FLOW_EVENT, FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
 
 Times = NDArray[np.int64]
@@ -66,7 +66,7 @@ class View:
     def viewed(self, facts: dict[str, Any] | None = None) -> Viewed:
         """Everything, to be written; `facts` are added to otherData."""
         zero = self._zero()
-        found = {"time_zero_ns": zero, "session_start_utc_ns": self.extras.session_start}
+        found: dict[str, Any] = {"time_zero_ns": zero, "session_start_utc_ns": self.extras.session_start}
         if self.flows.backwards:
             found["flows_left_out"] = f"{self.flows.backwards} ops ended before their launch call began"
         return Viewed(
@@ -146,9 +146,7 @@ class View:
 
     def _add_api(self, category: str, mine: NDArray[np.intp]) -> None:
         api = self.trace.api
-        rows, track, shared = (
-            one[mine] for one in (self.kept.api, self.stacks.track["api"], self.stacks.shared["api"])
-        )
+        rows, track, shared = self.kept.api[mine], self.stacks.track["api"][mine], self.stacks.shared["api"][mine]
         recording, waiting = self._event_ends()
 
         def make(low: int, high: int) -> Slices:

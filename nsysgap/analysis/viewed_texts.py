@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.viewed_options import Extras
+from nsysgap.arrays import codes
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Trace
-from nsysgap.tracks import Texts, distinct
+from nsysgap.tracks import Texts
 from nsysgap.units import short_kernel_name
 
 Rows = NDArray[np.integer[Any]]
@@ -33,7 +34,7 @@ class Namer:
 
     @staticmethod
     def _texts(keys: Rows, known: dict[int, str], make: Callable[[int], str]) -> Texts:
-        used, place = distinct(keys)
+        used, place = codes(keys)
         texts = []
         for key in used.tolist():
             if key not in known:
@@ -80,14 +81,14 @@ class Namer:
     def demangled_names(self, rows: Rows) -> tuple[Texts, Mask]:
         """Kernels' whole names, and where they say more than the short ones."""
         ops = self.trace.ops
-        used, place = distinct(ops["name"][rows])
+        used, place = codes(ops["name"][rows])
         whole = [self.trace.name(one) for one in used.tolist()]
         more = np.array([name != self._op_name(one) for one, name in zip(used.tolist(), whole, strict=True)], np.bool_)
         return Texts(place, whole), more[place] & (ops["kind"][rows] == KERNEL)
 
     def are_driver_calls(self, ids: Rows) -> Mask:
         """Which names are of the driver API: cuLaunchKernel, not cudaLaunchKernel."""
-        used, place = distinct(ids)
+        used, place = codes(ids)
         names = [self.trace.name(one) for one in used.tolist()]
         driver = np.array([name.startswith("cu") and name[2:3].isupper() for name in names], np.bool_)
         return driver[place]

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from nsysgap.arrays import codes
 from numpy.typing import NDArray
 
-from nsysgap.tracks import distinct
 
 if TYPE_CHECKING:
     from nsysgap.tracks import Slices, Source, Texts
@@ -38,7 +39,7 @@ def batches(slices: Slices) -> Iterator[Slices]:
     if (code == first).all():
         yield _without_absent(slices)
         return
-    for one in np.unique(code):
+    for one in np.unique(code).tolist():
         yield _without_absent(slices.take(np.flatnonzero(code == one)))
 
 
@@ -58,8 +59,9 @@ def _texts(slices: Slices) -> Iterator[Texts]:
 
 
 def _lengths(texts: Texts) -> NDArray[np.int64]:
-    used, inverse = distinct(texts.index)
-    return np.array([len(texts.texts[i]) for i in used.tolist()], np.int64)[inverse]
+    used, inverse = codes(texts.index)
+    lengths: NDArray[np.int64] = np.array([len(texts.texts[i]) for i in used.tolist()], np.int64)[inverse]
+    return lengths
 
 
 def _without_absent(slices: Slices) -> Slices:

@@ -1,8 +1,8 @@
 """Chrome's trace event format (JSON), as Perfetto, chrome://tracing and the readers of PyTorch's profiles take it.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. Times are microseconds with exactly
-three decimals, so nanoseconds stay exact. Perfetto takes escapes in strings literally, so names hold no backslash and no
-control character: a look-alike stands for them.
+three decimals, so nanoseconds stay exact. Perfetto takes escapes in strings literally, so names hold no backslash
+and no control character: a look-alike stands for them.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from nsysgap.arrays import codes
 from nsysgap.render.batches import CHUNK, batches, chunks
 from nsysgap.render.rows import Rows
-from nsysgap.tracks import distinct
 
 if TYPE_CHECKING:
     from nsysgap.tracks import Arg, Counter, Flow, Slices, Texts, Viewed
 
 Json = dict[str, Any]
 Advance = Callable[[int], None]
-_LOOK_ALIKES = {code: 0x2400 + code for code in range(32)} | {
-    **{code: 0xFFFD for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000))},
-    ord("\\"): "\N{FULLWIDTH REVERSE SOLIDUS}",
+_LOOK_ALIKES = {
+    **{code: 0x2400 + code for code in range(0x20)},
+    **dict.fromkeys((*range(0x7F, 0xA0), *range(0xD800, 0xE000)), 0xFFFD),
+    ord("\\"): 0xFF3C,
 }
 
 
 def clean(name: str) -> str:
-    r"""A name that every reader shows alike: "\n" becomes "␊", "\" becomes "＼"."""
+    r"""A name that every reader shows alike: "\n" becomes "␊", "\" the full-width backslash."""
     return name.translate(_LOOK_ALIKES)
 
 
@@ -112,7 +113,7 @@ def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytes:
     rows.const(b',\n{"ph":"X","cat":%s,"name":' % quoted(batch.category))
     _text(rows, batch.name)
     rows.const(b",")
-    used, place = distinct(batch.track)
+    used, place = codes(batch.track)
     pid_tid = [tracks.texts[i] for i in used.tolist()]
     rows.text(place, pid_tid)
     rows.const(b',"ts":')
@@ -132,7 +133,7 @@ def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytes:
 
 
 def _text(rows: Rows, texts: Texts) -> None:
-    used, place = distinct(texts.index)
+    used, place = codes(texts.index)
     rows.text(place, [quoted(texts.texts[i]) for i in used.tolist()])
 
 

@@ -17,7 +17,7 @@ GROUP = 10_000
 
 
 def _digit_tables() -> tuple[Column, Column, Column]:
-    """ASCII of 0..9999 as uint32: first as high part (0 is nothing) then padded; the same for the lowest part; ".000"."""
+    """ASCII of 0..9999 as uint32, as first part of a number, then padded; so for the lowest part (0 is "0"); ".000"."""
     padded = [b"%04d" % number for number in range(GROUP)]
     high = [b""] + [b"%d" % number for number in range(1, GROUP)]
     low = [b"%d" % number for number in range(GROUP)]
@@ -82,7 +82,7 @@ class Rows:
 
     def text(self, index: Column, texts: Sequence[bytes]) -> None:
         """One of several texts per record."""
-        width = max(max(map(len, texts)), 1)
+        width = max(*map(len, texts), 1)
         table = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), f"V{width}")
         self.column(table[index])
 

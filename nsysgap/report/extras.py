@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
 _NVTX_DOMAIN = 75
 
 
-def read_memory_events(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
+def read_memory_events(source: Source, progress: Progress | None = None) -> Table:
     """Every allocation and release of GPU memory: without rows where the report has none."""
     name = "CUDA_GPU_MEMORY_USAGE_EVENTS"
     reads = [
@@ -106,7 +107,7 @@ def read_copies(source: Source, trace: Trace) -> Copies:
     with translated_errors(source.path), source.engine.connect() as connection:
         catalog = Catalog.probe(connection)
         for kind, name in ((MEMCPY, OP_TABLES["memcpy"]), (MEMSET, OP_TABLES["memset"])):
-            columns = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
+            columns: dict[str, NDArray[Any]] = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
             reads = [Read(one, one, NONE, str(columns[one].dtype)) for one in columns if catalog.has(name, one)]
             mine = np.flatnonzero(trace.ops["kind"] == kind)
             if reads and len(mine):
