@@ -75,12 +75,20 @@ def check_result(what: str, result: NDArray[np.float32], kernels: int, done: int
     run, `done` the number that the GPU counted. Raises `WorkloadError` when the count differs or an
     element is off by more than `TOLERANCE` (or is no number).
     """
-    import numpy as np
-
     if done != kernels:
         raise WorkloadError(
             f"wrong result: {done} kernels of work ran in the {what}, {kernels} were launched"
         )
+    return check_array(what, result, kernels)
+
+
+def check_array(what: str, result: NDArray[np.float32], kernels: int) -> float:
+    """Compare an array alone with NumPy's after `kernels` kernels; return the largest error.
+
+    Raises `WorkloadError` when an element is off by more than `TOLERANCE` (or is no number).
+    """
+    import numpy as np
+
     error = np.abs(result.astype(np.float64) - reference(len(result), kernels))
     wrong = ~(error <= TOLERANCE)
     if wrong.any():

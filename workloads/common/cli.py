@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING
 from common.errors import WorkloadError
 from common.gpu import first_line, import_cupy
 from common.measure import Sizes, measure
+from common.options import positive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from common.measure import Workload
-
-LARGEST = 2**31 - 1
-"""Largest --n, --steps and --kernels: CUDA's limit for blocks, and products of two of them still
-fit the kernel's 64 bits.
-"""
 
 
 def main(
@@ -58,25 +54,18 @@ def parse_sizes(name: str, description: str | None, arguments: Sequence[str] | N
     )
     parser.add_argument(
         "--n",
-        type=_positive,
+        type=positive,
         default=2**21,
         help="float32 elements of the array (default: %(default)s)",
     )
     parser.add_argument(
-        "--steps", type=_positive, default=50, help="steps to measure (default: %(default)s)"
+        "--steps", type=positive, default=50, help="steps to measure (default: %(default)s)"
     )
     parser.add_argument(
         "--kernels",
-        type=_positive,
+        type=positive,
         default=20,
         help="kernels of work per step (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     return Sizes(options.n, options.steps, options.kernels)
-
-
-def _positive(text: str) -> int:
-    """Return a whole number from 1 to `LARGEST`, or tell argparse what is wrong with it."""
-    if not text.isascii() or not text.isdigit() or len(text) > 20 or not 1 <= int(text) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {LARGEST}")
-    return int(text)

@@ -121,6 +121,27 @@ class Gpu:
             raise
         return module
 
+    def pinned(self, n: int) -> NDArray[np.float32]:
+        """Return `n` float32 elements of page-locked host memory."""
+        import numpy as np
+
+        memory = self.cupy.cuda.alloc_pinned_memory(n * np.dtype(np.float32).itemsize)
+        return np.frombuffer(memory, np.float32, n)
+
+    @property
+    def n_argument(self) -> Any:
+        """`n` as the kernel takes it."""
+        return self.arguments(1)[1]
+
+    @property
+    def one_argument(self) -> Any:
+        """One kernel of work, as the kernel takes it."""
+        return self.arguments(1)[2]
+
+    def start_values(self) -> NDArray[np.float32]:
+        """Return what the array starts from."""
+        return start_values(self.n)
+
     def function(self, name: str) -> Any:
         """Return a kernel of the compiled source."""
         return self._module.get_function(name)
