@@ -7,7 +7,7 @@ of its rows: slices of one lane never overlap, so their covered time is the sum 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from nsysgap.analysis.document import Document, gaps_document
 from nsysgap.analysis.idle import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.lanes import assign_lanes, nesting
-from nsysgap.analysis.launches import Latencies, by_stream
+from nsysgap.analysis.launches import Latencies
 from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
-from nsysgap.intervals import IntervalSet, union
-from nsysgap.tables import NONE, OPEN_END, Notice, Table, Trace
+from nsysgap.arrays import combined_codes, distinct, grouped
+from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.tables import NONE, Notice, Table, Trace
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -92,7 +93,6 @@ class TimelineData:
     selected: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     reduced: Reduced | None = None
-    projected_ops: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
 
 def timeline_data(
@@ -108,7 +108,7 @@ def timeline_data(
 
     `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection.
     """
-    latencies = idle.latencies()
+    latencies = idle.latencies
     tracks, far = _near(idle.trace, tuple(_tracks(idle)))
     gap_rows = np.arange(len(idle.gaps))
     reduced = None
@@ -147,15 +147,15 @@ def _tracks(idle: IdleReport) -> Iterator[Track]:
 
 
 def _streams(idle: IdleReport) -> Iterator[Track]:
-    ops = idle.trace.ops.take(rows := idle.selected_ops(idle.only_device))
-    order, bounds = by_stream(ops)
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
-        group = order[low:high]
-        for device in np.unique(ops["device"][group]):
-            mine = group[ops["device"][group] == device]
-            first = int(mine[0])
-            ids = (int(ops["process"][first]), int(device), NONE, int(ops["context"][first]), int(ops["stream"][first]))
-            yield _laid_out("stream", ids, rows[mine], ops["start"][mine], ops["end"][mine], assign_lanes)
+    rows = idle.selected_ops(idle.only_device)
+    ops = idle.trace.ops
+    stream, number = combined_codes(*(ops[name][rows] for name in ("process", "device", "context", "stream")))
+    of_stream = grouped(stream, number)
+    for one in distinct(stream).tolist():
+        mine = rows[of_stream(one)]
+        process, device, context, name = (int(ops[key][mine[0]]) for key in ("process", "device", "context", "stream"))
+        ids = (process, device, NONE, context, name)
+        yield _laid_out("stream", ids, mine, ops["start"][mine], ops["end"][mine], assign_lanes)
 
 
 def _laid_out(
@@ -334,8 +334,6 @@ def _range_names(idle: IdleReport) -> list[Document]:
     trace = idle.trace
     if not trace.nvtx.rows or not trace.ops.rows:
         return []
-    from nsysgap.intervals import covered_length
-
     nvtx = trace.nvtx
     end = np.minimum(nvtx["end"], trace_end(trace))
     work = range_work(trace, idle.calls)
@@ -353,26 +351,17 @@ def _range_names(idle: IdleReport) -> list[Document]:
     rows = np.flatnonzero(keep)
     present, place = np.unique(nvtx["name"][rows], return_inverse=True)
     wall, longest = _sums(place, (end - nvtx["start"])[rows], len(present))
-    sums = {key: _sums(place, values[rows], len(present))[0] for key, values in _values(work, idle_time).items()}
+    values = {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}
+    sums = {key: _sums(place, one[rows], len(present))[0] for key, one in values.items()}
     count = np.bincount(place, minlength=len(present))
     found: list[Document] = [
         {
             "name": index,
             "count": int(count[i]),
             "wall_ns": int(wall[i]),
-            **{key: int(values[i]) for key, values in sums.items()},
+            **{key: int(one[i]) for key, one in sums.items()},
             "at": [int(nvtx["start"][rows[longest[i]]]), int(end[rows[longest[i]]])],
         }
         for i, index in enumerate(present.tolist())
     ]
     return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
-
-
-def _values(work: object, idle_time: Times) -> dict[str, Times]:
-    return {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}  # type: ignore[attr-defined]
-
-
-def open_ranges(trace: Trace, rows: Indices) -> NDArray[np.bool_]:
-    """Which NVTX ranges the report has no end for."""
-    found: NDArray[np.bool_] = trace.nvtx["end"][rows] == OPEN_END
-    return found

@@ -18,6 +18,7 @@ COMMANDS = {
     "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
+    "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
 }
 
 

@@ -1,0 +1,108 @@
+// Idle time by cause as a list of bars, and the two histograms; choosing one filters the gaps everywhere.
+import { CAUSES } from "./categories.js";
+import { count, duration, element, percent } from "./format.js";
+import { on, setFilter, state } from "./state.js";
+
+const HISTOGRAMS = { gaps: "Length of the gaps", latency: "Launch latency" };
+
+/** The idle time of all GPUs together by cause, ns. */
+export function idleByCause(store) {
+  return CAUSES.map((cause) =>
+    store.meta.summary.devices.reduce((sum, device) => sum + device.idle_by_cause_ns[cause.key], 0));
+}
+
+export class Causes {
+  constructor(list, store) {
+    this.list = list;
+    const totals = idleByCause(store), whole = totals.reduce((a, b) => a + b, 0);
+    const order = [...CAUSES.keys()].filter((cause) => totals[cause] > 0).sort((a, b) => totals[b] - totals[a]);
+    this.buttons = new Map(order.map((cause) => [cause, this.button(cause, totals[cause], whole, store.meta.causes[cause])]));
+    list.replaceChildren(...[...this.buttons.values()].map((button) => element("li", {}, button)));
+    if (!order.length) list.replaceChildren(element("li", { class: "quiet" }, "No idle time."));
+    on("filter", () => this.mark());
+    this.mark();
+  }
+
+  button(cause, ns, whole, gaps) {
+    const { key, label, meaning } = CAUSES[cause];
+    const bar = element("span", { class: `bar hatch ${key}` });
+    bar.style.width = `${Math.max(0.5, (100 * ns) / whole)}%`;
+    const made = element("button", { type: "button", class: "cause", title: `${meaning}; the largest part of ${count(gaps)} gaps` },
+      element("span", { class: "cause-name" }, label),
+      element("span", { class: "cause-bar" }, bar),
+      element("span", { class: "cause-time" }, duration(ns)),
+      element("span", { class: "cause-share" }, percent(ns, whole)),
+      element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} gaps` : "-"));
+    made.addEventListener("click", () => setFilter(state.cause === cause ? -1 : cause, state.bin));
+    return made;
+  }
+
+  mark() {
+    for (const [cause, button] of this.buttons) {
+      button.setAttribute("aria-pressed", String(state.cause === cause));
+      button.classList.toggle("faded", state.cause >= 0 && state.cause !== cause);
+    }
+  }
+}
+
+export class Histogram {
+  constructor(box, of, store, colors) {
+    Object.assign(this, { box, of, store, colors });
+    this.plot = box.querySelector(".histogram-plot");
+    this.choice = box.querySelector("select");
+    this.edges = store.meta.histograms.edges;
+    this.counts = store.meta.histograms[of];
+    const filled = [...this.counts.keys()].filter((bin) => this.counts[bin]);
+    this.from = Math.max(0, (filled[0] ?? 0) - 1);
+    this.to = Math.min(this.edges.length - 1, (filled.at(-1) ?? 0) + 1);
+    this.fillChoice(filled);
+    this.choice.addEventListener("change", () => this.filter(this.choice.value === "" ? null : Number(this.choice.value)));
+    on("filter", () => this.draw());
+    on("theme", () => this.draw());
+    this.draw();
+    this.plot.on("plotly_click", ({ points }) => this.filter(this.from + points[0].pointIndex));
+  }
+
+  label(bin) {
+    const next = this.edges[bin + 1];
+    return next ? `${duration(this.edges[bin])} to ${duration(next)}` : `${duration(this.edges[bin])} and more`;
+  }
+
+  fillChoice(filled) {
+    this.choice.replaceChildren(element("option", { value: "" }, "all"),
+      ...filled.map((bin) => element("option", { value: String(bin) }, `${this.label(bin)}: ${count(this.counts[bin])}`)));
+  }
+
+  get chosen() {
+    return state.bin?.of === this.of ? state.bin.bin : null;
+  }
+
+  filter(bin) {
+    setFilter(state.cause, bin === null || bin === this.chosen ? null : { of: this.of, bin });
+  }
+
+  draw() {
+    const colors = this.colors(), bins = [];
+    for (let bin = this.from; bin <= this.to; bin++) bins.push(bin);
+    const shade = (color) => bins.map((bin) => (this.chosen === null || this.chosen === bin ? color : colors.grid));
+    const bar = (values, name, color) => ({
+      type: "bar", name, x: bins, y: bins.map((bin) => values[bin]), marker: { color: shade(color) },
+      text: bins.map((bin) => `${this.label(bin)}<br>${count(values[bin])} ${name}`), hoverinfo: "text", textposition: "none",
+    });
+    const traces = this.of === "gaps" ? [bar(this.counts, "gaps", "#e8710a")]
+      : [bar(this.counts, "launches", "#7c9cc9"), bar(this.store.meta.histograms.unqueued, "to an empty stream", "#2f6fd0")];
+    const marks = bins.filter((bin) => /^1(0*)$/.test(String(this.edges[bin])));
+    Plotly.react(this.plot, traces, {
+      height: 118, margin: { l: 40, r: 6, t: 4, b: 22 }, barmode: "overlay", bargap: 0.08, showlegend: false,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colors.text, size: 11, family: "inherit" },
+      hoverlabel: { font: { size: 12 } }, dragmode: false,
+      xaxis: { tickvals: marks.map((bin) => bin - 0.5), ticktext: marks.map((bin) => duration(this.edges[bin]).replace(".00", "").replace(".0", "")), fixedrange: true },
+      yaxis: { fixedrange: true, gridcolor: colors.grid, nticks: 4, rangemode: "tozero" },
+    }, { displayModeBar: false, responsive: true });
+    this.choice.value = this.chosen === null ? "" : String(this.chosen);
+  }
+}
+
+export function histograms(boxes, store, colors) {
+  return Object.keys(HISTOGRAMS).map((of, k) => new Histogram(boxes[k], of, store, colors));
+}

@@ -1,0 +1,233 @@
+// The timeline itself, drawn by Plotly: per lane either single slices or utilisation per pixel column, never both.
+import { categoryOf, textOn } from "./categories.js";
+import { cut, duration, moment, plotlyText } from "./format.js";
+
+const MIN_TEXT = 34, CHAR = 6.1, MAX_TEXTS = 500;
+
+/** Whole-ns edges of `number` pixel columns over [t0, t1). */
+export function columnEdges(t0, t1, number) {
+  const edges = new Float64Array(number + 1);
+  for (let k = 0; k <= number; k++) edges[k] = t0 + Math.round((k * (t1 - t0)) / number);
+  return edges;
+}
+
+/** How a lane is drawn in a view: "slices", "columns" or, in a shortened page, "bins". */
+export function detailOf(store, track, lane, t0, t1, width) {
+  if (track.bins && !store.inDetail(t0, t1)) return "bins";
+  const [from, to] = track.range(lane, t0, t1);
+  return to - from > width / 2 ? "columns" : "slices";
+}
+
+/** {edges, columns} of a lane: edges in ns, columns a Map of category to the ns covered in each. */
+export function laneColumns(store, track, lane, t0, t1, width) {
+  if (!track.bins || store.inDetail(t0, t1)) {
+    const edges = columnEdges(t0, t1, Math.max(1, Math.min(width, t1 - t0)));
+    return { edges, columns: track.columns(lane, edges) };
+  }
+  const { binNs, bins } = store.meta.reduced;
+  const first = Math.max(0, Math.floor(t0 / binNs)), last = Math.min(bins, Math.ceil(t1 / binNs));
+  const step = Math.max(1, Math.ceil((last - first) / width));
+  const numbers = [];
+  for (let k = first; k < last; k += step) numbers.push(k);
+  numbers.push(last);
+  return { edges: numbers.map((k) => k * binNs), columns: track.binColumns(lane, numbers) };
+}
+
+class Shapes {
+  constructor(store, t0, t1, width) {
+    Object.assign(this, { store, t0, t1, width });
+    this.pixel = (t1 - t0) / width;
+    this.byCategory = new Map();
+    this.texts = { x: [], y: [], text: [], color: [] };
+  }
+
+  points(category) {
+    if (!this.byCategory.has(category.key)) this.byCategory.set(category.key, { category, x: [], y: [] });
+    return this.byCategory.get(category.key);
+  }
+
+  category(track, cat) {
+    return categoryOf(track.kind, cat, this.store.meta.palette);
+  }
+
+  slices({ track, lane, y, height }) {
+    const [from, to] = track.range(lane, this.t0, this.t1);
+    const room = (this.t1 - this.t0) * 0.01, last = this.t1 - this.t0 + room;
+    for (let i = from; i < to; i++) {
+      const a = Math.max(track.start[i] - this.t0, -room);
+      let b = Math.min(track.end(i) - this.t0, last);
+      const wide = b - a > 4 * this.pixel;
+      if (wide) b -= this.pixel * 0.7; // a hair of background between neighbours
+      else if (b - a < this.pixel) b = a + this.pixel; // what is there must be seen
+      const category = this.category(track, track.shown[i]);
+      const { x, y: ys } = this.points(category);
+      x.push(a, a, b, b, null);
+      ys.push(y, y + height, y + height, y, null);
+      if (wide) this.text(track, i, Math.max(a, 0), Math.min(b, this.t1 - this.t0), y + height / 2, category);
+    }
+  }
+
+  text(track, i, a, b, y, category) {
+    const width = (b - a) / this.pixel;
+    if (width < MIN_TEXT || this.texts.x.length >= MAX_TEXTS) return;
+    const name = track.kind === "gaps" ? gapLabel(track, i, width) : this.store.shortName(track, i);
+    const text = cut(name, Math.floor((width - 6) / CHAR));
+    if (!text) return;
+    this.texts.x.push((a + b) / 2);
+    this.texts.y.push(y);
+    this.texts.text.push(plotlyText(text));
+    this.texts.color.push(category.color.length > 7 ? "#6b7480" : textOn(category.color));
+  }
+
+  columns({ track, lane, y, height }) {
+    const { edges, columns } = laneColumns(this.store, track, lane, this.t0, this.t1, this.width);
+    const floor = new Float64Array(edges.length - 1).fill(y + height);
+    for (const [cat, covered] of columns) this.area(this.category(track, cat), edges, covered, floor, height);
+  }
+
+  /** Stack one category on what lies below it; neighbours of equal height become one step. */
+  area(category, edges, covered, floor, height) {
+    const { x, y } = this.points(category);
+    const n = covered.length;
+    for (let k = 0; k < n; ) {
+      if (!covered[k]) {
+        k++;
+        continue;
+      }
+      const bottom = [];
+      let j = k;
+      for (; j < n && covered[j]; j++) {
+        const full = edges[j + 1] - edges[j];
+        const top = floor[j] - Math.max((covered[j] / full) * height, 0.6);
+        const a = edges[j] - this.t0, b = edges[j + 1] - this.t0;
+        if (j > k && y.at(-1) === top && bottom.at(-1)[1] === floor[j]) {
+          x[x.length - 1] = b;
+          bottom.at(-1)[2] = b;
+        } else {
+          x.push(a, b);
+          y.push(top, top);
+          bottom.push([a, floor[j], b]);
+        }
+        floor[j] = top;
+      }
+      for (const [a, low, b] of bottom.reverse()) {
+        x.push(b, a);
+        y.push(low, low);
+      }
+      x.push(null);
+      y.push(null);
+      k = j;
+    }
+  }
+
+  traces() {
+    const filled = [...this.byCategory.values()].map(({ category, x, y }) => fillTrace(category, x, y));
+    const { x, y, text, color } = this.texts;
+    if (text.length) {
+      filled.push({ type: "scatter", mode: "text", x, y, text, hoverinfo: "skip", textfont: { size: 11, color } });
+    }
+    return filled;
+  }
+}
+
+function gapLabel(track, i, width) {
+  const category = categoryOf("gaps", track.cat[i], []);
+  return width > 150 ? `${duration(track.dur[i])} ${category.label}` : duration(track.dur[i]);
+}
+
+export function fillTrace(category, x, y) {
+  const trace = {
+    type: "scatter", mode: "none", fill: "toself", x, y, hoverinfo: "skip", name: category.label,
+    fillcolor: category.color, connectgaps: false,
+  };
+  if (category.shape) {
+    trace.fillpattern = { shape: category.shape, bgcolor: category.color, fgcolor: "rgba(255,255,255,0.55)", size: 6, solidity: 0.25 };
+  }
+  return trace;
+}
+
+/** Round steps for about `wanted` marks over a span, ns. */
+export function tickStep(span, wanted) {
+  const rough = span / wanted, scale = 10 ** Math.floor(Math.log10(rough));
+  return Math.max(1, [1, 2, 5, 10].map((m) => m * scale).find((step) => step >= rough));
+}
+
+/** Marks [[t, text]]: from the left edge on, each as the distance from it; the left edge's own time is the ruler's. */
+export function ticks(t0, t1, width) {
+  const step = tickStep(t1 - t0, Math.max(2, width / 110));
+  const unit = step >= 1e9 ? [1e9, "s"] : step >= 1e6 ? [1e6, "ms"] : step >= 1e3 ? [1e3, "us"] : [1, "ns"];
+  const found = [];
+  for (let k = 1; k * step < t1 - t0; k++) {
+    const value = (k * step) / unit[0];
+    found.push([k * step, `+${Number(value.toPrecision(12)).toLocaleString("en-US")} ${unit[1]}`]);
+  }
+  return found;
+}
+
+/** {traces, layout} of the view for Plotly; x is ns from the view's start, y pixels from the top. */
+export function timelineFigure(store, rows, view, size, colors) {
+  const { t0, t1 } = view;
+  const shapes = new Shapes(store, t0, t1, Math.max(50, Math.floor(size.width)));
+  for (const box of rows.boxes(size.top, size.bottom)) {
+    const how = detailOf(store, box.track, box.lane, t0, t1, shapes.width);
+    if (how === "slices") shapes.slices(box);
+    else shapes.columns(box);
+  }
+  untracedMarks(shapes, rows, store, size);
+  const marks = ticks(t0, t1, size.width);
+  const traces = [lines(rows, t1 - t0, colors), ...outside(store, view, rows.height, colors), ...shapes.traces()];
+  const layout = {
+    width: size.width, height: Math.max(rows.height, 40), margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: false, font: { family: "inherit" },
+    xaxis: { range: [0, t1 - t0], fixedrange: true, zeroline: false, showticklabels: false, ticks: "",
+      tickmode: "array", tickvals: marks.map(([t]) => t), ticktext: marks.map(([, text]) => text), gridcolor: colors.grid },
+    yaxis: { range: [Math.max(rows.height, 40), 0], fixedrange: true, visible: false },
+  };
+  return { traces, layout };
+}
+
+/** A thin mark under the gaps where nsys saw nothing. */
+function untracedMarks(shapes, rows, store, size) {
+  const category = categoryOf("gaps", 5, []);
+  for (const { track, y, height } of rows.boxes(size.top, size.bottom)) {
+    if (track.kind !== "gaps") continue;
+    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", shape: "" });
+    for (const [from, to] of store.meta.untraced) {
+      if (to <= shapes.t0 || from >= shapes.t1) continue;
+      const a = Math.max(from, shapes.t0) - shapes.t0, b = Math.min(to, shapes.t1) - shapes.t0;
+      x.push(a, a, b, b, null);
+      ys.push(y + height - 2, y + height, y + height, y + height - 2, null);
+    }
+  }
+}
+
+function lines(rows, span, colors) {
+  const x = [], y = [];
+  for (const row of rows.visible) {
+    if (!row.group) continue;
+    x.push(0, span, null);
+    y.push(row.y, row.y, null);
+  }
+  return { type: "scatter", mode: "lines", x, y, line: { color: colors.line, width: 1 }, hoverinfo: "skip" };
+}
+
+/** Shade what a selection left out. */
+function outside(store, { t0, t1 }, height, colors) {
+  if (!store.meta.selection) return [];
+  const x = [], y = [];
+  let from = -Infinity;
+  for (const [start, end] of [...store.meta.selection, [Infinity, Infinity]]) {
+    const a = Math.max(from, t0) - t0, b = Math.min(start, t1) - t0;
+    if (b > a) {
+      x.push(a, a, b, b, null);
+      y.push(0, height, height, 0, null);
+    }
+    from = end;
+  }
+  return x.length ? [fillTrace({ label: "not selected", color: colors.shade, shape: "" }, x, y)] : [];
+}
+
+/** The ruler's text for the left edge. */
+export function edgeText(store, t0) {
+  return moment(store.stored(t0));
+}

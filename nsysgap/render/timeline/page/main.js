@@ -1,0 +1,340 @@
+// Puts the page together and keeps it up to date.
+import { CAUSES, DIMMED } from "./categories.js";
+import { Causes, histograms, idleByCause } from "./charts.js";
+import { detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
+import { explain } from "./explain.js";
+import { save, standalone } from "./export.js";
+import { count, duration, element, exact, percent } from "./format.js";
+import { KEYS, listen } from "./keys.js";
+import { Minimap } from "./minimap.js";
+import { Overlay } from "./overlay.js";
+import { explanation, Pointing } from "./pointing.js";
+import { Rows } from "./rows.js";
+import { Search } from "./search.js";
+import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, show, state, zoom } from "./state.js";
+import { Store } from "./store.js";
+import { inBin, Tables } from "./tables.js";
+
+const $ = (id) => document.getElementById(id);
+
+function colors() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(name).trim();
+  return { text: of("--text"), grid: of("--grid"), line: of("--line"), shade: of("--shade"), back: of("--back") };
+}
+
+class Page {
+  constructor(store) {
+    this.store = store;
+    const { window: gpu, span } = store;
+    state.limits = [Math.min(0, gpu[0]) - Math.ceil(span * 0.01), span + Math.ceil(span * 0.01)];
+    this.rows = new Rows(store, $("gutter"));
+    this.overlay = new Overlay($("overlay"), store, this.rows);
+    this.pointing = new Pointing($("surface"), $("tooltip"), store, this.rows, () => this.width, () => this.over());
+    this.header();
+    this.whole();
+    readFragment(location.hash, store.base, this.lastReference, CAUSES.length);
+    if (state.cause >= 0 || state.bin) this.dim();
+    this.draw();
+    this.minimap = new Minimap($("minimap"), store, () => this.width);
+    this.minimap.draw();
+    this.ready = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(this.rest()))));
+  }
+
+  /** What may come after the first picture. */
+  rest() {
+    const { store } = this;
+    this.causes = new Causes($("causes"), store);
+    this.histograms = histograms([...document.querySelectorAll(".histogram")], store, colors);
+    this.tables = new Tables($("tables"), store, (track, beside) => this.reveal(track, beside));
+    this.finder = new Search(document, store, (track, beside) => this.reveal(track, beside));
+    this.listen();
+    if (state.chosen) this.chosen();
+    this.status();
+    document.body.classList.remove("loading");
+  }
+
+  get width() {
+    return Math.max(60, $("surface").clientWidth);
+  }
+
+  get lastReference() {
+    const last = this.store.tracks.at(-1);
+    return last ? last.base + last.n : 0;
+  }
+
+  header() {
+    const { summary, facts, selected, reduced } = this.store.meta;
+    $("facts").replaceChildren(...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+    $("answer").replaceChildren(...summary.devices.map((device) => element("p", {}, answer(device))));
+    if (!summary.devices.length) $("answer").replaceChildren(element("p", {}, "The report holds no GPU work."));
+    const notices = summary.report.warnings.map(({ level, text }) => element("li", { class: level }, text));
+    if (selected) notices.unshift(element("li", { class: "warning" }, `Cut to what is ${selected}.`));
+    if (reduced) notices.unshift(element("li", { class: "warning" }, reducedText(reduced)));
+    $("notices").replaceChildren(...notices);
+    this.nextStep();
+  }
+
+  /** What to do next: the largest cause, what helps, and a way to its longest gap. */
+  nextStep() {
+    const totals = idleByCause(this.store), most = totals.indexOf(Math.max(...totals));
+    const sum = totals.reduce((a, b) => a + b, 0);
+    if (!sum) return;
+    const button = element("button", { type: "button", class: "primary" }, "Show its longest gap");
+    button.addEventListener("click", () => {
+      setFilter(most, null);
+      const [first] = this.tables.listed;
+      if (first) this.tables.go(first.track, first.i);
+    });
+    const first = `Look first at \u201c${CAUSES[most].label}\u201d (${percent(totals[most], sum)} of the idle time): `;
+    $("next").replaceChildren(element("p", {}, element("strong", {}, first), this.advice(most)), button);
+  }
+
+  advice(cause) {
+    const { advice, ofGraphs } = CAUSES[cause];
+    if (!ofGraphs) return advice;
+    const longest = longestGap(this.store, cause), call = longest && this.store.gapCall(longest.track, longest.i);
+    return call && this.store.name(call.track, call.i).includes("GraphLaunch") ? ofGraphs : advice;
+  }
+
+  listen() {
+    const click = (id, action) => $(id).addEventListener("click", action);
+    on("view", () => this.later());
+    on("rows", () => this.later());
+    on("chosen", () => this.chosen());
+    on("filter", () => this.filtered());
+    on("drag", () => (this.over(), this.status()));
+    on("jump", () => this.bringIntoSight());
+    addEventListener("resize", () => (this.later(), this.minimap.draw()));
+    addEventListener("hashchange", () => {
+      if (location.hash !== this.address) readFragment(location.hash, this.store.base, this.lastReference, CAUSES.length);
+      emit("filter");
+      emit("chosen");
+    });
+    $("rows").addEventListener("scroll", () => this.later());
+    click("zoom-in", () => zoom(0.5));
+    click("zoom-out", () => zoom(2));
+    click("whole", () => this.whole());
+    click("gap-next", () => this.nextGap(1));
+    click("gap-previous", () => this.nextGap(-1));
+    click("release", () => this.release());
+    click("theme", () => this.setTheme(!state.dark));
+    click("print", () => print());
+    click("help-open", () => this.help());
+    click("save-png", () => this.save("png"));
+    click("save-svg", () => this.save("svg"));
+    $("keys").replaceChildren(...KEYS.flatMap(([keys, text]) => [element("dt", {}, keys), element("dd", {}, text)]));
+    listen(this, this.store);
+  }
+
+  /** Draw once per frame, however often the view changes. */
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const began = performance.now(), pane = $("rows");
+    const size = { width: this.width, top: pane.scrollTop - 100, bottom: pane.scrollTop + Math.max(pane.clientHeight, 300) + 300 };
+    const { traces, layout } = timelineFigure(this.store, this.rows, state, size, colors());
+    Plotly.react($("plot"), traces, layout, { staticPlot: true });
+    this.ruler();
+    this.over();
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.settled(), 150);
+    this.drawMs = performance.now() - began;
+  }
+
+  ruler() {
+    const marks = ticks(state.t0, state.t1, this.width).map(([t, text]) => {
+      const mark = element("span", {}, text);
+      mark.style.left = `${(t / (state.t1 - state.t0)) * this.width}px`;
+      return mark;
+    });
+    $("ruler").replaceChildren(...marks);
+    $("edge").textContent = edgeText(this.store, state.t0);
+  }
+
+  over() {
+    this.overlay.draw(this.width, this.pointing.pointed);
+  }
+
+  /** When the view rests: the address and the words. */
+  settled() {
+    this.address = fragment(this.store.base);
+    history.replaceState(null, "", this.address);
+    this.status();
+  }
+
+  status() {
+    const [from, to] = state.drag ?? [state.t0, state.t1];
+    const parts = this.store.gapTracks.map((track) => {
+      const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
+      const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));
+      if (!this.store.inDetail(from, to)) return `GPU ${track.device}: zoom into a detailed part for exact sums`;
+      const idle = track.coveredIn(from, to);
+      return `GPU ${track.device} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})`;
+    });
+    const text = `${state.drag ? "Measured" : "View"}: ${duration(to - from)} from ${edgeText(this.store, from)}. ${parts.join("; ")}.`;
+    if ($("status").textContent === text) return;
+    $("status").textContent = text;
+    $("live").textContent = text;
+  }
+
+  chosen() {
+    const found = this.store.locate(state.chosen), box = $("details");
+    this.over();
+    this.settled();
+    if (!found) {
+      box.replaceChildren(element("p", { class: "quiet" }, "Nothing yet. Click a gap, kernel or call, or press n for the next gap."));
+      return;
+    }
+    const about = explain(this.store, found.track, found.i);
+    box.replaceChildren(...explanation(about));
+    $("live").textContent = `${about.title}. ${about.sentence}`;
+  }
+
+  filtered() {
+    this.dim();
+    $("release").hidden = state.cause < 0 && !state.bin;
+    this.later();
+    this.settled();
+  }
+
+  /** Gaps that the filter leaves out turn grey. */
+  dim() {
+    for (const track of this.store.gapTracks) {
+      if (state.cause < 0 && !state.bin) {
+        track.recolor(null);
+        continue;
+      }
+      const shown = Uint8Array.from(track.cat, (cat, i) => {
+        const stays = (state.cause < 0 || cat === state.cause) && (!state.bin || inBin(this.store, track, i));
+        return stays ? cat : DIMMED;
+      });
+      track.recolor(shown);
+    }
+  }
+
+  /** Go to the gap before or after what is chosen, in time, of those that the table lists. */
+  nextGap(by) {
+    const gaps = this.tables.listed.sort((a, b) => a.track.start[a.i] - b.track.start[b.i] || a.track.device - b.track.device);
+    if (!gaps.length) return;
+    const at = gaps.findIndex(({ track, i }) => this.store.reference(track, i) === state.chosen);
+    const middle = (state.t0 + state.t1) / 2;
+    let next = at + by;
+    if (at < 0) next = by > 0 ? gaps.findIndex(({ track, i }) => track.start[i] >= middle) : gaps.findLastIndex(({ track, i }) => track.start[i] < middle);
+    const { track, i } = gaps[Math.max(0, Math.min(gaps.length - 1, next))];
+    this.tables.go(track, i);
+  }
+
+  reveal(track, beside = null) {
+    const row = this.rows.reveal(track, beside);
+    if (!row) return;
+    const pane = $("rows");
+    if (row.y < pane.scrollTop || row.y + row.height > pane.scrollTop + pane.clientHeight) pane.scrollTop = Math.max(0, row.y - 60);
+  }
+
+  bringIntoSight() {
+    const box = $("rows").getBoundingClientRect();
+    if (box.top < 0 || box.top > innerHeight * 0.7) document.querySelector(".timeline").scrollIntoView({ block: "start" });
+  }
+
+  whole() {
+    const [from, to] = this.store.window;
+    show(from, to, 0.02);
+  }
+
+  search() {
+    $("search").focus();
+  }
+
+  help() {
+    $("help").showModal();
+  }
+
+  release() {
+    state.drag = null;
+    emit("drag");
+    if (state.cause >= 0 || state.bin) setFilter(-1, null);
+    if (state.chosen) choose(0);
+  }
+
+  scroll(by) {
+    $("rows").scrollTop += by;
+  }
+
+  setTheme(dark) {
+    state.dark = dark;
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    $("theme").setAttribute("aria-pressed", String(dark));
+    $("theme").textContent = dark ? "Light" : "Dark";
+    emit("theme");
+    this.later();
+  }
+
+  save(format) {
+    const shown = colors();
+    const figure = standalone(this.store, this.rows, state, this.width, shown, shown.back);
+    return save(figure, format, document.title.replace(/[^\w.-]+/g, "_"));
+  }
+}
+
+function longestGap(store, cause) {
+  let found = null;
+  for (const track of store.gapTracks) {
+    for (let i = 0; i < track.n; i++) {
+      if (track.cat[i] === cause && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
+    }
+  }
+  return found;
+}
+
+function answer(device) {
+  const window = device.window_ns[1] - device.window_ns[0];
+  const whole = device.busy_ns + device.idle_ns, hidden = device.idle_by_cause_ns.untraced;
+  const name = `GPU ${device.device}${device.name ? ` (${device.name})` : ""}`;
+  const share = hidden ? `${percent(device.idle_ns - hidden, whole)} to ${percent(device.idle_ns, whole)}` : percent(device.idle_ns, whole);
+  const largest = CAUSES.map((cause) => [cause, device.idle_by_cause_ns[cause.key]]).filter(([, ns]) => ns > 0).sort((a, b) => b[1] - a[1]);
+  const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${cause.phrase ?? cause.label}`);
+  const strong = element("strong", {}, `${name} idle ${share} of ${duration(whole)}`);
+  const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? " and others" : ""}.` : ".";
+  const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.` : "";
+  const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
+  return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, rest, range);
+}
+
+function reducedText(reduced) {
+  return `Shortened: all ${count(reduced.slices)} slices count in the utilisation (in steps of ${duration(reduced.binNs)}), `
+    + `but only ${count(reduced.kept)} around the ${count(reduced.gaps)} longest of ${count(reduced.allGaps)} gaps are here one by one. `
+    + "Totals and histograms are of all. Cut with --from, --to or --nvtx to see another part in full.";
+}
+
+async function start() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  state.dark = dark.matches;
+  document.documentElement.dataset.theme = dark.matches ? "dark" : "light";
+  const page = new Page(await Store.load());
+  dark.addEventListener("change", () => page.setTheme(dark.matches));
+  performance.mark("nsysgap-first-paint");
+  await page.ready;
+  page.setTheme(state.dark);
+  expose(page);
+  document.body.dataset.ready = "";
+}
+
+/** For tests and the curious: read what the page shows, go somewhere. */
+function expose(page) {
+  const { store, rows } = page;
+  globalThis.nsysgap = {
+    page, store, rows, state, setView, pan, zoom, choose, setFilter, explain, detailOf, laneColumns, idleByCause: () => idleByCause(store),
+  };
+}
+
+start().catch((error) => {
+  document.body.classList.remove("loading");
+  $("answer").textContent = `This page could not be shown: ${error.message}. It needs a browser of 2023 or newer.`;
+  throw error;
+});

@@ -1,0 +1,91 @@
+// The whole run in small, aligned with the plot: idle time by cause over busy time, and the view as a window in it.
+import { categoryOf, OPS } from "./categories.js";
+import { fillTrace, laneColumns } from "./draw.js";
+import { emit, on, setView, state } from "./state.js";
+
+const HEIGHT = 38;
+
+export class Minimap {
+  constructor(element, store, width) {
+    Object.assign(this, { element, store, width });
+    this.plot = element.querySelector(".minimap-plot");
+    this.brush = element.querySelector(".brush");
+    element.addEventListener("pointerdown", (event) => this.down(event));
+    element.addEventListener("pointermove", (event) => this.press !== null && this.move(event));
+    element.addEventListener("pointerup", () => (this.press = null));
+    on("view", () => this.follow());
+    on("theme", () => this.draw());
+    on("filter", () => this.draw());
+  }
+
+  /** The GPU's time while the view is within it, else the whole session. */
+  range() {
+    const [from, to] = this.store.window, room = (to - from) * 0.02;
+    const inside = state.t0 >= from - room && state.t1 <= to + room;
+    return inside ? [from - room, to + room] : state.limits;
+  }
+
+  draw() {
+    const [from, to] = (this.shown = this.range().map(Math.round)), width = Math.floor(this.width());
+    const band = HEIGHT / Math.max(1, this.store.gapTracks.length);
+    const traces = this.store.gapTracks.flatMap((track, k) => this.band(track, from, to, width, k * band, band - 2));
+    const layout = {
+      width, height: HEIGHT, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: false,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      xaxis: { range: [from, to], visible: false, fixedrange: true }, yaxis: { range: [HEIGHT, 0], visible: false, fixedrange: true },
+    };
+    Plotly.react(this.plot, traces, layout, { staticPlot: true });
+    this.place();
+  }
+
+  /** One GPU: what is not idle is drawn as busy. */
+  band(track, from, to, width, y, height) {
+    const { edges, columns } = laneColumns(this.store, track, 0, from, to, width);
+    const [first, last] = this.store.meta.summary.devices.find((one) => one.device === track.device).window_ns;
+    const traces = [fillTrace({ ...OPS[0], label: "busy" }, [first, first, last, last], [y + height, y, y, y + height])];
+    const floor = new Float64Array(edges.length - 1).fill(y);
+    for (const [cat, covered] of columns) {
+      const xs = [], ys = [];
+      for (let k = 0; k < covered.length; k++) {
+        if (!covered[k]) continue;
+        const low = floor[k] + (covered[k] / (edges[k + 1] - edges[k])) * height;
+        xs.push(edges[k], edges[k + 1], edges[k + 1], edges[k], null);
+        ys.push(floor[k], floor[k], low, low, null);
+        floor[k] = low;
+      }
+      traces.push(fillTrace({ ...categoryOf("gaps", cat, []), shape: "" }, xs, ys));
+    }
+    return traces;
+  }
+
+  follow() {
+    const [from, to] = this.range().map(Math.round);
+    if (!this.shown || from !== this.shown[0] || to !== this.shown[1]) this.draw();
+    else this.place();
+  }
+
+  place() {
+    const [from, to] = this.shown, scale = this.width() / (to - from);
+    const left = Math.max(0, (state.t0 - from) * scale);
+    this.brush.style.left = `${left}px`;
+    this.brush.style.width = `${Math.max(2, Math.min(this.width(), (state.t1 - from) * scale) - left)}px`;
+  }
+
+  time(event) {
+    const [from, to] = this.shown;
+    return from + ((event.clientX - this.element.getBoundingClientRect().left) / this.width()) * (to - from);
+  }
+
+  down(event) {
+    this.element.setPointerCapture(event.pointerId);
+    const t = this.time(event), middle = (state.t0 + state.t1) / 2;
+    this.press = t >= state.t0 && t <= state.t1 ? t - middle : 0;
+    this.move(event);
+  }
+
+  move(event) {
+    const middle = this.time(event) - this.press, half = (state.t1 - state.t0) / 2;
+    setView(middle - half, middle + half);
+    emit("minimap");
+  }
+}

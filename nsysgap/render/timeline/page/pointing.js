@@ -1,0 +1,139 @@
+// The mouse and fingers over the plot: what is under the pointer, wheel, drag; and the tooltip.
+import { CAUSES } from "./categories.js";
+import { detailOf } from "./draw.js";
+import { explain } from "./explain.js";
+import { duration, element, percent } from "./format.js";
+import { choose, emit, pan, setView, state, zoom } from "./state.js";
+
+const SLACK = 4, CLICK = 4;
+
+/** The parts of a gap as a small bar and a list. */
+export function partsBar(parts) {
+  const whole = parts.reduce((sum, [, ns]) => sum + ns, 0);
+  const bar = element("div", { class: "parts", role: "presentation" });
+  const list = element("ul", { class: "parts-list" });
+  for (const [cause, ns] of parts) {
+    const piece = element("span", { class: `hatch ${CAUSES[cause].key}` });
+    piece.style.flexGrow = String(ns / whole);
+    bar.append(piece);
+    const swatch = element("span", { class: `swatch hatch ${CAUSES[cause].key}` });
+    list.append(element("li", {}, swatch, `${CAUSES[cause].label}: ${duration(ns)} (${percent(ns, whole)})`));
+  }
+  return [bar, list];
+}
+
+/** Everything that `explain` found, as elements. */
+export function explanation(about) {
+  const rows = about.rows.flatMap(([label, text]) => [element("dt", {}, label), element("dd", {}, text)]);
+  return [
+    element("div", { class: "about-kind" }, about.kind),
+    element("div", { class: "about-title" }, about.title),
+    ...(about.sentence ? [element("p", { class: "about-sentence" }, about.sentence)] : []),
+    ...(about.parts.length ? partsBar(about.parts) : []),
+    element("dl", {}, ...rows),
+  ];
+}
+
+export class Pointing {
+  constructor(surface, tooltip, store, rows, width, redraw) {
+    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null });
+    surface.addEventListener("pointermove", (event) => this.move(event));
+    surface.addEventListener("pointerleave", () => this.point(0));
+    surface.addEventListener("pointerdown", (event) => this.down(event));
+    surface.addEventListener("pointerup", (event) => this.up(event));
+    surface.addEventListener("pointercancel", () => this.cancel());
+    surface.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    surface.addEventListener("dblclick", () => state.drag && setView(Math.min(...state.drag), Math.max(...state.drag)));
+  }
+
+  time(event) {
+    const box = this.surface.getBoundingClientRect();
+    return state.t0 + ((event.clientX - box.left) / this.width()) * (state.t1 - state.t0);
+  }
+
+  /** The reference of what is drawn at a point, 0 for nothing. */
+  under(event) {
+    const place = this.rows.at(event.clientY - this.surface.getBoundingClientRect().top);
+    if (!place || !place.track.n) return 0;
+    const { track, lane } = place, pixel = (state.t1 - state.t0) / this.width();
+    if (lane >= track.lanes.length - 1) return 0;
+    if (detailOf(this.store, track, lane, state.t0, state.t1, this.width()) === "bins") return 0;
+    const i = track.at(lane, this.time(event), SLACK * pixel);
+    return i < 0 ? 0 : this.store.reference(track, i);
+  }
+
+  move(event) {
+    if (this.press) {
+      this.dragTo(event);
+      return;
+    }
+    this.point(this.under(event), event);
+  }
+
+  point(reference, event = null) {
+    if (reference !== this.pointed) {
+      this.pointed = reference;
+      this.redraw();
+      if (reference) this.fill(reference);
+    }
+    this.tooltip.hidden = !reference;
+    if (reference && event) this.place(event);
+  }
+
+  fill(reference) {
+    const { track, i } = this.store.locate(reference);
+    this.tooltip.replaceChildren(...explanation(explain(this.store, track, i)));
+  }
+
+  /** Beside the pointer, inside the window. */
+  place({ clientX, clientY }) {
+    const { offsetWidth: width, offsetHeight: height } = this.tooltip;
+    const x = clientX + 16 + width > innerWidth ? clientX - width - 12 : clientX + 16;
+    const y = Math.min(clientY + 14, innerHeight - height - 8);
+    this.tooltip.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
+  }
+
+  down(event) {
+    if (event.button > 0) return;
+    this.surface.focus({ preventScroll: true });
+    this.press = { x: event.clientX, t: this.time(event), moved: false, pan: event.shiftKey || event.pointerType === "touch" };
+    this.surface.setPointerCapture(event.pointerId);
+  }
+
+  dragTo(event) {
+    const { press } = this;
+    press.moved ||= Math.abs(event.clientX - press.x) > CLICK;
+    if (!press.moved) return;
+    this.point(0);
+    if (press.pan) {
+      const by = press.t - this.time(event);
+      setView(state.t0 + by, state.t1 + by);
+      return;
+    }
+    const t = Math.max(state.t0, Math.min(state.t1, this.time(event)));
+    state.drag = [Math.round(Math.min(press.t, t)), Math.round(Math.max(press.t, t))];
+    emit("drag");
+  }
+
+  up(event) {
+    const { press } = this;
+    this.press = null;
+    if (!press || press.moved) return;
+    if (state.drag) {
+      state.drag = null;
+      emit("drag");
+    }
+    choose(this.under(event));
+  }
+
+  cancel() {
+    this.press = null;
+  }
+
+  wheel(event) {
+    if (event.shiftKey && !event.deltaX) return; // the rows scroll
+    event.preventDefault();
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX / this.width());
+    else zoom(1.0018 ** Math.max(-400, Math.min(400, event.deltaY * (event.deltaMode ? 40 : 1))), this.time(event));
+  }
+}

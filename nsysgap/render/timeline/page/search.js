@@ -1,0 +1,55 @@
+// Search over kernel, API and NVTX names: all slices whose name holds a text, next and previous from where we are.
+import { count } from "./format.js";
+import { choose, emit, show, state } from "./state.js";
+
+export class Search {
+  constructor(root, store, reveal) {
+    Object.assign(this, { store, reveal, names: null });
+    this.field = root.querySelector("#search");
+    this.note = root.querySelector("#search-note");
+    this.field.addEventListener("input", () => this.look());
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
+    });
+    root.querySelector("#search-next").addEventListener("click", () => this.step(1));
+    root.querySelector("#search-previous").addEventListener("click", () => this.step(-1));
+  }
+
+  look() {
+    const wanted = this.field.value.trim().toLowerCase();
+    const { names } = this.store.meta;
+    this.names = wanted ? new Set([...names.keys()].filter((k) => names[k].toLowerCase().includes(wanted))) : null;
+    this.note.textContent = "";
+    if (!this.names) return;
+    let number = 0;
+    for (const track of this.tracks()) for (let i = 0; i < track.n; i++) if (this.names.has(track.name[i])) number++;
+    this.note.textContent = number ? `${count(number)} found` : "nothing found";
+  }
+
+  tracks() {
+    return this.store.tracks.filter((track) => track.name);
+  }
+
+  /** The next match in time (by 1) or the one before (by -1), from what is chosen or the view's middle. */
+  step(by) {
+    if (!this.names?.size) return;
+    const chosen = this.store.locate(state.chosen);
+    const from = chosen ? [chosen.track.start[chosen.i], state.chosen] : [(state.t0 + state.t1) / 2, 0];
+    const later = (a, b) => by * (a[0] - b[0] || a[1] - b[1]) > 0;
+    let best = null, first = null;
+    for (const track of this.tracks()) {
+      for (let i = 0; i < track.n; i++) {
+        if (!this.names.has(track.name[i])) continue;
+        const place = [track.start[i], this.store.reference(track, i)];
+        if (later(place, from) && (!best || later(best, place))) best = place;
+        if (!first || later(first, place)) first = place;
+      }
+    }
+    const found = best ?? first; // past the end it begins anew
+    const { track, i } = this.store.locate(found[1]);
+    this.reveal(track);
+    show(track.start[i], track.end(i), 2);
+    choose(found[1]);
+    emit("jump");
+  }
+}

@@ -1,0 +1,80 @@
+// What the page shows now: the view, what is chosen, the filter; who wants to know; and the address that holds it.
+
+const LEAST_SPAN = 20;
+const listeners = new Map();
+
+export const state = { t0: 0, t1: 1, limits: [0, 1], chosen: 0, cause: -1, bin: null, dark: false, drag: null };
+
+/** Call `listener` whenever a topic changes: view, chosen, filter, theme, rows, drag. */
+export function on(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, []);
+  listeners.get(topic).push(listener);
+}
+
+export function emit(topic) {
+  for (const listener of listeners.get(topic) ?? []) listener();
+}
+
+/** Show [t0, t1) in whole ns, within the limits. */
+export function setView(t0, t1) {
+  const [low, high] = state.limits;
+  const span = Math.round(Math.min(Math.max(t1 - t0, LEAST_SPAN), high - low));
+  const from = Math.round(Math.min(Math.max(t0, low), high - span));
+  if (from === state.t0 && from + span === state.t1) return;
+  state.t0 = from;
+  state.t1 = from + span;
+  emit("view");
+}
+
+/** Zoom by a factor (below 1: closer) around a time that stays where it is. */
+export function zoom(factor, around = (state.t0 + state.t1) / 2) {
+  const span = Math.max((state.t1 - state.t0) * factor, LEAST_SPAN);
+  const share = (around - state.t0) / (state.t1 - state.t0);
+  setView(around - share * span, around + (1 - share) * span);
+}
+
+export function pan(share) {
+  const by = share * (state.t1 - state.t0);
+  setView(state.t0 + by, state.t1 + by);
+}
+
+/** Show a span with room on both sides. */
+export function show(t0, t1, room = 0.75) {
+  const span = Math.max(t1 - t0, LEAST_SPAN);
+  setView(t0 - room * span, t1 + room * span);
+}
+
+export function choose(reference) {
+  state.chosen = reference;
+  emit("chosen");
+}
+
+/** Filter by a cause (-1: none) and a histogram's bin ({of: "gaps" | "latency", bin} or null). */
+export function setFilter(cause, bin) {
+  state.cause = cause;
+  state.bin = bin;
+  emit("filter");
+}
+
+/** The state as the address's fragment; times are the report's own. */
+export function fragment(base) {
+  const parts = [`v=${base + BigInt(state.t0)},${base + BigInt(state.t1)}`];
+  if (state.chosen) parts.push(`s=${state.chosen}`);
+  if (state.cause >= 0) parts.push(`c=${state.cause}`);
+  if (state.bin) parts.push(`b=${state.bin.of}-${state.bin.bin}`);
+  return `#${parts.join("&")}`;
+}
+
+/** Take over what an address's fragment says; what it does not say or says wrongly stays. */
+export function readFragment(text, base, last, causes) {
+  const said = new URLSearchParams(text.replace(/^#/, ""));
+  const chosen = Number(said.get("s") ?? 0), cause = Number(said.get("c") ?? -1);
+  if (Number.isInteger(chosen) && chosen >= 0 && chosen <= last) state.chosen = chosen;
+  if (Number.isInteger(cause) && cause >= 0 && cause < causes) state.cause = cause;
+  const bin = /^(gaps|latency)-(\d{1,3})$/.exec(said.get("b") ?? "");
+  if (bin) state.bin = { of: bin[1], bin: Number(bin[2]) };
+  const view = /^(-?\d{1,19}),(-?\d{1,19})$/.exec(said.get("v") ?? "");
+  if (!view || BigInt(view[2]) <= BigInt(view[1])) return false;
+  setView(Number(BigInt(view[1]) - base), Number(BigInt(view[2]) - base));
+  return true;
+}

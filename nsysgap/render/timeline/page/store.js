@@ -1,0 +1,173 @@
+// Everything the page holds: the directory (meta), the tracks, and how slices refer to one another.
+import { decodeColumns, inflate } from "./codec.js";
+import { Track, search } from "./track.js";
+
+function take(id) {
+  const found = document.getElementById(id);
+  const text = found.textContent;
+  found.remove(); // the text is not needed twice
+  return text;
+}
+
+function sumBins(columns) {
+  return new Map(
+    Object.entries(columns).map(([cat, values]) => {
+      const sums = new Float64Array(values.length + 1);
+      for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
+      return [Number(cat), sums];
+    }),
+  );
+}
+
+async function loadTrack(entry, number) {
+  const bytes = await inflate(take(`track-${number}`));
+  const track = new Track(entry, decodeColumns(entry.columns, bytes), number);
+  if (entry.bins) {
+    track.bins = await Promise.all(
+      entry.bins.map(async (lane) => sumBins(decodeColumns(lane.columns, await inflate(lane.data)))),
+    );
+  }
+  return track;
+}
+
+export class Store {
+  static async load() {
+    const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
+    const tracks = [];
+    for (const [number, entry] of meta.tracks.entries()) tracks.push(await loadTrack(entry, number));
+    meta.tracks = null;
+    return new Store(meta, tracks);
+  }
+
+  constructor(meta, tracks) {
+    this.meta = meta;
+    this.tracks = tracks;
+    this.base = BigInt(meta.base);
+    this.span = meta.span;
+    this.bases = tracks.map((track) => track.base);
+    this.streamOf = new Map(labels(meta.tree).map(([number, label]) => [tracks[number], label]));
+    this.gapTracks = tracks.filter((track) => track.kind === "gaps");
+    this.partStarts = new Map(this.gapTracks.map((track) => [track, partStarts(track)]));
+    const windows = meta.summary.devices.map((device) => device.window_ns);
+    this.window = windows.length
+      ? [Math.min(...windows.map((one) => one[0])), Math.max(...windows.map((one) => one[1]))]
+      : [0, this.span];
+  }
+
+  /** The report's own time of a time of the page. */
+  stored(t) {
+    return this.base + BigInt(Math.round(t));
+  }
+
+  /** {track, i} of a reference; null for 0. */
+  locate(reference) {
+    if (!reference) return null;
+    const track = this.tracks[search(this.bases, 0, this.bases.length, reference - 1) - 1];
+    // Tracks without slices share their base with the next one; the search finds the last of them.
+    return { track, i: reference - 1 - track.base };
+  }
+
+  reference(track, i) {
+    return track.base + i + 1;
+  }
+
+  name(track, i) {
+    return this.meta.names[track.name[i]];
+  }
+
+  shortName(track, i) {
+    return this.meta.short[track.name[i]] ?? this.meta.names[track.name[i]];
+  }
+
+  /** The ten parts of a gap, ns. */
+  parts(track, i) {
+    const found = new Array(10).fill(0);
+    let at = this.partStarts.get(track)[i];
+    for (let part = 0; part < 10; part++) if (track.mask[i] & (1 << part)) found[part] = track.parts[at++];
+    return found;
+  }
+
+  /** The launch call of an op, or null. */
+  callOf(track, i) {
+    return track.kind === "stream" ? this.locate(track.call[i]) : null;
+  }
+
+  /** The ops that an API call launched, as references; the index is made when first asked for. */
+  opsOf(track, i) {
+    this.launched ??= launchedOps(this.tracks);
+    const key = this.reference(track, i);
+    const { calls, ops } = this.launched;
+    const found = [];
+    for (let at = search(calls, 0, calls.length, key, true); at < calls.length && calls[at] === key; at++) found.push(ops[at]);
+    return found;
+  }
+
+  /** What a thread did at a time, one {track, i} per lane of each of its tracks of a kind, outermost first. */
+  onThread(thread, kind, t) {
+    const found = [];
+    for (const track of this.tracks) {
+      if (track.thread !== thread || track.kind !== kind) continue;
+      for (let lane = 0; lane < track.lanes.length - 1; lane++) {
+        const i = track.at(lane, t);
+        if (i >= 0 && track.start[i] <= t && track.end(i) > t) found.push({ track, i });
+      }
+    }
+    return found;
+  }
+
+  /** The names of the NVTX ranges around a moment on a thread, outermost first. */
+  nvtxPath(thread, t) {
+    const found = this.onThread(thread, "nvtx", t);
+    found.sort((a, b) => a.track.start[a.i] - b.track.start[b.i] || b.track.end(b.i) - a.track.end(a.i));
+    return found.map(({ track, i }) => this.name(track, i));
+  }
+
+  /** The launch call of the op after a gap, or null. */
+  gapCall(track, i) {
+    const after = this.locate(track.after[i]);
+    return after && this.callOf(after.track, after.i);
+  }
+
+  /** Op start minus call start of the op after a gap, ns; NaN without a call. */
+  gapLatency(track, i) {
+    const after = this.locate(track.after[i]);
+    const call = after && this.callOf(after.track, after.i);
+    return call ? after.track.start[after.i] - call.track.start[call.i] : NaN;
+  }
+
+  /** Whether [t0, t1) lies where a shortened page has every slice; always, if nothing was left out. */
+  inDetail(t0, t1) {
+    if (!this.meta.reduced) return true;
+    return this.meta.reduced.windows.some(([from, to]) => from <= t0 && t1 <= to);
+  }
+}
+
+function labels(nodes) {
+  return nodes.flatMap((node) => [...(node.track >= 0 ? [[node.track, node.label]] : []), ...labels(node.children)]);
+}
+
+function partStarts(track) {
+  const starts = new Uint32Array(track.n);
+  for (let i = 0, at = 0; i < track.n; i++) {
+    starts[i] = at;
+    for (let bits = track.mask[i]; bits; bits &= bits - 1) at++;
+  }
+  return starts;
+}
+
+function launchedOps(tracks) {
+  const pairs = [];
+  for (const track of tracks) {
+    if (track.kind !== "stream") continue;
+    for (let i = 0; i < track.n; i++) if (track.call[i]) pairs.push(track.call[i], track.base + i + 1);
+  }
+  const size = pairs.length / 2;
+  const order = new Uint32Array(size).map((_, k) => k);
+  order.sort((a, b) => pairs[2 * a] - pairs[2 * b] || pairs[2 * a + 1] - pairs[2 * b + 1]);
+  const calls = new Uint32Array(size), ops = new Uint32Array(size);
+  order.forEach((k, at) => {
+    calls[at] = pairs[2 * k];
+    ops[at] = pairs[2 * k + 1];
+  });
+  return { calls, ops };
+}

@@ -1,0 +1,249 @@
+// The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
+import { CAUSES } from "./categories.js";
+import { count, duration, element, moment } from "./format.js";
+import { choose, emit, on, show, state } from "./state.js";
+
+const PAGE = 50;
+
+/** References of the gaps that the filter leaves, longest first. `where`: {device, inside(track, i)}. */
+export function chosenGaps(store, where) {
+  const found = [];
+  for (const track of store.gapTracks) {
+    if (where.device !== null && track.device !== where.device) continue;
+    for (let i = 0; i < track.n; i++) {
+      if (state.cause >= 0 && track.cat[i] !== state.cause) continue;
+      if (state.bin && !inBin(store, track, i)) continue;
+      if (where.inside && !where.inside(track, i)) continue;
+      found.push({ track, i });
+    }
+  }
+  return found;
+}
+
+export function inBin(store, track, i) {
+  const { edges } = store.meta.histograms, { of, bin } = state.bin;
+  const value = of === "gaps" ? track.dur[i] : store.gapLatency(track, i);
+  return value >= edges[bin] && (bin + 1 >= edges.length || value < edges[bin + 1]);
+}
+
+/** A test whether a gap's launch lies in an NVTX range whose name holds the text. */
+export function nvtxTest(store, text) {
+  const wanted = text.toLowerCase();
+  const names = new Set([...store.meta.names.keys()].filter((k) => store.meta.names[k].toLowerCase().includes(wanted)));
+  return (track, i) => {
+    const call = store.gapCall(track, i);
+    if (!call) return false;
+    return store.onThread(call.track.thread, "nvtx", call.track.start[call.i]).some((range) => names.has(range.track.name[range.i]));
+  };
+}
+
+const GAP_COLUMNS = [
+  { title: "Length", value: ({ track, i }) => track.dur[i], text: (store, { track, i }) => duration(track.dur[i]), number: true },
+  { title: "Start", value: ({ track, i }) => track.start[i], text: (store, { track, i }) => moment(store.stored(track.start[i])), number: true },
+  { title: "Cause", value: ({ track, i }) => track.cat[i], text: (store, { track, i }) => causeCell(track.cat[i]) },
+  { title: "Then came", value: null, text: (store, { track, i }) => opText(store, track.after[i]) },
+  { title: "After", value: null, text: (store, { track, i }) => opText(store, track.before[i]) },
+  { title: "Launched by", value: null, text: (store, { track, i }) => callText(store, store.gapCall(track, i)) },
+  { title: "GPU", value: ({ track }) => track.device, text: (store, { track }) => String(track.device), number: true },
+  { title: "NVTX", value: null, text: (store, { track, i }) => nvtxText(store, store.gapCall(track, i)) },
+];
+
+function causeCell(cause) {
+  return element("span", { class: "cause-cell" }, element("span", { class: `swatch hatch ${CAUSES[cause].key}` }), CAUSES[cause].label);
+}
+
+function opText(store, reference) {
+  const op = store.locate(reference);
+  return op ? store.shortName(op.track, op.i) : "-";
+}
+
+function callText(store, call) {
+  return call ? store.name(call.track, call.i) : "-";
+}
+
+function nvtxText(store, call) {
+  return call ? store.nvtxPath(call.track.thread, call.track.start[call.i]).join(" \u203a ") : "";
+}
+
+function summaryColumns(kind) {
+  const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (store, row) => text(row[key]) });
+  const name = { title: "Name", value: null, text: (store, row) => store.meta.short[row.name] ?? (store.meta.names[row.name] || "(no name)"), full: (store, row) => store.meta.names[row.name] };
+  if (kind === "ops") {
+    return [name, number("GPU time", "total_ns"), number("Idle before it", "idle_ns"), number("Count", "count", count), number("Longest", "longest_ns")];
+  }
+  return [name, number("GPU time", "busy_ns"), number("Idle inside", "idle_ns"), number("Time on the thread", "wall_ns"), number("Ranges", "count", count), number("Ops", "ops", count)];
+}
+
+class Listing {
+  constructor(box, store, columns, sorted) {
+    Object.assign(this, { box, store, columns, sorted, down: true, limit: PAGE });
+    this.body = element("tbody");
+    this.more = element("button", { type: "button", class: "more" });
+    this.more.addEventListener("click", () => {
+      this.limit += 4 * PAGE;
+      this.fill();
+    });
+    const table = element("table", {}, element("thead", {}, element("tr", {}, ...columns.map((column, k) => this.head(column, k)))), this.body);
+    box.replaceChildren(element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": box.dataset.label }, table), this.more);
+  }
+
+  head(column, k) {
+    const cell = element("th", { scope: "col", class: column.number ? "number" : null });
+    if (!column.value) {
+      cell.append(column.title);
+      return cell;
+    }
+    const sort = element("button", { type: "button" }, column.title);
+    sort.addEventListener("click", () => {
+      this.down = this.sorted === k ? !this.down : true;
+      this.sorted = k;
+      this.fill();
+    });
+    cell.append(sort);
+    return cell;
+  }
+
+  /** Show rows; `go(row)` leads to one. */
+  show(rows, go) {
+    Object.assign(this, { rows, go, limit: PAGE });
+    this.fill();
+  }
+
+  fill() {
+    const { value } = this.columns[this.sorted], sign = this.down ? -1 : 1;
+    const keys = Float64Array.from(this.rows, value);
+    const order = Uint32Array.from(keys.keys()).sort((a, b) => sign * (keys[a] - keys[b]) || a - b);
+    this.order = order;
+    this.body.replaceChildren(...Array.from(order.subarray(0, this.limit), (k) => this.row(this.rows[k])));
+    const left = order.length - this.limit;
+    this.more.hidden = left <= 0;
+    this.more.textContent = `Show more (${count(Math.max(0, left))} left)`;
+    this.box.querySelectorAll("th").forEach((cell, k) => {
+      if (k === this.sorted) cell.setAttribute("aria-sort", this.down ? "descending" : "ascending");
+      else cell.removeAttribute("aria-sort");
+    });
+  }
+
+  row(row) {
+    const cells = this.columns.map((column, k) => {
+      const content = column.text(this.store, row);
+      const cell = element("td", { class: column.number ? "number" : null, title: column.full?.(this.store, row) });
+      cell.append(k ? content : element("button", { type: "button", class: "go" }, content));
+      return cell;
+    });
+    const made = element("tr", {}, ...cells);
+    made.addEventListener("click", () => this.go(row));
+    return made;
+  }
+}
+
+export class Tables {
+  constructor(root, store, reveal) {
+    Object.assign(this, { root, store, reveal });
+    const box = (name) => root.querySelector(`#${name}-table`);
+    this.device = root.querySelector("#gap-device");
+    this.cause = root.querySelector("#gap-cause");
+    this.text = root.querySelector("#gap-nvtx");
+    this.note = root.querySelector("#gap-note");
+    this.gaps = new Listing(box("gaps"), store, GAP_COLUMNS, 0);
+    this.fillChoices();
+    for (const [kind, name] of [["ops", "kernels"], ["ranges", "ranges"]]) {
+      const listing = new Listing(box(name), store, summaryColumns(kind), 1);
+      listing.show(store.meta[kind], (row) => this.goTo(kind, row));
+    }
+    for (const tab of root.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => this.open(tab));
+    root.querySelector("[role=tablist]").addEventListener("keydown", (event) => this.step(event));
+    on("filter", () => this.refresh());
+    on("chosen", () => this.mark());
+    this.refresh();
+  }
+
+  fillChoices() {
+    const options = this.store.gapTracks.map((track) => element("option", { value: String(track.device) }, `GPU ${track.device}`));
+    this.device.replaceChildren(element("option", { value: "" }, "all GPUs"), ...options);
+    const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.store.meta.causes[k]);
+    this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, cause.label)));
+    this.device.addEventListener("change", () => this.refresh());
+    this.cause.addEventListener("change", () => {
+      state.cause = Number(this.cause.value);
+      emit("filter");
+    });
+    let waiting = 0;
+    this.text.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.refresh(), 200);
+    });
+  }
+
+  refresh() {
+    this.cause.value = String(state.cause);
+    const text = this.text.value.trim();
+    const where = { device: this.device.value === "" ? null : Number(this.device.value), inside: text ? nvtxTest(this.store, text) : null };
+    const rows = chosenGaps(this.store, where);
+    const total = rows.reduce((sum, { track, i }) => sum + track.dur[i], 0);
+    const all = this.store.gapTracks.reduce((sum, track) => sum + track.n, 0);
+    this.note.textContent = `${count(rows.length)} of ${count(all)} gaps, ${duration(total)} together`;
+    this.gaps.show(rows, ({ track, i }) => this.go(track, i));
+  }
+
+  /** Gaps in the table's order, for n and p. */
+  get listed() {
+    return Array.from(this.gaps.order, (k) => this.gaps.rows[k]);
+  }
+
+  go(track, i) {
+    this.reveal(track, this.store.locate(track.after[i])?.track);
+    show(track.start[i], track.end(i));
+    choose(this.store.reference(track, i));
+    emit("jump");
+  }
+
+  goTo(kind, row) {
+    show(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1);
+    const track = this.store.tracks.find((one) => one.kind === (kind === "ops" ? "stream" : "nvtx") && this.find(one, row) >= 0);
+    if (track) {
+      this.reveal(track);
+      choose(this.store.reference(track, this.find(track, row)));
+    }
+    emit("jump");
+  }
+
+  /** The slice of that name at the place a summary's row points to: the op after its longest gap, or the range itself. */
+  find(track, row) {
+    for (let lane = 0; lane < track.lanes.length - 1; lane++) {
+      for (const t of row.at) {
+        const i = track.at(lane, t);
+        if (i >= 0 && track.name[i] === row.name && (track.start[i] === row.at[0] || track.start[i] === row.at[1])) return i;
+      }
+    }
+    return -1;
+  }
+
+  mark() {
+    const rows = this.gaps.body.children;
+    for (let k = 0; k < rows.length; k++) {
+      const { track, i } = this.gaps.rows[this.gaps.order[k]];
+      rows[k].classList.toggle("current", this.store.reference(track, i) === state.chosen);
+    }
+  }
+
+  open(tab) {
+    for (const one of this.root.querySelectorAll("[role=tab]")) {
+      one.setAttribute("aria-selected", String(one === tab));
+      one.tabIndex = one === tab ? 0 : -1;
+      this.root.querySelector(`#${one.getAttribute("aria-controls")}`).hidden = one !== tab;
+    }
+  }
+
+  step(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const tabs = [...this.root.querySelectorAll("[role=tab]")];
+    const next = tabs[(tabs.indexOf(document.activeElement) + by + tabs.length) % tabs.length];
+    this.open(next);
+    next.focus();
+    event.stopPropagation();
+    event.preventDefault();
+  }
+}
+

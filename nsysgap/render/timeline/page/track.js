@@ -1,0 +1,138 @@
+// One track: its slices in lanes, and how much of any span each category covers. All sums are of whole ns below 2^53 and
+// therefore exact.
+
+/** The first position in [low, high) whose value is greater than `t` (or not less, with `from`). */
+export function search(values, low, high, t, from = false) {
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] < t || (!from && values[middle] === t)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export class Track {
+  constructor(entry, columns, number) {
+    Object.assign(this, columns);
+    this.number = number;
+    this.kind = entry.kind;
+    this.n = entry.n;
+    this.base = entry.base;
+    this.lanes = entry.lanes;
+    this.thread = entry.thread;
+    this.device = entry.device;
+    this.bins = null;
+    this.shown = this.cat;
+    this.cache = [];
+  }
+
+  get laneCount() {
+    return Math.max(1, this.lanes.length - 1);
+  }
+
+  end(i) {
+    return this.start[i] + this.dur[i];
+  }
+
+  /** Draw with other categories (a filter), or with the own ones again for null. */
+  recolor(categories) {
+    this.shown = categories ?? this.cat;
+    this.cache = [];
+  }
+
+  laneOf(i) {
+    return search(this.lanes, 0, this.lanes.length, i) - 1;
+  }
+
+  /** Positions [from, to) of the slices of a lane that touch [t0, t1); a slice of no length counts where it lies. */
+  range(lane, t0, t1) {
+    const low = this.lanes[lane], high = this.lanes[lane + 1];
+    let from = search(this.start, low, high, t0, true);
+    while (from > low && this.end(from - 1) > t0) from--;
+    return [from, search(this.start, from, high, t1, true)];
+  }
+
+  /** The slice of a lane at a time, at most `slack` ns away; -1 for none. */
+  at(lane, t, slack = 0) {
+    const low = this.lanes[lane], high = this.lanes[lane + 1];
+    const next = search(this.start, low, high, t);
+    if (next > low && (this.end(next - 1) > t || this.end(next - 1) + slack >= t)) {
+      if (this.end(next - 1) > t || next === high || t - this.end(next - 1) <= this.start[next] - t) return next - 1;
+    }
+    return next < high && this.start[next] - t <= slack ? next : -1;
+  }
+
+  /** Per category of a lane: positions and the summed durations before each; made when first needed. */
+  prefixes(lane) {
+    if (this.cache[lane]) return this.cache[lane];
+    const low = this.lanes[lane] ?? 0, high = this.lanes[lane + 1] ?? 0;
+    const counts = new Map();
+    for (let i = low; i < high; i++) counts.set(this.shown[i], (counts.get(this.shown[i]) ?? 0) + 1);
+    const found = new Map();
+    for (const cat of [...counts.keys()].sort((a, b) => a - b)) {
+      const size = counts.get(cat);
+      found.set(cat, { starts: new Float64Array(size), index: new Uint32Array(size), sums: new Float64Array(size + 1), n: 0 });
+    }
+    for (let i = low; i < high; i++) {
+      const one = found.get(this.shown[i]);
+      one.starts[one.n] = this.start[i];
+      one.index[one.n] = i;
+      one.sums[one.n + 1] = one.sums[one.n] + this.dur[i];
+      one.n++;
+    }
+    return (this.cache[lane] = found);
+  }
+
+  /** The ns that a category of a lane covers before each of ascending times. */
+  coveredBefore(lane, cat, times) {
+    const one = this.prefixes(lane).get(cat);
+    const covered = new Float64Array(times.length);
+    let at = 0;
+    for (let k = 0; k < times.length; k++) {
+      at = search(one.starts, at, one.n, times[k]);
+      const open = at ? Math.max(0, this.end(one.index[at - 1]) - times[k]) : 0;
+      covered[k] = one.sums[at] - open;
+    }
+    return covered;
+  }
+
+  /** The categories of a lane in order. */
+  categories(lane) {
+    return [...this.prefixes(lane).keys()];
+  }
+
+  /** The ns that each category of a lane covers between ascending edges: Map of category to Float64Array. */
+  columns(lane, edges) {
+    const found = new Map();
+    for (const cat of this.categories(lane)) {
+      const covered = this.coveredBefore(lane, cat, edges);
+      const columns = new Float64Array(edges.length - 1);
+      for (let k = 0; k < columns.length; k++) columns[k] = covered[k + 1] - covered[k];
+      found.set(cat, columns);
+    }
+    return found;
+  }
+
+  /** The ns covered in [t0, t1) over all lanes and categories. */
+  coveredIn(t0, t1) {
+    let sum = 0;
+    for (let lane = 0; lane < this.lanes.length - 1; lane++) {
+      for (const cat of this.categories(lane)) {
+        const [before, until] = this.coveredBefore(lane, cat, [t0, t1]);
+        sum += until - before;
+      }
+    }
+    return sum;
+  }
+
+  /** As `columns`, from the bins of a shortened page: `edges` are numbers of bins. */
+  binColumns(lane, edges) {
+    const found = new Map();
+    for (const [cat, sums] of this.bins[lane]) {
+      const columns = new Float64Array(edges.length - 1);
+      for (let k = 0; k < columns.length; k++) columns[k] = sums[edges[k + 1]] - sums[edges[k]];
+      found.set(cat, columns);
+    }
+    return found;
+  }
+}
