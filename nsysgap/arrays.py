@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Indices = NDArray[np.intp]
+Indices = NDArray[Any]
+FEW_GROUPS = 64
 WIDE = 1 << 20  # a lookup table of this size is always cheaper than a sort
 
 
@@ -54,20 +55,27 @@ def codes(values: Array) -> tuple[Array, Array]:
 
 def combined_codes(*columns: Array) -> tuple[Array, int]:
     """(a number for each row's combination of values, how many numbers there are); not all numbers need occur."""
-    present, code = codes(columns[0])
-    number = max(len(present), 1)
-    for column in columns[1:]:
-        present, more = codes(column)
-        code = code.astype(np.int64) * max(len(present), 1) + more
+    coded = [codes(column) for column in columns]
+    number = 1
+    for present, _ in coded:
         number *= max(len(present), 1)
-    return code.astype(np.min_scalar_type(number)), number
+    dtype = np.min_scalar_type(number)  # as narrow as can be: these columns are long
+    combined = coded[0][1].astype(dtype)
+    for present, code in coded[1:]:
+        combined *= dtype.type(max(len(present), 1))
+        combined += code.astype(dtype)
+    return combined, number
 
 
 def grouped(keys: Array, number: int) -> Callable[[int], Indices]:
-    """A function that gives the positions of a key (0 <= key < number), in order: one radix sort for all keys."""
-    small = keys.astype(np.min_scalar_type(max(number, 1)))
-    order = np.argsort(small, kind="stable")
-    if len(order) < 1 << 31:
-        order = order.astype(np.int32)  # kept for long: half the memory
+    """A function that gives the positions of a key (0 <= key < number), in order, as int32 where they fit.
+
+    Few keys are looked for one by one, which needs no memory to speak of; many are sorted once.
+    """
+    dtype = np.int32 if len(keys) < 1 << 31 else np.intp
+    if number <= FEW_GROUPS:
+        return lambda key: np.flatnonzero(keys == key).astype(dtype)
+    small = keys.astype(np.min_scalar_type(number))
+    order = np.argsort(small, kind="stable").astype(dtype)  # a radix sort for up to 16 bits
     bounds = np.concatenate(([0], np.cumsum(np.bincount(small, minlength=number))))
     return lambda key: order[bounds[key] : bounds[key + 1]]

@@ -38,7 +38,7 @@ Sink = Callable[[int, Indices, Times], None]
 
 
 class Pieces(NamedTuple):
-    """Gaps or pieces of them, arrays of shape (pieces,): start, end, the whole gap's end (ns), its after-op (-1 none)."""
+    """Gaps or pieces of gaps: start, end, the whole gap's end (ns) and its after-op (-1 none), of shape (pieces,)."""
 
     start: Times
     end: Times
@@ -63,7 +63,7 @@ class Attribution:
         self._later_node: NDArray[np.bool_] | None = None
 
     def parts(self, pieces_of: Pieces) -> Times:
-        """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; a row sums to its piece."""
+        """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; rows sum to the pieces."""
         matrix = np.zeros((len(pieces_of.start), len(PARTS)), np.int64)
 
         def store(part: int, rows: Indices, values: Times) -> None:
@@ -72,14 +72,18 @@ class Attribution:
         self.each_part(pieces_of, store)
         return matrix
 
-    def totals(self, pieces_of: Pieces) -> tuple[Times, NDArray[np.int8]]:
-        """(the sum of each of the ten parts in ns, the cause of each piece as an index into PARTS).
+    def totals(self, pieces_of: Pieces, keep: Indices) -> tuple[Times, NDArray[np.int8], Times]:
+        """(the sum of each of the ten parts in ns, the cause of each piece as an index into PARTS, `parts` of `keep`).
 
-        The same as summing `parts` and taking each row's largest, the first of equals, without holding the matrix.
+        The same as summing `parts` and taking each row's largest, the first of equals, but only the rows `keep`
+        (sorted) of the matrix are ever held.
         """
         sums = np.zeros(len(PARTS), np.int64)
         largest = np.zeros(len(pieces_of.start), np.int64)
         cause = np.full(len(pieces_of.start), UNKNOWN, np.int8)
+        kept = np.zeros((len(keep), len(PARTS)), np.int64)
+        wanted = np.zeros(len(pieces_of.start), np.bool_)
+        wanted[keep] = True
 
         def fold(part: int, rows: Indices, values: Times) -> None:
             sums[part] += values.sum()
@@ -87,12 +91,17 @@ class Attribution:
             better = (values > best) | ((values == best) & (part < cause[rows]) & (values > 0))
             largest[rows[better]] = values[better]
             cause[rows[better]] = part
+            listed = np.flatnonzero(wanted[rows])
+            kept[np.searchsorted(keep, rows[listed]), part] = values[listed]
 
         self.each_part(pieces_of, fold)
-        return sums, cause
+        return sums, cause, kept
 
     def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
-        """Call sink(part, rows, values): the pieces numbered `rows` have so many ns of that part; zeros may be left out."""
+        """Call sink(part, rows, values): the pieces numbered `rows` have so many ns of that part.
+
+        A piece comes at most once per part; zeros may be left out.
+        """
         start, end, after = pieces_of.start, pieces_of.end, pieces_of.after
         call = np.full(len(start), NONE, np.int32)
         known = np.flatnonzero(after != NONE)
@@ -106,7 +115,7 @@ class Attribution:
         self._launched(sink, launched, start[launched], end[launched], call[launched])
 
     def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each after-op is a graph op before which an op of its launch started (it starts where the gap ends)."""
+        """Whether each after-op is a graph op, and not the first of its launch."""
         ops = self.trace.ops
         found = np.zeros(len(after), np.bool_)
         if not (ops["graph_node"] != NO_GRAPH_NODE).any():

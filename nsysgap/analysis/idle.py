@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from nsysgap.intervals import IntervalSet, covered_length, intersect, pieces
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
 Indices = NDArray[np.intp]
+KEPT = 1_000  # the parts of so many of the longest gaps per GPU are kept: nearly all lists are shorter
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,8 @@ class Gaps:
         """Numbers of the longest gaps: longest first, then by device and start; all of them for None."""
         duration = self.duration
         rows = np.flatnonzero(duration >= at_least) if at_least else np.arange(len(duration))
-        if top is not None and top < len(rows):
-            least = np.partition(-duration[rows], max(top - 1, 0))[max(top - 1, 0)]
-            rows = rows[-duration[rows] <= least]  # ties at the edge are settled by the sort below
+        if top is not None:
+            rows = rows[_longest(duration[rows], top)]
         order = np.lexsort((self.start[rows], self.device[rows], -duration[rows]))
         return rows[order][:top]
 
@@ -83,7 +84,8 @@ class IdleReport:
 
     Gaps, parts and after-ops are worked out on the whole trace; `selection` then cuts them: windows, busy and idle time
     are those inside it, and each stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls
-    where they run inside it.
+    where they run inside it. Latencies, graph launches and sync calls are worked out when first asked for, or with
+    `all_at_once` beside the gaps, on another core.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class IdleReport:
         selection: IntervalSet | None = None,
         device: int | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
+        all_at_once: bool = False,
     ) -> None:
         self.trace = trace
         self.selection = selection
@@ -101,8 +104,23 @@ class IdleReport:
         self.only_device = device
         found = [one for one in device_gaps(trace, self.calls) if device is None or one.device == device]
         self.devices: list[DeviceIdle] = []
-        cut = [self._cut(one) for one in found]
-        self.gaps = _concatenated([part for part in cut if part is not None])
+        self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
+        with ThreadPoolExecutor(1) as pool:
+            side = pool.submit(self._latencies_and_syncs) if all_at_once else None
+            cut = [self._cut(one) for one in found]
+            if side is not None:
+                side.result()
+        parts = [part for part in cut if part is not None]
+        self.gaps = _concatenated(parts)
+        offsets = np.cumsum([0, *(len(part) for part in parts)])
+        self._kept_rows = np.concatenate(
+            [[0][:0], *(keep + at for (keep, _), at in zip(self._kept, offsets, strict=False))]
+        )
+        self._kept_parts = np.concatenate([np.empty((0, len(PARTS)), np.int64), *(kept for _, kept in self._kept)])
+
+    def _latencies_and_syncs(self) -> None:
+        """Work out what shares nothing with the gaps; NumPy lets the other core have it."""
+        _ = self.latencies, self.syncs
 
     def _cut(self, whole: DeviceGaps) -> Gaps | None:
         window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))
@@ -113,7 +131,9 @@ class IdleReport:
             if not len(window.starts):
                 return None
         part = Pieces(start, end, whole.end[rows], whole.after[rows])
-        sums, cause = self.attribution.totals(part)
+        keep = np.sort(_longest(end - start, KEPT))
+        sums, cause, kept = self.attribution.totals(part, keep)
+        self._kept.append((keep, kept))
         busy = int(covered_length(whole.busy, window.starts, window.ends).sum())
         self.devices.append(
             DeviceIdle(
@@ -152,6 +172,9 @@ class IdleReport:
     def parts(self, rows: Indices) -> NDArray[np.int64]:
         """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""
         gaps = self.gaps
+        place = np.searchsorted(self._kept_rows, rows)
+        if len(rows) <= KEPT and (place < len(self._kept_rows)).all() and (self._kept_rows[place] == rows).all():
+            return self._kept_parts[place]
         return self.attribution.parts(Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows]))
 
     def gaps_by_cause(self) -> dict[str, int]:
@@ -181,6 +204,14 @@ class IdleReport:
             return found
         api = self.trace.api
         return found.take(np.flatnonzero(runs_inside(api["start"][found.call], api["end"][found.call], self.selection)))
+
+
+def _longest(duration: NDArray[np.int64], top: int) -> Indices:
+    """Positions of at least the `top` longest: all that tie with the last of them are there too."""
+    if top >= len(duration):
+        return np.arange(len(duration))
+    least = np.partition(duration, len(duration) - max(top, 1))[len(duration) - max(top, 1)]
+    return np.flatnonzero(duration >= least)
 
 
 def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.stats import Stats, stats
-from nsysgap.arrays import combined_codes, distinct
+from nsysgap.arrays import combined_codes, distinct, grouped, is_any
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace
 
 Array = NDArray[Any]
@@ -59,6 +58,7 @@ def _match(wanted: NDArray[np.int64], api: Table, rows: Indices) -> NDArray[np.i
     if len(keys) and (keys[1:] < keys[:-1]).any():
         order = np.argsort(keys, kind="stable")
         keys, rows = keys[order], rows[order]
+        del order
     keys, rows = _first_of_equals(keys, rows, api)
     if not len(keys):
         return np.full(len(wanted), NONE, np.int32)
@@ -68,21 +68,21 @@ def _match(wanted: NDArray[np.int64], api: Table, rows: Indices) -> NDArray[np.i
 
 def _first_of_equals(keys: NDArray[np.int64], rows: Indices, api: Table) -> tuple[NDArray[np.int64], Indices]:
     """One row per key: the first to start, the longest of those, then the report's order. `keys` are sorted."""
-    again = keys[1:] == keys[:-1]
-    if not again.any():
-        return keys, rows
-    shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
-    subset = rows[shared]
-    best = np.lexsort((subset, -api["end"][subset], api["start"][subset], keys[shared]))
-    rows = rows.copy()
-    rows[shared] = subset[best]
-    keep = np.concatenate(([True], keys[1:] != keys[:-1]))
-    return keys[keep], rows[keep]
+    new = np.concatenate(([True], keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.bool_)
+    again = np.flatnonzero(~new)
+    # Rows of a key lie in order of start already: only those that start together need a closer look.
+    together = again[api["start"][rows[again]] == api["start"][rows[again - 1]]]
+    if len(together):
+        shared = np.flatnonzero(is_any(keys, keys[together].tolist()))
+        subset = rows[shared]
+        rows = rows.copy()
+        rows[shared] = subset[np.lexsort((subset, -api["end"][subset], api["start"][subset], keys[shared]))]
+    return (keys, rows) if not len(again) else (keys[new], rows[new])
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """Launch latency of ops: arrays of equal length, `op` and `api_call` are row numbers of `trace.ops` and `trace.api`.
+    """Launch latency of ops: arrays of equal length; `op` and `api_call` are rows of `trace.ops` and `trace.api`.
 
     `unqueued` marks ops whose stream was idle and empty when the call began: only their latency shows what a launch
     costs. The times are worked out when asked for, since millions of them are.
@@ -106,7 +106,10 @@ class Latencies:
     @property
     def queue(self) -> NDArray[np.int64]:
         """The time from the call's return to the op's start, ns; 0 if the op started before."""
-        return np.maximum(self.trace.ops["start"][self.op] - self.trace.api["end"][self.api_call], 0)
+        waited: NDArray[np.int64] = np.maximum(
+            self.trace.ops["start"][self.op] - self.trace.api["end"][self.api_call], 0
+        )
+        return waited
 
     def negative(self) -> tuple[int, int]:
         """(how many ops start before the call that launched them, the earliest by how many ns)."""
@@ -127,26 +130,28 @@ def latencies(trace: Trace, calls: NDArray[np.int32], ops: Indices | None = None
     return Latencies(trace, rows, api_call, unqueued)
 
 
-def stream_free_since(ops: Table) -> NDArray[np.int64]:
-    """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
-    order, bounds = by_stream(ops)
-    free = np.full(ops.rows, np.iinfo(np.int64).min)
-    for low, high in pairwise(bounds):
-        rows = order[low:high]
-        start, reach = ops["start"][rows], np.maximum.accumulate(ops["end"][rows])
-        earlier = np.arange(len(rows))
-        if (start[1:] == start[:-1]).any():
-            earlier = np.searchsorted(start, start, side="left")
-        has = earlier > 0
-        free[rows[has]] = reach[earlier[has] - 1]
-    return free
-
-
 def by_stream(ops: Table) -> tuple[Indices, Indices]:
     """(order, bounds): op rows by (process, context, stream), then start; group i is order[bounds[i]:bounds[i + 1]]."""
-    code, number = combined_codes(ops["process"], ops["context"], ops["stream"])
-    order = np.argsort(code, kind="stable").astype(np.int32)  # a radix sort for up to 16 bits
-    return order, np.concatenate(([0], np.cumsum(np.bincount(code, minlength=number))))
+    stream, number = combined_codes(ops["process"], ops["context"], ops["stream"])
+    order = np.argsort(stream, kind="stable").astype(np.int32)
+    return order, np.concatenate(([0], np.cumsum(np.bincount(stream, minlength=number))))
+
+
+def stream_free_since(ops: Table) -> NDArray[np.int64]:
+    """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
+    stream, number = combined_codes(ops["process"], ops["context"], ops["stream"])
+    rows_of = grouped(stream, number)
+    free = np.full(ops.rows, np.iinfo(np.int64).min)
+    for one in distinct(stream).tolist():
+        rows = rows_of(one)
+        start, reach = ops["start"][rows], np.maximum.accumulate(ops["end"][rows])
+        if (start[1:] == start[:-1]).any():
+            earlier = np.searchsorted(start, start, side="left")
+            has = earlier > 0
+            free[rows[has]] = reach[earlier[has] - 1]
+        else:
+            free[rows[1:]] = reach[:-1]
+    return free
 
 
 def latency_summary(trace: Trace, found: Latencies) -> dict[str, dict[str, int | Stats | None]]:

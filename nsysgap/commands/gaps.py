@@ -129,7 +129,9 @@ class _Answer:
         self.minimum = minimum
         self.top = top
         self.by = by
-        self.idle: IdleReport = IdleReport(trace, selection=selected.time, device=device, hidden_after_ns=hidden_after)
+        self.idle: IdleReport = IdleReport(
+            trace, selection=selected.time, device=device, hidden_after_ns=hidden_after, all_at_once=True
+        )
 
     def rows(self, default: int | None = DEFAULT_TOP) -> Any:
         """Numbers of the gaps to list."""
