@@ -73,7 +73,7 @@ def launches_frame(idle: IdleReport) -> pd.DataFrame:
     """
     import pandas as pd
 
-    trace, found = idle.trace, idle.latencies()
+    trace, found = idle.trace, idle.latencies
     thread = trace.api["thread"][found.api_call]
     frame = _ops_frame(trace, found.op)
     return frame.assign(
@@ -116,7 +116,7 @@ def syncs_frame(idle: IdleReport) -> pd.DataFrame:
     """
     import pandas as pd
 
-    trace, found = idle.trace, idle.syncs()
+    trace, found = idle.trace, idle.syncs
     thread = trace.api["thread"][found.call]
     frame = pd.DataFrame(
         {
