@@ -1,0 +1,149 @@
+"""Idle time by call path: stacks with weights merged into one tree, summed up by line, function or file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.tables import CALL_TREE, NONE, Stacks, Table
+
+Times = NDArray[np.int64]
+FEW_SAMPLES = 10
+Z95 = 1.959963984540054
+BY = ("line", "function", "file")
+
+
+def call_tree(stacks: Stacks, ns: Times, samples: Times) -> Table:
+    """Merge stacks from their outermost frames: the table CALL_TREE.
+
+    `ns` and `samples` give the idle time and the number of samples of each row of `stacks.stacks`; those with neither
+    are left out, and so is a stack without frames.
+    """
+    count, first = stacks.stacks["count"].astype(np.int64), stacks.stacks["first"]
+    chosen = np.flatnonzero(((ns > 0) | (samples > 0)) & (count > 0))
+    node = np.full(len(chosen), NONE, np.int64)
+    parents, frames, size, level = [], [], 0, 0
+    active = np.arange(len(chosen))
+    while len(active):
+        stack = chosen[active]
+        frame = stacks.chain[first[stack] + count[stack] - 1 - level].astype(np.int64)
+        key, place = np.unique((node[active] + 1) * stacks.frames.rows + frame, return_inverse=True)
+        parents.append(key // stacks.frames.rows - 1)
+        frames.append(key % stacks.frames.rows)
+        node[active] = size + place
+        size, level = size + len(key), level + 1
+        active = active[count[chosen[active]] > level]
+    return _weighed(parents, frames, node, ns[chosen], samples[chosen])
+
+
+def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, samples: Times) -> Table:
+    if not parents:
+        return CALL_TREE.empty()
+    parent, frame = np.concatenate(parents), np.concatenate(frames)
+    own, own_samples = np.zeros(len(parent), np.int64), np.zeros(len(parent), np.int64)
+    np.add.at(own, leaf, ns)
+    np.add.at(own_samples, leaf, samples)
+    total, total_samples = own.copy(), own_samples.copy()
+    end = len(parent)
+    for level in reversed(parents[1:]):
+        begin = end - len(level)
+        np.add.at(total, level, total[begin:end])
+        np.add.at(total_samples, level, total_samples[begin:end])
+        end = begin
+    columns: dict[str, NDArray[Any]] = {
+        "parent": parent.astype(np.int32),
+        "frame": frame.astype(np.int32),
+        "self_ns": own,
+        "total_ns": total,
+        "self_samples": own_samples,
+        "total_samples": total_samples,
+    }
+    return Table(CALL_TREE, columns)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Idle time of one line, function or file. `frame`: a row of frames that stands for it.
+
+    `self_ns`: with it innermost; `inclusive_ns`: with it anywhere on the stack, recursion counted once. `low_ns` and
+    `high_ns` bound `self_ns` with 95 % confidence.
+    """
+
+    frame: int
+    self_ns: int
+    inclusive_ns: int
+    self_samples: int
+    inclusive_samples: int
+    low_ns: int
+    high_ns: int
+
+    @property
+    def few(self) -> bool:
+        """Whether the row rests on too few samples to be relied on."""
+        return self.self_samples < FEW_SAMPLES
+
+
+def places(tree: Table, frames: Table, by: str, effective: float) -> list[Place]:
+    """The tree summed up by one of BY: most self time first, then inclusive time, then as listed in frames.
+
+    `effective`: the number of independent samples that the whole tree rests on; 0 for exact times.
+    """
+    keys, stands_for = _keys(frames, by)
+    key = keys[tree["frame"]]
+    number = len(stands_for)
+    sums = {name: np.zeros(number, np.int64) for name in ("self_ns", "total_ns", "self_samples", "total_samples")}
+    outer = _outermost(tree["parent"], key)
+    for name, column in sums.items():
+        rows = slice(None) if name.startswith("self") else outer
+        np.add.at(column, key[rows], tree[name][rows])
+    whole = int(sums["self_ns"].sum())
+    order = np.lexsort((np.arange(number), -sums["total_ns"], -sums["self_ns"]))
+    seen = order[(sums["total_ns"][order] > 0) | (sums["total_samples"][order] > 0)]
+    found = []
+    for one in seen.tolist():
+        own = int(sums["self_ns"][one])
+        low, high = interval(own, whole, effective)
+        counts = int(sums["self_samples"][one]), int(sums["total_samples"][one])
+        found.append(Place(int(stands_for[one]), own, int(sums["total_ns"][one]), *counts, low, high))
+    return found
+
+
+def _keys(frames: Table, by: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(the group of each frame, the first frame of each group)."""
+    columns = {"line": ("function", "file", "line"), "function": ("function", "file"), "file": ("file",)}[by]
+    if not frames.rows:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    rows = np.stack([frames[name].astype(np.int64) for name in columns], axis=1)
+    _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return group.reshape(-1), first
+
+
+def _outermost(parent: NDArray[np.int32], key: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether no node above has the same key: recursion counts once."""
+    inner = np.zeros(len(parent), np.bool_)
+    above = parent.astype(np.int64)
+    rows = np.flatnonzero(above != NONE)
+    while len(rows):
+        hit = key[above[rows]] == key[rows]
+        inner[rows[hit]] = True
+        rows = rows[~hit]
+        above[rows] = parent[above[rows]]
+        rows = rows[above[rows] != NONE]
+    return ~inner
+
+
+def interval(part: int, whole: int, effective: float) -> tuple[int, int]:
+    """The 95 % interval of a part of `whole` ns by Wilson's score, resting on so many independent samples.
+
+    (part, part) for exact times (effective 0). https://doi.org/10.1080/01621459.1927.10502953
+    """
+    if not effective or not whole:
+        return part, part
+    share, spread = part / whole, Z95 * Z95 / effective
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z95 / (1 + spread) * sqrt(share * (1 - share) / effective + spread / (4 * effective))
+    return max(0, int((middle - half) * whole)), min(whole, int((middle + half) * whole + 1))
