@@ -19,7 +19,7 @@ A report of it must show, per run, a range "LOAD PRECISION MODE":
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ class Run:
 def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) -> Run:
     """Run a load in one mode and precision, with a producer of its own."""
     from queueing.buckets import ByShape, OneByOne
-    from queueing.consume import consume, producing
+    from queueing.consume import consume, producing, wait_for
     from queueing.execute import EXECUTORS
     from queueing.produce import Plan, make_commands
 
@@ -66,7 +66,7 @@ def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) 
 
     with executor.phase("warm-up"), executor.timed() as elapsed:
         warm = runner()
-        warm.take(make_commands(replace(plan, commands=max(batch, WARM_UP_COMMANDS)), 0, max(batch, WARM_UP_COMMANDS)))
+        warm.take(make_commands(plan, 0, max(batch, WARM_UP_COMMANDS)))
         warm.flush()
         elapsed()
         for pools in executor.pools:
@@ -75,6 +75,7 @@ def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) 
     executor.launches = 0
     measured = runner()
     with producing(plan) as (ring, process), executor.phase(f"{load.name} {precision} {mode}"):
+        wait_for(ring, process, plan.commands)
         with executor.timed() as elapsed:
             start = perf_counter()
             flushes = consume(ring, process, measured, plan.commands, options.idle_us / 1e6)
@@ -141,24 +142,25 @@ def compare(runs: list[Run]) -> list[dict[str, object]]:
     before = {(run.load, run.precision): run for run in runs if run.mode == "none"}
     for run in runs:
         key = (run.load, run.precision)
-        single = before.get(key) if run.mode != "none" else None
+        batched = run.mode != "none"
+        single = before.get(key) if batched else None
         source = SOURCE_WALL_MS[key]
         found.append(
             {
                 **vars(run),
                 "us_per_command": round(1e3 * run.wall_ms / run.commands, 4),
-                "speed_up_percent": _less(single and single.wall_ms, run.wall_ms),
-                "launch_reduction_percent": _less(single and single.launches, run.launches),
-                "source_wall_ms": source[run.mode != "none"],
-                "source_speed_up_percent": _less(source[0], source[1]) if run.mode != "none" else None,
+                "speed_up_percent": _less(single.wall_ms, run.wall_ms) if single else None,
+                "launch_reduction_percent": _less(single.launches, run.launches) if single else None,
+                "source_wall_ms": source[batched],
+                "source_speed_up_percent": _less(*source) if batched else None,
             }
         )
     return found
 
 
-def _less(before: float | None, after: float) -> float | None:
+def _less(before: float, after: float) -> float:
     """Return by how many percent `after` is less than `before`."""
-    return None if before is None else round(100 * (before - after) / before, 1)
+    return round(100 * (before - after) / before, 1)
 
 
 HEADS = (
@@ -197,12 +199,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="both", help="both, fp32 or fp16")
     parser.add_argument("--commands", type=positive, help="commands (by default the load's own)")
     parser.add_argument("--batch", type=positive, help="commands of a batch (the load's own)")
-    parser.add_argument(
-        "--idle-us", type=positive, default=1000, help="flush after this idle time (%(default)s us)"
-    )
-    parser.add_argument(
-        "--ring", type=positive, default=65536, help="commands the ring holds (%(default)s)"
-    )
+    parser.add_argument("--idle-us", type=positive, default=1000, help="flush after this idle time (%(default)s us)")
+    parser.add_argument("--ring", type=positive, default=65536, help="commands the ring holds (%(default)s)")
     parser.add_argument("--executor", default="gpu", help="gpu or numpy (%(default)s)")
 
 

@@ -82,10 +82,7 @@ class Explicit:
             self.builder.upload()
             times.append(perf_counter())
         names = ("build_us", "instantiate_us", "upload_us")
-        self.figures = {
-            name: 1e6 * (end - start)
-            for name, (start, end) in zip(names, pairwise(times), strict=True)
-        }
+        self.figures = {name: 1e6 * (end - start) for name, (start, end) in zip(names, pairwise(times), strict=True)}
 
     def _add_nodes(self, builder: GraphBuilder) -> None:
         data = self.gpu.data.data.ptr
@@ -141,9 +138,7 @@ class Explicit:
         expected = 2 * self.step.kernels * steps
         done = int(self.gpu.done.get()[0])
         if done != expected:
-            raise WorkloadError(
-                f"wrong result: {done} kernels of work ran {what}, {expected} were launched"
-            )
+            raise WorkloadError(f"wrong result: {done} kernels of work ran {what}, {expected} were launched")
         return check_array(f"array {what}", self.result, self.step.kernels)
 
 
@@ -176,9 +171,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     return _record(options, explicit, seconds) | {"max_abs_error": max(errors)} | gpu.describe()
 
 
-def _record(
-    options: argparse.Namespace, explicit: Explicit, seconds: dict[str, float]
-) -> dict[str, object]:
+def _record(options: argparse.Namespace, explicit: Explicit, seconds: dict[str, float]) -> dict[str, object]:
     kernels_of_work = options.steps * options.kernels
     return {
         "workload": "graph_explicit",
@@ -203,9 +196,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """--n, --steps, --kernels, --dot."""
     parser.add_argument("--n", type=positive, default=2**18, help="float32 elements (%(default)s)")
     parser.add_argument("--steps", type=positive, default=50, help="steps (%(default)s)")
-    parser.add_argument(
-        "--kernels", type=positive, default=20, help="kernel nodes of a step (%(default)s)"
-    )
+    parser.add_argument("--kernels", type=positive, default=20, help="kernel nodes of a step (%(default)s)")
     parser.add_argument("--dot", metavar="FILE", help="write the graph as a DOT file")
 
 

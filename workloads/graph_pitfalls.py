@@ -86,9 +86,8 @@ class Pitfalls:
 
     def allocation_inside(self) -> tuple[Any, Any]:
         """Allocate by cudaMalloc within the capture, past PyTorch's pool."""
-        from cuda.bindings import runtime
-
         from common.cudart import call
+        from cuda.bindings import runtime
 
         x = self._values(1.0)
 
@@ -149,8 +148,7 @@ class Pitfalls:
         def run() -> Any:
             side.wait_stream(self.torch.cuda.current_stream())
             with self.torch.cuda.stream(side):
-                y = x * 2
-            return y
+                return x * 2
 
         graph, output = self._capture(run, warm=False)
         graph.replay()
@@ -285,12 +283,8 @@ def _line(method: Callable[[], object]) -> str:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--n, --pitfall."""
-    parser.add_argument(
-        "--n", type=positive, default=1024, help="float32 elements of a tensor (%(default)s)"
-    )
-    parser.add_argument(
-        "--pitfall", default="all", help=f"all, or some of {', '.join(NAMES)} (%(default)s)"
-    )
+    parser.add_argument("--n", type=positive, default=1024, help="float32 elements of a tensor (%(default)s)")
+    parser.add_argument("--pitfall", default="all", help=f"all, or some of {', '.join(NAMES)} (%(default)s)")
 
 
 GRAPH_PITFALLS = Program("graph_pitfalls", add_options, measure)

@@ -82,9 +82,7 @@ class Targets:
         places = [[self.data[i].data.ptr, self.done[i].data.ptr] for i in range(2)]
         self.places = cupy.asarray(places, dtype=cupy.uint64)
         self.place = self.places[0].copy()
-        self.arguments = [
-            work_arguments(self.data[i].data.ptr, gpu.n, self.done[i].data.ptr) for i in range(2)
-        ]
+        self.arguments = [work_arguments(self.data[i].data.ptr, gpu.n, self.done[i].data.ptr) for i in range(2)]
         gpu.wait()
 
     def reset(self) -> None:
@@ -103,11 +101,7 @@ class Targets:
                 f"wrong result: {counts} kernels of work ran on the two arrays in the way {way}, "
                 f"{expected} were launched"
             )
-        return max(
-            check_array(f"array {i} in the way {way}", self.data[i].get(), kernels)
-            for i in range(2)
-            if used[i]
-        )
+        return max(check_array(f"array {i} in the way {way}", self.data[i].get(), kernels) for i in range(2) if used[i])
 
 
 class Ways:
@@ -118,24 +112,19 @@ class Ways:
         self.gpu, self.kernels = gpu, kernels
         self.targets = Targets(gpu)
         self.builder, self.copy, self.nodes = self._chain()
-        self.params = [
-            self.builder.kernel_params(arguments, gpu.n) for arguments in self.targets.arguments
-        ]
+        self.params = [self.builder.kernel_params(arguments, gpu.n) for arguments in self.targets.arguments]
         self.indirect = self._indirect_chain()
         for builder in (self.builder, self.indirect):
             builder.instantiate()
             builder.upload()
         self._launches = [
-            (self.targets.data[i], gpu.n_argument, gpu.one_argument, self.targets.done[i])
-            for i in range(2)
+            (self.targets.data[i], gpu.n_argument, gpu.one_argument, self.targets.done[i]) for i in range(2)
         ]
 
     def _chain(self) -> tuple[GraphBuilder, Any, list[Any]]:
         builder, targets = GraphBuilder(self.gpu), self.targets
         params = builder.kernel_params(targets.arguments[0], self.gpu.n)
-        copy = builder.add_copy(
-            targets.data[0].data.ptr, targets.source[0].data.ptr, targets.size
-        )
+        copy = builder.add_copy(targets.data[0].data.ptr, targets.source[0].data.ptr, targets.size)
         nodes: list[Any] = []
         for _ in range(self.kernels):
             nodes.append(builder.add_kernel(params, (nodes[-1] if nodes else copy,)))
@@ -366,13 +355,9 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--n, --steps, --kernels, --way, --dot."""
     parser.add_argument("--n", type=positive, default=2**14, help="float32 elements (%(default)s)")
-    parser.add_argument(
-        "--steps", type=positive, default=200, help="replays in each way (%(default)s)"
-    )
+    parser.add_argument("--steps", type=positive, default=200, help="replays in each way (%(default)s)")
     parser.add_argument("--kernels", type=positive, default=20, help="kernel nodes (%(default)s)")
-    parser.add_argument(
-        "--way", default="all", help=f"all, or some of {', '.join(WAYS)} (%(default)s)"
-    )
+    parser.add_argument("--way", default="all", help=f"all, or some of {', '.join(WAYS)} (%(default)s)")
     parser.add_argument("--dot", metavar="FILE", help="write the graph as a DOT file")
 
 

@@ -19,9 +19,11 @@ ranges "step":
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.llama import LLAMA_3_8B, build, fill, make_llama
+from common.models import make_bert_large, make_gpt, make_resnet50
 from common.options import chosen, positive
 from common.program import Program, run_program
 from common.torchgpu import (
@@ -36,7 +38,6 @@ from common.torchgpu import (
     summary,
     time_calls,
 )
-from common.models import make_bert_large, make_gpt, make_resnet50
 
 if TYPE_CHECKING:
     import argparse
@@ -55,6 +56,10 @@ NEEDED = {"llama": 18 * 10**9, "resnet50": 10**9, "bert": 2 * 10**9, "train": 9 
 WARM_UP = 3
 SAME = 1e-2
 """Eager and graph run the same kernels: equal, but for sums whose order is not fixed."""
+SAME_LOSS = 5e-2
+"""AdamW's first steps have the size of the learning rate whatever the gradient: a rounding that turns
+a gradient's sign moves the weight the other way, and the losses drift apart (1 % in 8 steps).
+"""
 
 
 def forward(torch: Any, name: str) -> tuple[Any, Any]:
@@ -81,7 +86,7 @@ def measure_forward(torch: Any, name: str, steps: int) -> dict[str, object]:
         captured = Captured(torch, lambda: model(given))
         captured.replay()
         graph = time_calls(torch, lambda _: captured.replay(), steps, f"way: {name}, graph")
-        error = largest_difference(torch, captured.output, expected, f"{name} as a graph", SAME)
+        error = largest_difference(captured.output, expected, f"{name} as a graph", SAME)
     return _figures(name, eager, graph, captured.costs) | {"max_relative_error": round(error, 6)}
 
 
@@ -97,9 +102,7 @@ class Training:
 
         self.model = fill(torch, build(torch, make, torch.float32, "cuda"), TRAIN_HIDDEN)
         self.model.train()
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=1e-4, capturable=True, fused=True
-        )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, capturable=True, fused=True)
         shape = (TRAIN_BATCH, TOKENS["train"])
         self.tokens = torch.randint(0, TRAIN_WORDS, shape, device="cuda")
         self.targets = torch.randint(0, TRAIN_WORDS, shape, device="cuda")
@@ -110,9 +113,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):
             logits = self.model(self.tokens)
-        loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), self.targets.flatten()
-        )
+        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), self.targets.flatten())
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -120,7 +121,9 @@ class Training:
 
 def measure_training(torch: Any, steps: int) -> dict[str, object]:
     """Measure a training step both ways, from the same weights; compare the loss of the last."""
-    losses, times, costs = [], [], {}
+    losses: list[Any] = []
+    times: list[list[float]] = []
+    costs: dict[str, Any] = {}
     for way in ("eager", "graph"):
         training = Training(torch)
         last: list[Any] = [None]
@@ -139,13 +142,11 @@ def measure_training(torch: Any, steps: int) -> dict[str, object]:
         del training, run, step, last
         torch.cuda.empty_cache()
     del captured
-    error = largest_difference(torch, losses[1], losses[0], "the loss of the graph", SAME)
-    return _figures("train", *times, costs) | {"max_relative_error": round(error, 6)}
+    error = largest_difference(losses[1], losses[0], "the loss of the graph", SAME_LOSS)
+    return _figures("train", times[0], times[1], costs) | {"max_relative_error": round(error, 6)}
 
 
-def _figures(
-    name: str, eager: list[float], graph: list[float], costs: dict[str, Any]
-) -> dict[str, object]:
+def _figures(name: str, eager: list[float], graph: list[float], costs: dict[str, Any]) -> dict[str, object]:
     before, after = summary(eager), summary(graph)
     return {
         "eager": before,
@@ -160,18 +161,16 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure every model asked for that fits."""
     asked = chosen("model", options.model, MODELS)
     torch = import_torch()
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in asked:
         sentence = lacks(torch, NEEDED[name])
         if sentence:
             found[name] = {"skipped": sentence}
             continue
         with phase(torch, f"model: {name}"):
-            found[name] = attempt(lambda name=name: _measure_model(torch, name, options), torch)
+            found[name] = attempt(partial(_measure_model, torch, name, options), torch)
         torch.cuda.empty_cache()
-    wall = sum(
-        float(one["graph"]["mean_us"]) for one in found.values() if isinstance(one.get("graph"), dict)
-    )
+    wall = sum(float(one["graph"]["mean_us"]) for one in found.values() if "graph" in one)
     return {
         "workload": "torch_gains",
         "steps": options.steps,
@@ -188,9 +187,7 @@ def _measure_model(torch: Any, name: str, options: argparse.Namespace) -> dict[s
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--steps, --model."""
-    parser.add_argument(
-        "--steps", type=positive, default=30, help="runs of each model and way (%(default)s)"
-    )
+    parser.add_argument("--steps", type=positive, default=30, help="runs of each model and way (%(default)s)")
     parser.add_argument("--model", default="all", help=f"all, or some of {', '.join(MODELS)}")
 
 

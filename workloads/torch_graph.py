@@ -21,6 +21,7 @@ A report of it must show, per way and batch, a range "way: NAME, batch B" of `--
 from __future__ import annotations
 
 import sys
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-WAYS = ("eager", "graph", "compile", "buckets")
+WAYS = ("eager", "graph", "buckets", "compile")
 MODELS = ("llama", "mlp")
 WARM_UP = 10
 TOLERANCE = 2e-2
@@ -133,9 +134,7 @@ class Mlp:
             return nn.Sequential(*(part() for _ in range(MLP_LAYERS) for part in parts))
 
         self.model = fill(torch, build(torch, make, torch.float16, "cuda"), MLP_WIDTH)
-        self.feed = list(
-            torch.randn(tokens, batch, MLP_WIDTH, device="cuda", dtype=torch.float16)
-        )
+        self.feed = list(torch.randn(tokens, batch, MLP_WIDTH, device="cuda", dtype=torch.float16))
         self.input = self.feed[0].clone()
 
     def reset(self) -> None:
@@ -168,9 +167,7 @@ class Mlp:
         return run
 
 
-def measure_way(
-    torch: Any, loop: Any, way: str, batch: int, options: argparse.Namespace
-) -> dict[str, object]:
+def measure_way(torch: Any, loop: Any, way: str, batch: int, options: argparse.Namespace) -> dict[str, object]:
     """Measure one way of a loop and compare its last output with eager's."""
     start = perf_counter()
     run, captured = _prepare(loop, way)
@@ -190,7 +187,7 @@ def measure_way(
     for i in range(options.tokens):
         expected = loop.eager(i)
     what = f"{way} at batch {batch}"
-    error = largest_difference(torch, found, expected, what, TOLERANCE)
+    error = largest_difference(found, expected, what, TOLERANCE)
     figures: dict[str, object] = {**summary(times), "max_relative_error": round(error, 6)}
     figures["prepare_s"] = round(prepared, 3)
     if captured:
@@ -217,10 +214,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         for model in models:
             for batch in options.batch:
                 found[f"{model}, batch {batch}"] = attempt(
-                    lambda model=model, batch=batch: _measure_batch(
-                        torch, model, batch, ways, buckets, options
-                    ),
-                    torch,
+                    partial(_measure_batch, torch, model, batch, ways, buckets, options), torch
                 )
                 torch._dynamo.reset()
                 torch.cuda.empty_cache()
@@ -245,8 +239,8 @@ def _headline(found: dict[str, object], tokens: int) -> dict[str, object]:
 
 def _buckets(options: argparse.Namespace) -> list[int]:
     """Return the lengths that graphs are captured for, the last one long enough for all tokens."""
-    buckets = sorted(set(options.buckets))
-    return [*[b for b in buckets if b < options.tokens], max(options.tokens, buckets[-1])]
+    longest = max(options.tokens, *options.buckets)
+    return sorted({*options.buckets, longest})
 
 
 def _measure_batch(
@@ -275,12 +269,8 @@ def _measure_batch(
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--tokens, --batch, --buckets, --way, --model, --dot."""
-    parser.add_argument(
-        "--tokens", type=positive, default=200, help="tokens to decode (%(default)s)"
-    )
-    parser.add_argument(
-        "--batch", type=positive, nargs="+", default=[1, 8], help="batch sizes (1 8)"
-    )
+    parser.add_argument("--tokens", type=positive, default=200, help="tokens to decode (%(default)s)")
+    parser.add_argument("--batch", type=positive, nargs="+", default=[1, 8], help="batch sizes (1 8)")
     parser.add_argument(
         "--buckets",
         type=positive,

@@ -38,9 +38,7 @@ def import_bindings() -> tuple[Any, Any]:
     except ModuleNotFoundError as error:
         raise WorkloadError(NO_BINDINGS) from error
     except ImportError as error:
-        raise WorkloadError(
-            f"cuda-bindings is installed but does not load: {first_line(error)}"
-        ) from error
+        raise WorkloadError(f"cuda-bindings is installed but does not load: {first_line(error)}") from error
     return driver, runtime
 
 
@@ -109,9 +107,7 @@ class GraphBuilder:
         nodes = [self.driver.CUgraphNode(int(node)) for node in after]
         return call(self.driver.cuGraphAddKernelNode, int(self.graph), nodes, len(nodes), params)
 
-    def add_copy(
-        self, destination: int, source: int, size: int, after: tuple[Any, ...] = ()
-    ) -> Any:
+    def add_copy(self, destination: int, source: int, size: int, after: tuple[Any, ...] = ()) -> Any:
         """Add a copy of `size` bytes (cudaGraphAddMemcpyNode1D); CUDA finds the direction."""
         nodes = [self.runtime.cudaGraphNode_t(int(node)) for node in after]
         kind = self.runtime.cudaMemcpyKind.cudaMemcpyDefault

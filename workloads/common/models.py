@@ -13,7 +13,7 @@ def make_resnet50(torch: Any) -> Any:
     """Return ResNet-50 (25.6 M weights) for (batch, 3, 224, 224)."""
     nn = torch.nn
 
-    class Bottleneck(nn.Module):  # type: ignore[misc]
+    class Bottleneck(nn.Module):  # type: ignore[name-defined, misc]
         def __init__(self, before: int, width: int, stride: int) -> None:
             super().__init__()
             self.body = nn.Sequential(
@@ -46,7 +46,7 @@ def make_encoder(torch: Any, layers: int, hidden: int, heads: int, causal: bool)
     """Return a stack of transformer layers (BERT's, or GPT's with `causal`): (batch, n, hidden)."""
     nn, functional = torch.nn, torch.nn.functional
 
-    class Layer(nn.Module):  # type: ignore[misc]
+    class Layer(nn.Module):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.LayerNorm(hidden), nn.LayerNorm(hidden)

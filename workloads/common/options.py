@@ -31,7 +31,5 @@ def chosen(option: str, value: str, words: Sequence[str], every: str = "all") ->
     asked = tuple(dict.fromkeys(value.split(",")))
     for word in asked:
         if word not in words:
-            raise WorkloadError(
-                f"unknown {option} {word!r}: choose from {', '.join(words)}, or {every}"
-            )
+            raise WorkloadError(f"unknown {option} {word!r}: choose from {', '.join(words)}, or {every}")
     return asked

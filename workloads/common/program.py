@@ -30,9 +30,7 @@ class Program:
     measure: Callable[[argparse.Namespace], dict[str, object]]
 
 
-def run_program(
-    program: Program, description: str | None, arguments: Sequence[str] | None = None
-) -> int:
+def run_program(program: Program, description: str | None, arguments: Sequence[str] | None = None) -> int:
     """Run a workload from the command line; return 0, 1 on an error, 130 when interrupted."""
     parser = argparse.ArgumentParser(
         prog=program.name,
@@ -60,9 +58,7 @@ def _measure_or_explain(program: Program, options: argparse.Namespace) -> dict[s
         raise
     except Exception as error:
         if is_out_of_memory(error):
-            raise WorkloadError(
-                f"out of memory: {first_line(error)}; choose smaller sizes"
-            ) from error
+            raise WorkloadError(f"out of memory: {first_line(error)}; choose smaller sizes") from error
         if is_gpu_error(error):
             raise WorkloadError(f"CUDA failed: {first_line(error)}") from error
         raise

@@ -25,9 +25,7 @@ def import_torch() -> Any:
     except ModuleNotFoundError as error:
         if error.name in ("torch", "numpy"):
             raise WorkloadError(NO_TORCH) from error
-        raise WorkloadError(
-            f"PyTorch is installed, but a module it needs is not: {error}"
-        ) from error
+        raise WorkloadError(f"PyTorch is installed, but a module it needs is not: {error}") from error
     except (ImportError, OSError) as error:
         raise WorkloadError(f"PyTorch is installed but does not load: {first_line(error)}") from error
     if not torch.cuda.is_available():
@@ -114,6 +112,7 @@ class Captured:
         """Warm up on a side stream, capture `run` and instantiate the graph."""
         self.torch = torch
         on_side_stream(torch, run)
+        torch.cuda.empty_cache()  # as the capture does by itself: what follows is the graph's own
         before = _reserved(torch)
         try:
             self.graph, split = torch.cuda.CUDAGraph(keep_graph=True), True
@@ -157,7 +156,7 @@ def _reserved(torch: Any) -> int:
     return int(whole - free)
 
 
-def attempt(run: Callable[[], dict[str, object]], torch: Any) -> dict[str, object]:
+def attempt(run: Callable[[], dict[str, Any]], torch: Any) -> dict[str, Any]:
     """Return what `run` measures, or {"skipped": a sentence} where the GPU's memory is too small."""
     try:
         return run()
@@ -168,7 +167,7 @@ def attempt(run: Callable[[], dict[str, object]], torch: Any) -> dict[str, objec
         return {"skipped": f"skipped: out of GPU memory: {first_line(error)[:120]}"}
 
 
-def largest_difference(torch: Any, found: Any, expected: Any, what: str, tolerance: float) -> float:
+def largest_difference(found: Any, expected: Any, what: str, tolerance: float) -> float:
     """Return the largest absolute difference over the largest expected value.
 
     Raises `WorkloadError` where it is above `tolerance` or no number.

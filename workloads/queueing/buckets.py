@@ -54,9 +54,7 @@ class OneByOne:
     def take(self, commands: NDArray[np.void]) -> None:
         """Launch commands in order."""
         single = self._executor.single
-        for shape, slot in zip(
-            commands["shape"].tolist(), commands["slot"].tolist(), strict=True
-        ):
+        for shape, slot in zip(commands["shape"].tolist(), commands["slot"].tolist(), strict=True):
             single(shape, slot)
         self.done += len(commands)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import WorkloadError
+
 from queueing.ring import Ring
 
 if TYPE_CHECKING:
@@ -96,9 +97,14 @@ def _start(ring: Ring, plan: Plan) -> ProducerProcess:
     )
 
 
-def consume(
-    ring: Ring, process: ProducerProcess, runner: Runner, commands: int, idle_s: float
-) -> int:
+def wait_for(ring: Ring, process: ProducerProcess, commands: int) -> None:
+    """Wait until the producer has started, so that its start is in nobody's figures."""
+    while not ring.ready:
+        process.check(ring, commands)
+        time.sleep(1e-3)
+
+
+def consume(ring: Ring, process: ProducerProcess, runner: Runner, commands: int, idle_s: float) -> int:
     """Read and run all commands; return how often an idle time flushed what waited.
 
     Raises `WorkloadError` when the producer ends early, or fewer commands came than it promised.

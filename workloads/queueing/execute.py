@@ -10,15 +10,13 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from common.errors import WorkloadError
 from common.gpu import driver_version, import_cupy, require_gpu
+
 from queueing.loads import BYTES, TOLERANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterator, Sequence
 
     from queueing.loads import Shape
 
@@ -88,9 +86,7 @@ class NumpyExecutor:
 
     def __init__(self, shapes: Sequence[Shape], slots: int, precision: str) -> None:
         """Make the pools."""
-        self.pools = [
-            Pools(np, shape, slots, precision, number) for number, shape in enumerate(shapes)
-        ]
+        self.pools = [Pools(np, shape, slots, precision, number) for number, shape in enumerate(shapes)]
         self.launches = 0
 
     def single(self, shape: int, slot: int) -> None:
@@ -146,10 +142,7 @@ class CublasExecutor:
         self.cublas, self.launches = cublas, 0
         self.stream = self.cupy.cuda.Stream(non_blocking=True)
         with self.stream:
-            self.pools = [
-                Pools(self.cupy, shape, slots, precision, number)
-                for number, shape in enumerate(shapes)
-            ]
+            self.pools = [Pools(self.cupy, shape, slots, precision, number) for number, shape in enumerate(shapes)]
             self._handle = self.cupy.cuda.device.get_cublas_handle()
             self._calls = [self._call(pools) for pools in self.pools]
             self.stream.synchronize()
@@ -227,4 +220,4 @@ class CublasExecutor:
         }
 
 
-EXECUTORS = {"gpu": CublasExecutor, "numpy": NumpyExecutor}
+EXECUTORS: dict[str, Callable[..., Any]] = {"gpu": CublasExecutor, "numpy": NumpyExecutor}

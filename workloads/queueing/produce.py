@@ -60,7 +60,7 @@ def make_commands(plan: Plan, begin: int, end: int) -> NDArray[np.void]:
     return commands
 
 
-class ConsumerGone(Exception):
+class ConsumerGoneError(Exception):
     """The process that reads the ring has ended."""
 
 
@@ -73,7 +73,8 @@ class Producer:
         self._naps = 0
 
     def run(self) -> None:
-        """Wait for the start, write everything, close. Raises `ConsumerGone`."""
+        """Wait for the start, write everything, close. Raises `ConsumerGoneError`."""
+        self.ring.join()
         while not self.ring.started:
             self._nap()
         plan = self.plan
@@ -95,7 +96,7 @@ class Producer:
         """Wait a little for the consumer, and see now and then that it lives."""
         self._naps += 1
         if self._naps % CHECK_EVERY == 0 and os.getppid() != self.parent:
-            raise ConsumerGone
+            raise ConsumerGoneError
         time.sleep(NAP_S)
 
 
@@ -105,7 +106,7 @@ def main(arguments: list[str]) -> int:
     ring = Ring.attach(descriptor, plan.capacity)
     try:
         Producer(ring, plan, parent).run()
-    except ConsumerGone:
+    except ConsumerGoneError:
         print(
             f"batching: the consumer (process {parent}) ended after {ring.read_so_far} of "
             f"{plan.commands} commands: the producer stops",

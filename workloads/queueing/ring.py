@@ -5,7 +5,7 @@ that is unlinked at once), whose descriptor the second process inherits. When bo
 they ended, the kernel frees it: nothing is left in /dev/shm.
 
 Layout: the head (commands written so far) and the tail (commands read so far) as 64-bit counters on
-cache lines of their own, two flags, then the records. Each counter has one writer. Records are
+cache lines of their own, three flags, then the records. Each counter has one writer. Records are
 written before the head moves, and read before the tail moves; x86-64 keeps that order for other
 cores. Each record carries its sequence number, and the reader refuses one out of sequence.
 """
@@ -18,7 +18,6 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from common.errors import WorkloadError
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ COMMAND = np.dtype([("sequence", "<u8"), ("shape", "<u4"), ("slot", "<u4")])
 """A command: multiply the operands of `slot` in the pool of a shape. `sequence` counts from 0."""
 
 LINE = 64
-HEAD, TAIL, CLOSED, STARTED = (line * LINE // 8 for line in range(4))
-HEADER_BYTES = 4 * LINE
+HEAD, TAIL, CLOSED, STARTED, READY = (line * LINE // 8 for line in range(5))
+HEADER_BYTES = 5 * LINE
 LARGEST = 2**26
 
 
@@ -42,9 +41,7 @@ class Ring:
         size = HEADER_BYTES + capacity * COMMAND.itemsize
         self._memory = mmap.mmap(descriptor, size)
         self._header: NDArray[np.uint64] = np.frombuffer(self._memory, "<u8", HEADER_BYTES // 8)
-        self._records: NDArray[np.void] = np.frombuffer(
-            self._memory, COMMAND, capacity, HEADER_BYTES
-        )
+        self._records: NDArray[np.void] = np.frombuffer(self._memory, COMMAND, capacity, HEADER_BYTES)
 
     @classmethod
     def create(cls, capacity: int) -> Ring:
@@ -82,6 +79,15 @@ class Ring:
     def started(self) -> bool:
         """Whether the reader has asked for commands."""
         return bool(self._header[STARTED])
+
+    @property
+    def ready(self) -> bool:
+        """Whether the writer has attached."""
+        return bool(self._header[READY])
+
+    def join(self) -> None:
+        """Say, as the writer, that it is there."""
+        self._header[READY] = 1
 
     def start(self) -> None:
         """Say, as the reader, that the writer may begin."""
