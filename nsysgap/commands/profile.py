@@ -254,7 +254,10 @@ class _Report:
             notices = all_notices(self.idle, self.idle.latencies)
             document = as_json(gaps_document(self.idle, self.idle.gaps.longest(LISTED_GAPS), notices))
             click.echo()
-            print_blocks(console(), gaps_blocks(document, self.idle.gaps_by_cause(), self.said))
+            screen = console()
+            with screen.capture() as captured:
+                print_blocks(screen, gaps_blocks(document, self.idle.gaps_by_cause(), self.said))
+            click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
             if said := perturbation_text(self.summary):
                 click.echo(f"\n{said}")
         names = ", ".join(str(self.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))

@@ -39,6 +39,7 @@ class NsysLines:
         self.on_progress = on_progress or (lambda _: None)
         self.held = b""
         self.at_line_start = True
+        self.after_own = False
         self.own = b""
 
     def __call__(self, chunk: bytes) -> bytes:
@@ -67,7 +68,9 @@ class NsysLines:
 
     def _is_own(self, line: bytes) -> bool:
         text = line.rstrip()
-        if not text or not _OWN.fullmatch(text):
+        if text or not self.after_own:  # empty lines belong to what stands before them
+            self.after_own = bool(_OWN.fullmatch(text))
+        if not self.after_own:
             return False
         self.own = (self.own + text + b"\n")[-_HELD_AT_MOST:]
         for _, _, percent in _PROGRESS.findall(text):

@@ -50,10 +50,10 @@ expect 2 failing --no-baseline -o "$folder/failing" workloads/naive.py -- --step
 CUDA_VISIBLE_DEVICES='' expect 1 no_gpu --no-baseline -o "$folder/no_gpu" workloads/naive.py
 grep -h "ended with exit code\|no usable" "$folder/failing.log" "$folder/no_gpu.log"
 
-# Ctrl-C while the GPU works.
-"$python" -m nsysgap profile --no-baseline -o "$folder/stopped" workloads/naive.py -- --steps 1000000 \
+# Ctrl-C while the GPU works. (A script's background jobs ignore SIGINT unless told otherwise.)
+env --default-signal=INT "$python" -m nsysgap profile --no-baseline -o "$folder/stopped" workloads/naive.py -- --steps 1000000 \
   > "$folder/stopped.out" 2> "$folder/stopped.log" & stopped=$!
-sleep 10; kill -INT "$stopped"; began=$SECONDS; wait "$stopped"; code=$?
+sleep 12; kill -INT "$stopped"; began=$SECONDS; wait "$stopped"; code=$?
 left=$(pgrep -fc 'workloads/naive.py' || true); files=$(find "$folder" -name '*stopped*' ! -name 'stopped.out' ! -name 'stopped.log' | wc -l)
 if [ "$code" = 130 ] && [ "$left" = 0 ] && [ "$files" = 0 ]; then echo "ok      Ctrl-C: exit code 130 after $((SECONDS - began)) s, no process and no file left"
 else echo "FAILED  Ctrl-C: exit code $code, $left processes and $files files left"; failed=1; fi
