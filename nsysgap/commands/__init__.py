@@ -15,6 +15,7 @@ from nsysgap.version import __version__
 # name -> (module below nsysgap.commands, one line of help): listing them must not import them.
 COMMANDS = {
     "gaps": ("gaps", "Why was the GPU idle: time by cause, launch latency, sync tails, the longest gaps."),
+    "stacks": ("stacks", "Which line of the program kept the GPU idle: by line, function or file; flame graphs."),
     "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),

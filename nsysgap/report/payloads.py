@@ -2,8 +2,8 @@
 
 NVTX_PAYLOAD_SCHEMAS and NVTX_PAYLOAD_SCHEMA_ENTRIES hold what the program registered: types, offsets and flags are
 those of nvToolsExtPayload.h (https://github.com/NVIDIA/NVTX). Bytes between members are padding and hold anything: the
-line of a Python frame is an int32 followed by four of them. An exported blob begins with the number of payloads (u64), then
-for each its schema ID, size and offset within the blob (u64 each). Little-endian. Nothing outside a blob is ever read.
+line of a Python frame is an int32 followed by four of them. An exported blob begins with the number of payloads (u64),
+then for each its schema ID, size and offset within the blob (u64 each). Little-endian. Nothing outside a blob is read.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from nsysgap.report.catalog import Catalog
 
 _SCHEMAS, _ENTRIES = "NVTX_PAYLOAD_SCHEMAS", "NVTX_PAYLOAD_SCHEMA_ENTRIES"
 _ENUMS = "NVTX_PAYLOAD_ENUMS"
-_C_TYPES = "i1 u1 <i2 <u2 <i4 <u4 <i8 <u8 <i8 <u8".split()  # 1 to 10: char to unsigned long long on 64-bit Linux
-_FIXED_TYPES = "i1 u1 <i2 <u2 <i4 <u4 <i8 <u8".split()  # 11 to 18: int8 to uint64
+_FIXED_TYPES = ["i1", "u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8"]  # 11 to 18: int8 to uint64
+_C_TYPES = [*_FIXED_TYPES, "<i8", "<u8"]  # 1 to 10: char to unsigned long long on 64-bit Linux
 _TYPES = dict(enumerate(_C_TYPES + _FIXED_TYPES, start=1)) | {
     22: "<u8",  # size_t
     23: "<u8",  # an address

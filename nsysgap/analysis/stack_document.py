@@ -1,0 +1,108 @@
+"""Idle time by line as a document: what `nsysgap stacks` prints or writes, schema "nsysgap.stacks/1"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nsysgap.analysis.calltree import Place, places
+from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.modules import kind_of, short_paths
+from nsysgap.analysis.stacks import SAMPLED, IdleStacks
+from nsysgap.tables import NONE, Notice, Trace
+
+SCHEMA = "nsysgap.stacks/1"
+Document = dict[str, Any]
+
+
+def stacks_document(
+    idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: str, notices: Sequence[Notice] = ()
+) -> Document:
+    """The whole answer: how much idle time of these causes, how it was shared out, every line, function or file."""
+    describe = frame_describer(idle, found)
+    return {
+        "schema": SCHEMA,
+        "report": {
+            "path": idle.trace.path,
+            "nsys_version": idle.trace.nsys_version,
+            "warnings": [{"level": one.level, "text": one.text} for one in notices],
+        },
+        "idle_ns": sum(device.idle for device in idle.devices),
+        "causes": list(causes),
+        "chosen_ns": found.total,
+        "stacks": found.source,
+        "samples": found.samples,
+        "period_ns": found.period or None,
+        "inside_ns": found.inside_ns,
+        "nearest_ns": found.near_ns,
+        "no_stack_ns": found.rest_ns,
+        "by": by,
+        "rows": [
+            _row(place, describe(place.frame), by, sampled=found.source in SAMPLED)
+            for place in places(found.tree, found.stacks.frames, by, found.effective)
+        ],
+    }
+
+
+def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
+    shown = {**frame, "line": frame["line"] if by == "line" else None}
+    if by == "file":
+        shown["function"] = None if frame["file"] else frame["function"]
+    return {
+        **shown,
+        "self_ns": place.self_ns,
+        "self_low_ns": place.low_ns,
+        "self_high_ns": place.high_ns,
+        "self_samples": place.self_samples,
+        "inclusive_ns": place.inclusive_ns,
+        "inclusive_samples": place.inclusive_samples,
+        "few_samples": sampled and place.few and not frame["placeholder"],
+    }
+
+
+def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
+    """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown."""
+    trace, frames = idle.trace, found.stacks.frames
+    known = {
+        (int(file), bool(native)) for file, native in zip(frames["file"], frames["native"], strict=True) if file != NONE
+    }
+    short = short_paths((text_of(trace, file, native=native), native) for file, native in known)
+
+    def describe(frame: int) -> Document:
+        line, native = int(frames["line"][frame]), bool(frames["native"][frame])
+        file = text_of(trace, int(frames["file"][frame]), native=native) or None
+        nowhere = frame == found.rest_frame or (found.source == "nvtx" and not file)
+        return {
+            "function": text_of(trace, int(frames["function"][frame]), native=native),
+            "file": file,
+            "short": None if file is None else short[file],
+            "line": line or None,
+            "kind": None if nowhere else kind_of(file or "", native=native),
+            "native": native,
+            "placeholder": frame == found.rest_frame,
+        }
+
+    return describe
+
+
+def text_of(trace: Trace, index: int, *, native: bool) -> str:
+    """A function or file as people know it: nsys writes Python's own names as HTML, "&lt;module&gt;"."""
+    text = trace.name(index)
+    return text if native or "&" not in text else text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str]) -> Document:
+    """The call tree for flame graphs: {causes, total_ns, frames, nodes}; nodes are columns, parents before children."""
+    used, frame = np.unique(found.tree["frame"], return_inverse=True)
+    describe = frame_describer(idle, found)
+    nodes = {name: found.tree[name].tolist() for name in found.tree if name != "frame"}
+    return {
+        "path": idle.trace.path,
+        "stacks": found.source,
+        "causes": list(causes),
+        "total_ns": found.total,
+        "frames": [describe(int(one)) for one in used],
+        "nodes": {**nodes, "frame": frame.reshape(-1).tolist()},
+    }

@@ -1,0 +1,80 @@
+"""The call tree of idle time in formats of other programs: collapsed stacks and speedscope.
+
+Collapsed stacks: one line per stack, frames outermost first between semicolons, then the weight; read by flamegraph.pl
+(https://github.com/brendangregg/FlameGraph) and inferno. speedscope: its own JSON
+(https://www.speedscope.app/file-format-schema.json), one sampled profile, weights in nanoseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nsysgap.units import printable
+
+Document = Mapping[str, Any]
+_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+
+
+def label(frame: Document) -> str:
+    """A frame as one text: "rotate_half (transformers/models/llama/modeling_llama.py:134)"."""
+    name = printable(frame["function"])
+    if not frame["short"]:
+        return name
+    line = f":{frame['line']}" if frame["line"] else ""
+    return f"{name} ({printable(frame['short'])}{line})"
+
+
+def stack_paths(tree: Document) -> list[list[int]]:
+    """For each node the frames from the outermost to it."""
+    nodes = tree["nodes"]
+    paths: list[list[int]] = []
+    for parent, frame in zip(nodes["parent"], nodes["frame"], strict=True):
+        paths.append([*(paths[parent] if parent >= 0 else ()), frame])
+    return paths
+
+
+def collapsed(tree: Document) -> bytes:
+    """Collapsed stacks, sorted; the weights are ns and sum to the tree's total."""
+    names = [label(frame).replace(";", ",").replace("\n", " ") for frame in tree["frames"]]
+    weights: dict[str, int] = {}
+    for path, weight in zip(stack_paths(tree), tree["nodes"]["self_ns"], strict=True):
+        if weight:
+            stack = ";".join(names[frame] for frame in path)
+            weights[stack] = weights.get(stack, 0) + weight
+    return "".join(f"{stack} {weight}\n" for stack, weight in sorted(weights.items())).encode("utf-8", "replace")
+
+
+def speedscope(tree: Document) -> bytes:
+    """A speedscope file; the weights are ns and sum to the tree's total."""
+    own = tree["nodes"]["self_ns"]
+    stacks = [(path, weight) for path, weight in zip(stack_paths(tree), own, strict=True) if weight]
+    name = f"idle time ({', '.join(tree['causes'])}) of {printable(tree['path'])}"
+    profile = {
+        "type": "sampled",
+        "name": name,
+        "unit": "nanoseconds",
+        "startValue": 0,
+        "endValue": tree["total_ns"],
+        "samples": [path for path, _ in stacks],
+        "weights": [weight for _, weight in stacks],
+    }
+    document = {
+        "$schema": _SCHEMA,
+        "shared": {"frames": [_frame(frame) for frame in tree["frames"]]},
+        "profiles": [profile],
+        "name": name,
+        "activeProfileIndex": 0,
+        "exporter": "nsysgap",
+    }
+    return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _frame(frame: Document) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": printable(frame["function"])}
+    if frame["file"]:
+        made["file"] = printable(frame["file"])
+    if frame["line"]:
+        made["line"] = frame["line"]
+    return made
