@@ -269,8 +269,36 @@ CALL_TREE = Schema(
     ),
 )
 PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL = range(5)
+GRAPH_NODES = Schema(
+    "graph_nodes",
+    "CUDA graph nodes created (CUDA_GRAPH_NODE_EVENTS), in the report's order. A graph's ID is its nodes' IDs' upper "
+    "32 bits; instantiating or cloning a graph makes copies of its nodes.",
+    (
+        Column("time", "int64", "ns", "when the node was created"),
+        Column("thread", "int32", "", "row of the threads table; -1 unknown"),
+        Column("process", "int32", "", "row of the processes table; -1 unknown"),
+        Column("node", "int64", "", "graph node ID, as in ops"),
+        Column("original", "int64", "", "ID of the node that this one is a copy of; 0 none"),
+    ),
+)
+GRAPH_EVENTS = Schema(
+    "graph_events",
+    "CUDA graphs created, cloned, instantiated (CUDA_GRAPH_EVENTS, --cuda-graph-trace=graph), in the report's order.",
+    (
+        Column("time", "int64", "ns", "when"),
+        Column("thread", "int32", "", "row of the threads table; -1 unknown"),
+        Column("process", "int32", "", "row of the processes table; -1 unknown"),
+        Column("event", "int32", "", "94 instantiated, 95 created, 96 cloned (ENUM_NSYS_EVENT_CLASS)"),
+        Column("graph", "int64", "", "graph ID"),
+        Column("original", "int64", "", "ID of the graph that this one is a clone of; 0 none"),
+        Column("executable", "int64", "", "executable graph ID; 0 none"),
+    ),
+)
 SCHEMAS = (
-    *(OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS),
+    *(OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS,
+    GRAPH_NODES,
+    GRAPH_EVENTS,
+),
     *(FRAMES, STACKS, STACK_SAMPLES, CALL_STACKS, CALL_TREE),
 )
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from nsysgap.analysis.captures import graph_costs
 from nsysgap.analysis.causes import UNKNOWN
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.launches import Latencies
@@ -19,7 +20,7 @@ _LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
 def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
     """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes."""
     found = [*idle.trace.warnings, *no_kernels(idle.trace), *_clock(latencies), *_missing_calls(idle), *_unknown(idle)]
-    found += [*_failed_launches(idle.trace), *_missing_sources(idle.trace)]
+    found += [*_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
     order = ("incomplete", "warning", "note")
     return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
 
@@ -85,6 +86,21 @@ def _failed_launches(trace: Trace) -> list[Notice]:
     return [
         Notice("warning", f"{count(failed)} launch calls returned an error: they own no op. Check their error codes.")
     ]
+
+
+def _graphs(idle: IdleReport) -> list[Notice]:
+    """Captured launches, which own no op and are not lost, and what graphs cost before their first launch."""
+    costs = graph_costs(idle.trace, idle.calls)
+    said = []
+    if costs.captures is not None:
+        said.append(
+            f"{count(costs.captured_launches)} launch calls were captured into CUDA graphs and own no op (not lost): "
+            f"{count(costs.captures.count)} captures took {duration(costs.captures.total)}"
+        )
+    if costs.instantiations is not None:
+        took = duration(costs.instantiations.total)
+        said.append(f"{count(costs.instantiations.count)} graph instantiations took {took}")
+    return [Notice("note", f"{'; '.join(said)}. See: nsysgap graphs.")] if said else []
 
 
 def _missing_sources(trace: Trace) -> list[Notice]:
