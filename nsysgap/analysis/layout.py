@@ -174,7 +174,8 @@ def begin_together(start: Times) -> NDArray[np.bool_]:
     """Which elements have the same start as another one."""
     ordered = start if bool((start[1:] >= start[:-1]).all()) else np.sort(start)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    return np.isin(start, twice) if len(twice) else np.zeros(len(start), np.bool_)
+    found: NDArray[np.bool_] = np.isin(start, twice) if len(twice) else np.zeros(len(start), np.bool_)
+    return found
 
 
 def lanes_by_thread(

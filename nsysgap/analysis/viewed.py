@@ -17,7 +17,7 @@ from nsysgap.analysis.counters import counters, memory_counters, metric_counters
 from nsysgap.analysis.cut import Cut, Kept, closed_ends, keep
 from nsysgap.analysis.flows import event_flows, launch_flows
 from nsysgap.analysis.idle import IdleReport, runs_inside
-from nsysgap.analysis.layout import UNPLACED, Layout, lanes_by_thread, stream_tracks, thread_tracks
+from nsysgap.analysis.layout import UNPLACED, Layout, begin_together, lanes_by_thread, stream_tracks, thread_tracks
 from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.analysis.viewed_ops import OpSlices
@@ -120,7 +120,7 @@ class View:
 
     def _add_nvtx(self, rows: Rows, track: Rows, tied: NDArray[np.bool_] | None) -> None:
         nvtx = self.trace.nvtx
-        together = np.ones(len(rows), np.bool_) if tied is None else tied
+        together = begin_together(nvtx["start"][rows]) if tied is None else tied
 
         def make(low: int, high: int) -> Slices:
             part = rows[low:high]
@@ -250,12 +250,14 @@ class View:
             self._add_projected(rows, track, work.first, work.last, work.ops)
 
     def _add_projected(self, rows: Rows, track: Rows, first: Times, last: Times, count: Times) -> None:
+        tied = begin_together(first[rows])
+
         def make(low: int, high: int) -> Slices:
             part = rows[low:high]
             args = (Arg("ops", count[part]), *self._nvtx_args(part)[:1])
             name = self.names.plain(self.trace.nvtx["name"][part])
-            tied = np.ones(len(part), np.bool_)
-            return Slices("gpu_user_annotation", name, first[part], last[part], track[low:high], args, tied=tied)
+            start, end = first[part], last[part]
+            return Slices("gpu_user_annotation", name, start, end, track[low:high], args, tied=tied[low:high])
 
         self.sources.append(Source("gpu_user_annotation", len(rows), make))
 
@@ -273,13 +275,13 @@ class View:
         start, end, call, tail = start[some], end[some], call[some], tail[some]
         thread = self.trace.api["thread"][call]
         track = lanes_by_thread(self.layout, self.trace, thread, (start, end), "waits")
+        tied = begin_together(start)
 
         def make(low: int, high: int) -> Slices:
             piece = slice(low, high)
             name = Texts(tail[piece], ("waiting for the GPU", "sync tail"))
             args = (Arg("call", self.names.calls(call[piece])),)
-            tied = np.ones(len(start[piece]), np.bool_)
-            return Slices("sync", name, start[piece], end[piece], track[piece], args, tied=tied)
+            return Slices("sync", name, start[piece], end[piece], track[piece], args, tied=tied[piece])
 
         self.sources.append(Source("sync", len(start), make))
 

@@ -20,6 +20,8 @@ COMMANDS = {
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
     "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
+    "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),
+    "view": ("view", "Open the report in the Perfetto UI, from this machine, without uploading it."),
 }
 
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from nsysgap.arrays import codes
 from numpy.typing import NDArray
 
+from nsysgap.arrays import codes
 
 if TYPE_CHECKING:
     from nsysgap.tracks import Slices, Source, Texts

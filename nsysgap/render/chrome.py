@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from nsysgap.render.batches import CHUNK, batches, chunks
 from nsysgap.render.rows import Rows
 
 if TYPE_CHECKING:
+    from nsysgap.render.compress import Sink
     from nsysgap.tracks import Arg, Counter, Flow, Slices, Texts, Viewed
 
 Json = dict[str, Any]
@@ -39,7 +40,7 @@ def quoted(name: str) -> bytes:
     return json.dumps(clean(name), ensure_ascii=False).encode()
 
 
-def write_chrome(viewed: Viewed, file: IO[bytes], advance: Advance | None = None) -> None:
+def write_chrome(viewed: Viewed, file: Sink, advance: Advance | None = None) -> None:
     """Write a whole trace. `advance` is called with the number of slices written since the last call."""
     for part in chrome_parts(viewed, advance or (lambda _: None)):
         file.write(part)
@@ -64,7 +65,11 @@ def _header(viewed: Viewed) -> bytes:
     head = {
         "schemaVersion": 1,
         "deviceProperties": list(viewed.gpus),
-        "distributedInfo": {"backend": "", "rank": viewed.facts.get("rank", 0), "world_size": 1},
+        "distributedInfo": {
+            "backend": "nccl",
+            "rank": viewed.facts.get("rank", 0),
+            "world_size": viewed.facts.get("world_size", 1),
+        },
         "displayTimeUnit": "ns",
         "otherData": viewed.facts,
     }

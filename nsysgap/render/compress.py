@@ -5,11 +5,18 @@ from __future__ import annotations
 import threading
 import zlib
 from queue import Queue
-from typing import IO
+from typing import Protocol
 
 LEVEL = 1
 GZIP = 16 + zlib.MAX_WBITS
 WAITING = 4
+
+
+class Sink(Protocol):
+    """What a trace is written to."""
+
+    def write(self, part: bytes, /) -> int:
+        """Take bytes."""
 
 
 class GzipWriter:
@@ -19,7 +26,7 @@ class GzipWriter:
     raised by `write` or at the end.
     """
 
-    def __init__(self, file: IO[bytes], level: int = LEVEL) -> None:
+    def __init__(self, file: Sink, level: int = LEVEL) -> None:
         self._file = file
         self._compressor = zlib.compressobj(level, zlib.DEFLATED, GZIP)
         self._parts: Queue[bytes | None] = Queue(WAITING)
@@ -55,11 +62,11 @@ class GzipWriter:
     def _compress(self, part: bytes) -> None:
         try:
             self._file.write(self._compressor.compress(part))
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that writes
+        except BaseException as error:  # handed to the thread that writes
             self._error = error
 
     def _end(self) -> None:
         try:
             self._file.write(self._compressor.flush())
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that writes
+        except BaseException as error:  # handed to the thread that writes
             self._error = error

@@ -1,0 +1,184 @@
+"""What `to-chrome` and `view` share: from an opened report and the options to the picture that a renderer writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from nsysgap.commands.common import check_device, progress_bar, select_time, selection_options
+from nsysgap.errors import NsysgapError
+from nsysgap.units import count
+from nsysgap.version import __version__
+
+if TYPE_CHECKING:
+    from nsysgap.analysis.cut import Cut
+    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.analysis.viewed_options import Extras
+    from nsysgap.report.source import Source
+    from nsysgap.tables import Trace
+    from nsysgap.tracks import Viewed
+
+Command = TypeVar("Command", bound=Any)
+FORMATS = ("json", "json.gz", "pftrace")
+
+
+@dataclass(frozen=True)
+class TraceOptions:
+    """The options that `trace_options` adds to a command, by their parameter names."""
+
+    device: int | None = None
+    nvtx: re.Pattern[str] | None = None
+    since: int | None = None
+    until: int | None = None
+    top_gaps: int | None = None
+    osrt: bool = True
+    kernels_only: bool = False
+    args: str = "full"
+    names: str = "short"
+    flows: str = "first"
+    counters: bool = True
+
+
+def trace_options(command: Command) -> Command:
+    """Everything that cuts a trace down or says how much to write of each row."""
+    for option in (
+        click.option("--no-counters", "counters", is_flag=True, flag_value=False, default=True, help="No counters."),
+        click.option(
+            "--flows",
+            type=click.Choice(["first", "all"]),
+            default="first",
+            show_default=True,
+            help="Arrows from a graph launch to its first op, or to all.",
+        ),
+        click.option(
+            "--names",
+            type=click.Choice(["short", "demangled"]),
+            default="short",
+            show_default=True,
+            help="Kernel names; the demangled ones are in the args otherwise.",
+        ),
+        click.option(
+            "--args",
+            type=click.Choice(["full", "minimal"]),
+            default="full",
+            show_default=True,
+            help="minimal: without launch configuration, latency, colours.",
+        ),
+        click.option("--kernels-only", is_flag=True, help="Only kernels: nothing of the host, no gaps, no counters."),
+        click.option("--no-osrt", "osrt", is_flag=True, flag_value=False, default=True, help="No OS runtime calls."),
+        click.option(
+            "--top-gaps", type=click.IntRange(min=1), metavar="N", help="Only the surroundings of the N longest gaps."
+        ),
+    ):
+        command = option(command)
+    return selection_options(command)
+
+
+def pictures(
+    source: Source, trace: Trace, options: TraceOptions, *, per_gpu: bool = False
+) -> Iterator[tuple[int | None, Viewed]]:
+    """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something."""
+    import numpy as np
+
+    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.analysis.viewed import View
+    from nsysgap.analysis.viewed_options import Show
+
+    check_device(trace, options.device)
+    idle = IdleReport(trace)
+    extras = _extras(source, trace, options)
+    show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters)
+    gpus = [one for one in np.unique(trace.ops["device"]).tolist() if options.device in (None, one)]
+    for rank, gpu in enumerate(gpus if per_gpu else [options.device]):
+        cut, said = _cut(idle, options, gpu)
+        facts = {**_facts(trace, said), **({"rank": rank, "world_size": len(gpus)} if per_gpu else {})}
+        viewed = View(idle, extras, cut, show).viewed(facts)
+        if not viewed.slice_count:
+            raise _nothing(trace, said)
+        yield (gpu if per_gpu else None), viewed
+
+
+def _nothing(trace: Trace, said: list[str]) -> NsysgapError:
+    if said:
+        return NsysgapError(f"Nothing of {trace.path} is left: {'; '.join(said)}.", "Leave out an option.")
+    return NsysgapError(f"{trace.path} holds no events to show.", "nsysgap info says what it holds.")
+
+
+def _extras(source: Source, trace: Trace, options: TraceOptions) -> Extras:
+    from nsysgap.analysis.viewed_options import Extras
+    from nsysgap.report.details import read_op_details
+    from nsysgap.report.extras import (
+        MEMORY_KINDS,
+        read_copies,
+        read_memory_events,
+        read_nvtx_domains,
+        read_session_start,
+    )
+    from nsysgap.report.metrics import read_gpu_metrics
+
+    copies = read_copies(source, trace)
+    wanted = options.counters and not options.kernels_only
+    return Extras(
+        copied=copies.bytes,
+        copy_source=copies.source,
+        copy_target=copies.target,
+        details=read_op_details(source, trace) if options.args == "full" else None,
+        memory_kinds=MEMORY_KINDS,
+        memory=read_memory_events(source) if wanted else None,
+        metrics=read_gpu_metrics(source, trace.names) if wanted else None,
+        domains=read_nvtx_domains(source),
+        session_start=read_session_start(source),
+    )
+
+
+def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut, list[str]]:
+    """What to leave out, and a sentence for each reason."""
+    from nsysgap.analysis.cut import Cut, around_gaps
+    from nsysgap.intervals import intersect
+
+    selected = select_time(idle.trace, options.nvtx, options.since, options.until)
+    time, said = selected.time, [selected.said] if selected.said else []
+    if options.top_gaps is not None:
+        around = around_gaps(idle, options.top_gaps)
+        time = around if time is None else intersect(time, around)
+        said.append(f"only the surroundings of the {count(options.top_gaps)} longest gaps")
+    for left_out, sentence in (
+        (gpu is not None, f"only GPU {gpu} and the processes that used it"),
+        (options.kernels_only, "only kernels"),
+        (not options.osrt, "no OS runtime calls"),
+        (not options.counters, "no counters"),
+    ):
+        said += [sentence] if left_out else []
+    return Cut(time, gpu, options.osrt, options.kernels_only), said
+
+
+def _facts(trace: Trace, said: list[str]) -> dict[str, Any]:
+    return {
+        "tool": f"nsysgap {__version__}",
+        "report": Path(trace.path).name,
+        "nsys_version": trace.nsys_version,
+        "schema_version": trace.schema_version,
+        "cut": said,
+        "warnings": [notice.text for notice in trace.warnings],
+    }
+
+
+def write_trace(viewed: Viewed, form: str, file: IO[bytes]) -> None:
+    """Write a picture in one of FORMATS, with a progress bar."""
+    from nsysgap.render.chrome import write_chrome
+    from nsysgap.render.compress import GzipWriter
+    from nsysgap.render.perfetto import write_perfetto
+
+    with progress_bar("Writing the trace", viewed.slice_count) as advance:
+        if form == "pftrace":
+            write_perfetto(viewed, file, advance)
+        elif form == "json":
+            write_chrome(viewed, file, advance)
+        else:
+            with GzipWriter(file) as packed:
+                write_chrome(viewed, packed, advance)
