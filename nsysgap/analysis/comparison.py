@@ -13,7 +13,7 @@ from nsysgap.analysis.causes import PARTS, UNTRACED
 from nsysgap.analysis.idle import IdleReport, runs_inside
 from nsysgap.analysis.stats import stats
 from nsysgap.analysis.untraced import untraced_summary
-from nsysgap.tables import KERNEL, NONE
+from nsysgap.tables import GRAPH, KERNEL, NONE
 
 INFLATED = ("launch_latency_ns", "idle_percent_by_cause.launch", "idle_percent_by_cause.host")
 
@@ -80,13 +80,19 @@ def _idle_without_untraced(idle: IdleReport) -> list[int]:
 
 
 def _launch_latency(idle: IdleReport) -> tuple[int | None, str | None]:
+    """(median in ns, what was launched): kernels, else graphs node by node, else graphs recorded as a whole."""
     found = idle.latencies
-    kernels = found.unqueued & (idle.trace.ops["kind"][found.op] == KERNEL)
-    if kernels.any():
-        return _median(found.latency[kernels]), "kernel launch"
+    kind = idle.trace.ops["kind"][found.op]
     graphs = idle.graph_launches
     known = graphs.api_call != NONE
-    return (_median(graphs.latency[known]), "graph launch") if known.any() else (None, None)
+    for said, values in (
+        ("kernel launch", found.latency[found.unqueued & (kind == KERNEL)]),
+        ("graph launch", graphs.latency[known]),
+        ("graph launch", found.latency[found.unqueued & (kind == GRAPH)]),
+    ):
+        if len(values):
+            return _median(values), said
+    return None, None
 
 
 def _api_calls(idle: IdleReport) -> int:

@@ -13,7 +13,8 @@ from nsysgap.units import duration, printable
 Document = Mapping[str, Any]
 FOOTNOTE = (
     "* inflated by nsys, whose hooks run inside every CUDA call and between them. Idle time and its causes are shares "
-    "of the window under nsys; per 1,000 means per 1,000 kernels of work."
+    "of the window under nsys; per 1,000 means per 1,000 kernels of work. Where there is untraced time, GPU busy lacks "
+    "it and the sync tail holds it."
 )
 CAUSES = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
 _INFLATED_CAUSES = ("launch", "host")
