@@ -26,7 +26,7 @@ from nsysgap.tables import NONE, Notice, Table, Trace
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 FULL_ROWS = 5_000_000
-REDUCED_GAPS = 400
+REDUCED_GAPS, REDUCED_ROWS = 4_000, 1_000_000
 FARTHEST_NS = 2**51
 PAD_LEAST, PAD_MOST = 100_000, 2_000_000
 

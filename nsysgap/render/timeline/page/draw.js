@@ -41,34 +41,46 @@ class Shapes {
     this.texts = { x: [], y: [], text: [], color: [] };
   }
 
-  points(category) {
-    if (!this.byCategory.has(category.key)) this.byCategory.set(category.key, { category, x: [], y: [] });
-    return this.byCategory.get(category.key);
+  /** Where a category's corners in a row (known by its height) go; another lane begins a new outline. */
+  points(category, place) {
+    if (!this.byCategory.has(category.key)) this.byCategory.set(category.key, { category, x: [], y: [], place });
+    const found = this.byCategory.get(category.key);
+    if (found.place !== place) {
+      found.x.push(null);
+      found.y.push(null);
+      found.place = place;
+    }
+    return found;
   }
 
   category(track, cat) {
     return categoryOf(track.kind, cat, this.store.meta.palette);
   }
 
+  /** Pixels from the left edge in quarters: short numbers make short paths, and those are quick to draw. */
+  px(t) {
+    return Math.round((4 * (t - this.t0)) / this.pixel) / 4;
+  }
+
   slices({ track, lane, y, height }) {
     const [from, to] = track.range(lane, this.t0, this.t1);
-    const room = (this.t1 - this.t0) * 0.01, last = this.t1 - this.t0 + room;
     for (let i = from; i < to; i++) {
-      const a = Math.max(track.start[i] - this.t0, -room);
-      let b = Math.min(track.end(i) - this.t0, last);
-      const wide = b - a > 4 * this.pixel;
-      if (wide) b -= this.pixel * 0.7; // a hair of background between neighbours
-      else if (b - a < this.pixel) b = a + this.pixel; // what is there must be seen
+      const a = Math.max(this.px(track.start[i]), -10);
+      let b = Math.min(this.px(track.end(i)), this.width + 10);
+      const wide = b - a > 4;
+      if (wide) b -= 0.75; // a hair of background between neighbours
+      else if (b - a < 1) b = a + 1; // what is there must be seen
       const category = this.category(track, track.shown[i]);
-      const { x, y: ys } = this.points(category);
-      x.push(a, a, b, b, null);
-      ys.push(y, y + height, y + height, y, null);
-      if (wide) this.text(track, i, Math.max(a, 0), Math.min(b, this.t1 - this.t0), y + height / 2, category);
+      // One outline per lane, along its floor from slice to slice: Plotly's time goes by outlines, not by corners.
+      const { x, y: ys } = this.points(category, y);
+      x.push(a, a, b, b);
+      ys.push(y + height, y, y, y + height);
+      if (wide) this.text(track, i, Math.max(a, 0), Math.min(b, this.width), y + height / 2, category);
     }
   }
 
   text(track, i, a, b, y, category) {
-    const width = (b - a) / this.pixel;
+    const width = b - a;
     if (width < MIN_TEXT || this.texts.x.length >= MAX_TEXTS) return;
     const name = track.kind === "gaps" ? gapLabel(track, i, width) : this.store.shortName(track, i);
     const text = cut(name, Math.floor((width - 6) / CHAR));
@@ -82,41 +94,30 @@ class Shapes {
   columns({ track, lane, y, height }) {
     const { edges, columns } = laneColumns(this.store, track, lane, this.t0, this.t1, this.width);
     const floor = new Float64Array(edges.length - 1).fill(y + height);
-    for (const [cat, covered] of columns) this.area(this.category(track, cat), edges, covered, floor, height);
+    for (const [cat, covered] of columns) this.area(this.category(track, cat), edges, covered, floor, height, y);
   }
 
-  /** Stack one category on what lies below it; neighbours of equal height become one step. */
-  area(category, edges, covered, floor, height) {
-    const { x, y } = this.points(category);
-    const n = covered.length;
-    for (let k = 0; k < n; ) {
-      if (!covered[k]) {
-        k++;
-        continue;
-      }
-      const bottom = [];
-      let j = k;
-      for (; j < n && covered[j]; j++) {
-        const full = edges[j + 1] - edges[j];
-        const top = floor[j] - Math.max((covered[j] / full) * height, 0.6);
-        const a = edges[j] - this.t0, b = edges[j + 1] - this.t0;
-        if (j > k && y.at(-1) === top && bottom.at(-1)[1] === floor[j]) {
-          x[x.length - 1] = b;
-          bottom.at(-1)[2] = b;
-        } else {
-          x.push(a, b);
-          y.push(top, top);
-          bottom.push([a, floor[j], b]);
-        }
-        floor[j] = top;
-      }
-      for (const [a, low, b] of bottom.reverse()) {
-        x.push(b, a);
-        y.push(low, low);
-      }
-      x.push(null);
-      y.push(null);
-      k = j;
+  /** Stack one category on what lies below it: one outline there and back, of no height from run to run. */
+  area(category, edges, covered, floor, height, place) {
+    const { x, y } = this.points(category, place);
+    const top = [], bottom = [];
+    for (let k = 0; k < covered.length; k++) {
+      if (!covered[k]) continue;
+      const from = this.px(edges[k]), to = this.px(edges[k + 1]), below = floor[k];
+      // A pixel is the finest that shows; equal neighbours then become one step.
+      floor[k] -= Math.max(Math.round((covered[k] / (edges[k + 1] - edges[k])) * height), 0.5);
+      if (!covered[k - 1]) addStep(top, from, from, below);
+      addStep(top, from, to, floor[k]);
+      addStep(bottom, from, to, below);
+      if (!covered[k + 1]) addStep(top, to, to, below);
+    }
+    for (const [from, to, level] of top) {
+      x.push(from, to);
+      y.push(level, level);
+    }
+    for (const [from, to, level] of bottom.reverse()) {
+      x.push(to, from);
+      y.push(level, level);
     }
   }
 
@@ -130,6 +131,13 @@ class Shapes {
   }
 }
 
+/** Append [from, to) at a level to steps that touch; of an equal level it lengthens the last one. */
+function addStep(steps, from, to, level) {
+  const last = steps.at(-1);
+  if (last && last[2] === level) last[1] = to;
+  else steps.push([from, to, level]);
+}
+
 function gapLabel(track, i, width) {
   const category = categoryOf("gaps", track.cat[i], []);
   return width > 150 ? `${duration(track.dur[i])} ${category.label}` : duration(track.dur[i]);
@@ -138,7 +146,7 @@ function gapLabel(track, i, width) {
 export function fillTrace(category, x, y) {
   const trace = {
     type: "scatter", mode: "none", fill: "toself", x, y, hoverinfo: "skip", name: category.label,
-    fillcolor: category.color, connectgaps: false,
+    fillcolor: category.color, connectgaps: false, line: { simplify: false },
   };
   if (category.shape) {
     trace.fillpattern = { shape: category.shape, bgcolor: category.color, fgcolor: "rgba(255,255,255,0.55)", size: 6, solidity: 0.25 };
@@ -164,23 +172,24 @@ export function ticks(t0, t1, width) {
   return found;
 }
 
-/** {traces, layout} of the view for Plotly; x is ns from the view's start, y pixels from the top. */
+/** {traces, layout} of the view for Plotly; x and y are pixels from the top left. */
 export function timelineFigure(store, rows, view, size, colors) {
   const { t0, t1 } = view;
-  const shapes = new Shapes(store, t0, t1, Math.max(50, Math.floor(size.width)));
+  const width = Math.max(50, Math.floor(size.width));
+  const shapes = new Shapes(store, t0, t1, width);
   for (const box of rows.boxes(size.top, size.bottom)) {
-    const how = detailOf(store, box.track, box.lane, t0, t1, shapes.width);
+    const how = detailOf(store, box.track, box.lane, t0, t1, width);
     if (how === "slices") shapes.slices(box);
     else shapes.columns(box);
   }
   untracedMarks(shapes, rows, store, size);
   const marks = ticks(t0, t1, size.width);
-  const traces = [lines(rows, t1 - t0, colors), ...outside(store, view, rows.height, colors), ...shapes.traces()];
+  const traces = [lines(rows, width, colors), ...outside(shapes, rows.height, colors), ...shapes.traces()];
   const layout = {
-    width: size.width, height: Math.max(rows.height, 40), margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
+    width, height: Math.max(rows.height, 40), margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: false, font: { family: "inherit" },
-    xaxis: { range: [0, t1 - t0], fixedrange: true, zeroline: false, showticklabels: false, ticks: "",
-      tickmode: "array", tickvals: marks.map(([t]) => t), ticktext: marks.map(([, text]) => text), gridcolor: colors.grid },
+    xaxis: { range: [0, width], fixedrange: true, zeroline: false, showticklabels: false, ticks: "",
+      tickmode: "array", tickvals: marks.map(([t]) => (t / (t1 - t0)) * width), ticktext: marks.map(([, text]) => text), gridcolor: colors.grid },
     yaxis: { range: [Math.max(rows.height, 40), 0], fixedrange: true, visible: false },
   };
   return { traces, layout };
@@ -191,33 +200,33 @@ function untracedMarks(shapes, rows, store, size) {
   const category = categoryOf("gaps", 5, []);
   for (const { track, y, height } of rows.boxes(size.top, size.bottom)) {
     if (track.kind !== "gaps") continue;
-    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", shape: "" });
+    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", shape: "" }, y);
     for (const [from, to] of store.meta.untraced) {
       if (to <= shapes.t0 || from >= shapes.t1) continue;
-      const a = Math.max(from, shapes.t0) - shapes.t0, b = Math.min(to, shapes.t1) - shapes.t0;
-      x.push(a, a, b, b, null);
-      ys.push(y + height - 2, y + height, y + height, y + height - 2, null);
+      const a = shapes.px(Math.max(from, shapes.t0)), b = shapes.px(Math.min(to, shapes.t1));
+      x.push(a, a, b, b);
+      ys.push(y + height, y + height - 2, y + height - 2, y + height);
     }
   }
 }
 
-function lines(rows, span, colors) {
+function lines(rows, width, colors) {
   const x = [], y = [];
   for (const row of rows.visible) {
     if (!row.group) continue;
-    x.push(0, span, null);
+    x.push(0, width, null);
     y.push(row.y, row.y, null);
   }
   return { type: "scatter", mode: "lines", x, y, line: { color: colors.line, width: 1 }, hoverinfo: "skip" };
 }
 
 /** Shade what a selection left out. */
-function outside(store, { t0, t1 }, height, colors) {
-  if (!store.meta.selection) return [];
-  const x = [], y = [];
+function outside(shapes, height, colors) {
+  const { selection } = shapes.store.meta, x = [], y = [];
+  if (!selection) return [];
   let from = -Infinity;
-  for (const [start, end] of [...store.meta.selection, [Infinity, Infinity]]) {
-    const a = Math.max(from, t0) - t0, b = Math.min(start, t1) - t0;
+  for (const [start, end] of [...selection, [Infinity, Infinity]]) {
+    const a = shapes.px(Math.max(from, shapes.t0)), b = shapes.px(Math.min(start, shapes.t1));
     if (b > a) {
       x.push(a, a, b, b, null);
       y.push(0, height, height, 0, null);

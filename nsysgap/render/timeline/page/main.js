@@ -137,7 +137,7 @@ class Page {
 
   draw() {
     const began = performance.now(), pane = $("rows");
-    const size = { width: this.width, top: pane.scrollTop - 100, bottom: pane.scrollTop + Math.max(pane.clientHeight, 300) + 300 };
+    const size = { width: this.width, top: pane.scrollTop - 30, bottom: pane.scrollTop + Math.max(pane.clientHeight, 120) + 30 };
     const { traces, layout } = timelineFigure(this.store, this.rows, state, size, colors());
     Plotly.react($("plot"), traces, layout, { staticPlot: true });
     this.ruler();
@@ -322,6 +322,7 @@ async function start() {
   await page.ready;
   page.setTheme(state.dark);
   expose(page);
+  performance.mark("nsysgap-ready");
   document.body.dataset.ready = "";
 }
 
