@@ -79,7 +79,9 @@ class Flow:
     """One end of flow arrows: `id` joins the ends, 0 is none; `at` is a moment inside the slice.
 
     `out`: the arrow starts here. `shared` marks slices that have another slice of their track beginning at the same
-    moment, so that an arrow's end given by time alone might go to that one.
+    moment, so that an arrow's end given by time alone might go to that one. Where several arrows start at one slice,
+    `pair` numbers each arrow by itself, for formats that join one start with one end: at the end its own number, at the
+    start the first one's is `id` and `more` others are numbered from `pair` on.
     """
 
     category: str
@@ -87,11 +89,14 @@ class Flow:
     id: Times
     at: Times
     shared: Mask | None = None
+    pair: Times | None = None
+    more: Times | None = None
 
     def take(self, rows: Indices | slice) -> Flow:
         """Those of some slices."""
         shared = None if self.shared is None else self.shared[rows]
-        return Flow(self.category, self.out, self.id[rows], self.at[rows], shared)
+        pair, more = (None if one is None else one[rows] for one in (self.pair, self.more))
+        return Flow(self.category, self.out, self.id[rows], self.at[rows], shared, pair, more)
 
 
 @dataclass(frozen=True)

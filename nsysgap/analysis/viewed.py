@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.counters import counters, memory_counters, metric_counters
 from nsysgap.analysis.cut import Cut, Kept, closed_ends, keep
-from nsysgap.analysis.flows import event_flows, launch_flows
+from nsysgap.analysis.flows import EventEnds, event_ends, event_flows, launch_flows
 from nsysgap.analysis.idle import IdleReport, runs_inside
 from nsysgap.analysis.layout import UNPLACED, Layout, begin_together, lanes_by_thread, stream_tracks, thread_tracks
 from nsysgap.analysis.nvtx import range_work, trace_end
@@ -24,7 +24,7 @@ from nsysgap.analysis.viewed_ops import OpSlices
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_texts import Namer
 from nsysgap.tables import NONE, OPEN_END, Table
-from nsysgap.tracks import FLOW_EVENT, FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
+from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
 
 Times = NDArray[np.int64]
 Rows = NDArray[np.int32]
@@ -42,12 +42,12 @@ class View:
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
         self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
-        self.events = event_flows(self.trace, self.kept)
         self.sources: list[Source] = []
         self._reserve_groups()
         self.op_tracks = stream_tracks(self.layout, self.trace, self.kept.ops)
         self.nvtx_ends = closed_ends(self.trace, trace_end(self.trace))
         self.stacks = thread_tracks(self.layout, self.trace, self.kept, self.nvtx_ends)
+        self.event_ends = self._event_ends()
         self._threads()
         self._ops()
         if not self.cut.kernels_only:
@@ -147,7 +147,7 @@ class View:
     def _add_api(self, category: str, mine: NDArray[np.intp]) -> None:
         api = self.trace.api
         rows, track, shared = self.kept.api[mine], self.stacks.track["api"][mine], self.stacks.shared["api"][mine]
-        recording, waiting = self._event_ends()
+        events = self.event_ends
 
         def make(low: int, high: int) -> Slices:
             part, together = rows[low:high], shared[low:high]
@@ -157,36 +157,29 @@ class View:
                 Arg("failed", np.ones(len(part), np.int64), api["failed"][part]),
             ]
             launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
-            flows = [Flow(FLOW_LAUNCH, True, launching, start, together)]
-            if len(self.events.record):
-                flows.append(Flow(FLOW_EVENT, True, recording[0][part], start, recording[1][part]))
-                flows.append(Flow(FLOW_EVENT, False, waiting[0][part], start, waiting[1][part]))
+            several = self.flows.fan
+            pair, more = (None, None) if several is None else (several.first[part], several.more[part])
+            flows = [Flow(FLOW_LAUNCH, True, launching, start, together, pair, more)]
+            flows += [] if events is None else events.of_calls(part, start)
             name = self.names.plain(api["name"][part])
             end = api["end"][part]
             return Slices(category, name, start, end, track[low:high], tuple(args), tuple(flows), together)
 
         self.sources.append(Source(category, len(rows), make))
 
-    def _event_ends(self) -> tuple[tuple[Times, NDArray[np.bool_]], tuple[Times, NDArray[np.bool_]]]:
-        """Per API call (arrow ID, shared) as the one that records an event, and as the one that waits for it."""
-        size = self.trace.api.rows if len(self.events.record) else 0
-        shared = np.zeros(size, np.bool_)
-        if size:
-            shared[self.kept.api] = self.stacks.shared["api"]
-        record, wait = self.events.record, self.events.wait
-        ids = record.astype(np.int64) + 1 + self.trace.api.rows
-        out, into = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        out[record], into[wait] = ids, ids
-        either = shared.copy()
-        np.logical_or.at(either, record, shared[wait])
-        of_wait = np.zeros(size, np.bool_)
-        of_wait[wait] = either[record]
-        return (out, either), (into, of_wait)
+    def _event_ends(self) -> EventEnds | None:
+        found = event_flows(self.trace, self.kept)
+        if not len(found.record):
+            return None
+        shared = np.zeros(self.trace.api.rows, np.bool_)
+        shared[self.kept.api] = self.stacks.shared["api"]
+        launches = self.flows.fan
+        return event_ends(found, shared, 2 * self.trace.api.rows + 1 if launches is None else launches.last)
 
     def _ops(self) -> None:
         shared = np.zeros(self.trace.api.rows + 1, np.bool_)  # the last element stands for "no call"
         shared[self.kept.api] = self.stacks.shared["api"]
-        slices = OpSlices(self.idle, self.extras, self.names, self.flows.ends, shared, self.show)
+        slices = OpSlices(self.idle, self.extras, self.names, self.flows, shared, self.show)
         self.sources += slices.sources(self.kept.ops, self.op_tracks)
 
     def _gaps(self) -> None:

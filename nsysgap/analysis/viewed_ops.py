@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.flows import LaunchFlows
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_texts import OP_CATEGORIES, Namer
@@ -19,8 +20,8 @@ Rows = NDArray[np.integer[Any]]
 class OpSlices:
     """Makes the sources of kernels, copies, memsets and whole graphs.
 
-    `flow_ends`: which ops have an arrow from their launch call, `shared`: which calls share the moment they begin with
-    another row of their thread (and one element more, for "no call").
+    `shared`: which calls share the moment they begin with another row of their thread (and one element more, for "no
+    call").
     """
 
     def __init__(
@@ -28,13 +29,13 @@ class OpSlices:
         idle: IdleReport,
         extras: Extras,
         names: Namer,
-        flow_ends: NDArray[np.bool_],
+        flows: LaunchFlows,
         shared: NDArray[np.bool_],
         show: Show,
     ) -> None:
         self.trace, self.calls = idle.trace, idle.calls
         self.extras, self.names, self.show = extras, names, show
-        self.flow_ends, self.shared = flow_ends, shared
+        self.flows, self.shared = flows, shared
 
     def sources(self, rows: NDArray[np.int32], track: NDArray[np.int32]) -> list[Source]:
         """One source per kind of op; `track` is that of each row."""
@@ -57,10 +58,11 @@ class OpSlices:
 
     def _flow(self, rows: Rows) -> Flow:
         call, start = self.calls[rows], self.trace.ops["start"][rows]
-        ends = self.flow_ends[rows]
+        ends = self.flows.ends[rows]
         begun = np.where(ends, self.trace.api["start"][call] if self.trace.api.rows else 0, start)
         ids = np.where(ends, call.astype(np.int64) + 1, 0)
-        return Flow(FLOW_LAUNCH, False, ids, np.maximum(start, begun), self.shared[call] & ends)
+        pair = None if self.flows.fan is None else self.flows.fan.pair[rows]
+        return Flow(FLOW_LAUNCH, False, ids, np.maximum(start, begun), self.shared[call] & ends, pair)
 
     def _args(self, kind: int, rows: Rows) -> tuple[Arg, ...]:
         ops = self.trace.ops

@@ -27,13 +27,17 @@ def chunks(source: Source) -> Iterator[Slices]:
         yield source.make(low, min(low + CHUNK, source.count))
 
 
-def batches(slices: Slices) -> Iterator[Slices]:
-    """Slices of one layout: an arg or flow is present in all of a batch or in none, and then it is left out."""
+def batches(slices: Slices, *, pairs: bool = False) -> Iterator[Slices]:
+    """Slices of one layout: an arg or flow is present in all of a batch or in none, and then it is left out; with
+    `pairs` all of a batch start the same number of arrows."""
     code = np.zeros(len(slices), np.int64)
     for mask in _masks(slices):
         code = code * 2 + mask
     for texts in _texts(slices):
         code = code * (len(WIDTHS) + 1) + np.digitize(_lengths(texts), WIDTHS)
+    for flow in slices.flows if pairs else ():
+        if flow.more is not None:
+            code = code * (int(flow.more.max(initial=0)) + 1) + flow.more
     first = code[0] if len(code) else 0
     if (code == first).all():
         yield _without_absent(slices)

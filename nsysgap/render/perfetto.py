@@ -21,7 +21,7 @@ from nsysgap.render.protobuf import Packets, message, number, text
 
 if TYPE_CHECKING:
     from nsysgap.render.compress import Sink
-    from nsysgap.tracks import Arg, Counter, Slices, Source, Texts, Viewed
+    from nsysgap.tracks import Arg, Counter, Flow, Slices, Source, Texts, Viewed
 
 Advance = Callable[[int], None]
 Times = NDArray[np.int64]
@@ -157,7 +157,7 @@ class _Writer:
         packets = Packets(count)
         packets.const(number(SEQUENCE_ID, 1) + number(SEQUENCE_FLAGS, NEEDS_STATE))
         packets.varint(TIMESTAMP, time - self.viewed.zero)
-        packets.open(TRACK_EVENT)
+        packets.open(TRACK_EVENT, wide=True)
         packets.const(number(TYPE, kind))
         packets.varint(TRACK, track.astype(np.int64) + self._track_uuid(0))
         return packets
@@ -195,12 +195,12 @@ class _Writer:
             yield self._event(len(rows), END, chunk.end[rows], chunk.track[rows]).build(PACKET)
 
     def _written(self, slices: Slices) -> Iterator[bytes]:
-        for batch in batches(slices):
+        for batch in batches(slices, pairs=True):
             packets = self._event(len(batch), BEGIN, batch.start, batch.track)
             packets.const(number(CATEGORY, self._intern(CATEGORIES, batch.category)))
             packets.varint(NAME, self._ids(NAMES, batch.name))
             for flow in batch.flows:
-                packets.fixed64(FLOW if flow.out else TERMINATING_FLOW, flow.id)
+                _flow(packets, flow)
             self._annotations(packets, batch.args)
             packets.close()
             yield self._interned_now()
@@ -263,6 +263,17 @@ class _Writer:
                 packets.varint(COUNTER_VALUE, counter.values[piece])
             packets.close()
             yield packets.build(PACKET)
+
+
+def _flow(packets: Packets, flow: Flow) -> None:
+    """Arrow ends: here one start and one end share a number, so a slice has a number for each arrow it starts."""
+    if not flow.out:
+        packets.fixed64(TERMINATING_FLOW, flow.id if flow.pair is None else flow.pair)
+        return
+    packets.fixed64(FLOW, flow.id)
+    if flow.pair is not None and flow.more is not None:
+        for i in range(int(flow.more[0])):
+            packets.fixed64(FLOW, flow.pair + i)
 
 
 def _rounds(tied: list[Slices]) -> list[NDArray[np.int64]]:

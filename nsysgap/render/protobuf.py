@@ -66,7 +66,7 @@ class Packets(Rows):
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
-        self._open: list[int] = []
+        self._open: list[tuple[int, bool]] = []
 
     def varint(self, field: int, values: NDArray[np.int64]) -> None:
         """An integer field; negative values take ten bytes."""
@@ -96,16 +96,19 @@ class Packets(Rows):
         self.const(tag(field, FIXED64))
         self.column(values.astype("<f8"))
 
-    def open(self, field: int) -> None:
-        """Begin a nested message: room for its length, two bytes, is kept."""
+    def open(self, field: int, *, wide: bool = False) -> None:
+        """Begin a nested message: room is kept for its length, two bytes (up to 16 KB) or four."""
         self.const(tag(field, LENGTH))
-        self._open.append(len(self._template))
-        self.const(b"\0\0")
+        self._open.append((len(self._template), wide))
+        self.const(bytes(4 if wide else 2))
 
     def close(self) -> None:
         """End the innermost open message."""
-        at = self._open.pop()
-        self._template[at : at + 2] = LAST[[len(self._template) - at - 2]].tobytes()
+        at, wide = self._open.pop()
+        room = 4 if wide else 2
+        length = len(self._template) - at - room
+        low = MORE[[length & (PAIR - 1)]].tobytes() if wide else b""
+        self._template[at : at + room] = low + LAST[[length >> PAIR_BITS if wide else length]].tobytes()
 
     def build(self, field: int | None = None) -> bytes:
         """All messages; with `field` each as that field of an enclosing message. Closes what is open."""
