@@ -9,14 +9,12 @@ then for each its schema ID, size and offset within the blob (u64 each). Little-
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
 
@@ -35,6 +33,8 @@ _ARRAY_OR_POINTER = 0x7E
 _DESCRIPTOR = struct.Struct("<QQQ")
 _COUNT = struct.Struct("<Q")
 MAX_FRAMES = 100_000
+PYTHON_SAMPLING, PYTHON_BACKTRACE = "Python Periodic Sampling", "Python Backtrace on CUDA"
+Query = Callable[[str], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +70,29 @@ class StackLayout:
     frame: np.dtype[Any]
 
 
-def payload_schemas(connection: Connection, catalog: Catalog) -> list[PayloadSchema]:
-    """Every payload schema of a report, in its order."""
+def payload_schemas(run: Query, catalog: Catalog) -> list[PayloadSchema]:
+    """Every payload schema of a report, in its order. `run` gives the rows of a statement."""
     if not catalog.has(_SCHEMAS, "domainId", "schemaId", "name", "payloadSize"):
         return []
     entries: dict[tuple[int, int], list[Entry]] = {}
     if catalog.has(_ENTRIES, "domainId", "schemaId", "idx", "flags", "type", "name", "arrayOrUnionDetail", "offset"):
         columns = 'domainId, schemaId, name, type, flags, arrayOrUnionDetail, "offset"'
-        for domain, schema, name, kind, flags, detail, offset in connection.execute(
-            text(f"SELECT {columns} FROM {_ENTRIES} ORDER BY domainId, schemaId, idx")
+        for domain, schema, name, kind, flags, detail, offset in run(
+            f"SELECT {columns} FROM {_ENTRIES} ORDER BY domainId, schemaId, idx"
         ):
             entries.setdefault((domain, schema), []).append(Entry(name or "", kind or 0, flags or 0, detail, offset))
-    rows = connection.execute(text(f"SELECT domainId, schemaId, name, payloadSize FROM {_SCHEMAS} ORDER BY rowid"))
+    rows = run(f"SELECT domainId, schemaId, name, payloadSize FROM {_SCHEMAS} ORDER BY rowid")
     return [
         PayloadSchema(domain, schema, name or "", size, tuple(entries.get((domain, schema), ())))
         for domain, schema, name, size in rows
     ]
 
 
-def enum_sizes(connection: Connection, catalog: Catalog) -> dict[int, int]:
+def enum_sizes(run: Query, catalog: Catalog) -> dict[int, int]:
     """The size in bytes of each registered enum, by schema ID."""
     if not catalog.has(_ENUMS, "schemaId", "size"):
         return {}
-    return {schema: size for schema, size in connection.execute(text(f"SELECT schemaId, size FROM {_ENUMS}")) if size}
+    return {schema: size for schema, size in run(f"SELECT schemaId, size FROM {_ENUMS}") if size}
 
 
 def stack_layouts(
@@ -207,3 +207,15 @@ def decode_frames(layout: StackLayout, joined: bytes) -> dict[str, NDArray[np.in
     """The members function and file (StringIds.id) and line of consecutive frames, int64 arrays of shape (frames,)."""
     records = np.frombuffer(joined, layout.frame)
     return {name: records[name].astype(np.int64) for name in ("function", "file", "line")}
+
+
+def string_ids(blob: bytes, domain: int, layouts: Mapping[tuple[int, int], StackLayout]) -> set[int]:
+    """The StringIds that a blob may point to: those of a stack's frames, else every aligned 64-bit number in it."""
+    try:
+        found = stack_bytes(blob, domain, layouts)
+    except ValueError:
+        found = None
+    if found is None:
+        return set(np.frombuffer(blob, "<i8", len(blob) // 8).tolist())
+    members = decode_frames(*found)
+    return set(members["function"].tolist()) | set(members["file"].tolist())

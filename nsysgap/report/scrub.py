@@ -210,12 +210,14 @@ class _Scrubbing:
         for one in sorted((listed - named) & known):
             [(value,)] = self._rows("SELECT value FROM StringIds WHERE id = ?", one)
             if isinstance(value, str) and _PATH_VALUE.match(value):
-                name = re.split(r"[/\\]", value.rstrip("/\\"))[-1].encode("utf-8", "surrogateescape")
+                installed = re.search(r"(?:site|dist)-packages/.+|lib/python3\.\d+/.+", value)
+                name_only = installed[0] if installed else re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+                name = name_only.encode("utf-8", "surrogateescape")
                 self.connection.execute(
                     "UPDATE StringIds SET value = ? WHERE id = ?", (name.decode("utf-8", "replace"), one)
                 )
                 number += 1
-        self.done.add(number, "paths of libraries and source files cut to the file's name")
+        self.done.add(number, "paths of libraries and source files cut to the file's or package's name")
 
     def _references(self) -> tuple[set[int], set[int]]:
         """String IDs by who points to them: (names of events, call stacks and the like)."""
@@ -234,15 +236,30 @@ class _Scrubbing:
         return named, listed
 
     def _in_blobs(self) -> set[int]:
-        """Whatever in the NVTX payloads (Python stacks) may be a string ID: every aligned 64-bit number."""
+        """What the NVTX payloads point to: the frames of Python stacks; of others whatever may be a string ID."""
         if not self._has("NVTX_EVENTS", "binaryData"):
             return set()
-        import numpy as np
+        from nsysgap.report.catalog import Catalog
+        from nsysgap.report.payloads import (
+            PYTHON_BACKTRACE,
+            PYTHON_SAMPLING,
+            enum_sizes,
+            payload_schemas,
+            stack_layouts,
+            string_ids,
+        )
 
+        catalog = Catalog({table: tuple(columns) for table, columns in self.columns.items()})
+        schemas, enums = payload_schemas(self._rows, catalog), enum_sizes(self._rows, catalog)
+        layouts, _ = stack_layouts(schemas, enums, (PYTHON_SAMPLING, PYTHON_BACKTRACE))
+        domain = "domainId" if self._has("NVTX_EVENTS", "domainId") else "0"
         found: set[int] = set()
-        for (blob,) in self.connection.execute("SELECT binaryData FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"):
+        rows = self.connection.execute(
+            f"SELECT DISTINCT {domain}, binaryData FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
+        )
+        for number, blob in rows:
             data = blob.encode("utf-8", "surrogateescape") if isinstance(blob, str) else blob
-            found.update(np.frombuffer(data, "<i8", len(data) // 8).tolist())
+            found |= string_ids(data, number, layouts)
         return found
 
     def _look_for_secrets(self) -> None:

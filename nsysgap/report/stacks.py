@@ -19,12 +19,20 @@ from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import Progress, Read, read_columns
 from nsysgap.report.frames import FrameBuilder
 from nsysgap.report.metadata import key_values
-from nsysgap.report.payloads import StackLayout, decode_frames, enum_sizes, payload_schemas, stack_bytes, stack_layouts
+from nsysgap.report.payloads import (
+    PYTHON_BACKTRACE,
+    PYTHON_SAMPLING,
+    StackLayout,
+    decode_frames,
+    enum_sizes,
+    payload_schemas,
+    stack_bytes,
+    stack_layouts,
+)
 from nsysgap.report.read import RUNTIME
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
 
-PYTHON_SAMPLING, PYTHON_BACKTRACE = "Python Periodic Sampling", "Python Backtrace on CUDA"
 _PYTHON = {PYTHON_SAMPLING: PYTHON_SAMPLE, PYTHON_BACKTRACE: PYTHON_CALL}
 _WITHOUT_BLOBS = (
     "{} NVTX marks may be Python stacks, but the report was exported without them: nsys export --type sqlite "
@@ -96,8 +104,9 @@ class _Reading:
 
     def _python(self) -> dict[int, Columns]:
         """Python stacks by source: time, global_tid, stack."""
+        run = self.connection.exec_driver_sql
         layouts, refused = stack_layouts(
-            payload_schemas(self.connection, self.catalog), enum_sizes(self.connection, self.catalog), tuple(_PYTHON)
+            payload_schemas(run, self.catalog), enum_sizes(run, self.catalog), tuple(_PYTHON)
         )
         if refused:
             self._warn(f"Python stacks cannot be read: the payload schema {'; '.join(sorted(set(refused)))}.")
