@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ def originals(nodes: Table) -> dict[tuple[int, int], int]:
     columns = (nodes["process"][copies], graph_of(nodes["node"][copies]), graph_of(nodes["original"][copies]))
     keys = np.unique(np.column_stack(columns), axis=0) if len(copies) else np.empty((0, 3), np.int64)
     found = {(int(process), int(graph)): int(original) for process, graph, original in keys}
-    for process, graph in found:
-        seen, original = {graph}, found[(process, graph)]
+    for (process, graph), first in list(found.items()):
+        seen, original = {graph}, first
         while (process, original) in found and original not in seen:
             seen.add(original)
             original = found[(process, original)]
@@ -85,8 +86,8 @@ class Replays:
         """Covered time within each span, ns."""
         bounds = np.append(self.heads, len(self.ops))
         start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
-        parts = zip(bounds[:-1], bounds[1:], strict=True)
-        return np.array([union(start[low:high], end[low:high]).total for low, high in parts], np.int64)
+        parts = [slice(low, high) for low, high in pairwise(bounds.tolist())]
+        return np.array([union(start[part], end[part]).total for part in parts], np.int64)
 
     @cached_property
     def gap(self) -> NDArray[np.int64]:
@@ -96,7 +97,7 @@ class Replays:
         reach = np.maximum.accumulate(end - base + self.replay * step) - self.replay * step + base
         before = np.concatenate((reach[:1], reach[:-1]))
         before[self.heads] = start[self.heads]
-        return np.maximum(start - before, 0)
+        return np.asarray(np.maximum(start - before, 0), np.int64)
 
     @property
     def known(self) -> Indices:
@@ -179,7 +180,7 @@ def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, 
     new_launch = new_graph | np.append(True, launch[1:] != launch[:-1])
     bounds = np.append(np.flatnonzero(new_graph), len(rows))
     found = {}
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds.tolist()):
         key = (int(process[low]), int(graph[low]))
         found[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls)
     return found

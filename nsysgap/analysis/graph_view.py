@@ -162,7 +162,7 @@ class GraphView:
         return found
 
     def updates_before(self, replays: Replays) -> Stats | None:
-        """Time in calls that update a graph, per replay: since the launch before it on its thread. None if all are 0."""
+        """Time in calls that update or instantiate, per replay: since the launch before on its thread; None: all 0."""
         api, trace = self.trace.api, self.trace
         changing = np.flatnonzero(calls_named(trace, UPDATES) | calls_named(trace, INSTANTIATE))
         launches = np.flatnonzero(calls_named(trace, LAUNCH))

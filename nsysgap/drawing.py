@@ -1,0 +1,30 @@
+"""A graph to draw: nodes and edges, between the reader of DOT files, the analyses and the renderers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnNode:
+    """One node. `number` is its place in its graph; `mean_ns` is None where it was never seen to run.
+
+    `name` is untrusted text. `grid`, `block` and `shared` are None where they are not known or have no meaning.
+    """
+
+    number: int
+    kind: str
+    name: str
+    grid: tuple[int, ...] | None = None
+    block: tuple[int, ...] | None = None
+    shared: int | None = None
+    mean_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A graph: nodes by number, edges as pairs of numbers, and a sentence on where the edges come from."""
+
+    nodes: tuple[DrawnNode, ...]
+    edges: tuple[tuple[int, int], ...]
+    source: str

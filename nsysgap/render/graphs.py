@@ -1,0 +1,183 @@
+"""`nsysgap graphs` and `nsysgap launches` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from nsysgap.render.text import add, notices, table
+from nsysgap.units import count, duration, percent, printable, short_kernel_name
+
+Document = Mapping[str, Any]
+_FIGURES = (
+    ("updates before", "updates_before_ns"),
+    ("launch call", "call_ns"),
+    ("to first node", "latency_ns"),
+    ("span", "span_ns"),
+    ("busy", "busy_ns"),
+    ("between nodes", "between_nodes_ns"),
+    ("call to last node", "whole_ns"),
+)
+
+
+def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap graphs` for one report, in reading order; `top`: how many nodes of a graph to list."""
+    yield Text(printable(document["report"]["path"]), style="bold")
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    if document["graphs"]:
+        yield _overview(document["graphs"])
+    for one in document["graphs"]:
+        yield from _one_graph(one, top)
+    if document["whole_graph_launches"]:
+        yield _whole(document["whole_graph_launches"])
+        yield Text(
+            "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node).", style="dim"
+        )
+    yield from _costs(document)
+
+
+def _overview(graphs: Sequence[Document]) -> RenderableType:
+    made = table(
+        "graph", "|built", "graphs", "instantiated", "nodes", "<kinds", "replays", "one replay", "saved by each"
+    )
+    for one in graphs:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
+        replays = one["replays"]
+        whole = duration(replays["whole_ns"]["median"]) if replays and replays["whole_ns"] else "-"
+        figures = (count(one["graphs"]), count(one["executables"]), count(one["node_count"]))
+        add(
+            made,
+            *(str(one["graph"]), one["built"], *figures, kinds or "not seen to run"),
+            *(count(replays["count"]) if replays else "0", whole, _saved(one["launched_singly"])),
+        )
+    return made
+
+
+def _saved(singly: Document | None) -> str:
+    return "-" if singly is None or singly["saved_ns"] is None else duration(singly["saved_ns"])
+
+
+def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
+    if one["replays"] is None:
+        return
+    made = table(f"|graph {one['graph']}", "count", "min", "median", "p99", "max")
+    for label, key in _FIGURES:
+        _row(made, label, one["replays"][key])
+    _row(made, "built in", one["build_ns"])
+    singly = one["launched_singly"]
+    if singly is not None:
+        _row(made, "launched singly", singly["time_ns"])
+        _row(made, f"its {singly['launches']} calls", singly["calls_ns"])
+    yield made
+    if one["nodes"] and top != 0:
+        yield _nodes(one["nodes"], top)
+
+
+def _row(made: Any, label: str, stats: Document | None) -> None:
+    if stats is not None:
+        add(made, label, count(stats["count"]), *(duration(stats[key]) for key in ("min", "median", "p99", "max")))
+
+
+def _nodes(nodes: Sequence[Document], top: int | None) -> RenderableType:
+    slowest = sorted(nodes, key=lambda node: (-node["mean_ns"], node["node"]))[:top]
+    total = sum(node["mean_ns"] for node in nodes)
+    made = table("slowest node", "<name", "grid", "block", "mean", "spread", "share", "gap before")
+    for node in slowest:
+        name = short_kernel_name(node["name"]) if node["kind"] == "kernel" else node["name"]
+        sizes = ("-" if node[key] is None else "x".join(map(str, node[key])) for key in ("grid", "block"))
+        figures = (duration(node["mean_ns"]), duration(node["spread_ns"]), percent(node["mean_ns"], total))
+        add(made, str(node["node"]), printable(name), *sizes, *figures, duration(node["gap_before_ns"]))
+    return made
+
+
+def _whole(rows: Sequence[Document]) -> RenderableType:
+    made = table("|whole graph", "launches", "call", "to its start", "span", "longest")
+    for one in rows:
+        medians = ("-" if one[key] is None else duration(one[key]["median"]) for key in ("call_ns", "latency_ns"))
+        span = one["span_ns"]
+        add(
+            made, printable(one["name"]), count(one["count"]), *medians, duration(span["median"]), duration(span["max"])
+        )
+    return made
+
+
+def _costs(document: Document) -> Iterable[RenderableType]:
+    made = table("|before and between launches", "calls", "total", "median", "max")
+    captures = document["captures"]
+    if captures["duration_ns"] is not None:
+        _cost(made, f"capture ({count(captures['captured_launches'])} launches)", captures["duration_ns"])
+    if document["instantiation_ns"] is not None:
+        _cost(made, "instantiate", document["instantiation_ns"])
+    for one in document["updates"]:
+        _cost(made, printable(one["call"]), one["duration_ns"])
+    if made.row_count:
+        yield made
+
+
+def _cost(made: Any, label: str, stats: Document) -> None:
+    add(made, label, count(stats["count"]), *(duration(stats[key]) for key in ("total", "median", "max")))
+
+
+def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table."""
+    yield Text(printable(document["report"]["path"]), style="bold")
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    yield _kernels(document["kernels"], top)
+    yield Text(
+        "ratio: launch call by run, medians; ! launching costs the host more than the kernel runs. packed: started at "
+        "most 2 us after the op before it in its stream."
+    )
+    if document["ranges"]:
+        yield _ranges(document["ranges"], top)
+    yield _arithmetic(document["all"])
+
+
+def _kernels(kernels: Sequence[Document], top: int | None) -> RenderableType:
+    heads = ("count", "run", "call", "ratio", "|", "latency", "unqueued", "packed")
+    made = table("<kernel", *heads)
+    for one in kernels[:top]:
+        mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
+        ratio = "graph" if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
+        medians = (_median(one[key]) for key in ("latency_ns", "unqueued_latency_ns"))
+        name = printable(short_kernel_name(one["name"]))
+        add(
+            made,
+            *(name, count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio, mark),
+            *(*medians, percent(one["back_to_back"], one["count"])),
+        )
+    return made
+
+
+def _median(stats: Document | None) -> str:
+    return "-" if stats is None else duration(stats["median"])
+
+
+def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
+    heads = ("ranges", "long", "launches each", "ops each", "launch calls", "of the range")
+    made = table("<NVTX range", *heads)
+    for one in ranges[:top]:
+        each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
+        mean = one["calls_ns"] // one["count"]
+        long = one["duration_ns"]
+        share = percent(one["calls_ns"], long["total"])
+        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, duration(mean), share)
+    return made
+
+
+def _arithmetic(whole: Document) -> Text:
+    if not whole["launches"]:
+        return Text("No launch calls.")
+    per_million = whole["call_ns"]["median"] * 1_000_000
+    said = (
+        f"{count(whole['launches'])} launch calls took {duration(whole['calls_ns'])} of host time: "
+        f"{duration(whole['call_ns']['median'])} the median, {duration(per_million)} per million at that."
+    )
+    if whole["per_range"]:
+        one = whole["per_range"]
+        mean = one["calls_ns"] // max(one["launches"], 1)
+        each = f"{one['launches'] / one['count']:,.1f} launches x {duration(mean)}"
+        said += f" In each '{printable(one['name'], 40)}': {each} = {duration(one['calls_ns'] // one['count'])}."
+    return Text(said)
