@@ -34,12 +34,19 @@ FOLD_FROM = 40
     show_default=True,
     help="json: the contract nsysgap.graphs/1; csv: one row per node.",
 )
-@click.option("--html", "form", flag_value="html", help="Draw the graph: a page with search, zoom and folding.")
-@click.option("--svg", "form", flag_value="svg", help="Draw the graph as a picture.")
+@click.option("--html", "draw", flag_value="html", help="Draw the graph: a page with search, zoom and folding.")
+@click.option("--svg", "draw", flag_value="svg", help="Draw the graph as a picture.")
 @click.option("--dot", metavar="FILE", help="Draw this file of cudaGraphDebugDotPrint, with the report's times.")
 @output_options
 def command(
-    report: str, number: int | None, top: int | None, form: str, dot: str | None, output: str | None, force: bool
+    report: str,
+    number: int | None,
+    top: int | None,
+    form: str,
+    draw: str | None,
+    dot: str | None,
+    output: str | None,
+    force: bool,
 ) -> None:
     """Every CUDA graph: how it was built, updated and replayed, its slowest nodes, what a replay saved.
 
@@ -47,7 +54,7 @@ def command(
     Example: nsysgap graphs report.sqlite
     Example: nsysgap graphs report.sqlite --html --dot decode.dot -o decode.html
     """
-    if dot is not None and form not in {"html", "svg"}:
+    if dot is not None and draw is None:
         raise NsysgapError("--dot says what to draw.", "Add --html or --svg.", exit_code=2)
     from nsysgap.report.details import read_op_details
 
@@ -55,8 +62,8 @@ def command(
         view = _view(source, trace)
         details = read_op_details(source, trace)
     _require_graphs(view, number)
-    if form in {"html", "svg"}:
-        made = _drawn(view, details, number, dot, form)
+    if draw is not None:
+        made = _drawn(view, details, number, dot, draw)
     else:
         made = _figures(view, details, number, top, form, color=output is None and sys.stdout.isatty())
     with output_file(output, force=force) as file:
