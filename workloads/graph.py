@@ -48,9 +48,7 @@ def prepare(gpu: Gpu, kernels: int) -> Launcher:
             gpu.wait()
 
     costs = (1e6 * (end - start) for start, end in pairwise(times))
-    return Launcher(
-        run, dict(zip(("capture_us", "instantiate_us", "upload_us"), costs, strict=True))
-    )
+    return Launcher(run, dict(zip(("capture_us", "instantiate_us", "upload_us"), costs, strict=True)))
 
 
 def calls(steps: int, kernels: int) -> Calls:

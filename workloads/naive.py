@@ -36,9 +36,7 @@ def prepare(gpu: Gpu, kernels: int) -> Launcher:
 
 def calls(steps: int, kernels: int) -> Calls:
     """One launch and one wait for each kernel of work; nsys records them all."""
-    return Calls(
-        host_launches=steps * kernels, host_syncs=steps * kernels, traced_kernels=steps * kernels
-    )
+    return Calls(host_launches=steps * kernels, host_syncs=steps * kernels, traced_kernels=steps * kernels)
 
 
 NAIVE = Workload("naive", prepare, calls)

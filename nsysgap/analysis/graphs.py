@@ -67,7 +67,7 @@ def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
 def _busy(
     group: Indices, start: NDArray[np.int64], length: NDArray[np.int64], span: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The covered time of each group's intervals, all groups laid end to end on one line; `start` counts from its group."""
+    """The covered time of each group's intervals: all groups laid end to end; `start` counts from its group's."""
     origin = np.concatenate(([0], np.cumsum(span + 1)))
     order = np.argsort(group, kind="stable")
     begin = start[order] + origin[group[order]]

@@ -220,7 +220,7 @@ class _ApiTable:
             self._add_segments(start[mine], end[mine], segments, name)
 
     def _segments(self, thread: int, calls: Indices) -> tuple[IntervalSet, NDArray[np.int32]]:
-        """Disjoint stretches of a thread's time in calls, and the outermost call's name, without the profiler's work."""
+        """Disjoint stretches in a thread's calls, and the outermost call's name, without the profiler's work."""
         api, overhead = self.idle.trace.api, self.idle.trace.overhead
         start, end = api["start"][calls], api["end"][calls]
         reach = np.concatenate(([np.iinfo(np.int64).min], np.maximum.accumulate(end)[:-1]))

@@ -59,7 +59,7 @@ def _capture_hint(trace: Trace) -> str:
         )
     return (
         "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
-        "what the machine allows); a program that starts its work in child processes needs --trace-fork-before-exec=true."
+        "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
     )
 
 
