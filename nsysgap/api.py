@@ -14,6 +14,7 @@ from nsysgap.units import count, duration, percent
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 
 def open_report(path: str | os.PathLike[str]) -> Report:
@@ -88,6 +89,32 @@ class Report:
         from nsysgap.analysis.frames import syncs_frame
 
         return syncs_frame(self.analyse())
+
+    def timeline(self, top_gaps: int = 1, *, device: int | None = None) -> go.Figure:
+        """A Plotly figure of the time around the `top_gaps` longest gaps: gaps by cause, streams, CUDA API calls.
+
+        At most 4,000 slices are drawn; `timeline_html` has everything.
+        """
+        from nsysgap.analysis.timeline import timeline_data
+        from nsysgap.render.timeline import timeline_figure
+
+        return timeline_figure(timeline_data(self.analyse(device=device)), top_gaps=top_gaps)
+
+    def timeline_html(self, *, top_gaps: int | None = None, device: int | None = None, plotlyjs: str = "inline") -> str:
+        """The page that `nsysgap timeline` writes, as text; the report's file must still be there.
+
+        `top_gaps`: full detail only around that many of the longest gaps; `plotlyjs`: inline, cdn or a path.
+        """
+        from nsysgap.analysis.timeline import run_facts, timeline_data
+        from nsysgap.render.timeline import timeline_html
+        from nsysgap.report.describe import describe
+        from nsysgap.report.details import read_op_details
+
+        with open_source(self.trace.path) as source:
+            details, about = read_op_details(source, self.trace), describe(source)
+        facts = run_facts(self.trace, about.command, about.started, about.target)
+        data = timeline_data(self.analyse(device=device), details, facts=facts, top_gaps=top_gaps)
+        return timeline_html(data, plotlyjs=plotlyjs)
 
     @property
     def warnings(self) -> list[str]:

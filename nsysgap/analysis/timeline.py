@@ -1,12 +1,12 @@
-"""What a timeline shows of a report, ready to be laid out: tracks of slices in lanes, gaps, summaries, what is left out.
+"""What a timeline shows of a report, ready to be laid out: tracks of slices in lanes, gaps, summaries.
 
-A *track* is one line of a viewer's tree (a stream, a thread's API calls, ...), a *slice* one interval in it, a *lane* one
-of its rows: slices of one lane never overlap, so their covered time is the sum of their durations.
+A *track* is one line of a viewer's tree (a stream, a thread's API calls, ...), a *slice* one interval in it, a *lane*
+one of its rows: slices of one lane never overlap, so their covered time is the sum of their durations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ def timeline_data(
     top_gaps: int | None = None,
     full_rows: int = FULL_ROWS,
 ) -> TimelineData:
-    """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays in full.
+    """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
 
     `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection.
     """
@@ -365,3 +365,20 @@ def _range_names(idle: IdleReport) -> list[Document]:
         for i, index in enumerate(present.tolist())
     ]
     return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
+
+
+def run_facts(
+    trace: Trace, command: str | None, started: str | None, target: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """What this run was, (label, text) in the order in which people ask; `target` describes the machine."""
+    programs = dict.fromkeys(trace.name(int(name)) for name in trace.processes["name"])
+    found = (
+        ("Program", command or ", ".join(name for name in programs if name)),
+        ("GPU", ", ".join(dict.fromkeys(one.name for one in trace.devices if one.name))),
+        ("Started", f"{started} UTC".replace("T", " ") if started else ""),
+        ("Recorded", f"{trace.duration_ns / 1e9:,.2f} s" if trace.duration_ns else ""),
+        ("nsys", trace.nsys_version or ""),
+        ("Driver", target.get("NvDriverVersion", "")),
+        ("System", target.get("OsDescription", "")),
+    )
+    return tuple((label, text) for label, text in found if text)

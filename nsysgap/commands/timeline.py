@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from nsysgap.commands.common import check_device, opened, output_file, require_new, select_time, selection_options
 from nsysgap.errors import NsysgapError
-
-if TYPE_CHECKING:
-    from nsysgap.report.describe import Description
-    from nsysgap.tables import Trace
 
 
 @click.command("timeline")
@@ -29,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", metavar="FILE", help="The page; REPORT's name with .html here by default, - is stdout.")
 @click.option("--force", is_flag=True, help="Overwrite the output file.")
-def command(  # noqa: PLR0913 - one parameter per option
+def command(
     report: str,
     device: int | None,
     nvtx: re.Pattern[str] | None,
@@ -48,7 +43,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     """
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.analysis.limits import why_no_kernels
-    from nsysgap.analysis.timeline import timeline_data
+    from nsysgap.analysis.timeline import run_facts, timeline_data
     from nsysgap.render.timeline.page import page_parts
     from nsysgap.report.describe import describe
     from nsysgap.report.details import read_op_details
@@ -60,11 +55,12 @@ def command(  # noqa: PLR0913 - one parameter per option
         check_device(trace, device)
         selected = select_time(trace, nvtx, since, until)
         details = read_op_details(source, trace)
-        told = facts(trace, describe(source))
+        about = describe(source)
     if not trace.ops.rows and not trace.api.rows:
         raise NsysgapError(*(why_no_kernels(trace) or ("",)))
     idle = IdleReport(trace, selection=selected.time, device=device)
-    data = timeline_data(idle, details, selected=selected.said, facts=told, top_gaps=top_gaps)
+    facts = run_facts(trace, about.command, about.started, about.target)
+    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps)
     with output_file(target, force=force) as file:
         for part in page_parts(data, plotlyjs):
             file.write(part.encode())
@@ -76,21 +72,3 @@ def default_name(report: str) -> str:
     """run.sqlite, run.sqlite.xz, run.nsys-rep -> run.html, in the current folder."""
     name = re.sub(r"\.(gz|xz|zst)\Z", "", Path(report).name)
     return re.sub(r"\.(sqlite|db|nsys-rep|qdrep)\Z", "", name) + ".html"
-
-
-def facts(trace: Trace, description: Description) -> tuple[tuple[str, str], ...]:
-    """What this run was: (label, text) in the order in which a person asks."""
-    from nsysgap.units import duration
-
-    programs = dict.fromkeys(trace.name(int(name)) for name in trace.processes["name"])
-    target = description.target
-    found = (
-        ("Program", description.command or ", ".join(name for name in programs if name)),
-        ("GPU", ", ".join(dict.fromkeys(one.name for one in trace.devices if one.name))),
-        ("Started", f"{description.started} UTC" if description.started else ""),
-        ("Recorded", duration(trace.duration_ns) if trace.duration_ns else ""),
-        ("nsys", trace.nsys_version or ""),
-        ("Driver", target.get("NvDriverVersion", "")),
-        ("System", target.get("OsDescription", "")),
-    )
-    return tuple((label, text) for label, text in found if text)

@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from browser import chromium, watched_page  # noqa: E402 - the tests' folder is not a package
+from browser import chromium, watched_page
 
 READY = "body[data-ready]"
 STEP = """([kind, value]) => new Promise((done) => {
@@ -52,9 +52,7 @@ def browse(file: Path, steps: int = 24) -> Browsed:
         times = [page.evaluate(STEP, step) for step in plan(steps)]
         heap = heap_mb(page)
         watched.check()
-    return Browsed(
-        file.stat().st_size / 1e6, painted, ready, statistics.median(times), max(times), heap
-    )
+    return Browsed(file.stat().st_size / 1e6, painted, ready, statistics.median(times), max(times), heap)
 
 
 def plan(steps: int) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""A timeline of a report: `timeline_html` is one self-contained page, `timeline_figure` a Plotly figure of a few gaps."""
+"""A timeline of a report: `timeline_html` is one whole page, `timeline_figure` a Plotly figure of a few gaps."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,13 @@ class Grid:
 
 def covered(start: Times, end: Times, edges: Times) -> Times:
     """The ns covered in each bin by slices that do not overlap, sorted by start: int64 of shape (edges - 1,), exact."""
-    total = np.concatenate(([0], np.cumsum(end - start)))
+    total = np.zeros(len(start) + 1, np.int64)
+    np.cumsum(end - start, out=total[1:])
     index = np.searchsorted(start, edges, side="right")
-    unfinished = np.where(index > 0, np.maximum(end[index - 1] - edges, 0), 0) if len(end) else 0
-    return np.diff(total[index] - unfinished)
+    before = total[index]
+    begun = np.flatnonzero(index)
+    before[begun] -= np.maximum(end[index[begun] - 1] - edges[begun], 0)
+    return before[1:] - before[:-1]
 
 
 def packed_bins(
@@ -34,7 +38,7 @@ def packed_bins(
 ) -> list[dict[str, Any]]:
     """Per lane: {"columns": specs by category, "data": base64}; a column has the ns in every bin."""
     found = []
-    for low, high in zip(lanes[:-1], lanes[1:], strict=True):
+    for low, high in pairwise(lanes.tolist()):
         present = np.unique(category[low:high])
         columns = {}
         for one in present.tolist():

@@ -78,7 +78,7 @@ def _differences(values: NDArray[np.int64], begins: NDArray[np.intp]) -> tuple[S
 def _plain(values: NDArray[np.int64]) -> tuple[Spec, bytes]:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high >= 2**32:
-        exact = -EXACT < low and high < EXACT
+        exact = low > -EXACT and high < EXACT
         return ({"t": "f64"}, _planes(values.astype("<f8"))) if exact else ({"t": "i64"}, _planes(values.astype("<i8")))
     kind = "u8" if high < 2**8 else "u16" if high < 2**16 else "u32"
     return {"t": kind}, _planes(values.astype({"u8": "<u1", "u16": "<u2", "u32": "<u4"}[kind]))

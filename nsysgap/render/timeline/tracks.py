@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import codes
 from nsysgap.render.timeline.bins import Grid, packed_bins
 from nsysgap.render.timeline.categories import call_categories, nvtx_colors, op_categories
 from nsysgap.render.timeline.model import TimelineLike, TrackLike
@@ -167,19 +168,20 @@ class Tracks:
 
 def _configurations(data: TimelineLike) -> tuple[Json, NDArray[np.int32]]:
     """(the distinct launch configurations and sizes, a list per column; which of them each op has)."""
-    if data.details is None or not data.details.rows:
-        return {}, np.zeros(data.trace.ops.rows, np.int32)
-    columns = [data.details[column.name].astype(np.int64) for column in OP_DETAILS.columns]
-    code = np.zeros(data.details.rows, np.int64)
+    number = np.zeros(data.trace.ops.rows, np.int32)
+    shown = [track.rows for track in data.tracks if track.kind == "stream" and len(track.rows)]
+    if data.details is None or not shown:
+        return {}, number
+    rows = np.concatenate(shown)
+    columns = [data.details[column.name][rows] for column in OP_DETAILS.columns]
+    code = np.zeros(len(rows), np.int64)
     for values in columns:
-        if (values == values[0]).all():
-            continue
-        present, place = np.unique(values, return_inverse=True)
+        present, place = codes(values)
         # Renumbering after each column keeps the product below the number of rows squared.
-        _, code = np.unique(code * len(present) + place, return_inverse=True)
+        code = codes(code * len(present) + place)[1].astype(np.int64) if len(present) > 1 else code
     _, first = np.unique(code, return_index=True)
-    found = {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}
-    return found, code.astype(np.int32)
+    number[rows] = code
+    return {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}, number
 
 
 def used_names(data: TimelineLike) -> NDArray[np.int64]:

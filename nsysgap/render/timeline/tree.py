@@ -25,9 +25,7 @@ def _node(label: str, sub: str = "", track: int = NONE, children: Iterable[Node]
     return {"label": label, "sub": sub, "track": track, "fold": fold, "children": list(children)}
 
 
-def _process(
-    data: TimelineLike, process: int, tracks: list[tuple[int, TrackLike]], gap_tracks: dict[int, int]
-) -> Node:
+def _process(data: TimelineLike, process: int, tracks: list[tuple[int, TrackLike]], gap_tracks: dict[int, int]) -> Node:
     processes = data.trace.processes
     name = printable(data.trace.name(int(processes["name"][process])), 60)
     devices = sorted({track.device for _, track in tracks if track.device != NONE})
