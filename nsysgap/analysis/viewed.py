@@ -161,8 +161,10 @@ class View:
             pair, more = (None, None) if several is None else (several.first[part], several.more[part])
             flows = [Flow(FLOW_LAUNCH, True, launching, start, together, pair, more)]
             flows += [] if events is None else events.of_calls(part, start)
-            name = self.names.plain(api["name"][part])
-            end = api["end"][part]
+            name, end = self.names.plain(api["name"][part]), api["end"][part]
+            if self.show.runtime_names and category == "cuda_driver":
+                name, renamed = self.names.runtime_launches(name, self.flows.starts[part])
+                args.append(Arg("driver call", self.names.plain(api["name"][part]), renamed))
             return Slices(category, name, start, end, track[low:high], tuple(args), tuple(flows), together)
 
         self.sources.append(Source(category, len(rows), make))
@@ -224,7 +226,7 @@ class View:
         correlation = ops["correlation"][after]  # row -1, the last, where there is none: not shown
         args.append(Arg("after", self.names.ops(after), after != NONE))
         args.append(Arg("launched by", self.names.calls(call), call != NONE))
-        args.append(Arg("correlation", correlation, (after != NONE) & (correlation != 0)))
+        args.append(Arg("after correlation", correlation, (after != NONE) & (correlation != 0)))
         if self.show.full:
             args.append(Arg("before", self.names.ops(gaps.before[rows]), gaps.before[rows] != NONE))
         return tuple(args)

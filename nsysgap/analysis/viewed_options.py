@@ -28,9 +28,11 @@ class Extras:
 @dataclass(frozen=True)
 class Show:
     """How much to show. `full`: every arg, not only those that identify a row; `demangled`: whole kernel names instead
-    of short ones (which then are in the args); `all_nodes`: arrows to every op of a graph launch."""
+    of short ones (which then are in the args); `all_nodes`: arrows to every op of a graph launch; `runtime_names`:
+    driver calls that launched something carry the runtime call's name, the only one that tools for PyTorch know."""
 
     full: bool = True
     demangled: bool = False
     all_nodes: bool = False
     counters: bool = True
+    runtime_names: bool = False

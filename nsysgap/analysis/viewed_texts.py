@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,14 @@ class Namer:
         driver = np.array([name.startswith("cu") and name[2:3].isupper() for name in names], np.bool_)
         return driver[place]
 
+    @staticmethod
+    def runtime_launches(names: Texts, launching: Mask) -> tuple[Texts, Mask]:
+        """Names with those of driver calls that launched something replaced by the runtime's, and where that is so."""
+        runtime = [_runtime_name(name) for name in names.texts]
+        known = np.array([name is not None for name in runtime], np.bool_)[names.index] & launching
+        texts = [*names.texts, *(name or "" for name in runtime)]
+        return Texts(np.where(known, names.index + len(names.texts), names.index), texts), known
+
     def copy_directions(self) -> dict[int, str]:
         """{name index: "HtoD"} of the copies."""
         copies = self.trace.ops["name"][self.trace.ops["kind"] == MEMCPY]
@@ -123,4 +132,20 @@ def copy_direction(name: str) -> str:
     return " ".join([*words[:-1], short])
 
 
+def _runtime_name(driver: str) -> str | None:
+    """The runtime call that does what a launching driver call does; None for others."""
+    for pattern, name in _RUNTIME_NAMES:
+        if pattern.fullmatch(driver):
+            return name
+    return None
+
+
+_RUNTIME_NAMES = (
+    (re.compile(r"cuLaunchKernel"), "cudaLaunchKernel"),
+    (re.compile(r"cuLaunchKernelEx"), "cudaLaunchKernelExC"),
+    (re.compile(r"cuLaunchCooperativeKernel"), "cudaLaunchCooperativeKernel"),
+    (re.compile(r"cuGraphLaunch"), "cudaGraphLaunch"),
+    (re.compile(r"cuMemcpy.*Async"), "cudaMemcpyAsync"),
+    (re.compile(r"cuMemset.*Async"), "cudaMemsetAsync"),
+)
 OP_CATEGORIES = {KERNEL: "kernel", MEMCPY: "gpu_memcpy", 2: "gpu_memset", GRAPH: "gpu_graph"}

@@ -19,7 +19,11 @@ ENDINGS = {".json": "json", ".json.gz": "json.gz", ".pftrace": "pftrace", ".perf
 @click.argument("report", metavar="REPORT")
 @trace_options
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By the output's name; json.gz without any.")
-@click.option("--per-gpu", metavar="DIR", help="One file per GPU in this folder, as tools for PyTorch traces want it.")
+@click.option(
+    "--per-gpu",
+    metavar="DIR",
+    help="One file per GPU in this folder, for PyTorch's tools: cuLaunchKernel is called cudaLaunchKernel there.",
+)
 @output_options
 def command(report: str, form: str | None, per_gpu: str | None, output: str | None, force: bool, **cut: Any) -> None:
     """Write a report as a trace for ui.perfetto.dev, chrome://tracing or tools that read PyTorch's profiles.

@@ -92,11 +92,13 @@ def pictures(
     check_device(trace, options.device)
     idle = IdleReport(trace)
     extras = _extras(source, trace, options)
-    show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters)
+    show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters, per_gpu)
     gpus = [one for one in np.unique(trace.ops["device"]).tolist() if options.device in (None, one)]
     for rank, gpu in enumerate(gpus if per_gpu else [options.device]):
         cut, said = _cut(idle, options, gpu)
-        facts = {**_facts(trace, said), **({"rank": rank, "world_size": len(gpus)} if per_gpu else {})}
+        facts = _facts(trace, said)
+        if per_gpu:
+            facts |= {"rank": rank, "world_size": len(gpus), "launches": "driver calls carry the runtime's names"}
         viewed = View(idle, extras, cut, show).viewed(facts)
         if not viewed.slice_count:
             raise _nothing(trace, said)
