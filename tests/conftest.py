@@ -1,0 +1,44 @@
+"""Fixtures for all tests: real reports, unpacked once per run, and settings of hypothesis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import hypothesis
+import pytest
+from real_reports import real_reports, require_report
+from report_builder import ReportBuilder
+
+REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
+
+hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("new every time", deadline=None)
+hypothesis.settings.load_profile("same every time" if REQUIRE_ALL else "new every time")
+
+
+@pytest.fixture(scope="session")
+def traces_dir() -> Path:
+    """The folder of real reports; the test is skipped without it, fails with NSYSGAP_REQUIRE_ALL=1."""
+    folder = os.environ.get("NSYSGAP_TRACES")
+    if not folder or not real_reports():
+        missing = "NSYSGAP_TRACES names no folder with real reports"
+        if REQUIRE_ALL:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """real_report("proto_naive"): the unpacked report whose name starts so, not to be changed; skips or fails without."""
+    folder = tmp_path_factory.mktemp("real")
+    return cache(lambda name: require_report(name, folder))
+
+
+@pytest.fixture
+def report() -> ReportBuilder:
+    """A report to fill with rows."""
+    return ReportBuilder()
