@@ -38,7 +38,7 @@ def drawing_from_replays(trace: Trace, entry: GraphEntry, details: Table) -> Dra
 
 
 def with_times(drawing: Drawing, trace: Trace, entry: GraphEntry | None, details: Table) -> Drawing:
-    """A drawing from a DOT file with the names and mean times of the report's nodes of the same number and kind."""
+    """A drawing from a DOT file with names, sizes and times of the report's nodes of the same number, kind, grid."""
     if entry is None or entry.times is None:
         return drawing
     seen = {int(node): i for i, node in enumerate(entry.times.node)}
@@ -46,7 +46,7 @@ def with_times(drawing: Drawing, trace: Trace, entry: GraphEntry | None, details
     for node in drawing.nodes:
         found = _drawn(trace, entry.times, details, seen[node.number]) if node.number in seen else node
         same = found.kind == node.kind and (found.grid is None or node.grid is None or found.grid == node.grid)
-        nodes.append(replace(node, name=found.name, mean_ns=found.mean_ns) if same else node)
+        nodes.append(found if same else node)
     return replace(drawing, nodes=tuple(nodes))
 
 

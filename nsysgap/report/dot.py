@@ -17,7 +17,8 @@ LARGEST_BYTES = 1 << 28
 _NODE = re.compile(r'^"(graph_(\d+)_node_(\d+))"\s*\[[^\]]*?label="((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _EDGE = re.compile(r'^"(graph_\d+_node_\d+)"\s*->\s*"(graph_\d+_node_\d+)"', re.MULTILINE)
 _KIND = re.compile(r"\s*\{?\s*([A-Z][A-Z_ ]*[A-Z])")
-_KERNEL = re.compile(r"\|\s*([^|{}]*?)\\<\\<\\<([\d(), x]+),\s*([\d(), x]+),\s*(\d+)\\>\\>\\>")
+_SIZE = r"(\d+|[\\({]+[\d, x]+[\\)}]+)"
+_KERNEL = re.compile(rf"\|\s*([^|{{}}]*?)\\<\\<\\<{_SIZE},\s*{_SIZE},\s*(\d+)\\>\\>\\>")
 _COPY = re.compile(r"\{kind \|\s*([^}|]+)\}")
 _KINDS = {"MEM_ALLOC": "alloc", "MEM_FREE": "free", "MEMCPY": "memcpy", "MEMSET": "memset"}
 
