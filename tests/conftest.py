@@ -33,7 +33,7 @@ def traces_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def real_report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """real_report("proto_naive"): the unpacked report whose name starts so, not to be changed; skips or fails without."""
+    """real_report("proto_naive"): the unpacked report of a name that starts so, to be read only; skips or fails."""
     folder = tmp_path_factory.mktemp("real")
     return cache(lambda name: require_report(name, folder))
 
