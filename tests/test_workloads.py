@@ -45,7 +45,7 @@ def test_folder_holds_the_workloads_and_nothing_else_that_runs() -> None:
     assert sorted(path.stem for path in WORKLOADS.glob("*.py")) == sorted((*NAMES, *OTHERS))
 
 
-@pytest.mark.parametrize("name", (*NAMES, *OTHERS))
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
 def test_header_says_what_a_report_must_show(name: str) -> None:
     header = ast.get_docstring(ast.parse((WORKLOADS / f"{name}.py").read_text(encoding="utf-8")))
     assert header is not None

@@ -40,7 +40,7 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
 
 
 def _overview(graphs: Sequence[Document]) -> RenderableType:
-    made = table("graph", "|built", "times", "execs", "nodes", "<kinds", "replays", "replay", "saved")
+    made = table("no", "|built", "\N{MULTIPLICATION SIGN}", "exec", "nodes", "<kinds", "replays", "replay", "saved")
     for one in graphs:
         kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
         replays = one["replays"]

@@ -1,0 +1,504 @@
+"""`nsysgap graphs` and `nsysgap launches`: made reports with known answers, and the sample reports of the workloads."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from report_builder import ReportBuilder, global_tid
+
+from nsysgap.analysis.captures import captured_calls, captures, graph_costs
+from nsysgap.analysis.graph_replays import originals, replays_by_graph
+from nsysgap.analysis.graph_shape import Fold, find_fold, folded, layers
+from nsysgap.analysis.graph_view import GraphView, graphs_document
+from nsysgap.analysis.kernel_launches import launches_document
+from nsysgap.analysis.launches import launch_calls
+from nsysgap.analysis.notices import all_notices
+from nsysgap.commands import cli
+from nsysgap.drawing import Drawing, DrawnNode
+from nsysgap.errors import NsysgapError
+from nsysgap.render.data import as_json
+from nsysgap.report import open_source, read_trace
+from nsysgap.report.details import read_op_details
+from nsysgap.report.dot import read_dot
+from nsysgap.report.graphs import read_graph_events, read_graph_nodes
+
+SAMPLES = Path(__file__).parents[1] / "sample_traces"
+NODES = "CUDA_GRAPH_NODE_EVENTS"
+GRAPH = 1 << 32
+Document = dict[str, Any]
+
+
+def sample(name: str) -> Path:
+    return SAMPLES / f"{name}.sqlite.xz"
+
+
+def document(path: Path) -> Document:
+    with open_source(path) as source:
+        trace = read_trace(source)
+        nodes, events = read_graph_nodes(source, trace), read_graph_events(source, trace)
+        view = GraphView(trace, launch_calls(trace), nodes, events)
+        found: Document = as_json(graphs_document(view, read_op_details(source, trace)))
+    return found
+
+
+@cache
+def of_sample(name: str) -> Document:
+    return document(sample(name))
+
+
+def node(report: ReportBuilder, time: int, graph: int, number: int, original: int | None = None) -> None:
+    copied = None if original is None else original * GRAPH + number
+    report.row(
+        NODES,
+        start=time,
+        end=time,
+        eventClass=77,
+        globalTid=global_tid(1, 1),
+        nameId=report.text("Graph Node Creation"),
+        graphNodeId=graph * GRAPH + number,
+        originalGraphNodeId=copied,
+    )
+
+
+def replay(
+    report: ReportBuilder, call: tuple[int, int], correlation: int, graph: int, *ops: tuple[int, int, str]
+) -> None:
+    report.call(*call, correlation, "cudaGraphLaunch_v10000")
+    for number, (start, end, name) in enumerate(ops):
+        report.kernel(start, end, correlation, name, node=graph * GRAPH + number)
+
+
+def captured_graph() -> ReportBuilder:
+    """Two launches captured into graph 1, instantiated as graph 2, replayed twice; the same launched singly once."""
+    report = ReportBuilder()
+    report.launch((0, 10), (20, 50), "a").launch((60, 70), (75, 95), "b")
+    report.call(100, 105, 1, "cudaStreamBeginCapture_v10000")
+    report.call(110, 120, 2).call(130, 140, 3)
+    node(report, 115, 1, 0)
+    node(report, 135, 1, 1)
+    report.call(150, 160, 4, "cudaStreamEndCapture_v10000")
+    report.call(170, 200, 5, "cudaGraphInstantiateWithFlags_v11040")
+    for number in (0, 1):
+        node(report, 180, 2, number)
+        node(report, 181, 2, number, 1)
+    replay(report, (210, 220), 6, 2, (230, 260, "a"), (262, 280, "b"))
+    report.call(285, 290, 7, "cudaGraphExecUpdate_v10020")
+    replay(report, (300, 310), 8, 2, (320, 360, "a"), (360, 380, "b"))
+    return report
+
+
+def test_captured_graph_with_its_costs_and_what_it_saved(tmp_path: Path) -> None:
+    found = document(captured_graph().save(tmp_path))
+    [graph] = found["graphs"]
+    assert (graph["built"], graph["graph_ids"], graph["executables"], graph["node_count"]) == ("captured", [1], 1, 2)
+    assert graph["nodes_by_kind"] == {"kernel": 2}
+    assert graph["build_ns"]["total"] == 20
+    replays = graph["replays"]
+    assert {key: [value["min"], value["max"]] for key, value in replays.items() if key != "count"} == {
+        "call_ns": [10, 10],
+        "latency_ns": [20, 20],
+        "span_ns": [50, 60],
+        "busy_ns": [48, 60],
+        "between_nodes_ns": [0, 2],
+        "whole_ns": [70, 80],
+        "updates_before_ns": [5, 30],
+    }
+    singly = graph["launched_singly"]
+    assert (singly["runs"], singly["launches"]) == (1, 2)
+    assert (singly["time_ns"]["median"], singly["calls_ns"]["median"], singly["saved_ns"]) == (95, 20, 25)
+    assert found["captures"] == {
+        "captured_launches": 2,
+        "duration_ns": {"count": 1, "total": 60, "min": 60, "median": 60, "p90": 60, "p99": 60, "max": 60},
+    }
+    assert found["instantiation_ns"]["total"] == 30
+    assert [(one["call"], one["duration_ns"]["total"]) for one in found["updates"]] == [("cudaGraphExecUpdate", 5)]
+
+
+def test_nodes_of_a_graph_over_its_replays(tmp_path: Path) -> None:
+    [graph] = document(captured_graph().save(tmp_path))["graphs"]
+    keys = ("node", "name", "count", "mean_ns", "spread_ns", "min_ns", "max_ns", "gap_before_ns", "starts_at_ns")
+    assert [tuple(one[key] for key in keys) for one in graph["nodes"]] == [
+        (0, "a", 2, 35, 5, 30, 40, 0, 0),
+        (1, "b", 2, 19, 1, 18, 20, 1, 36),
+    ]
+
+
+def test_captured_calls_are_those_inside_that_own_no_op(tmp_path: Path) -> None:
+    report = captured_graph()
+    report.call(112, 118, 0, tid=2)  # another thread's
+    report.call(121, 125, 0, "cudaMalloc_v3020")  # no launch
+    report.call(126, 128, 0, returnValue=900)  # refused
+    report.launch((141, 145), (400, 410))  # launched on another stream: owns a kernel
+    trace = report.trace(tmp_path)
+    assert trace.api["start"][captured_calls(trace)].tolist() == [110, 130]
+
+
+def test_nested_and_unfinished_and_refused_captures(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for start, end, name in ((0, 1, "Begin"), (2, 3, "Begin"), (4, 5, "End"), (6, 8, "End"), (10, 11, "Begin")):
+        report.call(start, end, 0, f"cudaStream{name}Capture_v10000")
+    report.call(20, 21, 0, "cudaStreamBeginCapture_v10000", tid=2, returnValue=900)
+    report.call(22, 23, 0, "cudaStreamEndCapture_v10000", tid=2)
+    found = captures(report.trace(tmp_path))
+    assert (found.start.tolist(), found.stop.tolist()) == ([0], [8])
+
+
+def test_report_without_graphs_has_no_costs(tmp_path: Path) -> None:
+    trace = ReportBuilder().launch((0, 1), (2, 3)).trace(tmp_path)
+    costs = graph_costs(trace)
+    assert (costs.captures, costs.captured_launches, costs.instantiations, costs.uploads) == (None, 0, None, None)
+    assert not captured_calls(trace).any()
+
+
+def test_notice_says_that_captured_launches_are_not_lost(tmp_path: Path) -> None:
+    idle = captured_graph().idle(tmp_path)
+    texts = [one.text for one in all_notices(idle, idle.latencies)]
+    assert (
+        "2 launch calls were captured into CUDA graphs and own no op (not lost): 1 captures took 60 ns; "
+        "1 graph instantiations took 30 ns. See: nsysgap graphs."
+    ) in texts
+
+
+def test_explicit_and_cloned_graphs_are_told_by_the_calls_that_made_their_nodes(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 1), (2, 3))
+    report.call(10, 12, 0, "cuGraphAddKernelNode_v2").call(20, 22, 0, "cudaGraphAddMemcpyNode1D_v11010")
+    report.call(30, 32, 0, "cudaGraphClone_v10000").call(40, 42, 0, "cudaFree_v3020")
+    node(report, 11, 1, 0)
+    node(report, 21, 1, 1)
+    node(report, 31, 2, 0, 1)
+    node(report, 50, 3, 0)
+    found = document(report.save(tmp_path))["graphs"]
+    assert [(one["built"], one["graph_ids"], one["node_count"]) for one in found] == [
+        ("explicit", [1], 2),
+        ("unknown", [3], 1),
+    ]
+
+
+def test_copies_of_copies_lead_to_the_first_and_circles_end(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 1), (2, 3))
+    node(report, 1, 2, 0, 1)
+    node(report, 2, 3, 0, 2)
+    node(report, 3, 7, 0, 8)
+    node(report, 4, 8, 0, 7)
+    with open_source(report.save(tmp_path)) as source:
+        nodes = read_graph_nodes(source, read_trace(source))
+    found = originals(nodes)
+    assert (found[(0, 2)], found[(0, 3)]) == (1, 1)
+    assert set(found) == {(0, 2), (0, 3), (0, 7), (0, 8)}
+
+
+def test_older_exporters_nodes_are_read_too(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 1), (2, 3))
+    report.row("CUDA_GRAPH_EVENTS", start=5, end=5, eventClass=77, globalTid=global_tid(1, 1), graphNodeId=GRAPH)
+    with open_source(report.save(tmp_path)) as source:
+        trace = read_trace(source)
+        nodes, events = read_graph_nodes(source, trace), read_graph_events(source, trace)
+    assert (nodes["node"].tolist(), nodes["original"].tolist(), events.rows) == ([GRAPH], [0], 0)
+
+
+def test_gaps_between_overlapping_nodes_are_spans_less_busy(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    replay(report, (0, 5), 1, 2, (10, 40, "a"), (20, 30, "b"), (50, 60, "c"))
+    replay(report, (70, 75), 2, 2, (80, 90, "a"), (85, 120, "b"), (120, 130, "c"))
+    trace = report.trace(tmp_path)
+    [replays] = replays_by_graph(trace, launch_calls(trace)).values()
+    assert replays.gap.tolist() == [0, 0, 10, 0, 0, 0]
+    assert replays.gap.sum() == (replays.span - replays.busy).sum() == 10
+
+
+def chain(names: str, edges: list[tuple[int, int]] | None = None) -> Drawing:
+    nodes = tuple(DrawnNode(i, "kernel", name, mean_ns=i) for i, name in enumerate(names))
+    return Drawing(nodes, tuple(edges or [(i, i + 1) for i in range(len(names) - 1)]), "a test")
+
+
+@pytest.mark.parametrize(
+    ("names", "fold"),
+    [
+        ("abc", None),
+        ("abab", None),
+        ("ababab", Fold(3, (0, 1), (0, 1, 2, 3, 4, 5))),
+        ("xaaaay", Fold(4, (1,), (1, 2, 3, 4))),
+        ("xabcabcabcy", Fold(3, (1, 2, 3), tuple(range(1, 10)))),
+        ("", None),
+    ],
+)
+def test_repeats_are_found(names: str, fold: Fold | None) -> None:
+    assert find_fold(chain(names)) == fold
+
+
+def test_branches_side_by_side_are_no_repeats_of_each_other() -> None:
+    edges = [(0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7)]
+    fold = find_fold(chain("xaaaaaay", edges))
+    assert fold == Fold(3, (1, 2), (1, 2, 3, 4, 5, 6))
+
+
+def test_folded_graph_keeps_its_way_in_and_out_and_mean_times() -> None:
+    drawing = chain("xabababy")
+    fold = find_fold(drawing)
+    assert fold is not None
+    short = folded(drawing, fold)
+    assert [(one.number, one.name, one.mean_ns) for one in short.nodes] == [
+        (0, "x", 0),
+        (1, "a", 3),
+        (2, "b", 4),
+        (7, "y", 7),
+    ]
+    assert short.edges == ((0, 1), (1, 2), (2, 7))
+    assert layers(short) == {0: 0, 1: 1, 2: 2, 7: 3}
+
+
+def test_explicit_sample_is_what_the_workload_built() -> None:
+    [graph] = of_sample("graph_explicit")["graphs"]
+    assert (graph["built"], graph["node_count"], graph["nodes_by_kind"]) == (
+        "explicit",
+        22,
+        {"kernel": 20, "memcpy": 2},
+    )
+    assert graph["replays"]["count"] == 10 + 5  # measured and warm-up
+    assert graph["launched_singly"]["runs"] == 10 + 5
+    assert graph["launched_singly"]["saved_ns"] == 70_737
+    kernels = [one for one in graph["nodes"] if one["kind"] == "kernel"]
+    assert all((one["grid"], one["block"], one["count"]) == ([512, 1, 1], [256, 1, 1], 15) for one in kernels)
+    assert of_sample("graph_explicit")["captures"]["captured_launches"] == 0
+
+
+def test_whole_graph_sample_gives_what_it_can() -> None:
+    found = of_sample("graph_explicit_whole")
+    assert found["graphs"] == []
+    assert found["events"] == {"created": 3, "cloned": 0, "instantiated": 1}
+    [whole] = found["whole_graph_launches"]
+    assert (whole["name"], whole["count"], whole["span_ns"]["median"]) == ("[CUDA graph 1]", 15, 100_640)
+
+
+def test_update_sample_shows_every_way_of_changing_a_graph() -> None:
+    found = of_sample("graph_update")
+    steps, kernels = 5, 20
+    assert [(one["built"], one["graphs"], one["executables"]) for one in found["graphs"][:4]] == [
+        ("explicit", 1, 9),
+        ("explicit", 1, 1),  # the indirect kernels
+        ("captured", 10, 10),  # captured and instantiated each time, warm-up included
+        ("captured", 10, 0),  # captured for cudaGraphExecUpdate
+    ]
+    calls = {one["call"]: one["duration_ns"]["count"] for one in found["updates"]}
+    assert calls["cuGraphExecKernelNodeSetParams"] == 2 * steps * kernels + 2  # and two that are refused
+    assert found["captures"]["captured_launches"] == 2 * 2 * steps * (kernels + 1)
+    assert found["graphs"][2]["replays"]["updates_before_ns"]["min"] > 20_000
+
+
+def test_pytorch_sample_is_one_captured_graph_of_every_decode_kernel() -> None:
+    found = of_sample("torch_graph")
+    [graph] = found["graphs"]
+    assert (graph["built"], graph["node_count"], graph["replays"]["count"]) == ("captured", 422, 3 + 3)
+    assert found["captures"]["captured_launches"] == 422
+    assert graph["launched_singly"]["saved_ns"] > 4 * graph["replays"]["whole_ns"]["median"]
+
+
+def test_pitfall_sample_counts_refused_captures() -> None:
+    found = of_sample("graph_pitfalls")
+    assert {one["built"] for one in found["graphs"]} == {"captured"}
+    assert found["captures"]["duration_ns"]["count"] == 18
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(cli, arguments, catch_exceptions=True)
+
+
+def test_text_names_graphs_replays_and_slowest_nodes() -> None:
+    found = run("graphs", str(sample("graph_explicit")), "--top", "2")
+    assert found.exit_code == 0, found.output
+    assert re.search(r"1 +explicit +1 +1 +22 +20 kernel, 2 memcpy +15 +112 us +70.7 us", found.output)
+    assert "between nodes" in found.output
+    assert len(re.findall(r"CUDA memc", found.output)) == 2
+
+
+def test_json_and_csv_of_one_graph() -> None:
+    found = run("graphs", str(sample("graph_update")), "--node", "2", "--format", "json")
+    [graph] = json.loads(found.output)["graphs"]
+    assert (graph["graph"], graph["node_count"]) == (2, 20)
+    rows = run("graphs", str(sample("graph_update")), "--node", "2", "--format", "csv").output.splitlines()
+    assert len(rows) == 1 + 20
+    assert rows[0].startswith("graph,process,node,kind,name,grid,block")
+
+
+def test_same_input_same_bytes() -> None:
+    arguments = ("graphs", str(sample("torch_graph")), "--html")
+    assert run(*arguments).output == run(*arguments).output
+
+
+@pytest.mark.parametrize("form", ["--svg", "--html"])
+def test_drawing_from_replays_says_so(form: str) -> None:
+    found = run("graphs", str(sample("graph_explicit")), form).output
+    assert "the order and overlap seen in 15 replays" in found
+    assert found.count('class="node"') == 22
+
+
+def test_dot_file_gives_the_edges_and_the_report_the_times() -> None:
+    dot = SAMPLES / "graph_explicit.dot"
+    drawing = read_dot(dot)
+    assert Counter(one.kind for one in drawing.nodes) == {"kernel": 20, "memcpy": 2}
+    assert (len(drawing.edges), drawing.nodes[1].grid, drawing.nodes[1].block) == (22, (512, 1, 1), (256, 1, 1))
+    assert {a for a, b in drawing.edges if b == 21} == {10, 20}  # both branches joined
+    found = run("graphs", str(sample("graph_explicit")), "--svg", "--dot", str(dot)).output
+    assert "the DOT file graph_explicit.dot" in found
+    assert "21.6 us" in found
+
+
+def test_graph_of_400_nodes_is_folded_to_its_layers() -> None:
+    found = run("graphs", str(sample("torch_graph")), "--html").output
+    assert '<option value="0">65 nodes: 8 repeats of 51 folded</option>' in found
+    assert '<option value="1">all 422 nodes</option>' in found
+
+
+def test_names_are_escaped_in_drawings(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    replay(report, (0, 5), 1, 2, (10, 40, "<script>alert(1)</script>&\x1b[31m"), (50, 60, "b"))
+    path = report.save(tmp_path, "re<b>port.sqlite")
+    for form in ("--html", "--svg"):
+        found = run("graphs", str(path), form).output
+        assert "<script>alert" not in found
+        assert "re<b>port" not in found
+        assert "\x1b" not in found
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in found
+
+
+def dot_of(label: str) -> str:
+    return f'digraph dot {{\n"graph_1_node_0"[style="bold" shape="record" label="{label}"];\n}}\n'
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (
+            r"{KERNEL| {ID | 0 (topoId: 1) | f\<\<\<4,\{32,4\},16\>\>\>}}",
+            DrawnNode(0, "kernel", "f", (4, 1, 1), (32, 4, 1), 16),
+        ),
+        (r"{KERNEL| {ID | 0 | g\<\<\<\{4,8,2\},384,0\>\>\>}}", DrawnNode(0, "kernel", "g", (4, 8, 2), (384, 1, 1), 0)),
+        ("{\nMEMSET\n| {{ID | node handle} | {0 | 0x1}}}", DrawnNode(0, "memset", "memset")),
+        ("{\nMEMCPY\n| {kind | HtoD (HOST to DEVICE)}}", DrawnNode(0, "memcpy", "memcpy HtoD (HOST to DEVICE)")),
+        ("0\nMEM_ALLOC", DrawnNode(0, "node", "node")),
+        ("{EMPTY | x}", DrawnNode(0, "empty", "empty")),
+    ],
+)
+def test_labels_of_dot_files(label: str, expected: DrawnNode, tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    path.write_text(dot_of(label), encoding="utf-8")
+    assert read_dot(path).nodes == (expected,)
+
+
+@pytest.mark.parametrize("content", ["", "digraph dot {}", "not a graph at all", "\x00\xff"])
+def test_file_that_is_no_dot_file_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(NsysgapError, match="holds no CUDA graph"):
+        read_dot(path)
+    with pytest.raises(NsysgapError, match="cannot be read"):
+        read_dot(tmp_path / "missing.dot")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("graph_explicit", "--node", "9"), 2, "There is no graph 9"),
+        (("graph_explicit", "--dot", "x.dot"), 2, "--dot says what to draw"),
+        (("graph_explicit_whole", "--html"), 1, "were not seen to run"),
+        (("cdp",), 1, "holds no CUDA graph: the program used none"),
+    ],
+)
+def test_wrong_wishes_are_one_sentence(arguments: tuple[str, ...], code: int, sentence: str) -> None:
+    found = run("graphs", str(sample(arguments[0])), *arguments[1:])
+    assert isinstance(found.exception, NsysgapError)
+    assert (found.exception.exit_code, sentence in str(found.exception)) == (code, True)
+
+
+def launches(path: Path) -> Document:
+    with open_source(path) as source:
+        trace = read_trace(source)
+        found: Document = as_json(launches_document(trace, launch_calls(trace), read_op_details(source, trace)))
+    return found
+
+
+def test_launches_of_a_made_report(tmp_path: Path) -> None:
+    report = ReportBuilder().nvtx(0, 10_000, "token").nvtx(20_000, 30_000, "token").nvtx(40_000, 50_000, "nothing")
+    shape = {"gridX": 4, "gridY": 1, "gridZ": 1, "blockX": 64, "blockY": 1, "blockZ": 1}
+    report.launch((0, 5_000), (6_000, 7_000), "short", **shape)
+    report.launch((5_000, 6_000), (7_500, 9_500), "short", **shape)
+    report.launch((21_000, 22_000), (23_000, 26_000), "long", **shape)
+    found = launches(report.save(tmp_path))
+    short, long = found["kernels"]
+    assert (short["name"], short["count"], short["call_ns"]["total"], short["call_per_run"]) == ("short", 2, 6_000, 1.0)
+    assert not short["costs_more_than_it_runs"]
+    assert (long["call_per_run"], long["back_to_back"], short["back_to_back"]) == (0.3333, 0, 1)
+    assert short["grids"] == [{"grid": [4, 1, 1], "block": [64, 1, 1], "count": 2}]
+    [token] = found["ranges"]
+    assert (token["name"], token["count"], token["launches"], token["ops"], token["calls_ns"]) == (
+        "token",
+        2,
+        3,
+        3,
+        7_000,
+    )
+    assert token["launches_each"]["max"] == 2
+    assert (found["all"]["launches"], found["all"]["calls_ns"], found["all"]["per_range"]["name"]) == (
+        3,
+        7_000,
+        "token",
+    )
+
+
+def test_kernels_of_a_graph_have_no_call_of_their_own(tmp_path: Path) -> None:
+    [a, _] = launches(captured_graph().save(tmp_path))["kernels"]
+    assert (a["count"], a["in_graphs"], a["call_ns"]["count"]) == (3, 2, 1)
+
+
+def test_launches_of_the_batching_sample_are_its_commands() -> None:
+    found = launches(sample("batching"))
+    ranges = {one["name"]: one["launches"] for one in found["ranges"]}
+    assert ranges["decode fp32 none"] == 1000
+    assert ranges["decode fp32 shape-batched"] == 63  # 1,000 by 16
+
+
+def test_launches_command_selects_and_does_the_arithmetic() -> None:
+    arguments = ("launches", str(sample("torch_graph")), "--nvtx", "^way: eager", "--top", "3")
+    found = run(*arguments)
+    assert found.exit_code == 0, found.output
+    assert re.search(r"In each 'step': 422\.0 launches x \d\.\d\d us = \d\.\d\d ms", found.output.replace("\n", " "))
+    rows = run(*arguments, "--format", "csv").output.splitlines()
+    assert rows[0].startswith(
+        "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,total_duration_ns"
+    )
+    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX ranges")
+
+
+@pytest.fixture(scope="module")
+def report_without_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ReportBuilder().memcpy(1, 2).call(0, 1).save(tmp_path_factory.mktemp("none"))
+
+
+def test_report_without_kernels_is_refused(report_without_kernels: Path) -> None:
+    found = run("launches", str(report_without_kernels))
+    assert isinstance(found.exception, NsysgapError)
+    assert "holds no kernels" in str(found.exception)
+
+
+def test_samples_are_small_and_whole() -> None:
+    for name in ("batching", "graph_explicit", "graph_explicit_whole", "graph_pitfalls", "graph_update", "torch_graph"):
+        packed = sample(name).read_bytes()
+        assert len(packed) < 600_000
+        assert lzma.decompress(packed).startswith(b"SQLite format 3\0")
+
+
+def test_numbers_of_a_signature_do_not_collide_by_order() -> None:
+    from nsysgap.analysis.graph_singly import _runs
+
+    names = np.array([9, 1, 2, 3, 9, 1, 3, 2, 9, 1, 2, 3], np.int32)
+    assert _runs(names, np.array([1, 2, 3], np.int32)) == [1, 9]
+    assert _runs(names[:2], np.array([1, 2, 3], np.int32)) == []
