@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
-NAMES = ("cdp", "fused", "graph", "mega", "naive")
+NAMES = ("cdp", "fused", "graph", "mega", "naive", "slow_host")
 OTHERS = (
     *("batching", "graph_explicit", "graph_pitfalls", "graph_update", "slow_host", "torch_gains", "torch_graph"),
 )

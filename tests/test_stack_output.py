@@ -1,0 +1,241 @@
+"""`nsysgap stacks` from end to end: tables, flame graphs read back by others' programs, samples with known answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium, missing, watched_page
+from click.testing import CliRunner
+from stack_reports import StackReport
+
+from nsysgap.analysis.modules import kind_of, short_paths
+from nsysgap.commands import cli
+from nsysgap.errors import NsysgapError
+
+SAMPLES = Path(__file__).parents[1] / "sample_traces"
+SPEEDSCOPE = Path(__file__).parent / "node_modules" / "speedscope" / "dist" / "release" / "index.html"
+WORKLOAD = Path(__file__).parents[1] / "workloads" / "slow_host.py"
+NASTY = "</script><img src=x onerror=alert(1)>;\x1b[31m& %{x}"
+FILE = "/opt/site-packages/torch/nn/linear.py"
+
+
+def stacks(report: Path, *options: str, code: int = 0) -> str:
+    """What the command prints; where it fails, its error."""
+    done = CliRunner().invoke(cli, ["stacks", str(report), *options])
+    if code:
+        assert isinstance(done.exception, NsysgapError)
+        assert done.exception.exit_code == code
+        return str(done.exception)
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def document(report: Path, *options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stacks(report, "--format", "json", *options))
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two gaps of 1,000 ns: 750 ns in `work`, 500 of them recursive, 250 in one with a nasty name; one gap unseen."""
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.gap(90_000, 91_000)
+    main = ("main", "/home/u/p/prog.py", 3)
+    report.python(1100, [("work", "/home/u/p/lib/prog.py", 20), main])
+    for time in (1200, 1300):
+        report.python(time, [("work", "/home/u/p/lib/prog.py", 20), ("work", "/home/u/p/lib/prog.py", 20), main])
+    report.python(1400, [(NASTY, FILE, 7), main])
+    return report.write(tmp_path_factory.mktemp("made") / "made.sqlite")
+
+
+def test_json_says_everything(made: Path) -> None:
+    found = document(made)
+    assert (found["schema"], found["stacks"], found["causes"]) == ("nsysgap.stacks/1", "python", ["host"])
+    assert (found["chosen_ns"], found["inside_ns"], found["nearest_ns"], found["no_stack_ns"]) == (2000, 1000, 0, 1000)
+    assert sum(row["self_ns"] for row in found["rows"]) == 2000
+    by_name = {row["function"]: row for row in found["rows"]}
+    assert by_name["work"]["self_ns"] == by_name["work"]["inclusive_ns"] == 750
+    assert by_name["work"]["self_samples"] == 3
+    assert by_name["main"] | {"self_ns": 0, "inclusive_ns": 1000} == by_name["main"]
+    assert by_name["work"]["self_low_ns"] < 750 < by_name["work"]["self_high_ns"]
+    assert by_name["(not sampled)"]["self_ns"] == 1000
+    assert (by_name[NASTY]["kind"], by_name["work"]["kind"]) == ("framework", "program")
+    assert (by_name[NASTY]["short"], by_name["work"]["short"]) == ("torch/nn/linear.py", "lib/prog.py")
+
+
+def test_same_input_same_bytes(made: Path) -> None:
+    for form in ("json", "csv", "collapsed", "speedscope", "html"):
+        assert stacks(made, "--format", form) == stacks(made, "--format", form)
+
+
+def test_text_marks_few_samples_and_strips_control_characters(made: Path) -> None:
+    said = stacks(made)
+    assert "~ work prog.py:20" in said
+    assert "\x1b" not in said
+    assert "50.0 % not sampled" in said
+    assert "1.00 us" in next(line for line in said.splitlines() if line.startswith("(not sampled)"))
+
+
+def test_csv_has_a_row_per_line(made: Path) -> None:
+    head, *rows = stacks(made, "--format", "csv").splitlines()
+    assert head.startswith("function,file,line,kind,self_ns")
+    assert "work,/home/u/p/lib/prog.py,20,program,750," in rows[1]
+
+
+def test_source_lines_come_from_the_folder_alone(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "p" / "lib").mkdir(parents=True)
+    (tmp_path / "p" / "lib" / "prog.py").write_text("\n" * 19 + "    while busy():\n")
+    assert "while busy():" in stacks(made, "--source", str(tmp_path))
+    (tmp_path / "p" / "lib" / "prog.py").unlink()
+    (tmp_path / "p" / "lib" / "prog.py").symlink_to("/etc/passwd")
+    assert "root:" not in stacks(made, "--source", str(tmp_path))
+    assert "is not a folder" in stacks(made, "--source", str(tmp_path / "none"), code=1)
+
+
+def test_collapsed_stacks_sum_to_the_idle_time(made: Path) -> None:
+    lines = stacks(made, "--format", "collapsed").splitlines()
+    parsed = [re.fullmatch(r"(.+) (\d+)", line) for line in lines]
+    assert sum(int(one[2]) for one in parsed if one) == 2000
+    assert "main (prog.py:3);work (lib/prog.py:20);work (lib/prog.py:20) 500" in lines
+    assert all(line.count(";") <= 2 for line in lines)
+
+
+def test_causes_may_be_several_and_all_is_the_idle_time(made: Path) -> None:
+    whole = document(made, "--cause", "all")
+    assert whole["chosen_ns"] == whole["idle_ns"]
+    assert document(made, "--cause", "host", "--cause", "launch")["causes"] == ["launch", "host"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--stacks", "native"), "holds no native stacks"),
+        (("--stacks", "nvtx"), "holds no NVTX ranges"),
+        (("--nvtx", "nothing"), "No NVTX range matches"),
+        (("--device", "5"), "GPU 5 ran nothing"),
+    ],
+)
+def test_what_is_missing_is_said_with_the_next_step(made: Path, options: tuple[str, ...], said: str) -> None:
+    assert said in stacks(made, *options, code=1)
+
+
+def test_report_without_stacks_falls_back_to_ranges_and_says_so(tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.nvtx("step", 900, 1500)
+    said = stacks(report.write(tmp_path / "r.sqlite"))
+    assert "by NVTX ranges, exact; 50.0 % in none" in said
+    assert "--include-blobs=true" in said
+
+
+def test_output_file_is_not_overwritten_unasked(made: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    stacks(made, "--format", "csv", "-o", str(target))
+    assert "exists already" in stacks(made, "--format", "csv", "-o", str(target), code=1)
+    stacks(made, "--format", "csv", "-o", str(target), "--force")
+
+
+def share(found: dict[str, Any], name: str) -> float:
+    own = sum(row["self_ns"] for row in found["rows"] if row["function"].split("(")[0] == name)
+    return float(100 * own / found["chosen_ns"])
+
+
+@pytest.mark.parametrize(("sample", "source"), [("slow_host", "python"), ("slow_host_native", "native")])
+@pytest.mark.parametrize("by", ["line", "function"])
+def test_slow_host_gives_60_30_10_within_5_points(sample: str, source: str, by: str) -> None:
+    found = document(SAMPLES / f"{sample}.sqlite.xz", "--nvtx", "^measured$", "--by", by)
+    assert found["stacks"] == source
+    for name, right in (("prepare_batch", 60), ("collate", 30), ("log_step", 10)):
+        assert share(found, name) == pytest.approx(right, abs=5)
+    assert found["chosen_ns"] > 0.95 * found["idle_ns"]
+
+
+def test_slow_host_with_its_source_lines() -> None:
+    said = stacks(
+        SAMPLES / "slow_host.sqlite.xz", "--nvtx", "^measured$", "--source", str(WORKLOAD.parent), "--top", "1"
+    )
+    assert "prepare_batch slow_host.py:" in said
+    assert "while perf_counter() < until:" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "native", "kind"),
+    [
+        ("/home/u/train.py", False, "program"),
+        ("<string>", False, "program"),
+        ("<frozen importlib._bootstrap>", False, "library"),
+        ("/usr/lib/python3.12/json/decoder.py", False, "library"),
+        ("/opt/v/lib/python3.12/site-packages/torch/nn/modules/linear.py", False, "framework"),
+        ("/opt/v/lib/python3.12/site-packages/requests/api.py", False, "library"),
+        ("/usr/lib/x86_64-linux-gnu/libc.so.6", True, "native"),
+        ("/usr/lib/x86_64-linux-gnu/libcuda.so.580.1", True, "framework"),
+        ("[kernel.kallsyms]", True, "native"),
+        ("/usr/bin/python3.12", True, "native"),
+        ("/home/u/build/solver", True, "program"),
+        ("", True, "native"),
+    ],
+)
+def test_whose_code_a_file_is(file: str, native: bool, kind: str) -> None:
+    assert kind_of(file, native=native) == kind
+
+
+def test_own_files_lose_what_they_share() -> None:
+    own = ["/home/u/p/train.py", "/home/u/p/model/layer.py"]
+    assert short_paths((one, False) for one in own) == {own[0]: "train.py", own[1]: "model/layer.py"}
+    assert short_paths([("/home/u/only.py", False)]) == {"/home/u/only.py": "only.py"}
+    assert short_paths([("<string>", False), ("/lib/libc.so.6", True)]) == {
+        "<string>": "<string>",
+        "/lib/libc.so.6": "libc.so.6",
+    }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+def test_icicle_opens_from_disk_searches_and_resets(made: Path, tmp_path: Path, browser: Any) -> None:
+    page_file = tmp_path / "idle.html"
+    stacks(made, "--format", "html", "-o", str(page_file))
+    with watched_page(browser) as watched:
+        page = watched.open(page_file)
+        page.wait_for_selector("#plot .slice")
+        texts = page.locator("#plot .slicetext").all_text_contents()
+        assert "work lib/prog.py:20" in texts
+        assert any(text.startswith("</script><img src=x onerror=alert(1)>") for text in texts)
+        ids, values = page.evaluate(
+            "(({ data: [trace] }) => [trace.ids, trace.values])(document.getElementById('plot'))"
+        )
+        assert dict(zip(ids, values, strict=True))["root"] == 2000
+        page.fill("#search", "work")
+        assert page.inner_text("#found") == "2 frames, 37.5 % of the idle time"
+        page.fill("#search", "(")
+        assert page.inner_text("#found") == "not a regular expression"
+        page.click("#reset")
+        assert page.inner_text("#found") == ""
+        assert page.input_value("#search") == ""
+        watched.check()
+
+
+def test_speedscope_itself_reads_the_profile(made: Path, tmp_path: Path, browser: Any) -> None:
+    if not SPEEDSCOPE.exists():
+        missing("speedscope (npm ci --prefix tests)")
+    profile = tmp_path / "idle.speedscope.json"
+    stacks(made, "--format", "speedscope", "-o", str(profile))
+    with watched_page(browser) as watched:
+        page = watched.open(SPEEDSCOPE)
+        page.set_input_files("input[type=file]", str(profile))
+        page.wait_for_function("document.title.startsWith('idle time')")
+        page.keyboard.press("3")
+        page.wait_for_selector("text=Symbol Name")
+        cells = [line.strip() for line in page.inner_text("body").splitlines() if line.strip()]
+    assert cells[cells.index("work") - 2 : cells.index("work")] == ["750.00ns (38%)", "750.00ns (38%)"]
+    assert cells[cells.index("main") - 2] == "1.00µs (50%)"
