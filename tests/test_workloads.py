@@ -15,9 +15,7 @@ import pytest
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 NAMES = ("cdp", "fused", "graph", "mega", "naive", "slow_host")
-OTHERS = (
-    *("batching", "graph_explicit", "graph_pitfalls", "graph_update", "slow_host", "torch_gains", "torch_graph"),
-)
+OTHERS = (*("batching", "graph_explicit", "graph_pitfalls", "graph_update", "torch_gains", "torch_graph"),)
 
 sys.path.insert(0, str(WORKLOADS))
 check: Any = importlib.import_module("common.check")
@@ -68,9 +66,7 @@ def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
     if cupy.is_available():
         pytest.skip("this machine has a GPU")
     command = [sys.executable, str(WORKLOADS / "naive.py")]
-    result = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60
-    )
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.startswith("naive: no usable NVIDIA GPU")
@@ -79,17 +75,12 @@ def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--n", "--steps", "--kernels"])
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "", "2147483648", "9" * 5000])
-def test_wrong_size_is_an_argument_error(
-    option: str, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_size_is_an_argument_error(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli: Any = importlib.import_module("common.cli")
     with pytest.raises(SystemExit) as stopped:
         cli.parse_sizes("naive", None, [f"{option}={value}"])
     assert stopped.value.code == 2
-    assert (
-        f"argument {option}: {value!r} is not a whole number from 1 to 2147483647"
-        in capsys.readouterr().err
-    )
+    assert f"argument {option}: {value!r} is not a whole number from 1 to 2147483647" in capsys.readouterr().err
 
 
 def test_sizes_default_to_the_measured_ones() -> None:
@@ -108,9 +99,7 @@ def test_sizes_default_to_the_measured_ones() -> None:
         ("cdp", 50, 50, 50),
     ],
 )
-def test_calls_of_fifty_steps_of_twenty_kernels(
-    name: str, launches: int, syncs: int, traced: int
-) -> None:
+def test_calls_of_fifty_steps_of_twenty_kernels(name: str, launches: int, syncs: int, traced: int) -> None:
     calls = importlib.import_module(name).calls(50, 20)
     assert (calls.host_launches, calls.host_syncs, calls.traced_kernels) == (
         launches,
@@ -164,9 +153,7 @@ def test_one_kernel_moves_the_short_result_by_many_tolerances() -> None:
 def test_count_shows_a_missing_kernel_where_the_array_cannot() -> None:
     result = short_result(kernels=60)
     check.check_result("measured run", result, 61, 61)
-    with pytest.raises(
-        WorkloadError, match="60 kernels of work ran in the measured run, 61 were launched"
-    ):
+    with pytest.raises(WorkloadError, match="60 kernels of work ran in the measured run, 61 were launched"):
         check.check_result("measured run", result, 61, 60)
 
 
