@@ -502,3 +502,12 @@ def test_numbers_of_a_signature_do_not_collide_by_order() -> None:
     names = np.array([9, 1, 2, 3, 9, 1, 3, 2, 9, 1, 2, 3], np.int32)
     assert _runs(names, np.array([1, 2, 3], np.int32)) == [1, 9]
     assert _runs(names[:2], np.array([1, 2, 3], np.int32)) == []
+
+
+def test_trace_for_viewers_marks_captured_launches(tmp_path: Path) -> None:
+    path = captured_graph().save(tmp_path)
+    target = tmp_path / "trace.json"
+    assert run("to-chrome", str(path), "-o", str(target)).exit_code == 0
+    events = json.loads(target.read_text(encoding="utf-8"))["traceEvents"]
+    marked = [event["name"] for event in events if "captured into a graph" in event.get("args", {})]
+    assert marked == ["cudaLaunchKernel", "cudaLaunchKernel"]

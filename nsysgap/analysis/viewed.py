@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.captures import captured_calls
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.counters import counters, memory_counters, metric_counters
 from nsysgap.analysis.cut import Cut, Kept, closed_ends, keep
@@ -39,6 +40,7 @@ class View:
         self.idle, self.trace, self.extras = idle, idle.trace, extras
         self.cut, self.show = cut or Cut(), show or Show()
         self.kept: Kept = keep(self.trace, idle.calls, self.cut)
+        self.captured = captured_calls(self.trace, idle.calls)
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
         self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
@@ -147,7 +149,7 @@ class View:
     def _add_api(self, category: str, mine: NDArray[np.intp]) -> None:
         api = self.trace.api
         rows, track, shared = self.kept.api[mine], self.stacks.track["api"][mine], self.stacks.shared["api"][mine]
-        events = self.event_ends
+        events, captured = self.event_ends, self.captured
 
         def make(low: int, high: int) -> Slices:
             part, together = rows[low:high], shared[low:high]
@@ -155,6 +157,7 @@ class View:
             args = [
                 Arg("correlation", correlation, correlation != 0),
                 Arg("failed", np.ones(len(part), np.int64), api["failed"][part]),
+                Arg("captured into a graph", np.ones(len(part), np.int64), captured[part]),
             ]
             launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
             several = self.flows.fan
