@@ -34,7 +34,7 @@ def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
     if not len(values) or not len(chosen):
         return np.zeros(len(values), np.bool_)
     low, high = int(values.min()), int(values.max())
-    if high - low >= WIDE:
+    if high - low >= max(WIDE, 4 * len(values)):
         return np.isin(values, chosen)
     table = np.zeros(high - low + 1, np.bool_)
     table[chosen[(chosen >= low) & (chosen <= high)] - low] = True

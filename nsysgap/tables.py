@@ -145,7 +145,6 @@ API = Schema(
         Column("correlation", "int64", "", "correlation ID within the process; 0 = none"),
         Column("name", "int32", "", "index into Trace.names, version suffixes such as _v7000 and _ptsz removed"),
         Column("failed", "bool", "", "the call returned an error code"),
-        Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
     ),
 )
 SYNC_RECORDS = Schema(
@@ -173,7 +172,6 @@ NVTX = Schema(
         Column("domain", "int64", "", "NVTX domain ID; 0 the default domain"),
         Column("color", "int64", "", "ARGB; -1 none"),
         Column("start_end", "bool", "", "a start/end range (60), which may overlap others, not push/pop (59)"),
-        Column("row", "int32", "", "position of the row among all rows of NVTX_EVENTS, from 0"),
     ),
 )
 THREAD_SPANS = (
@@ -181,7 +179,6 @@ THREAD_SPANS = (
     Column("end", "int64", "ns", "end"),
     Column("thread", "int32", "", "row of the threads table"),
     Column("name", "int32", "", "index into Trace.names"),
-    Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
 )
 OSRT = Schema("osrt", "Operating-system runtime calls (OSRT_API), sorted by start.", THREAD_SPANS)
 OVERHEAD = Schema("overhead", "The profiler's own work on a thread (PROFILER_OVERHEAD), sorted by start.", THREAD_SPANS)

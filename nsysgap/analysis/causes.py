@@ -116,15 +116,11 @@ class Attribution:
 
     def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
-        ops = self.trace.ops
-        found = np.zeros(len(after), np.bool_)
-        if not (ops["graph_node"] != NO_GRAPH_NODE).any():
-            return found
         if self._later_node is None:
-            self._later_node = launch_starts(ops) < ops["start"]
-        of_graph = np.flatnonzero(after != NONE)
-        of_graph = of_graph[ops["graph_node"][after[of_graph]] != NO_GRAPH_NODE]
-        found[of_graph] = self._later_node[after[of_graph]]
+            self._later_node = later_nodes(self.trace.ops)
+        found = np.zeros(len(after), np.bool_)
+        known = after != NONE
+        found[known] = self._later_node[after[known]]
         return found
 
     def _launched(self, sink: Sink, rows: Indices, a: Times, b: Times, call: NDArray[np.int32]) -> None:
@@ -190,17 +186,20 @@ class Attribution:
         return union(start[hidden], end[hidden])
 
 
-def launch_starts(ops: Table) -> NDArray[np.int64]:
-    """For each op the earliest start of all ops with its (process, correlation); without a correlation its own."""
-    earliest = ops["start"].copy()
-    keyed = np.flatnonzero(ops["correlation"] != 0)
-    keys, _ = launch_keys(ops, keyed)
+def later_nodes(ops: Table) -> NDArray[np.bool_]:
+    """Which ops are graph ops before which another op of their launch, of their (process, correlation), started."""
+    later = np.zeros(ops.rows, np.bool_)
+    nodes = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
+    # Ops of other kinds may share a launch with them: all with such a correlation ID are looked at.
+    rows = np.flatnonzero(is_any(ops["correlation"], distinct(ops["correlation"][nodes]).tolist()))
+    keys, _ = launch_keys(ops, rows)
     order = np.argsort(keys, kind="stable")  # ops are sorted by start: each key's first op is its earliest
     if len(order):
-        keys, rows = keys[order], keyed[order]
+        keys, rows = keys[order], rows[order]
         heads = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
-        earliest[rows] = np.repeat(ops["start"][rows[heads]], np.diff(np.append(heads, len(rows))))
-    return earliest
+        earliest = np.repeat(ops["start"][rows[heads]], np.diff(np.append(heads, len(rows))))
+        later[rows] = (earliest < ops["start"][rows]) & (ops["graph_node"][rows] != NO_GRAPH_NODE)
+    return later
 
 
 def launch_keys(ops: Table, rows: Indices) -> tuple[NDArray[np.int64], int]:

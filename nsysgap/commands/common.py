@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PROGRESS_AFTER_S = 1.0
+M_ARENA_MAX = -8  # malloc.h
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
@@ -181,10 +183,18 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Source, Trace]]:
     """Open and read a report, with a progress bar on a terminal if it takes more than a moment."""
     from nsysgap.report import open_source, read_trace
 
+    _share_one_heap()
     with open_source(path) as source, progress_bar(f"Reading {Path(path).name}", source.rows_guess) as advance:
         trace = read_trace(source, advance)
         advance(source.rows_guess)
         yield source, trace
+
+
+def _share_one_heap() -> None:
+    """Let all threads allocate from one heap: with one each, glibc holds on to 50 to 100 MB more on large reports."""
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if set_option is not None:
+        set_option(M_ARENA_MAX, 1)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ those of the export's own comments (nsys export --type sqlite) and of CUPTI's ac
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,7 +59,16 @@ def read_trace(source: Source, progress: Progress | None = None) -> Trace:
     """
     with translated_errors(source.path), source.engine.connect() as connection:
         catalog = Catalog.probe(connection)
-        return _Reading(source, connection, catalog, progress).trace()
+        trace = _Reading(source, connection, catalog, progress).trace()
+    _give_back_memory()
+    return trace
+
+
+def _give_back_memory() -> None:
+    """Return what reading left free in the C library's heaps: with several threads glibc keeps some 60 MB else."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 @dataclass
@@ -135,7 +146,7 @@ class _Reading:
         columns = self._read(
             table,
             [
-                Read("start", "start"),
+                Read("start", "start", tables.OPEN_END),
                 Read("end", "end"),
                 Read("device", "deviceId", tables.NONE, "int32"),
                 Read("process", "globalPid"),
@@ -162,10 +173,10 @@ class _Reading:
 
     def _usable_ops(self, table: str, columns: Columns) -> Columns:
         start, end = columns["start"], columns["end"]
-        untimed = (start == 0) & (end == 0)
+        untimed = ((start == 0) & (end == 0)) | (start == tables.OPEN_END)
         broken = (end < start) & ~untimed
         nowhere = (columns["device"] == tables.NONE) & ~untimed & ~broken
-        self._left_out(table, untimed, "have no timestamp (start = end = 0)")
+        self._left_out(table, untimed, "have no timestamp")
         self._left_out(table, broken, "end before they start")
         self._left_out(table, nowhere, "name no device")
         keep = ~(untimed | broken | nowhere)
@@ -180,7 +191,7 @@ class _Reading:
         columns = self._read(
             RUNTIME,
             [
-                Read("start", "start"),
+                Read("start", "start", tables.OPEN_END),
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
                 Read("correlation", "correlationId"),
@@ -215,7 +226,7 @@ class _Reading:
         columns = self._read(
             table,
             [
-                Read("start", "start"),
+                Read("start", "start", tables.OPEN_END),
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
                 Read("name", "nameId", tables.NONE, "int32"),
@@ -224,9 +235,8 @@ class _Reading:
         return self._usable_spans(table, columns)
 
     def _usable_spans(self, table: str, columns: Columns) -> Columns:
-        columns["row"] = np.arange(len(columns["start"]), dtype=np.int32)
         broken = columns["end"] < columns["start"]
-        self._left_out(table, broken, "have no end or end before they start")
+        self._left_out(table, broken, "have no start or no end, or end before they start")
         return {name: column[~broken] for name, column in columns.items()} if broken.any() else columns
 
     def _raw_nvtx(self) -> Columns:
@@ -234,7 +244,7 @@ class _Reading:
         columns = self._read(
             table,
             [
-                Read("start", "start"),
+                Read("start", "start", tables.OPEN_END),
                 Read("end", "end", tables.OPEN_END),
                 Read("thread", "globalTid"),
                 Read("end_thread", "endGlobalTid", tables.NONE),
@@ -242,15 +252,15 @@ class _Reading:
                 Read("domain", "domainId"),
                 Read("color", "color", tables.NONE),
                 Read("start_end", "eventType = 60", 0, "bool"),
-                Read("row", "(rowid)"),
+                Read("rowid", "(rowid)"),
             ],
             NVTX_RANGES if self.catalog.has(table, "eventType") else "0",
         )
-        broken = columns["end"] < columns["start"]
-        self._left_out(table, broken, "end before they start")
+        broken = (columns["end"] < columns["start"]) | (columns["start"] == tables.OPEN_END)
+        self._left_out(table, broken, "have no start or end before they start")
         columns = {name: column[~broken] for name, column in columns.items()}
         columns["name"] = self._nvtx_names(columns)
-        columns["row"] = np.arange(len(columns["row"]), dtype=np.int32)
+        del columns["rowid"]
         return columns
 
     def _nvtx_names(self, columns: Columns) -> Array:
@@ -261,9 +271,9 @@ class _Reading:
             texts = self.connection.execute(sql_text(statement)).all()
             rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
             ids = np.fromiter((self.names.add(text) for _, text in texts), np.int32, len(texts))
-            place = np.searchsorted(columns["row"], rows)
+            place = np.searchsorted(columns["rowid"], rows)
             inside = place < len(index)
-            inside[inside] = columns["row"][place[inside]] == rows[inside]
+            inside[inside] = columns["rowid"][place[inside]] == rows[inside]
             index[place[inside]] = ids[inside]
         index[index == tables.NONE] = self.names.add(b"") if (index == tables.NONE).any() else tables.NONE
         return index
@@ -340,7 +350,7 @@ class _Reading:
         place = np.searchsorted(threads["global_tid"], columns["end_thread"])
         columns["end_thread"] = np.where(known, place, tables.NONE).astype(np.int32)
         columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
-        order = np.lexsort((columns["row"], -columns["end"], columns["start"]))
+        order = np.lexsort((-columns["end"], columns["start"]))  # stable: equal ranges keep the report's order
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
 
     def _records(self, schema: tables.Schema, columns: Columns, processes: Table) -> Table:
