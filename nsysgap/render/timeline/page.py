@@ -94,7 +94,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid |
         "selected": printable(data.selected),
         "untraced": _spans(data.untraced, base),
         "names": texts,
-        "short": {str(i): short for i, text in enumerate(texts) if (short := short_kernel_name(text)) != text},
+        "short": _short_names(texts, [place[one["name"]] for one in data.op_names]),
         "configs": tracks.configs,
         "palette": tracks.palette,
         "threads": thread_labels(data),
@@ -104,6 +104,12 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid |
         "histograms": histograms(data),
         "reduced": _reduced(data, base, grid),
     }
+
+
+def _short_names(texts: list[str], ops: list[int]) -> dict[str, str]:
+    """The short forms of op names that look like C++, by place."""
+    cpp = [i for i in sorted(ops) if re.search(r"[(<]|::", texts[i])]
+    return {str(i): short for i in cpp if (short := short_kernel_name(texts[i])) != texts[i]}
 
 
 def _shown_summary(summary: Json, base: int) -> Json:

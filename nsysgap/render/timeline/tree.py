@@ -38,7 +38,9 @@ def _process(data: TimelineLike, process: int, tracks: list[tuple[int, TrackLike
         mine = [t for t in tracks if t[1].thread == thread]
         works = any(track.kind in ("api", "nvtx") for _, track in mine)
         children.append(_thread(data, thread, mine, fold=not works or place >= MAX_OPEN_THREADS))
-    return _node(f"Process {int(processes['pid'][process])}", name, children=children, fold=not devices)
+    return _node(
+        f"Process {int(processes['pid'][process])}", name, children=children, fold=not devices and bool(gap_tracks)
+    )
 
 
 def _rows(tracks: list[tuple[int, TrackLike]], thread: int, kind: str) -> int:

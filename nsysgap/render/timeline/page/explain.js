@@ -124,7 +124,8 @@ export function gapSentence(store, track, i, parts, call) {
   const said = BEFORE_CALL.filter((part) => parts[part]).map((part) => PHRASES[part](duration(parts[part]), store, track, i, call));
   const launch = call ? store.name(call.track, call.i) : "the launch call";
   if (parts[LAUNCH]) said.push(`inside ${launch}, which launched ${next}, for ${duration(parts[LAUNCH])}`);
-  let sentence = said.length ? `The host was ${join(said)}${track.before[i] ? " after the GPU had finished" : ""}.` : "";
+  const who = track.before[i] ? "After the GPU had finished, the host was" : "The host was";
+  let sentence = said.length ? `${who} ${join(said)}.` : "";
   if (parts[QUEUED]) sentence += ` ${next} started ${duration(parts[QUEUED])} after ${parts[LAUNCH] || said.length ? "that call" : launch} had returned.`;
   return sentence.trim();
 }

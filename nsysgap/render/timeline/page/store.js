@@ -75,8 +75,10 @@ export class Store {
     return this.meta.names[track.name[i]];
   }
 
+  /** An op's name without namespaces and template arguments; any other name as it is. */
   shortName(track, i) {
-    return this.meta.short[track.name[i]] ?? this.meta.names[track.name[i]];
+    const short = track.kind === "stream" ? this.meta.short[track.name[i]] : null;
+    return short ?? this.meta.names[track.name[i]];
   }
 
   /** The ten parts of a gap, ns. */

@@ -67,7 +67,7 @@ function nvtxText(store, call) {
 
 function summaryColumns(kind) {
   const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (store, row) => text(row[key]) });
-  const name = { title: "Name", value: null, text: (store, row) => store.meta.short[row.name] ?? (store.meta.names[row.name] || "(no name)"), full: (store, row) => store.meta.names[row.name] };
+  const name = { title: "Name", value: null, text: (store, row) => (kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)", full: (store, row) => store.meta.names[row.name] };
   if (kind === "ops") {
     return [name, number("GPU time", "total_ns"), number("Idle before it", "idle_ns"), number("Count", "count", count), number("Longest", "longest_ns")];
   }

@@ -1,0 +1,89 @@
+"""Timeline pages for tests: a made report that has everything, the project's samples, written by the real command."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+from report_builder import ReportBuilder
+
+SAMPLES = Path(__file__).parent.parent / "sample_traces"
+READY = "body[data-ready]"
+US = 1_000
+# Above 2**53 ns, where JavaScript's own numbers begin to miss integers.
+FAR = 2**53 + 1_000_001
+EVIL = (
+    "</script><script>window.pwned = 1</script>",
+    '"><img src=x onerror="window.pwned = 2"><svg onload="window.pwned = 3">',
+    "<b>bold</b><a href='javascript:window.pwned = 4'>link</a> &lt;i&gt; $x^2$",
+    "control \x00\x07\x1b[31m and \u202eright to left",
+)
+
+
+def sample(name: str, folder: Path) -> Path:
+    """A copy of a report of sample_traces, unpacked."""
+    plain, packed = SAMPLES / f"{name}.sqlite", SAMPLES / f"{name}.sqlite.xz"
+    target = folder / f"{name}.sqlite"
+    target.write_bytes(plain.read_bytes() if plain.exists() else lzma.decompress(packed.read_bytes()))
+    return target
+
+
+def run(*arguments: str | Path) -> Any:
+    """Run `nsysgap` with these arguments in this process."""
+    from nsysgap.commands import cli
+
+    return CliRunner().invoke(cli, [str(one) for one in arguments])
+
+
+def write_page(report: Path, *options: str) -> Path:
+    """The page of a report, beside it."""
+    page = report.with_suffix(".html")
+    result = run("timeline", report, "-o", page, "--force", *options)
+    assert result.exit_code == 0, result.output
+    return page
+
+
+def gaps_json(report: Path, *options: str) -> dict[str, Any]:
+    """What `nsysgap gaps --format json` says."""
+    result = run("gaps", report, "--format", "json", *options)
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.output)
+    return document
+
+
+def everything() -> ReportBuilder:
+    """Two processes that share GPU 0, one of them on GPU 1 too; causes, copies, a graph, NVTX, OS calls, odd names.
+
+    The second gap of process 1 is exactly 1 us: 300 ns sync, 200 ns host, 400 ns launch, 100 ns queued.
+    """
+    made = ReportBuilder().gpu(0, "NVIDIA Test").gpu(1, "NVIDIA Test").process(1, "trainer").process(2, "loader")
+    made.device(1, 0, 0).device(1, 1, 1).device(2, 0, 0).versions()
+    made.nvtx(0, 90 * US, "epoch", color=0xFF3366CC).nvtx(10 * US, 34 * US, "step one").nvtx(
+        34 * US, 80 * US, "step two"
+    )
+    made.launch((10 * US, 12 * US), (13 * US, 20 * US), "first<float>(int)")
+    made.sync(12_500, 20_300, 50)
+    made.launch((20_500, 20_900), (21 * US, 30 * US), "second")
+    made.osrt(30_500, 33 * US, "read").launch((33_500, 34_500), (35 * US, 36 * US), "third")
+    made.launch((36 * US, 37 * US), (35_500, 38 * US), "beside", stream=8)
+    made.graph_launch((39 * US, 41 * US), (42 * US, 44 * US), (44_500, 46 * US))
+    made.call(47 * US, 48 * US, 900, "cudaMemcpyAsync").memcpy(48_500, 50 * US, 900)
+    made.call(50 * US, 51 * US, 901, "cudaMemcpyAsync").memcpy(51_500, 52 * US, 901, copyKind=2)
+    for number, name in enumerate(EVIL):
+        start = (53 + 4 * number) * US
+        made.nvtx(start, start + 3_500, name).launch((start, start + US), (start + 2 * US, start + 3 * US), name)
+    made.launch((1 * US, 2 * US), (60_500, 61 * US), "other", pid=2, tid=2)
+    made.launch((70 * US, 71 * US), (72 * US, 80 * US), "on the second", device=1)
+    made.launch((80 * US, 81 * US), (82 * US, 85 * US), "last there", device=1)
+    made.overhead(5 * US, 6 * US)
+    return made
+
+
+def far_away() -> ReportBuilder:
+    """Times above 2**53 ns and a gap longer than 2**32 ns, an NVTX range that never ends."""
+    later = FAR + 5_000_000_007
+    made = ReportBuilder().nvtx(FAR - 11, None, "never ends")
+    return made.launch((FAR, FAR + 5), (FAR + 7, FAR + 1_001)).launch((later - 3, later), (later + 1, later + 17))
