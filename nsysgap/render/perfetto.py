@@ -33,9 +33,9 @@ CLOCK_SNAPSHOT, TIMESTAMP, SEQUENCE_ID, TRACK_EVENT, INTERNED_DATA, SEQUENCE_FLA
 )
 STATE_CLEARED, NEEDS_STATE = 1, 2
 # TrackEvent
-CATEGORY, ANNOTATION, TYPE, NAME, TRACK, COUNTER_VALUE, COUNTER_DOUBLE, FLOW, TERMINATING_FLOW = (
+CATEGORY, ANNOTATION, TYPE, NAME, TRACK, COUNTER_VALUE, COUNTER_DOUBLE, FLOW = (
     *(3, 4, 9, 10, 11, 30, 44),
-    *(47, 48),
+    47,
 )
 BEGIN, END, COUNTER = 1, 2, 4
 # InternedData
@@ -266,9 +266,12 @@ class _Writer:
 
 
 def _flow(packets: Packets, flow: Flow) -> None:
-    """Arrow ends: here one start and one end share a number, so a slice has a number for each arrow it starts."""
+    """Arrow ends: two slices that share a number are joined, whichever comes first, so each arrow has its own.
+
+    A terminating flow ID would have to come second, which skewed clocks do not promise.
+    """
     if not flow.out:
-        packets.fixed64(TERMINATING_FLOW, flow.id if flow.pair is None else flow.pair)
+        packets.fixed64(FLOW, flow.id if flow.pair is None else flow.pair)
         return
     packets.fixed64(FLOW, flow.id)
     if flow.pair is not None and flow.more is not None:
