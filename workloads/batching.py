@@ -74,9 +74,9 @@ def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) 
         elapsed()
     executor.launches = 0
     measured = runner()
-    with producing(plan) as (ring, process), executor.phase(f"{load.name} {precision} {mode}"):
+    with producing(plan) as (ring, process):
         wait_for(ring, process, plan.commands)
-        with executor.timed() as elapsed:
+        with executor.phase(f"{load.name} {precision} {mode}"), executor.timed() as elapsed:
             start = perf_counter()
             flushes = consume(ring, process, measured, plan.commands, options.idle_us / 1e6)
             gpu_ms = elapsed()
