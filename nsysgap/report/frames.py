@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.tables import FRAMES, NONE, STACKS, Names, Table
 
 Integers = NDArray[np.int64]
-_FUNCTION_BITS, _FILE_BITS, _LINE_BITS = 24, 20, 18
+_LARGEST_TABLE = 1 << 23
 Key = tuple[int, int, int, bool]
 
 
@@ -73,17 +73,31 @@ class FrameBuilder:
         return self._name(index)
 
 
-def _distinct(function: Integers, file: Integers, line: Integers) -> tuple[NDArray[np.intp], Integers]:
+def _distinct(function: Integers, file: Integers, line: Integers) -> tuple[Integers, Integers]:
     """(the place of each frame among the distinct ones, the distinct frames: int64 of shape (distinct, 3))."""
-    limits = ((function, _FUNCTION_BITS), (file, _FILE_BITS), (line, _LINE_BITS))
-    if all(not len(part) or (part.min() >= NONE and part.max() < (1 << bits) - 1) for part, bits in limits):
-        packed = ((function + 1) << (_FILE_BITS + _LINE_BITS)) | ((file + 1) << _LINE_BITS) | (line + 1)
-        present = np.unique(packed)
-        parts = (
-            present >> (_FILE_BITS + _LINE_BITS),
-            (present >> _LINE_BITS) & ((1 << _FILE_BITS) - 1),
-            present & ((1 << _LINE_BITS) - 1),
-        )
-        return np.searchsorted(present, packed), np.stack(parts, axis=1) - 1
-    rows, place = np.unique(np.stack((function, file, line), axis=1), axis=0, return_inverse=True)
-    return place.reshape(-1), rows
+    functions, function_code = _coded(function)
+    lines, line_code = _coded(line)
+    files, file_code = _coded(file)
+    pairs, pair_code = _coded(function_code * max(len(lines), 1) + line_code)
+    present, place = _coded(pair_code * max(len(files), 1) + file_code)
+    pair = pairs[present // max(len(files), 1)]
+    chosen = (
+        functions[pair // max(len(lines), 1)],
+        files[present % max(len(files), 1)],
+        lines[pair % max(len(lines), 1)],
+    )
+    return place, np.stack(chosen, axis=1)
+
+
+def _coded(values: Integers) -> tuple[Integers, Integers]:
+    """(the distinct values, sorted; the place of each value among them): by a table where their range is small."""
+    low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    if high - low >= _LARGEST_TABLE:
+        present, place = np.unique(values, return_inverse=True)
+        return present, place.reshape(-1)
+    seen = np.zeros(high - low + 1, np.bool_)
+    seen[values - low] = True
+    present = np.flatnonzero(seen) if len(values) else np.empty(0, np.int64)
+    place = np.zeros(high - low + 1, np.int32)
+    place[present] = np.arange(len(present), dtype=np.int32)
+    return present + low, place[values - low].astype(np.int64)

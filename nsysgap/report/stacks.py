@@ -39,7 +39,7 @@ _WITHOUT_BLOBS = (
     "--include-blobs=true REPORT.nsys-rep."
 )
 ALL_SOURCES = frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL))
-BATCH = 65_536
+BATCH, REMEMBERED = 4_096, 65_536  # so that memory stays bounded
 Columns = dict[str, NDArray[Any]]
 Integers = NDArray[np.int64]
 
@@ -243,8 +243,8 @@ class _Decoder:
         """(row of the stacks table, source) of a blob; None if it holds no stack or is malformed, which is counted."""
         found = self._known.get((domain, blob))
         if found is None:
-            if len(self._known) >= BATCH:
-                self.finish()
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
             found = self._known[domain, blob] = self._new(domain, blob)
         if isinstance(found, tuple):
             return found
@@ -264,16 +264,17 @@ class _Decoder:
         _, rows, waiting = self._waiting.setdefault(layout.name, (layout, [], []))
         rows.append(row)
         waiting.append(frames)
+        if len(rows) >= BATCH:
+            self.finish()
         return row, _PYTHON[layout.name]
 
     def finish(self) -> None:
-        """Decode what waits, and forget the blobs, so that memory stays bounded."""
+        """Decode what waits."""
         for layout, rows, waiting in self._waiting.values():
             counts = np.array([len(frames) for frames in waiting], np.int64) // layout.frame.itemsize
             members = decode_frames(layout, b"".join(waiting))
             self.builder.put(np.array(rows, np.int64), counts, members, native=False)
         self._waiting.clear()
-        self._known.clear()
 
 
 def _find_pairs(tid: Integers, time: Integers, wanted_tid: Integers, wanted_time: Integers) -> NDArray[np.intp]:

@@ -25,6 +25,7 @@ import synthetic_rows as rows
 from synthetic_plan import FULL_MIX, NAIVE, ProcessPlan, share
 from synthetic_schema import ENUMS, PRODUCT_VERSION, SCHEMA_VERSION
 from synthetic_simulation import Process, TooFewApiRowsError, simulate
+from synthetic_stacks import add_stacks
 from synthetic_writer import columns_of, insert, insert_rows, new_database
 
 SESSION_START_NS = 428_455_621
@@ -51,6 +52,8 @@ class Options:
     osrt: int | None = None
     nvtx: int | None = None
     sample: bool = False
+    stacks: int = 0
+    depth: int = 60
 
 
 HELP = {
@@ -68,6 +71,8 @@ HELP = {
     "osrt": "OS runtime rows (10 %% of the kernels)",
     "nvtx": "NVTX rows (3 %% of the kernels)",
     "sample": "a small clean report: 400 kernels, each launched and waited for; other options are ignored",
+    "stacks": "Python samples (0)",
+    "depth": "frames of each sample's stack (60)",
 }
 
 
@@ -181,6 +186,8 @@ def _write(db: sqlite3.Connection, options: Options, processes: list[Process]) -
             f"INSERT INTO {table} VALUES (?, ?, ?)",
             [(key, *names) for key, names in entries.items()],
         )
+    if options.stacks:
+        add_stacks(db, options.stacks, options.depth, options.seed)
 
 
 def _write_events(

@@ -88,6 +88,26 @@ SUITES: dict[str, Suite] = {
         },
         limits={"300k": Limit(wall_s=1.5, peak_mb=250), "3m": Limit(ratio=8, peak_mb=900)},
     ),
+    "stacks": Suite(
+        command=(
+            "{python}",
+            "-m",
+            "nsysgap",
+            "stacks",
+            "{report}",
+            "--format",
+            "html",
+            "-o",
+            "{out}/idle.html",
+            "--force",
+        ),
+        help="nsysgap stacks, flame graph of Python samples of 60 frames",
+        sizes={
+            "stacks-100k": {"kernels": 100_000, "stacks": 100_000},
+            "stacks-1m": {"kernels": 100_000, "stacks": 1_000_000},
+        },
+        limits={"stacks-100k": Limit(wall_s=3), "stacks-1m": Limit(wall_s=20)},
+    ),
 }
 
 
