@@ -410,7 +410,7 @@ def test_file_that_is_no_dot_file_is_refused(content: str, tmp_path: Path) -> No
         (("graph_explicit", "--node", "9"), 2, "There is no graph 9"),
         (("graph_explicit", "--dot", "x.dot"), 2, "--dot says what to draw"),
         (("graph_explicit_whole", "--html"), 1, "were not seen to run"),
-        (("cdp",), 1, "holds no CUDA graph: the program used none"),
+        (("cdp",), 1, "holds no CUDA graph: it records no graph launch"),
     ],
 )
 def test_wrong_wishes_are_one_sentence(arguments: tuple[str, ...], code: int, sentence: str) -> None:

@@ -85,7 +85,11 @@ def _require_graphs(view: GraphView, number: int | None) -> None:
 
     if not view.entries and not (view.trace.ops["kind"] == GRAPH).any():
         launches = int(calls_named(view.trace, LAUNCH).sum())
-        why = f"it has {count(launches)} graph launch calls and no graph rows" if launches else "the program used none"
+        why = (
+            f"it has {count(launches)} graph launch calls and no graph rows"
+            if launches
+            else "it records no graph launch"
+        )
         raise NsysgapError(
             f"{view.trace.path} holds no CUDA graph: {why}.", "Record nodes: nsys profile --cuda-graph-trace=node ..."
         )
