@@ -375,7 +375,7 @@ def run_facts(
     found = (
         ("Program", command or ", ".join(name for name in programs if name)),
         ("GPU", ", ".join(dict.fromkeys(one.name for one in trace.devices if one.name))),
-        ("Started", f"{started} UTC".replace("T", " ") if started else ""),
+        ("Started", f"{started.replace('T', ' ')} UTC".replace("UTC UTC", "UTC") if started else ""),
         ("Recorded", f"{trace.duration_ns / 1e9:,.2f} s" if trace.duration_ns else ""),
         ("nsys", trace.nsys_version or ""),
         ("Driver", target.get("NvDriverVersion", "")),

@@ -108,6 +108,11 @@ SUITES: dict[str, Suite] = {
         },
         limits={"stacks-100k": Limit(wall_s=3), "stacks-1m": Limit(wall_s=20)},
     ),
+    "timeline": Suite(
+        command=("{python}", "-m", "nsysgap", "timeline", "{report}", "-o", "{out}/page.html", "--force"),
+        help="nsysgap timeline, the page (tests/bench/browse.py measures it in a browser)",
+        limits={"300k": Limit(wall_s=5, peak_mb=500)},
+    ),
 }
 
 

@@ -3,7 +3,7 @@ import { CAUSES } from "./categories.js";
 import { count, duration, element, percent } from "./format.js";
 import { on, setFilter, state } from "./state.js";
 
-const HISTOGRAMS = { gaps: "Length of the gaps", latency: "Launch latency" };
+const HISTOGRAMS = { gaps: "Gap length", latency: "Launch latency" };
 
 /** The idle time of all GPUs together by cause, ns. */
 export function idleByCause(store) {
@@ -32,7 +32,7 @@ export class Causes {
       element("span", { class: "cause-bar" }, bar),
       element("span", { class: "cause-time" }, duration(ns)),
       element("span", { class: "cause-share" }, percent(ns, whole)),
-      element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} gaps` : "-"));
+      element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} ${gaps === 1 ? "gap" : "gaps"}` : "-"));
     made.addEventListener("click", () => setFilter(state.cause === cause ? -1 : cause, state.bin));
     return made;
   }

@@ -3,7 +3,8 @@ import { CAUSES, categoryOf } from "./categories.js";
 import { count, duration, exact, moment } from "./format.js";
 
 const [IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN] = CAUSES.keys();
-const BEFORE_CALL = [PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST];
+const BEFORE_CALL = [PROFILER, UNTRACED, SYNC, CUDA_API, OS, HOST];
+const IN_TIME = [IN_GRAPH, UNKNOWN, ...BEFORE_CALL, LAUNCH, QUEUED];
 
 /** {title, kind, color, rows: [[label, text]], parts: [[cause, ns]], sentence} of slice i of a track. */
 export function explain(store, track, i) {
@@ -100,7 +101,7 @@ function describeGap(store, track, i, about) {
   about.kind = `Gap of GPU ${track.device}`;
   times(store, track, i, about);
   const parts = store.parts(track, i);
-  about.parts = parts.map((ns, cause) => [cause, ns]).filter(([, ns]) => ns > 0);
+  about.parts = IN_TIME.map((cause) => [cause, parts[cause]]).filter(([, ns]) => ns > 0);
   for (const [label, reference] of [["Op before", track.before[i]], ["Op after", track.after[i]]]) {
     const op = store.locate(reference);
     if (op) about.rows.push([label, `${store.shortName(op.track, op.i)}, ${duration(op.track.dur[op.i])}`]);
@@ -136,9 +137,9 @@ function join(said) {
 
 const PHRASES = {
   [PROFILER]: (time) => `busy with nsys's own work for ${time}`,
-  [SYNC]: (time, ...gap) => `still inside ${callDuring(...gap, "api_sync")} for ${time}`,
-  [UNTRACED]: (time, ...gap) => `waiting in ${callDuring(...gap, "api_sync")} for ${time} with no GPU work in the trace (untraced: the GPU may have been busy)`,
-  [CUDA_API]: (time, ...gap) => `in ${callDuring(...gap, null)} for ${time}`,
+  [SYNC]: (time, ...gap) => `still inside ${callDuring(...gap, true)} for ${time}`,
+  [UNTRACED]: (time, ...gap) => `waiting in ${callDuring(...gap, true)} for ${time} with no GPU work in the trace (untraced: the GPU may have been busy)`,
+  [CUDA_API]: (time, ...gap) => `in ${callDuring(...gap, false)} for ${time}`,
   [OS]: (time, ...gap) => `in the operating system (${osDuring(...gap)}) for ${time}`,
   [HOST]: (time) => `in the program's own code for ${time}`,
 };
@@ -152,7 +153,7 @@ function namesDuring(store, track, i, call, kind, wanted) {
     for (let lane = 0; lane < calls.lanes.length - 1; lane++) {
       const [first, last] = calls.range(lane, from, until);
       for (let k = first; k < Math.min(last, first + 1000); k++) {
-        if (wanted && categoryOf(kind, calls.cat[k], []).key !== wanted) continue;
+        if (!wanted(categoryOf(kind, calls.cat[k], []).key)) continue;
         const inside = Math.min(calls.end(k), until) - Math.max(calls.start[k], from);
         const name = store.name(calls, k);
         lengths.set(name, (lengths.get(name) ?? 0) + inside);
@@ -162,14 +163,14 @@ function namesDuring(store, track, i, call, kind, wanted) {
   return [...lengths.keys()].sort((a, b) => lengths.get(b) - lengths.get(a));
 }
 
-function callDuring(store, track, i, call, wanted) {
-  const names = namesDuring(store, track, i, call, "api", wanted);
-  if (!names.length) return wanted === "api_sync" ? "a synchronising call" : "another CUDA call";
-  return names.length > 1 ? `${names[0]} and ${names.length - 1} more calls` : names[0];
+function callDuring(store, track, i, call, sync) {
+  const names = namesDuring(store, track, i, call, "api", (key) => (key === "api_sync") === sync);
+  if (!names.length) return sync ? "a synchronising call" : "another CUDA call";
+  return names.length > 1 ? `${names[0]} and ${names.length - 1} more` : names[0];
 }
 
 function osDuring(store, track, i, call) {
-  const names = namesDuring(store, track, i, call, "osrt", null);
+  const names = namesDuring(store, track, i, call, "osrt", () => true);
   return names.length > 1 ? `${names[0]} and others` : (names[0] ?? "a call");
 }
 

@@ -87,7 +87,7 @@ class Page {
       if (first) this.tables.go(first.track, first.i);
     });
     const first = `Look first at \u201c${CAUSES[most].label}\u201d (${percent(totals[most], sum)} of the idle time): `;
-    $("next").replaceChildren(element("p", {}, element("strong", {}, first), this.advice(most)), button);
+    $("next").replaceChildren(button, element("p", {}, element("strong", {}, first), this.advice(most)));
   }
 
   advice(cause) {
@@ -300,7 +300,7 @@ function answer(device) {
   const largest = CAUSES.map((cause) => [cause, device.idle_by_cause_ns[cause.key]]).filter(([, ns]) => ns > 0).sort((a, b) => b[1] - a[1]);
   const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${cause.phrase ?? cause.label}`);
   const strong = element("strong", {}, `${name} idle ${share} of ${duration(whole)}`);
-  const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? " and others" : ""}.` : ".";
+  const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? ", the rest elsewhere" : ""}.` : ".";
   const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.` : "";
   const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
   return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, rest, range);

@@ -20,7 +20,7 @@ export class Minimap {
 
   /** The GPU's time while the view is within it, else the whole session. */
   range() {
-    const [from, to] = this.store.window, room = (to - from) * 0.02;
+    const [from, to] = this.store.window, room = Math.ceil((to - from) * 0.025) + 2;
     const inside = state.t0 >= from - room && state.t1 <= to + room;
     return inside ? [from - room, to + room] : state.limits;
   }
