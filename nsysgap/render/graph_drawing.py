@@ -174,7 +174,8 @@ function find() {
     node.classList.toggle("found", hit); node.classList.toggle("dim", wanted !== "" && !hit);
     if (hit) hits.push(node);
   }
-  document.getElementById("hits").textContent = wanted === "" ? "" : hits.length + (hits.length === 1 ? " node" : " nodes");
+  const number = hits.length + (hits.length === 1 ? " node" : " nodes");
+  document.getElementById("hits").textContent = wanted === "" ? "" : number;
   if (hits.length) hits[0].scrollIntoView({block: "center", inline: "center"});
 }
 document.getElementById("choice").addEventListener("change", event => {

@@ -22,6 +22,15 @@ _LOST = re.compile(
 )
 
 
+# Said of each process without CUDA calls: in a report that has CUDA rows it is of a process that needs none.
+_OF_ONE_PROCESS = re.compile("No CUDA events collected", re.IGNORECASE)
+
+
+def _has_cuda_rows(connection: Connection, catalog: Catalog) -> bool:
+    tables = [table for table in catalog.columns if table.startswith("CUPTI_ACTIVITY_KIND_")]
+    return any(connection.execute(text(f'SELECT 1 FROM "{table}" LIMIT 1')).first() for table in tables)
+
+
 def diagnostics(connection: Connection, catalog: Catalog) -> list[tuple[str, str]]:
     """(severity, text) of every DIAGNOSTIC_EVENT in the report's order; severity "note", "warning" or "error"."""
     if not catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
@@ -39,8 +48,11 @@ def notices(connection: Connection, catalog: Catalog) -> list[Notice]:
     """The diagnostics that bear on the figures: level "incomplete" where events are missing, else what it warns of
     about CUDA, and its errors."""
     found = []
+    recorded = _has_cuda_rows(connection, catalog)
     for severity, said in dict.fromkeys(diagnostics(connection, catalog)):
-        if is_incomplete(said):
+        if recorded and _OF_ONE_PROCESS.search(said):
+            found.append(Notice("note", f"nsys says of one process: {said}"))
+        elif is_incomplete(said):
             found.append(Notice("incomplete", f"nsys says: {said}"))
         elif severity == "error" or (severity == "warning" and "CUDA" in said):
             found.append(Notice("warning", f"nsys says: {said}"))
