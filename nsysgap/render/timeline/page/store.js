@@ -33,8 +33,7 @@ async function loadTrack(entry, number) {
 export class Store {
   static async load() {
     const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
-    const tracks = [];
-    for (const [number, entry] of meta.tracks.entries()) tracks.push(await loadTrack(entry, number));
+    const tracks = await Promise.all(meta.tracks.map(loadTrack));
     meta.tracks = null;
     return new Store(meta, tracks);
   }
