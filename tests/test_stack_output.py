@@ -165,6 +165,50 @@ def test_slow_host_with_its_source_lines() -> None:
     assert "while perf_counter() < until:" in said
 
 
+def gaps(*arguments: str) -> str:
+    done = CliRunner().invoke(cli, ["gaps", *arguments])
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
+def test_gaps_name_lines_where_there_are_samples(made: Path) -> None:
+    assert "prog.py:20 work" in gaps(str(made))
+    found = json.loads(gaps(str(made), "--format", "json", "--by", "line"))
+    assert {gap["line"] for gap in found["gaps"]} == {"prog.py:20 work", None}
+    assert sum(row["idle"] for row in found["groups"]["rows"]) == found["devices"][0]["idle_ns"]
+
+
+def test_gaps_by_line_without_samples_says_how_to_record_them() -> None:
+    with pytest.raises(NsysgapError, match=r"holds no stack samples.*--stacks python"):
+        gaps(str(SAMPLES / "naive.sqlite"), "--by", "line")
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [
+        ("python", "--sample=none --python-sampling=true --python-sampling-frequency=1000"),
+        ("native", "--sample=process-tree"),
+        ("calls", "--sample=process-tree --python-backtrace=cuda --cudabacktrace=all:0"),
+    ],
+)
+def test_profile_captures_without_stacks_then_with_them(kind: str, flags: str, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.touch()
+    done = CliRunner().invoke(cli, ["profile", "--dry-run", "--stacks", kind, "-o", str(tmp_path / "r"), str(script)])
+    _, plain, sampled, *export = done.stdout.splitlines()
+    assert "sampling" not in plain
+    assert "process-tree" not in plain
+    assert f" {flags} --cpuctxsw=none" in sampled
+    assert f"--output {tmp_path / 'r.stacks'} " in sampled
+    assert ("--export=sqlite" in sampled) is (kind == "native")
+    made = tmp_path / "r.stacks"
+    exported = f"--type sqlite --include-blobs=true --output {made}.sqlite {made}.nsys-rep"
+    assert [line.split(" export ")[1] for line in export] == ([] if kind == "native" else [exported])
+    done = CliRunner().invoke(cli, ["profile", "--dry-run", "--no-baseline", "--stacks", kind, str(script)])
+    assert len([line for line in done.stdout.splitlines() if " profile " in line]) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "native", "kind"),
     [

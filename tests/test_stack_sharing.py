@@ -14,8 +14,9 @@ from stack_reports import MAIN, OTHER, StackReport
 from nsysgap.analysis.calltree import interval, places
 from nsysgap.analysis.causes import HOST, PARTS
 from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.lines import idle_by_line, lines_of_gaps
 from nsysgap.analysis.sharing import Shares, measured_period, share_among_samples
-from nsysgap.analysis.stacks import IdleStacks, choose_source, gap_frames, idle_stacks, launched_from
+from nsysgap.analysis.stacks import IdleStacks, choose_source, idle_stacks, launched_from
 from nsysgap.analysis.stretches import Stretches, idle_stretches
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
@@ -186,16 +187,23 @@ def test_launched_from_is_exact_with_the_calls_own_stack_else_the_sample_before(
     assert (found.inside_ns, found.near_ns) == (950, 950)
 
 
-def test_gap_frames_name_the_line_with_most_of_a_gap(tmp_path: Path) -> None:
+def test_gaps_name_the_line_with_most_of_their_cause_and_groups_by_line_sum_to_the_idle_time(tmp_path: Path) -> None:
     report = StackReport()
-    report.gap(1000, 2000)
+    report.gap(1000, 2000, call_ns=100)
     report.gap(90_000, 91_000)
-    for time, frame in ((1100, F), (1200, G), (1300, G)):
+    for time, frame in ((1100, F), (1200, G), (1300, G), (1950, F)):
         report.python(time, [frame])
-    idle, found = answer(report, tmp_path / "r.sqlite")
-    named = gap_frames(found, np.array([0, 1]))
-    assert idle.trace.name(int(found.stacks.frames["function"][named[0]])) == "g"
-    assert named[1] == NONE
+    with open_source(report.write(tmp_path / "r.sqlite")) as opened:
+        trace = read_trace(opened)
+        stacks = read_stacks(opened, trace)
+    idle = IdleReport(trace)
+    assert lines_of_gaps(idle, stacks, np.array([1, 0])) == [None, "a.py:2 g"]
+    groups = idle_by_line(idle, stacks)
+    assert [(one.name, one.idle, one.gaps, one.longest, one.main_cause) for one in groups] == [
+        ("(not sampled)", 1000, 1, 1000, "host"),
+        ("g a.py:2", 600, 1, 600, "host"),
+        ("f a.py:1", 400, 1, 400, "host"),
+    ]
 
 
 def test_report_without_any_sample(tmp_path: Path) -> None:

@@ -93,8 +93,11 @@ def text_of(trace: Trace, index: int, *, native: bool) -> str:
     return text if native or "&" not in text else text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str]) -> Document:
-    """The call tree for flame graphs: {causes, total_ns, frames, nodes}; nodes are columns, parents before children."""
+def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str], selected: str = "") -> Document:
+    """The call tree for flame graphs: {path, stacks, causes, selection, total_ns, frames, nodes}.
+
+    Nodes are columns, parents before children; `selection` says what part of the report counts ("" for all).
+    """
     used, frame = np.unique(found.tree["frame"], return_inverse=True)
     describe = frame_describer(idle, found)
     nodes = {name: found.tree[name].tolist() for name in found.tree if name != "frame"}
@@ -102,6 +105,7 @@ def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str]) ->
         "path": idle.trace.path,
         "stacks": found.source,
         "causes": list(causes),
+        "selection": selected,
         "total_ns": found.total,
         "frames": [describe(int(one)) for one in used],
         "nodes": {**nodes, "frame": frame.reshape(-1).tolist()},

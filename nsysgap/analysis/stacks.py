@@ -206,17 +206,3 @@ def _with_rest(stacks: Stacks, name: int) -> Stacks:
     }
     chain = np.append(stacks.chain, np.int32(stacks.frames.rows))
     return replace(stacks, frames=Table(FRAMES, frames), stacks=Table(STACKS, table), chain=chain)
-
-
-def gap_frames(found: IdleStacks, gaps: NDArray[np.intp]) -> list[int]:
-    """For each gap the innermost frame (row of frames) with most of its time; -1 where no stack received any."""
-    result = []
-    for gap in gaps.tolist():
-        mine = np.flatnonzero((found.shares.gap == gap) & (found.shares.receiver != NONE))
-        stack = found.stack[found.shares.receiver[mine]]
-        some = found.stacks.stacks["count"][stack] > 0
-        frames = found.stacks.chain[found.stacks.stacks["first"][stack[some]]]
-        present, place = np.unique(frames, return_inverse=True)
-        sums = np.bincount(place, weights=found.shares.ns[mine[some]])
-        result.append(int(present[int(sums.argmax())]) if len(sums) else NONE)
-    return result

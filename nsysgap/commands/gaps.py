@@ -23,10 +23,13 @@ from nsysgap.commands.common import (
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
+    from nsysgap.analysis.grouping import Group
     from nsysgap.analysis.idle import IdleReport
-    from nsysgap.tables import Notice, Trace
+    from nsysgap.report.source import Source
+    from nsysgap.tables import Notice, Stacks, Trace
 
 DEFAULT_TOP = 20
+CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native); docs/stacks.md says more."
 ALL = -1
 
 
@@ -45,7 +48,7 @@ ALL = -1
 )
 @click.option(
     "--by",
-    type=click.Choice(["cause", "kernel", "api", "nvtx", "thread", "process"]),
+    type=click.Choice(["cause", "kernel", "api", "nvtx", "thread", "process", "line"]),
     help="Idle time grouped, instead of the list of gaps.",
 )
 @click.option(
@@ -83,10 +86,11 @@ def command(
     failed: list[NsysgapError] = []
     for path in reports:
         try:
-            with opened(path) as (_, trace):
-                answers.append(
-                    _Answer(trace, device, select_time(trace, nvtx, since, until), hidden_after, minimum, top, by)
-                )
+            with opened(path) as (source, trace):
+                selected = select_time(trace, nvtx, since, until)
+                answer = _Answer(trace, device, selected, hidden_after, minimum, top, by)
+                answer.read_stacks(source)
+                answers.append(answer)
         except NsysgapError as error:
             failed.append(error)
     answers_with_work = [answer for answer in answers if answer.trace.ops.rows]
@@ -129,9 +133,30 @@ class _Answer:
         self.minimum = minimum
         self.top = top
         self.by = by
+        self.stacks: Stacks | None = None
         self.idle: IdleReport = IdleReport(
             trace, selection=selected.time, device=device, hidden_after_ns=hidden_after, all_at_once=True
         )
+
+    def read_stacks(self, source: Source) -> None:
+        """Read the sampled stacks, if there are any. Raises NsysgapError where `--by line` needs them and has none."""
+        from nsysgap.report.stacks import may_hold_samples, read_stacks
+        from nsysgap.tables import NATIVE_SAMPLE, PYTHON_SAMPLE
+
+        if may_hold_samples(self.trace):
+            stacks = read_stacks(source, self.trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)))
+            self.stacks = stacks if stacks.samples.rows else None
+        if self.by == "line" and self.stacks is None:
+            raise NsysgapError(f"{self.trace.path} holds no stack samples: no lines are known.", CAPTURE_HINT)
+
+    def groups(self) -> list[Group]:
+        """The idle time by what --by names."""
+        from nsysgap.analysis.grouping import idle_by
+        from nsysgap.analysis.lines import idle_by_line
+
+        if self.by == "line" and self.stacks is not None:
+            return idle_by_line(self.idle, self.stacks)
+        return idle_by(self.idle, str(self.by))
 
     def rows(self, default: int | None = DEFAULT_TOP) -> Any:
         """Numbers of the gaps to list."""
@@ -147,19 +172,22 @@ class _Answer:
     def document(self) -> dict[str, Any]:
         """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""
         from nsysgap.analysis.document import gaps_document
-        from nsysgap.analysis.grouping import idle_by
+        from nsysgap.analysis.lines import lines_of_gaps
         from nsysgap.render.data import as_json
 
-        document: dict[str, Any] = as_json(gaps_document(self.idle, self.rows(), self.notices()))
+        rows = self.rows()
+        document: dict[str, Any] = as_json(gaps_document(self.idle, rows, self.notices()))
+        if self.stacks is not None:
+            for gap, line in zip(document["gaps"], lines_of_gaps(self.idle, self.stacks, rows), strict=True):
+                gap["line"] = line
         if self.selected.said:
             document["selection"] = self.selected.said
         if self.by:
-            document["groups"] = {"by": self.by, "rows": [vars(group) for group in idle_by(self.idle, self.by)]}
+            document["groups"] = {"by": self.by, "rows": [vars(group) for group in self.groups()]}
         return document
 
     def blocks(self) -> list[Any]:
         """The blocks to print: the list of gaps, or with --by the groups."""
-        from nsysgap.analysis.grouping import idle_by
         from nsysgap.render.text import gaps_blocks, groups_table
 
         document = self.document()
@@ -169,7 +197,7 @@ class _Answer:
         document["gaps"] = []
         blocks = list(gaps_blocks(document, counts, self.selected.said))
         top = DEFAULT_TOP if self.top is None else None if self.top == ALL else self.top
-        return [*blocks[:2], groups_table(self.by, idle_by(self.idle, self.by), top), *blocks[2:]]
+        return [*blocks[:2], groups_table(self.by, self.groups(), top), *blocks[2:]]
 
     def refusal(self) -> NsysgapError | None:
         """Why this report cannot say how idle the GPU was; None if it can."""

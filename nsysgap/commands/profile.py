@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,11 @@ class _WithArguments(click.Command):
     default="node",
     show_default=True,
     help="Trace CUDA graphs node by node, or each launch as a whole (cheaper).",
+)
+@click.option(
+    "--stacks",
+    type=click.Choice(["python", "native", "calls"]),
+    help="Once more with call stacks: which line kept the GPU idle.",
 )
 @click.option("--gpu-metrics", is_flag=True, help="Also sample hardware counters (SMs active, ...) at 10 kHz.")
 @click.option("--capture-range", metavar="nvtx=NAME", help="Record only inside the first NVTX range of this name.")
@@ -106,6 +112,8 @@ class _Session:
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
         self.text = given["form"] == "text"
+        self.stacks: str = given["stacks"] or ""
+        self.twice = bool(self.stacks) and not given["no_baseline"]
         self.capture_range = _range_name(given["capture_range"])
 
     def options(self, nsys: Nsys | None) -> Options:
@@ -123,12 +131,13 @@ class _Session:
             raise NsysgapError(
                 f"--nsys-args cannot be split into words: {error}.", "Close the quotes.", exit_code=2
             ) from None
-        return Options(self.given["graph_trace"], self.capture_range, metrics, extra)
+        stacks = "" if self.twice else self.stacks
+        return Options(self.given["graph_trace"], self.capture_range, metrics, extra, stacks)
 
     def dry_run(self, targets: list[Target]) -> None:
         """Print what would be run, for each target; needs neither nsys nor a GPU."""
         from nsysgap.profiling.finding import find_nsys
-        from nsysgap.profiling.plan import check_target, nsys_command, shell_line
+        from nsysgap.profiling.plan import capture_lines, check_target, shell_line
 
         nsys: Nsys | None = None
         try:
@@ -143,7 +152,8 @@ class _Session:
                 _say(str(error))
             if not self.given["no_baseline"]:
                 click.echo(shell_line(target.argv))
-            click.echo(shell_line(nsys_command(nsys.path if nsys else "nsys", options, target.output, target.argv)))
+            for line in capture_lines(nsys.path if nsys else "nsys", options, target, self.stacks, twice=self.twice):
+                click.echo(shell_line(line))
 
     def run(self, targets: list[Target]) -> int:
         """Capture every target, print the summary, return the exit code: the first failing target's."""
@@ -153,6 +163,8 @@ class _Session:
         for target in targets:
             check_target(target, command=self.given["is_command"])
             check_outputs(target, force=self.given["force"])
+            if self.twice:
+                check_outputs(target.sampled, force=self.given["force"])
         nsys, driver = find_nsys(self.given["nsys_path"]), find_driver()
         check_version(nsys, driver)
         if driver is None or not driver.gpus:
@@ -181,6 +193,8 @@ class _Session:
         report.write_json()
         if self.text:
             report.print_text()
+        if self.stacks:
+            self._print_stacks(captured, nsys, options)
         failure = _failure(captured, driver)
         if failure is not None:
             _say(failure.message, failure.hint)
@@ -189,6 +203,20 @@ class _Session:
             _say(report.refusal.message, report.refusal.hint)
             return 1
         return 0
+
+    def _print_stacks(self, captured: Captured, nsys: Nsys, options: Options) -> None:
+        """The table of lines: of a capture with stacks, made here if the first one was without."""
+        from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
+        from nsysgap.profiling.capture import capture
+
+        if self.twice:
+            _say(SAMPLING_COST)
+            chosen = replace(options, stacks=self.stacks)
+            sampled = capture(captured.target.sampled, nsys, chosen, _sinks(text=self.text), baseline=False)
+        else:
+            sampled = captured
+        if self.text:
+            click.echo(stacks_text(captured, sampled, self.stacks, self.given["nvtx"]), nl=False)
 
     def _print_summary(self, summaries: list[dict[str, Any]], *, several: bool) -> None:
         from nsysgap.profiling.summary import COMPARISON_SCHEMA

@@ -105,19 +105,19 @@ def command(
         selected = select_time(trace, nvtx, since, until)
         stacks = read_stacks(source, trace)
     idle = IdleReport(trace, selection=selected.time, device=device)
-    answer = _Answer(idle, stacks, causes, wanted, launched_from=launched_from)
+    answer = Answer(idle, stacks, causes, wanted, launched_from=launched_from)
     writer = {"text": _text, "json": _json, "csv": _csv}.get(form)
     if writer is not None:
         limit = DEFAULT_TOP if top is None else None if top == ALL else top
         shown = {"top": limit, "folder": folder, "full_paths": full_paths, "color": output is None}
         written = writer(answer.document(by, selected.said), shown)
     else:
-        written = _tree(form, answer)
+        written = _tree(form, answer.tree(selected.said))
     with output_file(output, force=force) as file:
         file.write(written)
 
 
-class _Answer:
+class Answer:
     """What one report answers to the options."""
 
     def __init__(
@@ -151,11 +151,11 @@ class _Answer:
             document["selection"] = selected
         return document
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self, selected: str) -> dict[str, Any]:
         """The call tree, for flame graphs."""
         from nsysgap.analysis.stack_document import tree_document
 
-        return tree_document(self.idle, self.found, self.causes)
+        return tree_document(self.idle, self.found, self.causes, selected)
 
 
 def _require_stacks(idle: IdleReport, stacks: Stacks, source: str, wanted: str | None) -> list[Notice]:
@@ -202,11 +202,11 @@ def _csv(document: dict[str, Any], _: dict[str, Any]) -> bytes:
     return stacks_csv(document).encode("utf-8", "replace")
 
 
-def _tree(form: str, answer: _Answer) -> bytes:
+def _tree(form: str, tree: dict[str, Any]) -> bytes:
     if form == "html":
         from nsysgap.render.timeline.icicle import icicle_page
 
-        return icicle_page(answer.tree()).encode("utf-8", "replace")
+        return icicle_page(tree).encode("utf-8", "replace")
     from nsysgap.render.flamegraph import collapsed, speedscope
 
-    return collapsed(answer.tree()) if form == "collapsed" else speedscope(answer.tree())
+    return collapsed(tree) if form == "collapsed" else speedscope(tree)

@@ -19,7 +19,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.profiling.children import Interrupted, Ran, run
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
-from nsysgap.profiling.plan import Options, Target, nsys_command, shell_line
+from nsysgap.profiling.plan import Options, Target, export_command, nsys_command, shell_line
 
 Record = dict[str, Any]
 _NO_CUPY = re.compile(rb"No module named 'cupy'|CuPy is not installed")
@@ -126,11 +126,13 @@ def _require_report(target: Target, nsys: Nsys, made: Path, ran: Ran, lines: Nsy
             )
         raise explain(target.said, said, ran.exit_code)
     if not export.exists():
-        _export(nsys, report, export)
+        _export(nsys, report, export, blobs=options.blobs)
 
 
-def _export(nsys: Nsys, report: Path, export: Path) -> None:
-    argv = [nsys.path, "export", "--type", "sqlite", "--output", str(export), str(report)]
+def _export(nsys: Nsys, report: Path, export: Path, *, blobs: bool) -> None:
+    argv = export_command(nsys.path, report, export)
+    if not blobs:  # the option is unknown to old releases, and what it adds is large
+        argv.remove("--include-blobs=true")
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not export.exists():
         raise explain(report.name, done.stderr or done.stdout, done.returncode)

@@ -7,29 +7,45 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
 
 SUFFIXES = (".nsys-rep", ".sqlite", ".json")
 FIXED_FLAGS = ("--trace=cuda,nvtx,osrt",)
-QUIET_FLAGS = ("--sample=none", "--cpuctxsw=none", "--export=sqlite")
+QUIET_FLAGS = ("--cpuctxsw=none",)
+STACK_FLAGS = {
+    "": ("--sample=none",),
+    "python": ("--sample=none", "--python-sampling=true", "--python-sampling-frequency=1000"),
+    "native": ("--sample=process-tree",),
+    # Without CPU sampling nsys records no Python backtrace of CUDA calls, and does not say so.
+    "calls": ("--sample=process-tree", "--python-backtrace=cuda", "--cudabacktrace=all:0"),
+}
+STACKS_NAME = ".stacks"
 
 
 @dataclass(frozen=True)
 class Options:
     """How to capture: `graph_trace` "node" or "graph", `capture_range` an NVTX range's name (None: everything),
-    `metrics_flag` the option that samples GPU metrics ("" for none), `extra` further nsys options."""
+    `metrics_flag` the option that samples GPU metrics ("" for none), `extra` further nsys options, `stacks` which call
+    stacks to record: "python", "native", "calls" or "" for none."""
 
     graph_trace: str = "node"
     capture_range: str | None = None
     metrics_flag: str = ""
     extra: tuple[str, ...] = ()
+    stacks: str = ""
+
+    @property
+    def blobs(self) -> bool:
+        """Whether the stacks are payloads, which `nsys profile --export` leaves out."""
+        return self.stacks in ("python", "calls")
 
     def flags(self) -> list[str]:
         """The options of `nsys profile`, without the output's name."""
-        flags = [*FIXED_FLAGS, f"--cuda-graph-trace={self.graph_trace}", *QUIET_FLAGS]
+        flags = [*FIXED_FLAGS, f"--cuda-graph-trace={self.graph_trace}", *STACK_FLAGS[self.stacks], *QUIET_FLAGS]
+        flags += [] if self.blobs else ["--export=sqlite"]
         if self.capture_range is not None:
             # The range's name is an ordinary string in most programs, not a registered one: nsys must look at both.
             flags += ["--capture-range=nvtx", f"--nvtx-capture={self.capture_range}", "--capture-range-end=stop"]
@@ -51,10 +67,32 @@ class Target:
         """One of the target's files."""
         return self.output.with_name(self.output.name + suffix)
 
+    @property
+    def sampled(self) -> Target:
+        """The same program, captured once more with call stacks, beside the capture without."""
+        return Target(self.said, self.argv, self.file(STACKS_NAME))
+
 
 def nsys_command(nsys: str, options: Options, output: str | os.PathLike[str], argv: Sequence[str]) -> list[str]:
     """The nsys command line that captures argv and writes OUTPUT.nsys-rep and OUTPUT.sqlite."""
     return [nsys, "profile", *options.flags(), "--output", os.fspath(output), *argv]
+
+
+def export_command(nsys: str, report: str | os.PathLike[str], export: str | os.PathLike[str]) -> list[str]:
+    """The nsys command line that writes a report as SQLite, with the payloads that hold Python stacks."""
+    flags = ["--type", "sqlite", "--include-blobs=true", "--output", os.fspath(export)]
+    return [nsys, "export", *flags, os.fspath(report)]
+
+
+def capture_lines(nsys: str, options: Options, target: Target, stacks: str, *, twice: bool) -> list[list[str]]:
+    """Every nsys command line of a capture; `twice`: without stacks, then with them."""
+    lines = []
+    made = [(options, target), *([(replace(options, stacks=stacks), target.sampled)] if twice else [])]
+    for chosen, one in made:
+        lines.append(nsys_command(nsys, chosen, one.output, one.argv))
+        if chosen.blobs:
+            lines.append(export_command(nsys, one.file(".nsys-rep"), one.file(".sqlite")))
+    return lines
 
 
 def shell_line(argv: Sequence[str]) -> str:

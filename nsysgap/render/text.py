@@ -175,13 +175,15 @@ def _longest(document: Document) -> Table:
     gaps = document["gaps"]
     several = len(document["devices"]) > 1
     nvtx = any(gap["nvtx"] for gap in gaps)
+    lines = any(gap.get("line") for gap in gaps)
     heads = [
         "at",
         *(["GPU"] if several else []),
         "long",
         "|cause",
+        *(["<line"] if lines else []),
         "<ended by",
-        "|thread",
+        *([] if lines else ["|thread"]),
         *(["<NVTX"] if nvtx else []),
     ]
     made = table(*heads)
@@ -193,7 +195,8 @@ def _longest(document: Document) -> Table:
             duration(gap["duration_ns"]),
         ]
         thread = "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
-        add(made, *cells, gap["cause"], _op_name(gap["after"]), thread, *([_nvtx(gap)] if nvtx else []))
+        line, last = ([printable(gap.get("line") or "")], []) if lines else ([], [thread])
+        add(made, *cells, gap["cause"], *line, _op_name(gap["after"]), *last, *([_nvtx(gap)] if nvtx else []))
     return made
 
 

@@ -57,6 +57,11 @@ def read_stacks(
         return _Reading(source, connection, catalog, trace, sources, progress).stacks()
 
 
+def may_hold_samples(trace: Trace) -> bool:
+    """Whether a report has the tables that stack samples come in: reading them is worth the time."""
+    return bool(trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"})
+
+
 @dataclass
 class _Reading:
     source: Source

@@ -57,7 +57,8 @@ def _digest(script: str) -> str:
 
 def _said(tree: Document) -> str:
     causes = "all causes" if len(tree["causes"]) == 10 else ", ".join(tree["causes"])
-    return f"{duration(tree['total_ns'])} of GPU idle time ({causes}) in {printable(tree['path'])}"
+    where = printable(f"{tree['path']}, only {tree['selection']}" if tree["selection"] else tree["path"])
+    return f"{duration(tree['total_ns'])} of GPU idle time ({causes}) in {where}"
 
 
 def _legend(tree: Document) -> str:
@@ -132,19 +133,19 @@ _PAGE = """<!DOCTYPE html>
   content="default-src 'none'; script-src POLICY; style-src 'unsafe-inline'; img-src data: blob:">
 <title>TITLE</title>
 <style>
-body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; height: 100vh; display: flex;
+body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; min-height: 100vh; display: flex;
   flex-direction: column; }
 header { padding: 10px 16px 6px; border-bottom: 1px solid #ddd; }
 h1 { font-size: 16px; margin: 0 0 2px; }
 .tools { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; margin-top: 6px; }
 .tools span { white-space: nowrap; }
 .tools i { display: inline-block; width: 11px; height: 11px; margin-right: 5px; border-radius: 2px; }
-input { font: inherit; padding: 3px 6px; width: 22em; }
+input { font: inherit; padding: 3px 6px; width: 26em; }
 button { font: inherit; padding: 3px 10px; }
-#plot { flex: 1; min-height: 300px; }
-#found { color: #555; min-width: 14em; }
+#plot { flex: 1; }
+#found:not(:empty) { color: #555; min-width: 14em; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b; } header { border-color: #444; }
-  #found { color: #aaa; } }
+  #found:not(:empty) { color: #aaa; } }
 </style>
 </head>
 <body>
@@ -170,19 +171,23 @@ _SCRIPT = """
   const plot = document.getElementById("plot");
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const back = dark ? "#1b1b1b" : "#ffffff";
+  const place = new Map(data.ids.map((id, i) => [id, i]));
+  const depth = [];
+  data.parents.forEach((parent, i) => { depth[i] = parent === "" ? 1 : depth[place.get(parent)] + 1; });
+  const deepest = depth.reduce((most, one) => Math.max(most, one), 1);
+  plot.style.minHeight = `${24 * deepest + 60}px`;
   const trace = {
     type: "icicle", ids: data.ids, labels: data.labels, parents: data.parents, values: data.values,
     branchvalues: "total", customdata: data.hover, hovertemplate: "%{customdata}<extra></extra>",
     marker: { colors: data.colors, line: { width: 0.5, color: back } }, tiling: { orientation: "v" },
     root: { color: "#eeeeee" }, pathbar: { visible: true, thickness: 22 }, sort: false,
-    textfont: { color: "#111111" }, textposition: "middle left",
+    textfont: { color: "#111111", size: 12 }, textposition: "middle left",
   };
   const layout = {
     margin: { l: 8, r: 8, t: 30, b: 8 }, paper_bgcolor: back, plot_bgcolor: back,
     uniformtext: { minsize: 10, mode: "hide" },
   };
   Plotly.newPlot(plot, [trace], layout, { responsive: true, displaylogo: false });
-  const place = new Map(data.ids.map((id, i) => [id, i]));
   const found = document.getElementById("found");
   const search = document.getElementById("search");
 
