@@ -73,7 +73,7 @@ def short_kernel_name(name: str) -> str:
     depth = 0
     kept: list[str] = []
     text = name.replace("(anonymous namespace)", "").replace("<unnamed>", "")
-    if text.startswith(("[", "<")):
+    if text.startswith(("[", "<")) or not any(mark in text for mark in ("(", "<", "::")):
         return name
     for char in text:
         if char in "<(":
