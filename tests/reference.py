@@ -382,9 +382,7 @@ def pick(candidates: list[Op], trace: Trace) -> Op | None:
     return min(candidates, key=lambda op: tie_order(op, trace), default=None)
 
 
-def device_gaps(
-    device: int, ops: list[Op], window: Interval, chosen: list[Interval], trace: Trace
-) -> list[Gap]:
+def device_gaps(device: int, ops: list[Op], window: Interval, chosen: list[Interval], trace: Trace) -> list[Gap]:
     """ "Gap: a maximal interval of the window with no op running"; of each, the maximal
     parts that are chosen."""
     starting, ending = defaultdict(list), defaultdict(list)
@@ -430,10 +428,7 @@ def device_report(
         "longest_gap_ns": max((gap.end - gap.start for gap in gaps), default=0),
         # Choice: the parts of all gaps summed, not whole gaps by their cause
         "idle_by_cause_ns": {part: sum(gap.parts[part] for gap in gaps) for part in PARTS},
-        "op_count": {
-            kind: sum(op.kind == kind and selects(selection, op) for op in ops)
-            for kind in TABLE_OF_KIND
-        },
+        "op_count": {kind: sum(op.kind == kind and selects(selection, op) for op in ops) for kind in TABLE_OF_KIND},
     }
     return row, gaps
 
@@ -560,8 +555,7 @@ def read_event_records(db: sqlite3.Connection, trace: Trace) -> list[EventRecord
 
 
 def awaited_record(
-    call: Call, process: int, context: int | None, event: int | None,
-    event_sync: int | None, records: list[EventRecord],
+    call: Call, process: int, event: int | None, event_sync: int | None, records: list[EventRecord],
 ) -> EventRecord | None:  # fmt: skip
     records = [record for record in records if record.process == process]
     # "the record with the same eventSyncId". 0 is none: exporter 3.25 writes it into rows
@@ -570,12 +564,10 @@ def awaited_record(
         if record.event_sync == event_sync and event_sync not in (*NO_ID, 0):
             return record
     # "without one, the latest record of the same eventId whose call starts before S".
-    # Choice: of the same context, where both rows name one; of equals, the last row.
+    # Choice: of equals, the last row.
     candidates = []
     for row, record in enumerate(records):
         same = record.event == event and event not in NO_ID
-        if record.context is not None and context is not None:
-            same = same and record.context == context
         if same and record.call is not None and record.call.start < call.start:
             candidates.append((record.call.start, row, record))
     return max(candidates)[2] if candidates else None
@@ -634,7 +626,7 @@ def covered(
     if kind == "event":
         # "the stream of the awaited event, launched before the event was recorded". A
         # record whose call is unknown gives the stream, not the time.
-        record = awaited_record(call, process, context, event, event_sync, records)
+        record = awaited_record(call, process, event, event_sync, records)
         if record is not None:
             limit = call.start if record.call is None else min(call.start, record.call.start)
             return (process, record.context, record.stream), limit

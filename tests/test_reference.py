@@ -337,9 +337,7 @@ def test_after_op_of_several(
         ((35, 40), {"host": 20}),
     ],
 )
-def test_queued_and_launch(
-    r: Report, tmp_path: Path, launch: tuple[int, int], expected: dict[str, int]
-) -> None:
+def test_queued_and_launch(r: Report, tmp_path: Path, launch: tuple[int, int], expected: dict[str, int]) -> None:
     r.op(0, 10, 1)  # the gap is [10, 30)
     r.op(30, 50, 2)
     r.call(*launch, 2)
@@ -408,9 +406,7 @@ def test_untraced_looks_at_all_devices_of_the_process(r: Report, tmp_path: Path)
     # Pieces [100, 200) and [250, 400): only the second is longer than 100. The rest of
     # the call within the gap, [100, 250), is sync; host [400, 450).
     document = gaps_json(r.save(tmp_path), hidden_after_ns=100)
-    assert parts(document) == [
-        (100, 500, {"queued": 40, "launch": 10, "untraced": 150, "sync": 150, "host": 50})
-    ]
+    assert parts(document) == [(100, 500, {"queued": 40, "launch": 10, "untraced": 150, "sync": 150, "host": 50})]
 
 
 def test_in_graph(r: Report, tmp_path: Path) -> None:
@@ -551,9 +547,7 @@ def sync_report(r: Report, name: str) -> None:
         ("cudaEventSynchronize_v3020", {}, 70),  # no record: the context
     ],
 )
-def test_covered_ops(
-    r: Report, tmp_path: Path, name: str, row: dict[str, int] | None, x: int | None
-) -> None:
+def test_covered_ops(r: Report, tmp_path: Path, name: str, row: dict[str, int] | None, x: int | None) -> None:
     sync_report(r, name)
     r.sync_row(9, pid=2, stream=1)  # another process's
     if row is not None:
@@ -601,18 +595,16 @@ def test_negative_tail_and_nothing_found(r: Report, tmp_path: Path) -> None:
         (None, 1, 80),
         (0, 1, 80),  # 0 is no eventSyncId, though a record carries it
         (NO_ID, 2, 85),  # eventId 2: stream 8, before 45
-        (NO_ID, 3, 95),  # recorded in context 2 only: no record; the context
+        (NO_ID, 3, 75),  # recorded in context 2, whatever the sync row's context: stream 8 of it
         (NO_ID, NO_ID, 95),  # no event at all: the context
     ],
 )
-def test_event_synchronize(
-    r: Report, tmp_path: Path, event_sync: int | None, event: int, x: int
-) -> None:
-    for corr, (launch, stream, end) in enumerate(
-        [(10, 7, 70), (15, 8, 80), (25, 7, 95), (35, 8, 85), (46, 8, 88)], 1
-    ):
+def test_event_synchronize(r: Report, tmp_path: Path, event_sync: int | None, event: int, x: int) -> None:
+    for corr, (launch, stream, end) in enumerate([(10, 7, 70), (15, 8, 80), (25, 7, 95), (35, 8, 85), (46, 8, 88)], 1):
         r.call(launch, launch + 1, corr)
         r.op(50, end, corr, stream=stream)
+    r.call(12, 13, 6)
+    r.op(50, 75, 6, stream=8, context=2)
     for corr, start in ((20, 20), (21, 30), (22, 150), (23, 45), (24, 47), (25, 48)):
         r.call(start, start + 1, corr, "cudaEventRecord_v3020")
     r.record_row(25, event=1, event_sync=102, stream=7, pid=2)  # another process's
@@ -728,8 +720,7 @@ def test_other_schemas(tmp_path: Path) -> None:
     db.execute("CREATE TABLE StringIds (value, id)")
     db.execute("INSERT INTO StringIds VALUES (CAST(x'6bff' AS TEXT), 3), (NULL, 4)")
     db.execute(
-        "CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (shortName, correlationId, streamId,"
-        " deviceId, globalPid, end, start)"
+        "CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (shortName, correlationId, streamId, deviceId, globalPid, end, start)"
     )
     # An id above 2**63 is stored as a negative number; pid 1 is still in its bits.
     high = -(1 << 63) + (1 << 24)
@@ -793,8 +784,7 @@ def test_tick_by_tick(tmp_path: Path, seed: int) -> None:
         r.op(start, end, corr)
         r.call(*launches[corr], corr)
     doing: dict[str, list[Span]] = {
-        part: [span() for _ in range(dice.randrange(4))]
-        for part in ("profiler", "sync", "cuda_api", "os")
+        part: [span() for _ in range(dice.randrange(4))] for part in ("profiler", "sync", "cuda_api", "os")
     }
     for part, table in (("profiler", "PROFILER_OVERHEAD"), ("os", "OSRT_API")):
         for start, end in doing[part]:

@@ -76,9 +76,7 @@ def check_result(what: str, result: NDArray[np.float32], kernels: int, done: int
     element is off by more than `TOLERANCE` (or is no number).
     """
     if done != kernels:
-        raise WorkloadError(
-            f"wrong result: {done} kernels of work ran in the {what}, {kernels} were launched"
-        )
+        raise WorkloadError(f"wrong result: {done} kernels of work ran in the {what}, {kernels} were launched")
     return check_array(what, result, kernels)
 
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from common.measure import Workload
 
 
-def main(
-    workload: Workload, description: str | None, arguments: Sequence[str] | None = None
-) -> int:
+def main(workload: Workload, description: str | None, arguments: Sequence[str] | None = None) -> int:
     """Run a workload from the command line; return 0, 1 on an error, 130 when interrupted."""
     sizes = parse_sizes(workload.name, description, arguments)
     try:
@@ -40,9 +38,7 @@ def _measure_or_explain(workload: Workload, sizes: Sizes) -> dict[str, object]:
     try:
         return measure(workload, sizes)
     except MemoryError as error:
-        raise WorkloadError(
-            f"out of memory: {first_line(error)}; try a smaller --n than {sizes.n}"
-        ) from error
+        raise WorkloadError(f"out of memory: {first_line(error)}; try a smaller --n than {sizes.n}") from error
     except (RuntimeError, cupy.cuda.compiler.CompileException) as error:
         raise WorkloadError(f"CUDA failed: {first_line(error)}") from error
 
@@ -58,9 +54,7 @@ def parse_sizes(name: str, description: str | None, arguments: Sequence[str] | N
         default=2**21,
         help="float32 elements of the array (default: %(default)s)",
     )
-    parser.add_argument(
-        "--steps", type=positive, default=50, help="steps to measure (default: %(default)s)"
-    )
+    parser.add_argument("--steps", type=positive, default=50, help="steps to measure (default: %(default)s)")
     parser.add_argument(
         "--kernels",
         type=positive,

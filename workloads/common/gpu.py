@@ -24,8 +24,7 @@ RESULTS = 2
 """Results that are kept on the GPU until the end: the short run's and the measured run's."""
 
 NO_CUPY = (
-    "CuPy is not installed: `pip install nsysgap[gpu]` brings it for CUDA 12, "
-    "`pip install nsysgap[gpu13]` for CUDA 13"
+    "CuPy is not installed: `pip install nsysgap[gpu]` brings it for CUDA 12, `pip install nsysgap[gpu13]` for CUDA 13"
 )
 WORK_SOURCE = Path(__file__).with_name("work.cu")
 RELOCATABLE_HINT = (
@@ -52,9 +51,7 @@ def require_gpu(cupy: Any) -> None:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise WorkloadError(
-            f"no usable NVIDIA GPU or driver on this machine: CUDA says {first_line(error)}"
-        ) from error
+        raise WorkloadError(f"no usable NVIDIA GPU or driver on this machine: CUDA says {first_line(error)}") from error
     if count < 1:
         raise WorkloadError("no usable NVIDIA GPU on this machine: CUDA counts none")
 
@@ -93,9 +90,7 @@ class Gpu:
 
         cupy = self.cupy
         memory = cupy.cuda.alloc_pinned_memory(RESULTS * self.n * np.dtype(np.float32).itemsize)
-        self._host: NDArray[np.float32] = np.frombuffer(
-            memory, np.float32, RESULTS * self.n
-        ).reshape(RESULTS, self.n)
+        self._host: NDArray[np.float32] = np.frombuffer(memory, np.float32, RESULTS * self.n).reshape(RESULTS, self.n)
         self._start, self.data = cupy.empty(self.n, np.float32), cupy.empty(self.n, np.float32)
         self.done = cupy.empty(1, np.uint64)
         self._results = cupy.empty((RESULTS, self.n), np.float32)
@@ -107,12 +102,8 @@ class Gpu:
         self.wait()
 
     def _compile(self, extra_source: str, relocatable: bool) -> Any:
-        options = ("--std=c++17", f"-DITERATIONS={ITERATIONS}", f"-DBLOCK={BLOCK}") + (
-            ("-dc",) if relocatable else ()
-        )
-        module = self.cupy.RawModule(
-            code=WORK_SOURCE.read_text(encoding="utf-8") + extra_source, options=options
-        )
+        options = ("--std=c++17", f"-DITERATIONS={ITERATIONS}", f"-DBLOCK={BLOCK}") + (("-dc",) if relocatable else ())
+        module = self.cupy.RawModule(code=WORK_SOURCE.read_text(encoding="utf-8") + extra_source, options=options)
         try:
             module.compile()
         except RuntimeError as error:
@@ -170,12 +161,8 @@ class Gpu:
 
     def keep(self, slot: int) -> None:
         """Copy the array and the count into result `slot` on the GPU, and wait."""
-        self._results[slot].data.copy_from_device_async(
-            self.data.data, self.data.nbytes, self.stream
-        )
-        self._counts[slot].data.copy_from_device_async(
-            self.done.data, self.done.nbytes, self.stream
-        )
+        self._results[slot].data.copy_from_device_async(self.data.data, self.data.nbytes, self.stream)
+        self._counts[slot].data.copy_from_device_async(self.done.data, self.done.nbytes, self.stream)
         self.wait()
 
     def download(self) -> list[tuple[NDArray[np.float32], int]]:

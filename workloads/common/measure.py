@@ -91,11 +91,7 @@ def measure(workload: Workload, sizes: Sizes) -> dict[str, object]:
             short, measured = gpu.download()
     check_result("short run", short[0], SHORT_STEPS * SHORT_KERNELS, short[1])
     error = check_result("measured run", measured[0], sizes.steps * sizes.kernels, measured[1])
-    return (
-        _record(workload, sizes, wall_s, event_us, launcher)
-        | {"max_abs_error": error}
-        | gpu.describe()
-    )
+    return _record(workload, sizes, wall_s, event_us, launcher) | {"max_abs_error": error} | gpu.describe()
 
 
 def _timed(gpu: Gpu, launcher: Launcher, steps: int) -> float:
@@ -106,9 +102,7 @@ def _timed(gpu: Gpu, launcher: Launcher, steps: int) -> float:
         return perf_counter() - start
 
 
-def _record(
-    workload: Workload, sizes: Sizes, wall_s: float, event_us: float, launcher: Launcher
-) -> dict[str, object]:
+def _record(workload: Workload, sizes: Sizes, wall_s: float, event_us: float, launcher: Launcher) -> dict[str, object]:
     """Return the part of the record that is not about versions."""
     kernels_of_work = sizes.steps * sizes.kernels
     calls = workload.calls(sizes.steps, sizes.kernels)
