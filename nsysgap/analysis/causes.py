@@ -117,7 +117,7 @@ class Attribution:
     def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
         if self._later_node is None:
-            self._later_node = later_nodes(self.trace.ops)
+            self._later_node = later_nodes(self.trace)
         found = np.zeros(len(after), np.bool_)
         known = after != NONE
         found[known] = self._later_node[after[known]]
@@ -186,10 +186,11 @@ class Attribution:
         return union(start[hidden], end[hidden])
 
 
-def later_nodes(ops: Table) -> NDArray[np.bool_]:
+def later_nodes(trace: Trace) -> NDArray[np.bool_]:
     """Which ops are graph ops before which another op of their launch, of their (process, correlation), started."""
+    ops = trace.ops
     later = np.zeros(ops.rows, np.bool_)
-    nodes = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
+    nodes = np.flatnonzero(keyed_nodes(trace))
     # Ops of other kinds may share a launch with them: all with such a correlation ID are looked at.
     rows = np.flatnonzero(is_any(ops["correlation"], distinct(ops["correlation"][nodes]).tolist()))
     keys, _ = launch_keys(ops, rows)
@@ -198,8 +199,15 @@ def later_nodes(ops: Table) -> NDArray[np.bool_]:
         keys, rows = keys[order], rows[order]
         heads = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
         earliest = np.repeat(ops["start"][rows[heads]], np.diff(np.append(heads, len(rows))))
-        later[rows] = (earliest < ops["start"][rows]) & (ops["graph_node"][rows] != NO_GRAPH_NODE)
-    return later
+        later[rows] = earliest < ops["start"][rows]
+    return later & keyed_nodes(trace)
+
+
+def keyed_nodes(trace: Trace) -> NDArray[np.bool_]:
+    """Which ops are graph ops of a known launch: with a correlation ID, and a process within which it means one."""
+    ops, named = trace.ops, trace.processes["global_pid"] != 0
+    nodes: NDArray[np.bool_] = (ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0)
+    return nodes if named.all() else nodes & named[ops["process"]]
 
 
 def launch_keys(ops: Table, rows: Indices) -> tuple[NDArray[np.int64], int]:

@@ -118,7 +118,8 @@ def _launcher(idle: IdleReport, ranges: RangeFinder, row: int) -> tuple[int | No
         nvtx = ranges.path(thread, int(trace.api["start"][call]))
         return int(trace.processes["pid"][process]), int(trace.threads["tid"][thread]), nvtx
     if after != NONE:
-        return int(trace.processes["pid"][trace.ops["process"][after]]), None, []
+        pid = int(trace.processes["pid"][trace.ops["process"][after]])
+        return pid or None, None, []  # an op may name no process
     return None, None, []
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.causes import launch_keys
+from nsysgap.analysis.causes import keyed_nodes, launch_keys
 from nsysgap.analysis.stats import Stats, stats
 from nsysgap.intervals import union
-from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
+from nsysgap.tables import NONE, Trace
 
 Indices = NDArray[np.intp]
 
@@ -39,7 +39,7 @@ class GraphLaunches:
 def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
     """Group the graph ops by (process, correlation ID)."""
     ops = trace.ops
-    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
+    rows = np.flatnonzero(keyed_nodes(trace))
     keys, _ = launch_keys(ops, rows)
     _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
     by_start = np.argsort(heads, kind="stable")  # ops are sorted by start, so a launch's first row is its first op

@@ -73,10 +73,10 @@ def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
     found = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
-    by_event = (kind == "event") & (context != NONE)
+    by_event = (kind == "event") & (record != NONE)
     by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
     by_context = (context != NONE) & ~by_event & ~by_stream
-    whole = context == NONE  # no record, or one that names no context
+    whole = (context == NONE) & ~by_event  # no record, or one that names no context
     found[whole] = scopes.latest_end(before[whole], process[whole])
     found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
     found[by_stream] = scopes.latest_end(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
@@ -109,13 +109,18 @@ def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
 
 
 def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
-    """The latest end for event waits: ops of the event's stream launched before its record, else of the context."""
+    """The latest end for event waits: ops of the event's stream launched before it was recorded; of the sync record's
+    context (the process, if it names none) where the report does not say which event or when it was recorded."""
     event_call = match_calls(trace, trace.event_records)
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
     awaited = awaited_records(trace.event_records, recorded, records, before)
     known = awaited != NONE
     found = np.full(records.rows, NEVER)
-    found[~known] = scopes.latest_end(before[~known], records["process"][~known], records["context"][~known])
+    in_context, in_process = ~known & (records["context"] != NONE), ~known & (records["context"] == NONE)
+    found[in_context] = scopes.latest_end(
+        before[in_context], records["process"][in_context], records["context"][in_context]
+    )
+    found[in_process] = scopes.latest_end(before[in_process], records["process"][in_process])
     events = trace.event_records.take(awaited[known])
     limit = recorded[awaited[known]]
     limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
@@ -132,7 +137,7 @@ def awaited_records(events: Table, recorded: Times, records: Table, before: Time
     ):
         if sync not in (NONE, NO_EVENT_SYNC):
             by_sync.setdefault((process, sync), row)
-        if at != NEVER:
+        if at != NEVER and event != NONE:
             by_event.setdefault((process, event), []).append((at, row))
     for pairs in by_event.values():
         pairs.sort()
