@@ -1,0 +1,272 @@
+"""`nsysgap to-chrome`: formats, cuts, args and counters, as the files say it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_builder import ReportBuilder, global_pid
+from trace_files import document
+
+from nsysgap.commands import main
+
+US = 1000
+Event = dict[str, Any]
+
+
+def to_chrome(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as done:
+        main(["to-chrome", *map(str, arguments)])
+    return int(done.value.code or 0)
+
+
+def events(trace: Path, phase: str = "X", **wanted: Any) -> list[Event]:
+    found = [event for event in document(trace)["traceEvents"] if event["ph"] == phase]
+    found = [event for event in found if all(event.get(key) == value for key, value in wanted.items())]
+    return sorted(found, key=lambda event: float(event["ts"]))
+
+
+def written(report: ReportBuilder, folder: Path, *options: str) -> Path:
+    target = folder / "trace.json"
+    assert to_chrome(report.save(folder), "-o", target, "--force", *options) == 0
+    return target
+
+
+@pytest.fixture
+def busy() -> ReportBuilder:
+    """Two GPUs, a range, OS calls; the longest gap of GPU 0 is [300 us, 900 us)."""
+    report = ReportBuilder().versions().gpu(0, "NVIDIA H200", smCount=132, totalMemory=1 << 37).gpu(1, "NVIDIA H200")
+    size = {"gridX": 8, "gridY": 1, "gridZ": 1, "blockX": 256, "blockY": 2, "blockZ": 1}
+    needs = {"registersPerThread": 40, "staticSharedMemory": 16, "dynamicSharedMemory": 32}
+    report.launch((0, 10 * US), (20 * US, 100 * US), "void ns::first<int>(float*)", **size, **needs)
+    report.call(110 * US, 115 * US, 5, "cudaMemcpyAsync_v3020")
+    report.memcpy(120 * US, 300 * US, 5, bytes=1_800_000, srcKind=0, dstKind=2)
+    report.nvtx(850 * US, 880 * US, "step").osrt(400 * US, 500 * US, "sem_wait").overhead(600 * US, 610 * US)
+    report.launch((860 * US, 870 * US), (900 * US, 950 * US), "second")
+    return report.launch((20 * US, 30 * US), (40 * US, 60 * US), "other", device=1, context=2, tid=2)
+
+
+def test_the_format_is_that_of_the_name(busy: ReportBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = busy.save(tmp_path, "run.sqlite")
+    monkeypatch.chdir(tmp_path)
+    assert to_chrome(report) == 0
+    assert events(tmp_path / "run.json.gz") == events(written(busy, tmp_path))
+    assert to_chrome(report, "-o", "trace.pftrace") == 0
+    assert (tmp_path / "trace.pftrace").read_bytes()[:1] == b"\x0a"
+    assert to_chrome(report, "-o", "trace.txt") == 2
+    assert to_chrome(report, "-o", "trace.txt", "--format", "json") == 0
+
+
+def test_standard_output_is_plain_json(
+    busy: ReportBuilder, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert to_chrome(busy.save(tmp_path), "-o", "-") == 0
+    said = capfdbinary.readouterr()
+    assert json.loads(said.out)["otherData"]["report"] == "report.sqlite"
+    assert said.err == b""
+
+
+@pytest.mark.parametrize("form", ["json", "json.gz", "pftrace"])
+def test_the_same_report_gives_the_same_bytes(busy: ReportBuilder, tmp_path: Path, form: str) -> None:
+    report = busy.save(tmp_path)
+    for name in ("one", "two"):
+        assert to_chrome(report, "-o", tmp_path / f"{name}.{form}") == 0
+    assert (tmp_path / f"one.{form}").read_bytes() == (tmp_path / f"two.{form}").read_bytes()
+
+
+def test_an_existing_file_stays_and_nothing_half_written_is_left(
+    busy: ReportBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "trace.json"
+    target.write_text("mine")
+    assert to_chrome(busy.save(tmp_path), "-o", target) == 1
+    assert "--force" in capsys.readouterr().err
+    assert target.read_text() == "mine"
+    assert to_chrome(busy.save(tmp_path), "-o", tmp_path / "gone" / "trace.json") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.sqlite", "trace.json"]
+
+
+def test_kernels_carry_what_pytorchs_profiler_calls_it(busy: ReportBuilder, tmp_path: Path) -> None:
+    (kernel,) = events(written(busy, tmp_path), name="first")
+    assert (kernel["cat"], kernel["pid"], kernel["tid"], kernel["ts"], kernel["dur"]) == ("kernel", 0, 7, 20, 80)
+    assert kernel["args"] == {
+        "device": 0,
+        "context": 1,
+        "stream": 7,
+        "correlation": 1001,
+        "launch latency (ns)": 20_000,
+        "grid": [8, 1, 1],
+        "block": [256, 2, 1],
+        "registers per thread": 40,
+        "static shared memory": 16,
+        "dynamic shared memory": 32,
+        "shared memory": 48,
+        "demangled": "void ns::first<int>(float*)",
+    }
+
+
+def test_minimal_args_identify_a_row_and_demangled_names_are_whole(busy: ReportBuilder, tmp_path: Path) -> None:
+    trace = written(busy, tmp_path, "--args", "minimal", "--names", "demangled")
+    (kernel,) = events(trace, name="void ns::first<int>(float*)")
+    assert kernel["args"] == {"device": 0, "context": 1, "stream": 7, "correlation": 1001}
+
+
+def test_copies_say_what_moved_how_fast(busy: ReportBuilder, tmp_path: Path) -> None:
+    trace = written(busy, tmp_path)
+    (copy,) = events(trace, cat="gpu_memcpy")
+    assert copy["name"] == "Memcpy HtoD (Pageable -> Device)"
+    assert (copy["args"]["bytes"], copy["args"]["memory bandwidth (GB/s)"]) == (1_800_000, 10)
+    rates = [(event["ts"], event["args"]) for event in events(trace, "C", name="copy bandwidth")]
+    assert rates == [(120, {"HtoD GB/s": 10}), (300, {"HtoD GB/s": 0})]
+
+
+def test_gaps_are_slices_named_by_their_cause(busy: ReportBuilder, tmp_path: Path) -> None:
+    gaps = events(written(busy, tmp_path), cat="gpu_idle", pid=0)
+    assert [(gap["name"], gap["ts"], gap["dur"]) for gap in gaps] == [("host", 100, 20), ("host", 300, 600)]
+    parts = gaps[1]["args"]["parts"]
+    assert parts == {
+        "queued (ns)": 30_000,
+        "launch (ns)": 10_000,
+        "profiler (ns)": 10_000,
+        "os (ns)": 100_000,
+        "host (ns)": 450_000,
+    }
+    assert (gaps[1]["args"]["after"], gaps[1]["args"]["launched by"]) == ("second", "cudaLaunchKernel")
+    assert gaps[1]["args"]["before"] == "Memcpy HtoD (Pageable -> Device)"
+
+
+def test_ops_in_flight_count_from_the_call_to_the_end(busy: ReportBuilder, tmp_path: Path) -> None:
+    found = events(written(busy, tmp_path), "C", name="ops in flight", pid=0)
+    assert [(event["ts"], event["args"]["Stream 7"]) for event in found] == [
+        *((0, 1), (100, 0), (110, 1), (300, 0), (860, 1), (950, 0)),
+    ]
+
+
+def test_the_busy_counter_has_the_busy_time(busy: ReportBuilder, tmp_path: Path) -> None:
+    found = events(written(busy, tmp_path), "C", name="GPU busy", pid=0)
+    times = [event["ts"] for event in found]
+    busy_us = sum(
+        event["args"]["%"] / 100 * (end - start) for event, start, end in zip(found, times, times[1:], strict=False)
+    )
+    assert (times[0], times[-1]) == (20, 950)
+    assert busy_us == pytest.approx(80 + 180 + 50, abs=0.01)
+
+
+def test_ranges_are_projected_onto_the_gpu(busy: ReportBuilder, tmp_path: Path) -> None:
+    (projected,) = events(written(busy, tmp_path), cat="gpu_user_annotation")
+    assert (projected["name"], projected["pid"], projected["ts"], projected["dur"]) == ("step", 0, 900, 50)
+    assert projected["args"] == {"ops": 1}
+
+
+def test_colours_and_domains_of_ranges(tmp_path: Path) -> None:
+    report = ReportBuilder().nvtx(0, 10, "red", color=0xFFFF0000, domainId=3).nvtx(20, 30, "plain")
+    report.nvtx(0, None, "my domain", event_type=75, domainId=3)
+    found = events(written(report, tmp_path), cat="user_annotation")
+    assert [event.get("args") for event in found] == [{"domain": "my domain", "color": "#FF0000"}, None]
+
+
+def test_memory_use_adds_up_on_the_physical_gpu(tmp_path: Path) -> None:
+    report = ReportBuilder().device(1, 0, 3).launch((0, 10), (20, 30))
+    for start, operation, size in ((5, 0, 100), (6, 0, 50), (9, 1, 100)):
+        report.row("CUDA_GPU_MEMORY_USAGE_EVENTS", start=start, globalPid=global_pid(1), deviceId=0, contextId=1,
+                   address=1, pc=0, bytes=size, memKind=2, memoryOperationType=operation)  # fmt: skip
+    found = events(written(report, tmp_path), "C", name="memory used")
+    assert [(event["pid"], event["ts"], event["args"]) for event in found] == [
+        *((3, 0.005, {"Device B": 100}), (3, 0.006, {"Device B": 150}), (3, 0.009, {"Device B": 50})),
+    ]
+
+
+def test_hardware_counters_are_counters(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30))
+    report.row("TARGET_INFO_GPU_METRICS", typeId=0x700, metricId=4, metricName="SMs Active [Throughput %]")
+    report.row("GPU_METRICS", timestamp=15, typeId=0x700, metricId=4, value=80)
+    (sample,) = events(written(report, tmp_path), "C", name="GPU metric")
+    assert (sample["ts"], sample["args"]) == (0.015, {"SMs Active [Throughput %]": 80})
+
+
+def test_untraced_time_is_marked_inside_its_gap(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30 * US), "parent").sync(15, 800 * US, 7)
+    report.launch((810 * US, 811 * US), (812 * US, 820 * US), "next")
+    trace = written(report, tmp_path)
+    (hidden,) = events(trace, cat="untraced")
+    (gap,) = events(trace, cat="gpu_idle")
+    assert (hidden["ts"], hidden["dur"], hidden["tid"]) == (30, 770, gap["tid"])
+    assert gap["name"] == "untraced"
+
+
+CUTS = {
+    "device": (
+        ["--device", "1"],
+        {"other", "cudaLaunchKernel", "step", "sem_wait", "Buffer flush"},
+        "only GPU 1 and the processes that used it",
+    ),
+    "time": (["--from", "890us", "--to", "1ms"], {"second", "host"}, "from 890 us to 1.00 ms"),
+    "ranges": (["--nvtx", "step"], {"cudaLaunchKernel", "host", "step"}, "inside 1 NVTX ranges (step), 30.0 us"),
+    "kernels": (["--kernels-only"], {"first", "second", "other"}, "only kernels"),
+    "gaps": (
+        ["--top-gaps", "1", "--no-osrt"],
+        {"Memcpy HtoD (Pageable -> Device)", "cudaLaunchKernel", "cudaMemcpyAsync", "Buffer flush", "second", "first"}
+        | {"other", "step", "host"},
+        "only the surroundings of the 1 longest gaps",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "names", "said"), CUTS.values(), ids=CUTS)
+def test_cuts_keep_whole_rows_and_say_so(
+    busy: ReportBuilder, tmp_path: Path, options: list[str], names: set[str], said: str
+) -> None:
+    trace = written(busy, tmp_path, *options)
+    found = events(trace)
+    assert {event["name"] for event in found} == names
+    assert said in document(trace)["otherData"]["cut"]
+    whole = {(event["name"], event["ts"], event["dur"]) for event in events(written(busy, tmp_path))}
+    assert {(event["name"], event["ts"], event["dur"]) for event in found} <= whole
+
+
+def test_a_cut_that_leaves_nothing_is_an_error(
+    busy: ReportBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = ReportBuilder().call(0, 10).save(tmp_path)
+    assert to_chrome(report, "-o", tmp_path / "trace.json", "--kernels-only") == 1
+    assert "only kernels" in capsys.readouterr().err
+    assert not (tmp_path / "trace.json").exists()
+
+
+def test_one_file_per_gpu_with_the_names_that_pytorchs_tools_know(tmp_path: Path) -> None:
+    report = ReportBuilder().gpu(0, "H200").gpu(1, "H200")
+    report.call(0, 10, 1, "cuLaunchKernel").kernel(20, 30, 1, device=0).call(40, 50, 2, "cuLaunchKernelEx")
+    report.kernel(60, 70, 2, device=1).call(80, 90, 3, "cuCtxSynchronize")
+    assert to_chrome(report.save(tmp_path), "--per-gpu", tmp_path / "out") == 0
+    for rank, name, driver in (
+        (0, "cudaLaunchKernel", "cuLaunchKernel"),
+        (1, "cudaLaunchKernelExC", "cuLaunchKernelEx"),
+    ):
+        trace = tmp_path / "out" / f"gpu{rank}.json.gz"
+        head = document(trace)
+        assert (head["distributedInfo"]["rank"], head["distributedInfo"]["world_size"]) == (rank, 2)
+        assert [one["id"] for one in head["deviceProperties"]] == [rank]
+        assert Counter(event["name"] for event in events(trace, cat="cuda_driver")) == {name: 1, "cuCtxSynchronize": 1}
+        (launch,) = events(trace, name=name)
+        assert launch["args"] == {"correlation": rank + 1, "driver call": driver}
+
+
+def test_the_head_says_what_the_trace_was_made_from(busy: ReportBuilder, tmp_path: Path) -> None:
+    busy.row("TARGET_INFO_SESSION_START_TIME", utcEpochNs=1_795_218_553_566_640_366)
+    head = document(written(busy, tmp_path))
+    assert head["schemaVersion"] == 1
+    assert head["deviceProperties"][0] == {"id": 0, "name": "NVIDIA H200", "totalGlobalMem": 1 << 37, "numSms": 132}
+    facts = head["otherData"]
+    assert facts["tool"].startswith("nsysgap ")
+    assert (facts["nsys_version"], facts["time_zero_ns"], facts["cut"]) == ("2025.3.2.474", 0, [])
+    assert facts["session_start_utc_ns"] == 1_795_218_553_566_640_366
+
+
+def test_a_process_with_a_gpus_number_gets_another_pid(tmp_path: Path) -> None:
+    report = ReportBuilder().process(0, "zero").launch((0, 10), (20, 30), pid=0)
+    pids = {event["cat"]: event["pid"] for event in events(written(report, tmp_path))}
+    assert pids["kernel"] == 0
+    assert pids["cuda_runtime"] > 0xFFFFFF
