@@ -16,7 +16,7 @@ from nsysgap.analysis.causes import HOST, PARTS
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.lines import idle_by_line, lines_of_gaps
 from nsysgap.analysis.sharing import Shares, measured_period, share_among_samples
-from nsysgap.analysis.stacks import IdleStacks, choose_source, idle_stacks, launched_from
+from nsysgap.analysis.stacks import IdleStacks, choose_source, idle_stacks, launched_from, samples_by_thread
 from nsysgap.analysis.stretches import Stretches, idle_stretches
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
@@ -204,6 +204,19 @@ def test_gaps_name_the_line_with_most_of_their_cause_and_groups_by_line_sum_to_t
         ("g a.py:2", 600, 1, 600, "host"),
         ("f a.py:1", 400, 1, 400, "host"),
     ]
+
+
+def test_samples_by_thread_are_in_order_of_time(tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.call("cudaGetDevice", 100, 110, tid=OTHER)
+    for time, tid in ((1500, OTHER), (1200, MAIN), (1100, MAIN)):
+        report.python(time, [F], tid=tid)
+    report.native(1300, [("spin", "/bin/prog")])
+    with open_source(report.write(tmp_path / "r.sqlite")) as opened:
+        stacks = read_stacks(opened, read_trace(opened))
+    found = [(thread, time.tolist(), source.tolist()) for thread, time, _, source in samples_by_thread(stacks)]
+    assert found == [(0, [1100, 1200, 1300], [0, 0, 1]), (1, [1500], [0])]
 
 
 def test_report_without_any_sample(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,6 +113,19 @@ def samples_of(stacks: Stacks, source: str) -> tuple[Table, int]:
     number = SAMPLED[source]
     samples = stacks.samples.take(stacks.samples["source"] == number)
     return samples, measured_period(samples, stacks.period_ns.get(number))
+
+
+def samples_by_thread(stacks: Stacks) -> Iterator[tuple[int, Times, NDArray[np.int32], NDArray[np.int8]]]:
+    """(row of threads, times in ns, rows of stacks, sources) of each thread's samples by time: what viewers draw.
+
+    Samples of threads without any other event are left out: they have no row in the threads table.
+    """
+    samples = stacks.samples
+    order = np.lexsort((samples["time"], samples["thread"]))
+    thread = samples["thread"][order]
+    for one in np.unique(thread[thread != NONE]).tolist():
+        rows = order[np.searchsorted(thread, one) : np.searchsorted(thread, one, side="right")]
+        yield one, samples["time"][rows], samples["stack"][rows], samples["source"][rows]
 
 
 def launched_from(idle: IdleReport, stretches: Stretches, stacks: Stacks, source: str) -> IdleStacks:
