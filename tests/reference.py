@@ -47,6 +47,7 @@ SYNC_SCOPE = {
     "cuEventSynchronize": "event",
 }
 
+HIDDEN_AFTER_NS = 100_000  # "longer than 100 µs (an option)"
 NO_ID = (None, -1, 0xFFFFFFFF)  # CUPTI_SYNCHRONIZATION_INVALID_VALUE, signed or not
 
 # Choice: the definitions do not say what an op's name is.
@@ -718,7 +719,7 @@ def gaps_json(
     path: str,
     *,
     top: int | None = 20,
-    hidden_after_ns: int = 100_000,
+    hidden_after_ns: int = HIDDEN_AFTER_NS,
     windows: list[Interval] | None = None,
     selection: list[Interval] | None = None,
 ) -> Json:
