@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +22,16 @@ OPS = {
 }
 THREADS = {"cuda": "CUPTI_ACTIVITY_KIND_RUNTIME", "os_runtime": "OSRT_API", "profiler_overhead": "PROFILER_OVERHEAD"}
 Spans = dict[str, tuple[int, int, int, int]]
+
+
+def unpacked(report: Path, folder: Path) -> Path:
+    """A copy of a report, unpacked if it is packed."""
+    target = folder / report.name.removesuffix(".xz")
+    if report.suffix == ".xz":
+        target.write_bytes(lzma.decompress(report.read_bytes()))
+    else:
+        shutil.copyfile(report, target)
+    return target
 
 
 def write(report: Path, target: Path, **options: Any) -> Path:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import lzma
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from perfetto_reader import Reader, open_trace, require
 from real_reports import real_reports
-from trace_files import OPS, expected_arrows, expected_spans, shift, write
+from trace_files import OPS, expected_arrows, expected_spans, shift, unpacked, write
 
 SAMPLES = sorted((Path(__file__).parents[2] / "sample_traces").glob("*.sqlite*"))
 REPORTS = [*SAMPLES, *real_reports()]
@@ -20,15 +18,6 @@ sum(dur) AS total, min(ts) AS first, max(ts + dur) AS last FROM slice WHERE cate
 ARROWS = """SELECT extract_arg(a.arg_set_id, 'PLACE.correlation') AS here, b.category AS kind,
 extract_arg(b.arg_set_id, 'PLACE.correlation') AS there, a.dur AS lasts, a.category AS begins
 FROM flow JOIN slice a ON a.id = slice_out JOIN slice b ON b.id = slice_in"""
-
-
-def unpacked(report: Path, folder: Path) -> Path:
-    target = folder / report.name.removesuffix(".xz")
-    if report.suffix == ".xz":
-        target.write_bytes(lzma.decompress(report.read_bytes()))
-    else:
-        shutil.copyfile(report, target)
-    return target
 
 
 @pytest.fixture(params=REPORTS, ids=[path.name.split(".sqlite")[0] for path in REPORTS], scope="module")
