@@ -8,6 +8,7 @@ chain in callchainId: of CUDA_CALLCHAINS (in rows of eventClass 67, which repeat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ _WITHOUT_BLOBS = (
     "--include-blobs=true REPORT.nsys-rep."
 )
 ALL_SOURCES = frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL))
-BATCH, REMEMBERED = 4_096, 65_536  # so that memory stays bounded
+BATCH = 4_096
 Columns = dict[str, NDArray[Any]]
 Integers = NDArray[np.int64]
 
@@ -246,11 +247,10 @@ class _Decoder:
 
     def stack(self, domain: int, blob: bytes) -> tuple[int, int] | None:
         """(row of the stacks table, source) of a blob; None if it holds no stack or is malformed, which is counted."""
-        found = self._known.get((domain, blob))
+        key = (domain, blake2b(blob, digest_size=16).digest())  # the blobs themselves may be gigabytes
+        found = self._known.get(key)
         if found is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            found = self._known[domain, blob] = self._new(domain, blob)
+            found = self._known[key] = self._new(domain, blob)
         if isinstance(found, tuple):
             return found
         if found:
