@@ -1,0 +1,178 @@
+"""`nsysgap gaps` and `info` by their output, on the bundled sample."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import nsysgap
+from nsysgap.analysis.causes import PARTS
+
+ROOT = Path(__file__).parents[2]
+NAIVE = ROOT / "sample_traces" / "naive.sqlite"
+
+
+def run(*arguments: object, columns: int = 80) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    environment = {**os.environ, "COLUMNS": str(columns), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "nsysgap", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def gaps_json(*arguments: object) -> dict[str, Any]:
+    """The JSON document of the sample."""
+    done = run("gaps", NAIVE, "--format", "json", *arguments)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", [["gaps"], ["gaps", "--by", "kernel"], ["gaps", "--by", "api"], ["info"]])
+def test_text_fits_the_width_and_has_no_colour_or_trailing_blanks(command: list[str], columns: int) -> None:
+    done = run(*command, NAIVE, columns=columns)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    lines = done.stdout.split("\n")
+    assert max(map(len, lines)) <= columns
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_text_answers_in_this_order() -> None:
+    text = run("gaps", NAIVE).stdout
+    heads = ["idle %", "idle by cause", "launch latency", "sync calls", "longest gaps at"]
+    places = [text.index(head) for head in heads]
+    assert places == sorted(places)
+    assert "0 NVIDIA H200" in text
+
+
+def test_json_keeps_the_two_laws() -> None:
+    document = gaps_json("--top", "all")
+    assert document["schema"] == "nsysgap.gaps/1"
+    (device,) = document["devices"]
+    assert device["busy_ns"] + device["idle_ns"] == device["window_ns"][1] - device["window_ns"][0]
+    assert sum(device["idle_by_cause_ns"].values()) == device["idle_ns"]
+    assert len(document["gaps"]) == device["gap_count"]
+    assert all(sum(gap["parts_ns"].values()) == gap["duration_ns"] for gap in document["gaps"])
+
+
+def test_csv_and_parquet_hold_every_gap_with_its_parts(tmp_path: Path) -> None:
+    document = gaps_json("--top", "all")
+    target = tmp_path / "gaps.parquet"
+    assert run("gaps", NAIVE, "--format", "parquet", "-o", target).returncode == 0
+    from_csv = pd.read_csv(io.StringIO(run("gaps", NAIVE, "--format", "csv").stdout))
+    for frame in (from_csv, pd.read_parquet(target)):
+        assert len(frame) == len(document["gaps"])
+        assert (frame[[f"{part}_ns" for part in PARTS]].sum(axis=1) == frame["duration_ns"]).all()
+        assert frame["start_ns"].tolist() == [gap["start_ns"] for gap in document["gaps"]]
+
+
+def test_top_min_and_all_cut_the_list_but_not_the_totals() -> None:
+    whole = gaps_json("--top", "all")
+    longest = [gap["duration_ns"] for gap in whole["gaps"]]
+    assert longest == sorted(longest, reverse=True)
+    three = gaps_json("--top", "3")
+    assert [gap["duration_ns"] for gap in three["gaps"]] == longest[:3]
+    long = gaps_json("--top", "all", "--min", "20us")
+    assert [gap["duration_ns"] for gap in long["gaps"]] == [one for one in longest if one >= 20_000]
+    assert three["devices"] == long["devices"] == whole["devices"]
+
+
+def test_a_time_range_cuts_windows_and_gaps() -> None:
+    low, high = 945_000_000, 946_000_000
+    document = gaps_json("--from", "945ms", "--to", "946ms", "--top", "all")
+    (device,) = document["devices"]
+    assert device["window_ns"] == [low, high]
+    assert device["busy_ns"] + device["idle_ns"] == high - low
+    assert all(low <= gap["start_ns"] < gap["end_ns"] <= high for gap in document["gaps"])
+
+
+def test_nvtx_says_what_it_selected() -> None:
+    document = gaps_json("--nvtx", "^measured$", "--top", "all")
+    assert document["selection"].startswith("inside 1 NVTX ranges (measured)")
+    assert 0 < document["devices"][0]["idle_ns"] < gaps_json()["devices"][0]["idle_ns"]
+    assert "Only inside 1 NVTX ranges (measured)" in run("gaps", NAIVE, "--nvtx", "^measured$").stdout
+
+
+@pytest.mark.parametrize("by", ["cause", "kernel", "api", "nvtx", "thread", "process"])
+def test_every_grouping_sums_to_the_idle_time(by: str) -> None:
+    document = gaps_json("--by", by)
+    assert sum(row["idle"] for row in document["groups"]["rows"]) == document["devices"][0]["idle_ns"]
+    assert f"idle by {by}" in run("gaps", NAIVE, "--by", by).stdout
+
+
+def test_several_reports_give_one_block_each_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
+    done = run("gaps", NAIVE, tmp_path / "missing.sqlite", ROOT / "sample_traces" / "graph.sqlite.xz")
+    assert done.returncode == 1
+    assert done.stdout.count("idle by cause") == 2
+    assert "missing.sqlite does not exist" in done.stderr
+
+
+def test_output_files_are_whole_and_never_overwritten_without_force(tmp_path: Path) -> None:
+    target = tmp_path / "answer.json"
+    assert run("gaps", NAIVE, "--format", "json", "-o", target).returncode == 0
+    first = target.read_bytes()
+    assert json.loads(first)["schema"] == "nsysgap.gaps/1"
+    refused = run("gaps", NAIVE, "-o", target)
+    assert refused.returncode == 1
+    assert "exists already" in refused.stderr
+    assert "--force" in refused.stderr
+    assert target.read_bytes() == first
+    assert run("gaps", NAIVE, "--format", "json", "-o", target, "--force").returncode == 0
+    assert target.read_bytes() == first, "the same input gives the same bytes"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_report_and_its_folder_stay_as_they_are(tmp_path: Path) -> None:
+    report = tmp_path / "report.sqlite"
+    report.write_bytes(NAIVE.read_bytes())
+    before = hashlib.sha256(report.read_bytes()).hexdigest(), report.stat().st_mtime_ns
+    for command in (["gaps"], ["info"], ["gaps", "--format", "json", "--top", "all"]):
+        assert run(*command, report).returncode == 0
+    assert (hashlib.sha256(report.read_bytes()).hexdigest(), report.stat().st_mtime_ns) == before
+    assert list(tmp_path.iterdir()) == [report]
+
+
+def test_info_names_what_is_there_and_what_is_missing() -> None:
+    document = json.loads(run("info", NAIVE, "--format", "json").stdout)
+    rows = {one["table"]: one["rows"] for one in document["tables"]}
+    assert rows["CUPTI_ACTIVITY_KIND_KERNEL"] == document["devices"][0]["ops"] - sum(
+        rows.get(f"CUPTI_ACTIVITY_KIND_{kind}", 0) for kind in ("MEMCPY", "MEMSET", "GRAPH_TRACE")
+    )
+    assert document["nsys_version"].startswith("2025.3")
+    assert "GPU metrics" in [one["missing"] for one in document["missing"]]
+    assert {one["text"]: one["answered"] for one in document["questions"]}["How long was each GPU idle?"]
+
+
+def test_the_python_api_gives_documented_frames() -> None:
+    report = nsysgap.open_report(NAIVE)
+    document = gaps_json("--top", "all")
+    assert report.idle()["idle_ns"].tolist() == [document["devices"][0]["idle_ns"]]
+    gaps = report.gaps()
+    assert gaps["duration_ns"].tolist() == [gap["duration_ns"] for gap in document["gaps"]]
+    assert len(report.launches()) == sum(one["count"] for one in document["launches"].values())
+    assert int(report.syncs()["waited"].sum()) == document["syncs"]["waited"]["count"]
+    assert "idle_ns" in report._repr_html_()
+    assert "GPU 0 idle" in repr(report)
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m nsysgap gaps {NAIVE} --top all --format csv | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
