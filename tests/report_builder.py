@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.intervals import IntervalSet, union
 from nsysgap.report import open_source, read_trace
@@ -77,6 +78,15 @@ def intervals(*spans: tuple[int, int]) -> IntervalSet:
     """A set of intervals, such as a selection."""
     starts, ends = np.array(spans, np.int64).reshape(len(spans), 2).T
     return union(starts, ends)
+
+
+def gap_parts(idle: IdleReport) -> list[tuple[int, int, dict[str, int]]]:
+    """(start, end, parts that are not zero) of every gap, by device and start: what the tests of analyses expect."""
+    rows = np.arange(len(idle.gaps))
+    named = [
+        {name: value for name, value in zip(PARTS, parts, strict=True) if value} for parts in idle.parts(rows).tolist()
+    ]
+    return list(zip(idle.gaps.start.tolist(), idle.gaps.end.tolist(), named, strict=True))
 
 
 class ReportBuilder:
