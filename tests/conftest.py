@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,10 @@ import hypothesis
 import pytest
 from real_reports import real_reports, require_report
 from report_builder import ReportBuilder
+
+# A background job inherits "ignore Ctrl-C" and would hand it on to the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
 

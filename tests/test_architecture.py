@@ -1,0 +1,95 @@
+"""Who may import whom, read from the import statements."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nsysgap
+
+PACKAGE = Path(nsysgap.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FORBIDDEN = {
+    "report": ("analysis", "render", "commands", "profiling", "api"),
+    "analysis": ("report", "render", "commands", "profiling", "api"),
+    "render": ("report", "analysis", "commands", "profiling", "api"),
+}
+ONLY_IN = {"sqlalchemy": ("report",), "plotly": ("render/timeline",), "click": ("commands",)}
+HEAVY = ("numpy", "pandas", "sqlalchemy", "plotly", "rich")
+
+
+def imports(module: Path) -> set[str]:
+    """The names of everything that a module imports when it runs, at any depth of its code."""
+    tree = ast.parse(module.read_text())
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in set(ast.walk(tree)) - for_types:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_layers_import_downwards_only(layer: str) -> None:
+    wrong = [
+        f"{module.relative_to(PACKAGE)} imports {name}"
+        for module in sorted((PACKAGE / layer).rglob("*.py"))
+        for name in sorted(imports(module))
+        if any(name == f"nsysgap.{other}" or name.startswith(f"nsysgap.{other}.") for other in FORBIDDEN[layer])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_libraries_stay_where_they_belong(library: str) -> None:
+    users = {
+        module.relative_to(PACKAGE).as_posix()
+        for module in MODULES
+        if any(name.split(".")[0] == library for name in imports(module))
+    }
+    assert users
+    assert [user for user in users if not user.startswith(ONLY_IN[library])] == []
+
+
+def test_only_the_entry_point_imports_the_commands() -> None:
+    users = {
+        module.relative_to(PACKAGE).as_posix()
+        for module in MODULES
+        if any(name.startswith("nsysgap.commands") for name in imports(module))
+    }
+    assert [user for user in users if not user.startswith("commands/") and user != "__main__.py"] == []
+
+
+@pytest.mark.parametrize("what", ["import nsysgap", "from nsysgap.commands import main; main(['--help'])"])
+def test_nothing_heavy_is_imported_before_it_is_needed(what: str) -> None:
+    program = f"import sys, atexit; atexit.register(lambda: print([m for m in {HEAVY!r} if m in sys.modules])); {what}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_the_public_api_is_exact() -> None:
+    assert sorted(nsysgap.__all__) == ["NsysgapError", "Report", "__version__", "open_report"]
+    assert dir(nsysgap) == sorted(nsysgap.__all__)
+    assert all(getattr(nsysgap, name) is not None for name in nsysgap.__all__)
+
+
+def test_functions_and_modules_stay_small() -> None:
+    lengths = [
+        (node.end_lineno or 0) - node.lineno + 1
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert sorted(lengths)[len(lengths) * 9 // 10] <= 36
+    assert max(len(module.read_text().splitlines()) for module in MODULES) <= 450
