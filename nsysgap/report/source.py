@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SQLITE_MAGIC = b"SQLite format 3\x00"
 COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
+EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
 WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
 
 
@@ -94,6 +95,9 @@ def translated_errors(path: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         raise _explain(path, error) from error
+    except UnicodeDecodeError as error:
+        # sqlite3 quotes a damaged schema in its own message and then cannot decode it.
+        raise NsysgapError(f"{path} is damaged (its layout is no text).", EXPORT_AGAIN_HINT) from error
 
 
 def _explain(path: Path, error: Exception) -> NsysgapError:
@@ -101,12 +105,12 @@ def _explain(path: Path, error: Exception) -> NsysgapError:
     if "locked" in text or "busy" in text:
         return NsysgapError(f"{path} is locked: another program is writing it.", WRITING_HINT)
     if "malformed" in text or "not a database" in text or "corrupt" in text or "disk I/O" in text:
-        return NsysgapError(f"{path} is damaged ({text}).", "Export the report again: nsys export --type sqlite ...")
+        return NsysgapError(f"{path} is damaged ({text}).", EXPORT_AGAIN_HINT)
     if "unable to open" in text:
         return NsysgapError(f"{path} cannot be opened ({text}).", "Check the file's and its folder's permissions.")
     if "no such column" in text or "no such table" in text:
         return NsysgapError(f"{path} is not laid out as an nsys export ({text}).", "Export it again with nsys export.")
-    return NsysgapError(f"{path} cannot be read ({text}).", "Export the report again: nsys export --type sqlite ...")
+    return NsysgapError(f"{path} cannot be read ({text}).", EXPORT_AGAIN_HINT)
 
 
 def _head(path: Path) -> bytes:
