@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,7 +35,8 @@ def tables_page() -> str:
 def help_text(name: str) -> str:
     """`nsysgap NAME --help`."""
     module = importlib.import_module(f"nsysgap.commands.{COMMANDS[name][0]}")
-    parent = click.Context(cli, info_name="nsysgap", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings: dict[str, Any] = {**cli.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    parent = click.Context(cli, info_name="nsysgap", **settings)
     context = click.Context(module.command, info_name=name, parent=parent)
     text: str = module.command.get_help(context)
     return "\n".join(line.rstrip() for line in text.split("\n"))
