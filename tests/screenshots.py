@@ -1,4 +1,4 @@
-"""Take the pictures of docs/timeline.md: python tests/screenshots.py (needs Playwright, Chromium and Pillow).
+"""Take the pictures of docs/timeline.md and docs/launching.md: python tests/screenshots.py (needs Playwright, Chromium and Pillow).
 
 naive, graph and cdp are the project's samples, the two-process report is a synthetic one. Look at the pictures before
 they are committed.
@@ -56,6 +56,10 @@ def main() -> None:
         take(browser, sample("naive", folder), "naive-gap", explain=True)
         take(browser, sample("graph", folder), "graph", explain=True, dark=True)
         take(browser, sample("cdp", folder), "cdp", explain=True)
+        for way in ("fused", "mega"):
+            take(browser, sample(way, folder), way)
+        for way in ("fused", "mega"):
+            take(browser, sample(way, folder), way)
         take(browser, two_processes(folder), "two-processes")
 
 
