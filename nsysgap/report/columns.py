@@ -165,7 +165,10 @@ class _Reader:
     def _parse(text: bytes | None, count: int, one: Read) -> NDArray[Any] | None:
         if text is None:  # every value was NULL
             return np.full(count, one.default, np.int64)
-        values = np.fromstring(text, np.int64, sep=",")
+        try:
+            values = np.fromstring(text, np.int64, sep=",")
+        except ValueError:  # newer releases of numpy raise where older ones warn and stop
+            return None
         return values if len(values) == count else None
 
     def _checked(self, array: NDArray[Any] | None) -> NDArray[Any]:
