@@ -367,12 +367,11 @@ def gap_pieces(
 def tie_order(op: Op, trace: Trace) -> tuple[Any, ...]:
     """ "an op with a launch call before one without, then the earliest launch-call start,
     the lowest correlationId, kind in the order kernel, memcpy, memset, graph, then
-    rowid". Choice: no correlationId comes after any number."""
+    rowid". Choice: NULL counts as 0, since both are no key."""
     call = launch_of(op, trace)
     return (
         call is None,
         call.start if call else 0,
-        op.correlation is None,
         op.correlation or 0,
         KIND_ORDER[op.kind],
         op.rowid,

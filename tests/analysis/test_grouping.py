@@ -1,0 +1,129 @@
+"""Idle time grouped six ways, each of which sums to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
+from report_builder import ReportBuilder, intervals
+
+from nsysgap.analysis.causes import PARTS
+from nsysgap.analysis.grouping import GROUPINGS, Group, idle_by
+from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.stretches import idle_stretches
+
+
+@pytest.fixture
+def mixed(report: ReportBuilder) -> ReportBuilder:
+    """Six gaps: before a first node, inside a graph, with a sync, with a nested call, unknown, of another process."""
+    report.process(1, "python").thread(1, 1, "main").nvtx(0, 300, "loop").nvtx(90, 300, "step")
+    report.launch((0, 5), (10, 20), "alpha")
+    report.graph_launch((22, 26), (30, 40), (50, 60))  # host 2, launch 4, queued 4; in_graph 10
+    report.sync(60, 80).launch((84, 90), (100, 110), "alpha")  # sync 20, host 4, launch 6, queued 10
+    report.call(110, 130, 8, "cudaMalloc_v3020").call(112, 118, 9, "cuMemAlloc_v2").overhead(130, 136).osrt(136, 140)
+    report.launch((144, 150), (150, 160), "beta")  # cuda_api 20, profiler 6, os 4, host 4, launch 6
+    report.memcpy(170, 180, copyKind=11)  # unknown 10
+    return report.launch((171, 185), (190, 200), "beta", pid=2, tid=9)  # launch 5, queued 5
+
+
+def table(groups: list[Group]) -> dict[str, tuple[int, int, int, str]]:
+    return {group.name: (group.idle, group.gaps, group.longest, group.main_cause) for group in groups}
+
+
+EXPECTED: dict[str, dict[str, tuple[int, int, int, str]]] = {
+    "cause": {
+        "in_graph": (10, 1, 10, "in_graph"),
+        "queued": (19, 3, 10, "queued"),
+        "launch": (21, 4, 6, "launch"),
+        "profiler": (6, 1, 6, "profiler"),
+        "sync": (20, 1, 20, "sync"),
+        "cuda_api": (20, 1, 20, "cuda_api"),
+        "os": (4, 1, 4, "os"),
+        "host": (10, 3, 4, "host"),
+        "unknown": (10, 1, 10, "unknown"),
+    },
+    "kernel": {
+        "alpha": (40, 1, 40, "sync"),
+        "beta": (40 + 10, 2, 40, "cuda_api"),
+        "node 1": (10, 1, 10, "queued"),
+        "node 2": (10, 1, 10, "in_graph"),
+        "[CUDA memcpy Unified Host-to-Device]": (10, 1, 10, "unknown"),
+    },
+    "api": {
+        "cudaLaunchKernel": (6 + 6 + 5, 3, 6, "launch"),
+        "cudaGraphLaunch": (4, 1, 4, "launch"),
+        "cudaDeviceSynchronize": (20, 1, 20, "sync"),
+        "cudaMalloc": (20, 1, 20, "cuda_api"),  # the outer of the nested calls
+        "(queued: the launch call had returned)": (19, 3, 10, "queued"),
+        "(between two nodes of a CUDA graph)": (10, 1, 10, "in_graph"),
+        "(the profiler's own work)": (6, 1, 6, "profiler"),
+        "(in an OS runtime call)": (4, 1, 4, "os"),
+        "(in the program's own code)": (10, 3, 4, "host"),
+        "(no launch call known)": (10, 1, 10, "unknown"),
+    },
+    "nvtx": {
+        "loop": (10 + 10 + 40, 3, 40, "sync"),
+        "step": (40, 1, 40, "cuda_api"),
+        "(outside any range)": (10 + 10, 2, 10, "unknown"),
+    },
+    "thread": {
+        "1/1 main": (100, 4, 40, "sync"),
+        "2/9": (10, 1, 10, "queued"),
+        "(no launch call known)": (10, 1, 10, "unknown"),
+    },
+    "process": {"1 python": (110, 5, 40, "sync"), "2": (10, 1, 10, "queued")},
+}
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_groups(mixed: ReportBuilder, tmp_path: Path, by: str) -> None:
+    idle = mixed.idle(tmp_path)
+    found = idle_by(idle, by)
+    assert sum(group.idle for group in found) == idle.devices[0].idle == 120
+    assert [(group.idle, group.name) for group in found] == sorted(
+        ((group.idle, group.name) for group in found), key=lambda pair: (-pair[0], pair[1])
+    )
+    assert table(found) == EXPECTED[by]
+
+
+def test_one_name_is_one_group(report: ReportBuilder, tmp_path: Path) -> None:
+    """Two IDs of StringIds with the same text."""
+    report.launch((0, 1), (2, 10), "same").row("StringIds", id=900, value="same")
+    report.call(11, 12, 5).kernel(20, 30, 5, demangledName=900).launch((31, 32), (45, 50), "same")
+    assert table(idle_by(report.idle(tmp_path), "kernel")) == {"same": (25, 2, 15, "queued")}
+
+
+def test_nothing_idle_has_no_groups(report: ReportBuilder, tmp_path: Path) -> None:
+    report.kernel(0, 10)
+    idle = report.idle(tmp_path)
+    assert [idle_by(idle, by) for by in GROUPINGS] == [[]] * 6
+
+
+def test_a_waiting_call_is_untraced_where_that_is_most_of_it(report: ReportBuilder, tmp_path: Path) -> None:
+    report.kernel(0, 10, 1).sync(10, 500).launch((510, 511), (520, 530))
+    groups = table(idle_by(report.idle(tmp_path, hidden_after_ns=100), "api"))
+    assert groups["cudaDeviceSynchronize"] == (490, 1, 490, "untraced")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(rows=report_rows(), selected=selections())
+def test_every_grouping_of_random_reports(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], selected: list[tuple[int, int]]
+) -> None:
+    """Groupings sum to the idle time; stretches lie where the parts say; with and without a selection."""
+    trace = build(rows).trace(tmp_path_factory.getbasetemp())
+    for selection in (None, intervals(*selected)):
+        idle = IdleReport(trace, hidden_after_ns=HIDDEN_AFTER, selection=selection)
+        total = sum(device.idle for device in idle.devices)
+        by_part = sum((device.idle_by_part for device in idle.devices), start=np.zeros(len(PARTS), np.int64))
+        for by in GROUPINGS:
+            assert sum(group.idle for group in idle_by(idle, by)) == total
+        stretches = idle_stretches(idle)
+        assert [int((stretches.end - stretches.start)[stretches.part == i].sum()) for i in range(len(PARTS))] == (
+            by_part.tolist()
+        )
+        assert (stretches.start >= idle.gaps.start[stretches.gap]).all()
+        assert (stretches.end <= idle.gaps.end[stretches.gap]).all()

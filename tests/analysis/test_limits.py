@@ -1,0 +1,87 @@
+"""What a report cannot answer, why, and how to record it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_builder import ReportBuilder
+
+from nsysgap.analysis.limits import limits, questions, why_no_kernels
+
+
+def missing(report: ReportBuilder, folder: Path) -> list[str]:
+    return [limit.missing for limit in limits(report.trace(folder))]
+
+
+def complete() -> ReportBuilder:
+    report = ReportBuilder().launch((0, 1), (5, 10)).graph_launch((11, 12), (20, 30)).sync(13, 40)
+    report.nvtx(0, 10, "step").osrt(0, 1).row("GPU_METRICS", timestamp=1)
+    return report.row("SAMPLING_CALLCHAINS", id=1)
+
+
+def test_a_complete_report(tmp_path: Path) -> None:
+    assert missing(complete(), tmp_path) == []
+    assert [question.answered for question in questions(complete().trace(tmp_path))] == [True] * 8
+    assert why_no_kernels(complete().trace(tmp_path)) is None
+
+
+LACKS = {
+    "CUPTI_ACTIVITY_KIND_KERNEL": ["kernel rows", "graph node IDs"],
+    "CUPTI_ACTIVITY_KIND_RUNTIME": ["CUDA API calls"],
+    "OSRT_API": ["OS runtime calls"],
+    "NVTX_EVENTS": ["NVTX ranges"],
+    "CUPTI_ACTIVITY_KIND_KERNEL.graphNodeId": ["graph node IDs"],
+    "SAMPLING_CALLCHAINS": ["call stacks"],
+    "GPU_METRICS": ["GPU metrics"],
+}
+
+
+@pytest.mark.parametrize(("table", "expected"), LACKS.items(), ids=LACKS)
+def test_each_missing_table(tmp_path: Path, table: str, expected: list[str]) -> None:
+    report = complete()
+    report.without = (table,)
+    assert missing(report, tmp_path) == expected
+
+
+def test_a_graph_traced_as_a_whole(tmp_path: Path) -> None:
+    report = complete().graph_trace(50, 60, 5)
+    assert missing(report, tmp_path) == ["graph nodes (traced as a whole)"]
+
+
+UNANSWERED = {
+    "CUPTI_ACTIVITY_KIND_KERNEL": [0, 1, 2, 3, 5, 6],
+    "CUPTI_ACTIVITY_KIND_RUNTIME": [1, 3, 4],
+    "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION": [4],
+    "OSRT_API": [2],
+    "NVTX_EVENTS": [6],
+    "SAMPLING_CALLCHAINS": [7],
+}
+
+
+@pytest.mark.parametrize(("table", "expected"), UNANSWERED.items(), ids=UNANSWERED)
+def test_questions_that_a_report_cannot_answer(tmp_path: Path, table: str, expected: list[int]) -> None:
+    report = complete()
+    report.without = (table,)
+    found = questions(report.trace(tmp_path))
+    assert [number for number, question in enumerate(found) if not question.answered] == expected
+
+
+def test_no_gpu_work_and_why(report: ReportBuilder, tmp_path: Path) -> None:
+    report.call(0, 1, 1).diagnostic(3, "The application crashed.").diagnostic(1, "A note.")
+    why = why_no_kernels(report.trace(tmp_path))
+    assert why is not None
+    assert why[0].endswith("how idle the GPU was cannot be told from it. nsys says: The application crashed.")
+    assert why[1].startswith("CUDA calls were recorded but no GPU work")
+
+
+def test_no_cuda_at_all(report: ReportBuilder, tmp_path: Path) -> None:
+    why = why_no_kernels(report.osrt(0, 1).trace(tmp_path))
+    assert why is not None
+    assert "--trace=cuda" in why[1]
+
+
+def test_only_copies(report: ReportBuilder, tmp_path: Path) -> None:
+    why = why_no_kernels(report.memcpy(0, 10).memset(20, 30).trace(tmp_path))
+    assert why is not None
+    assert "holds no kernel rows, only copies and memsets" in why[0]

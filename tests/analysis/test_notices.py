@@ -1,0 +1,120 @@
+"""What a person must know beside the figures: each notice when it holds, and not otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_builder import ReportBuilder
+
+from nsysgap.analysis.notices import all_notices, failed_launches
+from nsysgap.tables import Notice
+
+
+def notices(report: ReportBuilder, folder: Path, **options: int) -> list[Notice]:
+    idle = report.idle(folder, **options)
+    return list(all_notices(idle, idle.latencies))
+
+
+def texts(report: ReportBuilder, folder: Path) -> list[str]:
+    return [f"{one.level}: {one.text}" for one in notices(report, folder)]
+
+
+@pytest.fixture
+def complete(report: ReportBuilder) -> ReportBuilder:
+    """A report that leaves nothing to say."""
+    return report.launch((0, 1), (5, 10)).nvtx(0, 10, "step").osrt(0, 1)
+
+
+def test_nothing_to_say(complete: ReportBuilder, tmp_path: Path) -> None:
+    assert texts(complete, tmp_path) == []
+
+
+def test_missing_sources(report: ReportBuilder, tmp_path: Path) -> None:
+    report.call(0, 1, 1, "cudaGraphLaunch").graph_trace(5, 10, 1)
+    assert [text.split(":")[1].split("(")[0] for text in texts(report, tmp_path)] == [
+        " OS runtime calls were not recorded",
+        " There are no NVTX ranges",
+        " CUDA graphs were traced as a whole",
+    ]
+
+
+def test_negative_latency(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.launch((30, 40), (20, 25)).launch((45, 46), (40, 44))
+    (text,) = texts(complete, tmp_path)
+    assert text.startswith("warning: 2 ops start before the call that launched them (by up to 10 ns): the clocks of ")
+
+
+def test_ops_whose_call_is_missing(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.kernel(20, 30, 77).memcpy(40, 50, 0, copyKind=1)
+    assert texts(complete, tmp_path) == [
+        "warning: 1 of 3 ops have no launch call in the report: gaps that end with one of them are 'unknown'."
+    ]
+
+
+def test_failed_launches(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.call(20, 21, 8, returnValue=1).call(22, 23, 9, "cuLaunchKernelEx", returnValue=700)
+    complete.call(24, 25, 10, "cudaEventQuery_v3020", returnValue=600)  # not ready: no launch
+    assert failed_launches(complete.trace(tmp_path)) == 2
+    assert texts(complete, tmp_path) == [
+        "warning: 2 launch calls returned an error: they own no op. Check their error codes."
+    ]
+
+
+def test_exports_without_return_values(tmp_path: Path) -> None:
+    report = ReportBuilder(without=("CUPTI_ACTIVITY_KIND_RUNTIME.returnValue",))
+    report.call(20, 21, 8, returnValue=1)
+    assert failed_launches(report.trace(tmp_path)) == 0
+
+
+def test_page_migrations(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.memcpy(20, 30, copyKind=11).memcpy(40, 50, copyKind=12).memcpy(60, 70, copyKind=8)
+    (text,) = texts(complete, tmp_path)
+    assert text.startswith("note: 2 gaps (20 ns, 66.7 % of the idle time) end with a page migration of unified memory")
+    assert "cudaMemPrefetchAsync" in text
+
+
+def test_only_copies(report: ReportBuilder, tmp_path: Path) -> None:
+    report.memcpy(0, 10).nvtx(0, 1, "step").osrt(0, 1)
+    assert texts(report, tmp_path) == [
+        "incomplete: No kernel rows: the figures know only of copies and memsets, not of kernels."
+    ]
+
+
+def test_most_important_first_and_each_once(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.memcpy(20, 30, copyKind=11).kernel(40, 50, 88).kernel(0, 0)
+    complete.diagnostic(2, "Not all CUDA events might have been collected.")
+    complete.diagnostic(2, "Not all CUDA events might have been collected.")
+    assert [one.level for one in notices(complete, tmp_path)] == ["incomplete", "warning", "warning", "note"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "said", "level"),
+    [
+        (1, "Profiling has started.", None),
+        (2, "CPU sampling was not possible.", None),
+        (2, "Unrecognized CUDA driver.", "warning"),
+        (3, "Something broke.", "warning"),
+        (2, "Not all NVTX events might have been collected.", "incomplete"),
+        (1, "1,234 events were lost.", "incomplete"),
+        (3, "CUPTI failed to initialise.", "incomplete"),
+    ],
+)
+def test_the_profiler_s_own_words(
+    complete: ReportBuilder, tmp_path: Path, severity: int, said: str, level: str | None
+) -> None:
+    complete.diagnostic(severity, said)
+    expected = [] if level is None else [f"{level}: nsys says: {said}"]
+    assert texts(complete, tmp_path) == expected
+
+
+def test_a_process_without_cuda_in_a_report_with_cuda(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.diagnostic(2, "No CUDA events collected. Does the process use CUDA?")
+    assert texts(complete, tmp_path) == [
+        "note: nsys says of one process: No CUDA events collected. Does the process use CUDA?"
+    ]
+
+
+def test_a_report_without_any_cuda(report: ReportBuilder, tmp_path: Path) -> None:
+    report.osrt(0, 1).diagnostic(2, "No CUDA events collected. Does the process use CUDA?")
+    assert texts(report, tmp_path) == ["incomplete: nsys says: No CUDA events collected. Does the process use CUDA?"]

@@ -1,0 +1,141 @@
+"""The columnar read: every value of every row, whatever is mixed in and however many threads read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nsysgap.errors import NsysgapError
+from nsysgap.report import columns
+from nsysgap.report.columns import Read, read_columns
+from nsysgap.report.source import open_source
+
+BIG = 2**63 - 1
+Rows = Sequence[tuple[Any, ...]]
+A, B = Read("a", '"a"', default=-7), Read("b", '"b"')
+
+
+def table(folder: Path, rows: Rows, rowids: Sequence[int] | None = None) -> Path:
+    """A table T (a, b), by default with rowids from 1."""
+    path = folder / "t.sqlite"
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("CREATE TABLE T (a, b)")
+        numbered = zip(rowids or range(1, len(rows) + 1), rows, strict=True)
+        values = [(rowid, *row) for rowid, row in numbered]
+        connection.executemany("INSERT INTO T (rowid, a, b) VALUES (?, ?, ?)", values)
+        connection.commit()
+    return path
+
+
+def read(path: Path, *reads: Read, where: str | None = None) -> list[list[int]]:
+    with open_source(path) as source:
+        found = read_columns(source, "T", reads or (A, B), where=where)
+    return [array.tolist() for array in found.values()]
+
+
+@pytest.fixture(params=[(8192, 100_000), (4, 100_000), (4, 10)], ids=["one chunk", "many chunks", "many threads"])
+def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same tables in one chunk, in several, and by several threads."""
+    monkeypatch.setattr(columns, "CHUNK_ROWS", request.param[0])
+    monkeypatch.setattr(columns, "PARALLEL_ROWS", request.param[1])
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+
+
+@pytest.mark.usefixtures("sizes")
+class TestEveryWay:
+    """Whatever the sizes of chunks and the number of threads."""
+
+    def test_order_of_rowids(self, tmp_path: Path) -> None:
+        rows = [(i, -i) for i in range(50)]
+        assert read(table(tmp_path, rows)) == [list(range(50)), [-i for i in range(50)]]
+
+    def test_nulls_mixed_in_take_their_default(self, tmp_path: Path) -> None:
+        rows = [(None if i % 3 else i, None if i % 5 == 0 else i) for i in range(50)]
+        assert read(table(tmp_path, rows)) == [
+            [-7 if i % 3 else i for i in range(50)],
+            [0 if i % 5 == 0 else i for i in range(50)],
+        ]
+
+    def test_a_column_of_nulls(self, tmp_path: Path) -> None:
+        assert read(table(tmp_path, [(None, i) for i in range(50)])) == [[-7] * 50, list(range(50))]
+
+    def test_a_null_late_in_the_table(self, tmp_path: Path) -> None:
+        rows = [(i, i) for i in range(49)] + [(None, 49)]
+        assert read(table(tmp_path, rows))[0] == [*range(49), -7]
+
+    def test_holes_in_the_rowids(self, tmp_path: Path) -> None:
+        rowids = [3, 4, 90, 91, 300, 301, 302, 999]
+        rows = [(i, i * i) for i in range(8)]
+        assert read(table(tmp_path, rows, rowids)) == [list(range(8)), [i * i for i in range(8)]]
+
+    def test_negative_rowids(self, tmp_path: Path) -> None:
+        assert read(table(tmp_path, [(1, 2), (3, 4), (5, 6)], [-40, 0, 40])) == [[1, 3, 5], [2, 4, 6]]
+
+    def test_a_filter(self, tmp_path: Path) -> None:
+        rows = [(i, i % 7) for i in range(50)]
+        path = table(tmp_path, rows)
+        assert read(path, A, where="b IN (0, 1)")[0] == [i for i in range(50) if i % 7 < 2]
+        assert read(path, where="b = 99") == [[], []]
+        assert read(path, A, where="a >= 45")[0] == [45, 46, 47, 48, 49]
+
+    def test_values_beyond_int32(self, tmp_path: Path) -> None:
+        rows = [(BIG - i, -BIG - 1 + i) for i in range(50)]
+        assert read(table(tmp_path, rows)) == [[BIG - i for i in range(50)], [-BIG - 1 + i for i in range(50)]]
+
+    @pytest.mark.parametrize("value", [1.5, "text", "1,2", "", b"\x00", 1e300])
+    def test_values_that_are_no_integers(self, tmp_path: Path, value: object) -> None:
+        path = table(tmp_path, [(i, i) for i in range(49)] + [(value, 49)])
+        with pytest.raises(NsysgapError, match="The table T holds values that are no integers"):
+            read(path)
+
+
+def test_an_empty_table(tmp_path: Path) -> None:
+    assert read(table(tmp_path, [])) == [[], []]
+
+
+def test_expressions_and_dtypes(tmp_path: Path) -> None:
+    path = table(tmp_path, [(1, 2), (None, 5), (3, None)])
+    with open_source(path) as source:
+        reads = [Read("sum", "a + b", -1, "int32"), Read("flag", "b = 5", 0, "bool"), Read("constant", "9", 9, "int8")]
+        found = read_columns(source, "T", reads)
+    assert {name: (array.dtype.name, array.tolist()) for name, array in found.items()} == {
+        "sum": ("int32", [3, -1, -1]),
+        "flag": ("bool", [False, True, False]),
+        "constant": ("int8", [9, 9, 9]),
+    }
+
+
+def test_scattered_rowids_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NsysgapError, match="rowids of the table T are scattered"):
+        read(table(tmp_path, [(1, 1), (2, 2)], [1, 10**12]))
+
+
+def test_progress_counts_every_rowid_once(tmp_path: Path) -> None:
+    path = table(tmp_path, [(i, i) for i in range(20_000)])
+    done: list[int] = []
+    with open_source(path) as source:
+        read_columns(source, "T", [A], progress=done.append)
+    assert sum(done) == 20_000
+
+
+VALUE = st.one_of(st.none(), st.integers(-BIG - 1, BIG))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(VALUE, VALUE), max_size=40), gaps=st.lists(st.integers(1, 30), min_size=40, max_size=40))
+def test_any_table(tmp_path_factory: pytest.TempPathFactory, sizes: None, rows: Rows, gaps: list[int]) -> None:
+    rowids = [sum(gaps[: i + 1]) for i in range(len(rows))]
+    assert read(table(tmp_path_factory.getbasetemp(), rows, rowids or None)) == [
+        [-7 if a is None else a for a, _ in rows],
+        [0 if b is None else b for _, b in rows],
+    ]
