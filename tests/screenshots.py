@@ -1,7 +1,7 @@
-"""Take the pictures of docs/timeline.md and docs/launching.md: python tests/screenshots.py (needs Playwright, Chromium and Pillow).
+"""Take the pictures of docs/timeline.md and docs/launching.md: python tests/screenshots.py
 
-naive, graph and cdp are the project's samples, the two-process report is a synthetic one. Look at the pictures before
-they are committed.
+Needs Playwright, Chromium and Pillow. naive, graph and cdp are the project's samples, the two-process report is a
+synthetic one. Look at the pictures before they are committed.
 """
 
 from __future__ import annotations
