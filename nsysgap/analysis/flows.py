@@ -20,28 +20,48 @@ Rows = NDArray[np.int32]
 class Fan:
     """Numbers for arrows of which several start at one thing: the first of each thing has the thing's own number.
 
-    `pair`: the number of each arrow. `first`, `more`: per thing, that has `more` arrows beyond the first, the number of
-    the second one; the others follow. `last`: the largest number given.
+    `pair`: the number of each arrow. Per thing of `things` (ascending) that has `more` arrows beyond the first, `first`
+    is the number of the second one; the others follow. `last`: the largest number given.
     """
 
     pair: NDArray[np.int64]
+    things: NDArray[np.int64]
     first: NDArray[np.int64]
     more: NDArray[np.int64]
     last: int
 
+    def of(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(`first`, `more`) of some things, 0 where there are no more."""
+        if not len(self.things):
+            return np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+        place, there = lookup(self.things, rows)
+        return np.where(there, self.first[place], 0), np.where(there, self.more[place], 0)
 
-def fan(thing: Rows, own: NDArray[np.int64], things: int, after: int) -> Fan:
+
+def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
     """Number arrows, given the thing each starts at and that one's own number; further numbers come after `after`."""
-    more = np.maximum(np.bincount(thing, minlength=things) - 1, 0)
-    first = after + 1 + np.cumsum(more) - more
     order = np.argsort(thing, kind="stable")
     starts = thing[order]
     fresh = np.append(True, starts[1:] != starts[:-1])[: len(starts)]
     place = np.arange(len(order))
     turn = place - np.maximum.accumulate(np.where(fresh, place, 0))
+    heads = np.flatnonzero(fresh)
+    more = np.diff(np.append(heads, len(starts))) - 1
+    several = np.flatnonzero(more)
+    things, more = starts[heads][several].astype(np.int64), more[several]
+    first = after + 1 + np.cumsum(more) - more
     pair = np.empty(len(order), np.int64)
-    pair[order] = np.where(fresh, own[order], first[starts] + turn - 1)
-    return Fan(pair, first, more, after + int(more.sum()))
+    at, _ = lookup(things, starts)
+    pair[order] = np.where(fresh, own[order], (first[at] if len(first) else 0) + turn - 1)
+    return Fan(pair, things, first, more, after + int(more.sum()))
+
+
+def lookup(sorted_values: NDArray[np.int64], wanted: Rows) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(where each wanted value is among the sorted ones, whether it is there)."""
+    if not len(sorted_values):
+        return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
+    place = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
+    return place, sorted_values[place] == wanted
 
 
 @dataclass(frozen=True)
@@ -79,9 +99,9 @@ def launch_flows(trace: Trace, calls: NDArray[np.int32], kept: Kept, *, all_node
 
 def _op_fan(trace: Trace, calls: NDArray[np.int32], rows: Rows) -> Fan | None:
     call = calls[rows]
-    found = fan(call, call.astype(np.int64) + 1, trace.api.rows, 2 * trace.api.rows + 1)
-    if not found.more.any():
+    if not len(call) or int(np.bincount(call).max()) < 2:
         return None
+    found = fan(call, call.astype(np.int64) + 1, 2 * trace.api.rows + 1)
     pair = np.zeros(trace.ops.rows, np.int64)
     pair[rows] = found.pair
     return replace(found, pair=pair)
@@ -128,32 +148,33 @@ def event_flows(trace: Trace, kept: Kept) -> EventFlows:
 
 @dataclass(frozen=True)
 class EventEnds:
-    """The ends of event arrows at API calls, arrays of shape (api,): numbers (0 none), numbers of each arrow by itself,
-    and whether an end shares its moment with another row of its thread, or its arrow's other end does."""
+    """Both ends of event arrows: rows of the calls that record and of those that wait (ascending), the arrows' numbers
+    as they are and by themselves, whether an end shares its moment with another row of its thread."""
 
-    record: NDArray[np.int64]
-    wait: NDArray[np.int64]
-    first: NDArray[np.int64]
-    more: NDArray[np.int64]
-    pair: NDArray[np.int64]
-    record_shared: NDArray[np.bool_]
-    wait_shared: NDArray[np.bool_]
+    record: Rows
+    wait: Rows
+    ids: NDArray[np.int64]
+    fan: Fan
+    shared: NDArray[np.bool_]
 
     def of_calls(self, rows: Rows, at: NDArray[np.int64]) -> list[Flow]:
-        """Both ends for these calls, which begin at these times."""
-        out = Flow(FLOW_EVENT, True, self.record[rows], at, self.record_shared[rows], self.first[rows], self.more[rows])
-        return [out, Flow(FLOW_EVENT, False, self.wait[rows], at, self.wait_shared[rows], self.pair[rows])]
+        """The ends at these calls, which begin at these times."""
+        order = np.argsort(self.record, kind="stable")
+        place, there = lookup(self.record[order].astype(np.int64), rows)
+        begins = order[place] if len(order) else place
+        first, more = self.fan.of(rows)
+        ids, shared = np.where(there, self.ids[begins], 0), there & self.shared[begins]
+        out = Flow(FLOW_EVENT, True, ids, at, shared, first, more)
+        place, there = lookup(self.wait.astype(np.int64), rows)
+        ids, shared = np.where(there, self.ids[place], 0), there & self.shared[place]
+        return [out, Flow(FLOW_EVENT, False, ids, at, shared, self.fan.pair[place])]
 
 
 def event_ends(found: EventFlows, shared: NDArray[np.bool_], after: int) -> EventEnds:
-    """Number event arrows, given which API calls share their moment; numbers of further arrows begin after `after`."""
-    calls = len(shared)
-    ids = found.record.astype(np.int64) + 1 + calls
-    several = fan(found.record, ids, calls, after)
-    record, wait, pair = (np.zeros(calls, np.int64) for _ in range(3))
-    record[found.record], wait[found.wait], pair[found.wait] = ids, ids, several.pair
-    of_record = shared.copy()
-    np.logical_or.at(of_record, found.record, shared[found.wait])
-    of_wait = np.zeros(calls, np.bool_)
-    of_wait[found.wait] = of_record[found.record]
-    return EventEnds(record, wait, several.first, several.more, pair, of_record, of_wait)
+    """Number event arrows, given which API calls share their moment; numbers of further arrows come after `after`."""
+    ids = found.record.astype(np.int64) + 1 + len(shared)
+    either = shared[found.record] | shared[found.wait]
+    # All arrows of one record are bound in one way, so that they are joined.
+    sharing = np.unique(found.record[either])
+    bound = lookup(sharing.astype(np.int64), found.record)[1]
+    return EventEnds(found.record, found.wait, ids, fan(found.record, ids, after), bound)

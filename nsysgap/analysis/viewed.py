@@ -161,7 +161,7 @@ class View:
             ]
             launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
             several = self.flows.fan
-            pair, more = (None, None) if several is None else (several.first[part], several.more[part])
+            pair, more = (None, None) if several is None else several.of(part)
             flows = [Flow(FLOW_LAUNCH, True, launching, start, together, pair, more)]
             flows += [] if events is None else events.of_calls(part, start)
             name, end = self.names.plain(api["name"][part]), api["end"][part]

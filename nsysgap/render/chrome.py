@@ -46,7 +46,7 @@ def write_chrome(viewed: Viewed, file: Sink, advance: Advance | None = None) -> 
         file.write(part)
 
 
-def chrome_parts(viewed: Viewed, advance: Advance) -> Iterator[bytes]:
+def chrome_parts(viewed: Viewed, advance: Advance) -> Iterator[bytes | bytearray]:
     """The trace in pieces of a few MB: the header, then one event per line."""
     yield _header(viewed)
     tracks = _TrackTable(viewed)
@@ -112,7 +112,7 @@ class _TrackTable:
         self.texts = [b'"pid":%d,"tid":%d' % (viewed.groups[one.group].pid, one.tid) for one in viewed.tracks]
 
 
-def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytes:
+def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytearray:
     """Complete events, each with its flow events right behind it."""
     rows = Rows(len(batch))
     rows.const(b',\n{"ph":"X","cat":%s,"name":' % quoted(batch.category))
@@ -191,7 +191,7 @@ def _bound_flow(rows: Rows, flow: Flow) -> None:
     rows.const(b'","flow_out":true' if flow.out else b'","flow_in":true')
 
 
-def _counter(counter: Counter, viewed: Viewed) -> Iterator[bytes]:
+def _counter(counter: Counter, viewed: Viewed) -> Iterator[bytes | bytearray]:
     """Counter events: Perfetto names the track "name series"."""
     head = b',\n{"ph":"C","cat":"counter","name":%s,"pid":%d,"tid":0,"ts":' % (
         quoted(counter.name),

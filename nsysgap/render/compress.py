@@ -15,7 +15,7 @@ WAITING = 4
 class Sink(Protocol):
     """What a trace is written to."""
 
-    def write(self, part: bytes, /) -> int:
+    def write(self, part: bytes | bytearray, /) -> int:
         """Take bytes."""
 
 
@@ -29,7 +29,7 @@ class GzipWriter:
     def __init__(self, file: Sink, level: int = LEVEL) -> None:
         self._file = file
         self._compressor = zlib.compressobj(level, zlib.DEFLATED, GZIP)
-        self._parts: Queue[bytes | None] = Queue(WAITING)
+        self._parts: Queue[bytes | bytearray | None] = Queue(WAITING)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -42,7 +42,7 @@ class GzipWriter:
         self._thread.join()
         self._raise()
 
-    def write(self, part: bytes) -> int:
+    def write(self, part: bytes | bytearray, /) -> int:
         """Hand over bytes to be compressed."""
         self._raise()
         self._parts.put(part)
@@ -59,7 +59,7 @@ class GzipWriter:
         if self._error is None:
             self._end()
 
-    def _compress(self, part: bytes) -> None:
+    def _compress(self, part: bytes | bytearray) -> None:
         try:
             self._file.write(self._compressor.compress(part))
         except BaseException as error:  # handed to the thread that writes

@@ -62,7 +62,7 @@ class _Writer:
         self._new: list[bytes] = []
         self._next_uuid = 1 + len(viewed.groups) + len(viewed.tracks)
 
-    def parts(self) -> Iterator[bytes]:
+    def parts(self) -> Iterator[bytes | bytearray]:
         """The trace in pieces."""
         yield self._head()
         for source in self.viewed.sources:
@@ -162,14 +162,14 @@ class _Writer:
         packets.varint(TRACK, track.astype(np.int64) + self._track_uuid(0))
         return packets
 
-    def _ends(self, source: Source) -> Iterator[bytes]:
+    def _ends(self, source: Source) -> Iterator[bytes | bytearray]:
         for chunk in chunks(source):
             lasting = np.flatnonzero(chunk.end > chunk.start)
             if len(lasting):
                 packets = self._event(len(lasting), END, chunk.end[lasting], chunk.track[lasting])
                 yield packets.build(PACKET)
 
-    def _begins(self, chunk: Slices, tied: list[Slices]) -> Iterator[bytes]:
+    def _begins(self, chunk: Slices, tied: list[Slices]) -> Iterator[bytes | bytearray]:
         lasting = chunk.end > chunk.start
         if chunk.tied is not None and chunk.tied.any():
             together = lasting & chunk.tied
@@ -178,7 +178,7 @@ class _Writer:
         if lasting.any():
             yield from self._written(chunk if lasting.all() else chunk.take(np.flatnonzero(lasting)))
 
-    def _tied(self, tied: list[Slices]) -> Iterator[bytes]:
+    def _tied(self, tied: list[Slices]) -> Iterator[bytes | bytearray]:
         """Slices that begin at one moment, in rounds: first the longest of each track, which hold the others."""
         rounds = _rounds(tied)
         for turn in range(max((int(one.max(initial=-1)) for one in rounds), default=-1) + 1):
@@ -187,14 +187,14 @@ class _Writer:
                 if len(rows):
                     yield from self._written(slices.take(rows))
 
-    def _moments(self, chunk: Slices) -> Iterator[bytes]:
+    def _moments(self, chunk: Slices) -> Iterator[bytes | bytearray]:
         """Slices without duration: BEGIN, then END."""
         rows = np.flatnonzero(chunk.end == chunk.start)
         if len(rows):
             yield from self._written(chunk.take(rows))
             yield self._event(len(rows), END, chunk.end[rows], chunk.track[rows]).build(PACKET)
 
-    def _written(self, slices: Slices) -> Iterator[bytes]:
+    def _written(self, slices: Slices) -> Iterator[bytes | bytearray]:
         for batch in batches(slices, pairs=True):
             packets = self._event(len(batch), BEGIN, batch.start, batch.track)
             packets.const(number(CATEGORY, self._intern(CATEGORIES, batch.category)))
@@ -243,7 +243,7 @@ class _Writer:
 
     # Counters
 
-    def _counter(self, counter: Counter) -> Iterator[bytes]:
+    def _counter(self, counter: Counter) -> Iterator[bytes | bytearray]:
         uuid = self._new_uuid()
         unit = text(6, counter.unit) if counter.unit else b""
         yield self._descriptor(

@@ -110,7 +110,7 @@ class Packets(Rows):
         low = MORE[[length & (PAIR - 1)]].tobytes() if wide else b""
         self._template[at : at + room] = low + LAST[[length >> PAIR_BITS if wide else length]].tobytes()
 
-    def build(self, field: int | None = None) -> bytes:
+    def build(self, field: int | None = None) -> bytearray:
         """All messages; with `field` each as that field of an enclosing message. Closes what is open."""
         while self._open:
             self.close()

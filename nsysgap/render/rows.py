@@ -86,16 +86,16 @@ class Rows:
         table = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), f"V{width}")
         self.column(table[index])
 
-    def build(self) -> bytes:
+    def build(self) -> bytearray:
         """All records, one after the other, NUL bytes left in place."""
         width = len(self._template)
-        buffer = np.empty((self.count, width), np.uint8)
-        buffer[:] = np.frombuffer(bytes(self._template), np.uint8)
+        buffer = bytearray(self.count * width)
+        np.frombuffer(buffer, np.uint8).reshape(self.count, width)[:] = np.frombuffer(bytes(self._template), np.uint8)
         for offset, values in self._columns:
-            target: Column = np.ndarray((self.count,), values.dtype, buffer.data, offset, (width,))
+            target: Column = np.ndarray((self.count,), values.dtype, buffer, offset, (width,))
             target[:] = values
-        return buffer.tobytes()
+        return buffer
 
-    def build_text(self) -> bytes:
+    def build_text(self) -> bytearray:
         """All records without their NUL bytes."""
         return self.build().translate(None, b"\0")
