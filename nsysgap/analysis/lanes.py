@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]
 Lanes = NDArray[np.int32]
+MOST_TURNS = 8
 
 
 def assign_lanes(starts: Times, ends: Times) -> Lanes:
@@ -77,52 +78,49 @@ def assign_nested_lanes(starts: Times, ends: Times) -> Lanes:
     """The lane of each interval, from 0: int32 of shape (n,); in a lane any two are disjoint or one holds the other.
 
     Every interval gets the lowest lane in which it crosses nothing (equal starts: the longest first). Any order is
-    accepted; but for the runs in which some cross, the work is one pass over the arrays per level of nesting.
+    accepted; the work is about one pass over the arrays per level of nesting and lane.
     """
     order = np.lexsort((-ends, starts)) if _order(starts, ends) is not None else np.arange(len(starts))
     start, end = starts[order], ends[order]
     lanes = np.zeros(len(starts), np.int32)
-    for rows in _crossing(start, end):
-        lanes[order[rows]] = _greedy_nested(start[rows].tolist(), end[rows].tolist())
+    left, lane = np.arange(len(starts)), 0
+    while len(left):
+        left, lane = _crossing(start, end, left), lane + 1
+        lanes[order[left]] = lane
     return lanes
 
 
-def _crossing(starts: Times, ends: Times) -> list[Indices]:
-    """The runs of overlapping intervals, sorted by start and longest first, in which two cross; what holds a run
-    whole does not belong to it."""
-    found: list[Indices] = []
-    rows = np.arange(len(starts))
-    while len(rows):
+def _crossing(starts: Times, ends: Times, rows: Indices) -> Indices:
+    """Which of these intervals, sorted by start and longest first, cross one that keeps its place in the lane."""
+    out: list[Indices] = []
+    turns = 0
+    while len(rows) and turns < MOST_TURNS:
         heads, reach = _heads(starts[rows], ends[rows])
         bounds = np.append(heads, len(rows))
-        crossed = reach[bounds[1:] - 1] > ends[rows[heads]]
-        found += [rows[bounds[run] : bounds[run + 1]] for run in np.flatnonzero(crossed).tolist()]
-        deeper = np.repeat(~crossed, np.diff(bounds))
-        deeper[heads] = False
-        rows = rows[deeper]
-    return found
+        head_end = np.repeat(ends[rows[heads]], np.diff(bounds))
+        held = np.ones(len(rows), np.bool_)
+        held[heads] = False
+        crossing = held & (starts[rows] < head_end) & (ends[rows] > head_end)
+        turns += bool((reach[bounds[1:] - 1] > ends[rows[heads]]).any())  # a run goes on after its first interval
+        out.append(rows[crossing])
+        rows = rows[held & ~crossing]
+    if len(rows):  # long chains of crossings are better told apart one by one
+        out.append(rows[_greedy_crossing(starts[rows].tolist(), ends[rows].tolist())])
+    return np.sort(np.concatenate(out)) if out else rows
 
 
-def _greedy_nested(starts: list[int], ends: list[int]) -> list[int]:
-    open_ends: list[list[int]] = []
-    lanes = []
-    for start, end in zip(starts, ends, strict=True):
-        lane = _first_nesting(open_ends, start, end)
-        if lane == len(open_ends):
-            open_ends.append([])
-        open_ends[lane].append(end)
-        lanes.append(lane)
-    return lanes
-
-
-def _first_nesting(open_ends: list[list[int]], start: int, end: int) -> int:
-    """The first lane whose innermost interval that still runs at `start` also runs until `end`."""
-    for lane, stack in enumerate(open_ends):
-        while stack and stack[-1] <= start:
-            stack.pop()
-        if not stack or stack[-1] >= end:
-            return lane
-    return len(open_ends)
+def _greedy_crossing(starts: list[int], ends: list[int]) -> NDArray[np.bool_]:
+    """The same, one interval after the other: whether each crosses one that stays."""
+    open_ends: list[int] = []
+    crossing = np.zeros(len(starts), np.bool_)
+    for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        while open_ends and open_ends[-1] <= start:
+            open_ends.pop()
+        if open_ends and open_ends[-1] < end:
+            crossing[i] = True
+        else:
+            open_ends.append(end)
+    return crossing
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,23 @@ def test_nothing_in_a_lane_overlaps_and_lanes_are_as_few_as_possible(intervals: 
     assert max(lasting, default=-1) + 1 <= deepest
 
 
+def test_a_long_chain_of_crossings_needs_two_lanes() -> None:
+    chain = [(10 * i, 10 * i + 15) for i in range(200)]
+    assert assign_nested_lanes(*arrays(chain)).tolist() == [i % 2 for i in range(200)]
+
+
+@given(INTERVALS)
+def test_an_interval_goes_to_the_lowest_lane_that_it_does_not_cross(intervals: list[tuple[int, int]]) -> None:
+    starts, ends = arrays(intervals)
+    lanes = assign_nested_lanes(starts, ends)
+    placed: list[tuple[int, int, int]] = []
+    for i in np.lexsort((-ends, starts)).tolist():
+        start, end = intervals[i]
+        crossed = {lane for low, high, lane in placed if low < start < high < end}
+        assert lanes[i] == next(lane for lane in range(len(intervals)) if lane not in crossed)
+        placed.append((start, end, int(lanes[i])))
+
+
 @given(INTERVALS)
 def test_nothing_in_a_nested_lane_crosses(intervals: list[tuple[int, int]]) -> None:
     lanes = assign_nested_lanes(*arrays(intervals)).tolist()
