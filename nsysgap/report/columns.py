@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import ColumnElement
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report.source import Source
+from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
 
 CHUNK_ROWS = 8192
 PARALLEL_ROWS = 100_000
@@ -80,6 +80,8 @@ def _rowid_edges(connection: Connection, name: str, size: int) -> list[int]:
     )
     if low is None or high is None:
         return [0, 0]
+    if high < low:
+        raise NsysgapError(f"The rowids of the table {name} are out of order: the file is damaged.", EXPORT_AGAIN_HINT)
     if high - low > size:  # a row takes more than a byte: room for all these rowids would be absurd
         raise NsysgapError(
             f"The rowids of the table {name} are scattered.",

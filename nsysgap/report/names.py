@@ -8,10 +8,15 @@ from sqlalchemy.engine import Connection
 from nsysgap.report.catalog import Catalog
 from nsysgap.tables import Names
 
+HIGHEST_ID = 2_000_000_000  # indices are int32, and texts that rows carry themselves come after the report's own
+
 
 def read_names(connection: Connection, catalog: Catalog) -> Names:
     """All texts as bytes: whether they are UTF-8 matters only to whoever shows one."""
     if not catalog.has("StringIds", "id", "value"):
         return Names()
-    rows = connection.execute(text("SELECT id, CAST(value AS BLOB) FROM StringIds WHERE value IS NOT NULL"))
+    usable = "value IS NOT NULL AND typeof(id) = 'integer' AND id BETWEEN 0 AND :highest"
+    rows = connection.execute(
+        text(f"SELECT id, CAST(value AS BLOB) FROM StringIds WHERE {usable}"), {"highest": HIGHEST_ID}
+    )
     return Names({row[0]: row[1] for row in rows})

@@ -187,6 +187,13 @@ def test_missing_names_are_counted(report: ReportBuilder, tmp_path: Path) -> Non
     assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
 
 
+@pytest.mark.parametrize("number", [-5, 2**40])
+def test_texts_whose_number_no_exporter_gives_are_missing(report: ReportBuilder, tmp_path: Path, number: int) -> None:
+    trace = report.row("StringIds", id=number, value="far").kernel(0, 1, demangledName=number).trace(tmp_path)
+    assert names(trace) != ["far"]
+    assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
+
+
 def test_names_that_are_not_utf_8_are_counted(report: ReportBuilder, tmp_path: Path) -> None:
     trace = report.kernel(0, 1, name=b"kern\xff\xfeel").trace(tmp_path)
     assert names(trace) == ["kern\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}el"]
