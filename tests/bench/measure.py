@@ -41,6 +41,7 @@ SIZES: dict[str, dict[str, int]] = {
     "3m": {"kernels": 3_000_000, "api": 6_000_000},
 }
 IMPORT_LIMIT_S = 0.3
+PLAIN_CHROME = str(Path(__file__).resolve().with_name("plain_chrome.py"))
 
 
 class MeasureError(Exception):
@@ -107,6 +108,18 @@ SUITES: dict[str, Suite] = {
             "stacks-1m": {"kernels": 100_000, "stacks": 1_000_000},
         },
         limits={"stacks-100k": Limit(wall_s=3), "stacks-1m": Limit(wall_s=20)},
+    ),
+    "to-chrome": Suite(
+        command=(
+            *("{python}", "-m", "nsysgap", "to-chrome", "{report}", "-o", "{out}/trace.json.gz"),
+            *("--args", "minimal", "--force"),
+        ),
+        help="nsysgap to-chrome: arrows, gaps, NVTX, counters, gzipped",
+        peers={
+            "json.dump of dicts, no arrows": ("python3", PLAIN_CHROME, "{report}", "{out}/plain.json"),
+            "gzip -1 of the same bytes": ("sh", "-c", "gzip -dc {out}/trace.json.gz | gzip -1 > {out}/again.gz"),
+        },
+        limits={"300k": Limit(wall_s=4, peak_mb=300), "3m": Limit(wall_s=40, peak_mb=1200)},
     ),
     "timeline": Suite(
         command=("{python}", "-m", "nsysgap", "timeline", "{report}", "-o", "{out}/page.html", "--force"),
