@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -59,9 +63,11 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C, 143 or
+    129 when the system or a closed terminal asks to stop."""
     try:
-        code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
+        with _stopped_by_signals():
+            code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         code = done.exit_code
@@ -73,11 +79,40 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("nsysgap: stopped.", err=True)
         code = 130
+    except _Stopped as stopped:
+        code = 128 + stopped.number
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Stopped(BaseException):
+    """A signal asked to stop: its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, _: object) -> None:
+    raise _Stopped(number)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what is half written goes; ignored ones stay so."""
+    mine = []
+    if threading.current_thread() is threading.main_thread():
+        mine = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in mine:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _show(error: NsysgapError) -> int:
