@@ -205,6 +205,11 @@ CUTS = {
     ),
     "time": (["--from", "890us", "--to", "1ms"], {"second", "host"}, "from 890 us to 1.00 ms"),
     "ranges": (["--nvtx", "step"], {"cudaLaunchKernel", "host", "step"}, "inside 1 NVTX ranges (step), 30.0 us"),
+    "args": (
+        ["--args", "minimal", "--kernels-only"],
+        {"first", "second", "other"},
+        "minimal args: no launch configuration, latency, colours",
+    ),
     "kernels": (["--kernels-only"], {"first", "second", "other"}, "only kernels"),
     "gaps": (
         ["--top-gaps", "1", "--no-osrt"],
@@ -263,6 +268,31 @@ def test_the_head_says_what_the_trace_was_made_from(busy: ReportBuilder, tmp_pat
     assert facts["tool"].startswith("nsysgap ")
     assert (facts["nsys_version"], facts["time_zero_ns"], facts["cut"]) == ("2025.3.2.474", 0, [])
     assert facts["session_start_utc_ns"] == 1_795_218_553_566_640_366
+
+
+def test_the_head_counts_the_events_that_a_trace_does_not_show(busy: ReportBuilder, tmp_path: Path) -> None:
+    assert document(written(busy, tmp_path))["otherData"]["not_shown"] == {}
+    busy.row("SCHED_EVENTS", start=5, cpu=0).row("SCHED_EVENTS", start=6, cpu=0)
+    busy.nvtx(7, None, "a mark", event_type=34).nvtx(0, None, "a domain", event_type=75, domainId=3)
+    assert document(written(busy, tmp_path))["otherData"]["not_shown"] == {
+        "SCHED_EVENTS": 2,
+        "NVTX_EVENTS other than ranges": 1,
+    }
+
+
+def test_one_file_per_gpu_writes_all_or_says_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    host = ReportBuilder().call(0, 10).save(tmp_path, "host.sqlite")
+    assert to_chrome(host, "--per-gpu", folder) == 1
+    assert "No GPU ran anything" in capsys.readouterr().err
+    assert not folder.exists()
+    report = ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70), device=1).save(tmp_path)
+    folder.mkdir()
+    (folder / "gpu1.json.gz").write_text("mine")
+    assert to_chrome(report, "--per-gpu", folder) == 1
+    assert [path.name for path in folder.iterdir()] == ["gpu1.json.gz"]
+    assert to_chrome(report, "--per-gpu", folder, "--force") == 0
+    assert [len(events(folder / f"gpu{gpu}.json.gz", cat="kernel")) for gpu in (0, 1)] == [1, 1]
 
 
 def test_a_process_with_a_gpus_number_gets_another_pid(tmp_path: Path) -> None:
