@@ -187,6 +187,34 @@ def test_hardware_counters_are_counters(tmp_path: Path) -> None:
     assert (sample["ts"], sample["args"]) == (0.015, {"SMs Active [Throughput %]": 80})
 
 
+@pytest.mark.parametrize(
+    ("options", "metric", "memory"),
+    [
+        ([], [(0, 15, 80), (0, 70, 40), (1, 65, 60)], [(0, 5, 100), (0, 95, 0), (1, 5, 100)]),
+        (["--device", "1"], [(1, 65, 60)], [(1, 5, 100)]),
+        (["--from", "80ns", "--to", "90ns"], [(0, 70, 40), (1, 65, 60)], [(0, 5, 100), (1, 5, 100)]),
+    ],
+)
+def test_samples_are_cut_like_rows_and_a_value_holds_until_the_next(
+    tmp_path: Path, options: list[str], metric: list[tuple[int, int, int]], memory: list[tuple[int, int, int]]
+) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 90)).launch((40, 50), (60, 90), device=1, context=2)
+    report.row("TARGET_INFO_GPU_METRICS", typeId=0x700, metricId=4, metricName="SMs Active")
+    report.row("TARGET_INFO_GPU_METRICS", typeId=0x701, metricId=4, metricName="SMs Active")
+    for gpu, time, value in ((0, 15, 80), (0, 70, 40), (1, 65, 60)):
+        report.row("GPU_METRICS", timestamp=time, typeId=0x700 + gpu, metricId=4, value=value)
+    for gpu, time, operation in ((0, 5, 0), (0, 95, 1), (1, 5, 0)):
+        report.row("CUDA_GPU_MEMORY_USAGE_EVENTS", start=time, globalPid=global_pid(1), deviceId=gpu, contextId=1,
+                   address=1, pc=0, bytes=100, memKind=2, memoryOperationType=operation)  # fmt: skip
+    trace = written(report, tmp_path, *options)
+    for name, expected in (("GPU metric", metric), ("memory used", memory)):
+        found = [
+            (event["pid"], round(event["ts"] * 1000), *event["args"].values())
+            for event in events(trace, "C", name=name)
+        ]
+        assert sorted(found) == expected
+
+
 def test_untraced_time_is_marked_inside_its_gap(tmp_path: Path) -> None:
     report = ReportBuilder().launch((0, 10), (20, 30 * US), "parent").sync(15, 800 * US, 7)
     report.launch((810 * US, 811 * US), (812 * US, 820 * US), "next")
