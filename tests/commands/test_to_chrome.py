@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,18 @@ def test_an_existing_file_stays_and_nothing_half_written_is_left(
     assert target.read_text() == "mine"
     assert to_chrome(busy.save(tmp_path), "-o", tmp_path / "gone" / "trace.json") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.sqlite", "trace.json"]
+
+
+def test_a_named_pipe_is_written_to_and_stays_one(busy: ReportBuilder, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    assert to_chrome(busy.save(tmp_path), "-o", pipe, "--force") == 0
+    reader.join(10)
+    assert json.loads(found[0])["otherData"]["report"] == "report.sqlite"
+    assert pipe.is_fifo()
 
 
 def test_kernels_carry_what_pytorchs_profiler_calls_it(busy: ReportBuilder, tmp_path: Path) -> None:
