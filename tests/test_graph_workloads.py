@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workload_parts import require_part
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 sys.path.insert(0, str(WORKLOADS))
@@ -116,12 +117,9 @@ def test_only_errors_of_the_gpu_become_sentences() -> None:
     assert not program.is_out_of_memory(ValueError())
 
 
-def test_decoding_is_reading_ahead_token_by_token() -> None:
-    torch = pytest.importorskip("torch")
-    shape = llama.Shape(hidden=64, layers=2, heads=4, key_heads=2, inner=96, vocabulary=50)
-    model = llama.make_llama(torch, shape, 2, 16, torch.float32, "cpu")
-    tokens = torch.randint(0, 50, (2, 9))
-    with torch.no_grad():
-        for i in range(9):
-            decoded = model.decode(tokens[:, i : i + 1], torch.tensor([i]), 12)
-        assert torch.allclose(decoded, model.prefill(tokens), atol=1e-4)
+def test_decoding_is_reading_ahead_token_by_token(tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("llama_decodes.py"))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=require_part("torch"), check=False, timeout=120
+    )
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
