@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.read import OP_TABLES
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import MEMCPY, MEMSET, NONE, Column, Schema, Table, Trace
 
 MEMORY_EVENTS = Schema(

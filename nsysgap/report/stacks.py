@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from nsysgap import tables
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.frames import FrameBuilder
 from nsysgap.report.metadata import key_values
 from nsysgap.report.payloads import (
@@ -32,6 +32,7 @@ from nsysgap.report.payloads import (
 )
 from nsysgap.report.read import RUNTIME
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
 
 _PYTHON = {PYTHON_SAMPLING: PYTHON_SAMPLE, PYTHON_BACKTRACE: PYTHON_CALL}
