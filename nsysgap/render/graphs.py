@@ -33,22 +33,28 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
         yield from _one_graph(one, top)
     if document["whole_graph_launches"]:
         yield _whole(document["whole_graph_launches"])
-        yield Text(
-            "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node).", style="dim"
-        )
+        why = "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node)."
+        yield Text(why + _events(document), style="dim")
     yield from _costs(document)
 
 
+def _events(document: Document) -> str:
+    told = ", ".join(f"{count(number)} {event}" for event, number in document["events"].items())
+    return f" Graphs: {told}." if told else ""
+
+
 def _overview(graphs: Sequence[Document]) -> RenderableType:
-    made = table("no", "|built", "\N{MULTIPLICATION SIGN}", "exec", "nodes", "<kinds", "replays", "replay", "saved")
+    heads = ("no", "|built", "at", "\N{MULTIPLICATION SIGN}", "exec", "<nodes", "replays", "replay", "saved")
+    made = table(*heads)
     for one in graphs:
         kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
         replays = one["replays"]
         whole = duration(replays["whole_ns"]["median"]) if replays and replays["whole_ns"] else "-"
-        figures = (count(one["graphs"]), count(one["executables"]), count(one["node_count"]))
+        at = "-" if one["built_at_ns"] is None else duration(one["built_at_ns"])
+        figures = (count(one["graphs"]), count(one["executables"]))
         add(
             made,
-            *(str(one["graph"]), one["built"], *figures, kinds or "not seen to run"),
+            *(str(one["graph"]), one["built"], at, *figures, kinds or "-"),
             *(count(replays["count"]) if replays else "0", whole, _saved(one["launched_singly"])),
         )
     return made
@@ -65,10 +71,15 @@ def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
     for label, key in _FIGURES:
         _row(made, label, one["replays"][key])
     _row(made, "built in", one["build_ns"])
+    _row(made, "instantiated in", one["instantiation_ns"])
     singly = one["launched_singly"]
     if singly is not None:
         _row(made, "launched singly", singly["time_ns"])
-        _row(made, f"its {singly['launches']} calls", singly["calls_ns"])
+        _row(
+            made,
+            f"its {count(singly['launches'])} calls" if singly["launches"] != 1 else "its call",
+            singly["calls_ns"],
+        )
     yield made
     if one["nodes"] and top != 0:
         yield _nodes(one["nodes"], top)
@@ -92,13 +103,11 @@ def _nodes(nodes: Sequence[Document], top: int | None) -> RenderableType:
 
 
 def _whole(rows: Sequence[Document]) -> RenderableType:
-    made = table("|whole graph", "launches", "call", "to its start", "span", "longest")
+    made = table("<whole graph", "launches", "call", "to its start", "span", "longest", "call to end")
     for one in rows:
-        medians = ("-" if one[key] is None else duration(one[key]["median"]) for key in ("call_ns", "latency_ns"))
-        span = one["span_ns"]
-        add(
-            made, printable(one["name"]), count(one["count"]), *medians, duration(span["median"]), duration(span["max"])
-        )
+        call, latency, whole = (_median(one[key]) for key in ("call_ns", "latency_ns", "whole_ns"))
+        span = (duration(one["span_ns"][key]) for key in ("median", "max"))
+        add(made, printable(one["name"]), count(one["count"]), call, latency, *span, whole)
     return made
 
 
@@ -138,7 +147,8 @@ def _kernels(kernels: Sequence[Document], top: int | None) -> RenderableType:
     made = table("<kernel", *heads)
     for one in kernels[:top]:
         mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
-        ratio = "graph" if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
+        unknown = "graph" if one["in_graphs"] else "-"
+        ratio = unknown if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
         medians = (_median(one[key]) for key in ("latency_ns", "unqueued_latency_ns"))
         name = printable(short_kernel_name(one["name"]))
         add(
