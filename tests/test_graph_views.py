@@ -553,11 +553,17 @@ def test_launches_of_a_made_report(tmp_path: Path) -> None:
         7_000,
     )
     assert token["launches_each"]["max"] == 2
-    assert (found["all"]["launches"], found["all"]["calls_ns"], found["all"]["per_range"]["name"]) == (
-        3,
-        7_000,
-        "token",
-    )
+    assert token["per_million_ns"] == 7_000 * 1_000_000 // 3
+    whole = found["all"]
+    assert (whole["launches"], whole["calls_ns"], whole["per_range"]["name"]) == (3, 7_000, "token")
+    assert whole["per_million_ns"] == 1_000 * 1_000_000
+
+
+def test_cost_of_a_million_is_that_of_kernels_not_of_copies_that_wait(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 5), (10, 20), "k").call(30, 9_000, 77, "cudaMemcpy_v3020")
+    found = launches(report.memcpy(8_000, 8_900, 77).save(tmp_path))["all"]
+    assert (found["launches"], found["calls_ns"], found["kernel_call_ns"]["count"]) == (2, 8_975, 1)
+    assert found["per_million_ns"] == 5_000_000
 
 
 def test_kernels_of_a_graph_have_no_call_of_their_own(tmp_path: Path) -> None:
@@ -579,8 +585,13 @@ def test_launches_command_selects_and_does_the_arithmetic() -> None:
     assert re.search(r"In each 'step': 422\.0 launches x \d\.\d\d us = \d\.\d\d ms", found.output.replace("\n", " "))
     rows = run(*arguments, "--format", "csv").output.splitlines()
     assert rows[0].startswith(
-        "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,total_duration_ns"
+        "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,grid,block,of_that_grid,other_grids,"
     )
+    assert (
+        re.search(r"unrolled_elementwise_kern\S+ +4x1x1 +128x1x1 +100.0 % +0 +0.0 %", found.output) is None
+    )  # the top 3
+    assert re.search(r"nvjet_sm90_hsh_\S+ +4x8x1 +384x1x1 +100.0 % +0 +0.0 %", found.output)
+    assert re.search(r"step +3 +8.50 ms +422.0 +422.0 +2.38 ms +28.3 % +5.64 s", found.output)
     assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX ranges")
 
 
@@ -617,3 +628,5 @@ def test_trace_for_viewers_marks_captured_launches(tmp_path: Path) -> None:
     events = json.loads(target.read_text(encoding="utf-8"))["traceEvents"]
     marked = [event["name"] for event in events if "captured into a graph" in event.get("args", {})]
     assert marked == ["cudaLaunchKernel", "cudaLaunchKernel"]
+    [end] = [event for event in events if event.get("name") == "cudaStreamEndCapture"]
+    assert (end["args"]["captured launches"], end["args"]["capture took ns"]) == (2, 60)

@@ -133,29 +133,39 @@ def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableT
     yield Text(printable(document["report"]["path"]), style="bold")
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _kernels(document["kernels"], top)
-    yield Text(
-        "ratio: launch call by run, medians; ! launching costs the host more than the kernel runs. packed: started at "
-        "most 2 us after the op before it in its stream."
-    )
+    yield Text("ratio: launch call by run, medians; ! launching costs the host more than the kernel runs.")
+    yield _shapes(document["kernels"], top)
+    yield Text("packed: started at most 2 us after the op before it in its stream.")
     if document["ranges"]:
         yield _ranges(document["ranges"], top)
+        yield Text("launches, ops and calls: in each range, the mean; per million: of its launch calls, at their mean.")
     yield _arithmetic(document["all"])
 
 
 def _kernels(kernels: Sequence[Document], top: int | None) -> RenderableType:
-    heads = ("count", "run", "call", "ratio", "|", "latency", "unqueued", "packed")
-    made = table("<kernel", *heads)
+    made = table("<kernel", "count", "run", "call", "ratio", "|", "latency", "unqueued")
     for one in kernels[:top]:
         mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
         unknown = "graph" if one["in_graphs"] else "-"
         ratio = unknown if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
         medians = (_median(one[key]) for key in ("latency_ns", "unqueued_latency_ns"))
-        name = printable(short_kernel_name(one["name"]))
-        add(
-            made,
-            *(name, count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio, mark),
-            *(*medians, percent(one["back_to_back"], one["count"])),
-        )
+        figures = (count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio)
+        add(made, _kernel_name(one), *figures, mark, *medians)
+    return made
+
+
+def _kernel_name(one: Document) -> str:
+    return printable(short_kernel_name(one["name"]))
+
+
+def _shapes(kernels: Sequence[Document], top: int | None) -> RenderableType:
+    """The most frequent grid of each kernel, how often it is that, and how many others there are."""
+    made = table("<kernel", "grid", "block", "of that", "other sizes", "packed")
+    for one in kernels[:top]:
+        first = one["grids"][0]
+        sizes = ("-" if min(first[key]) < 0 else "x".join(map(str, first[key])) for key in ("grid", "block"))
+        shares = (percent(number, one["count"]) for number in (first["count"], one["back_to_back"]))
+        add(made, _kernel_name(one), *sizes, next(shares), count(len(one["grids"]) - 1), next(shares))
     return made
 
 
@@ -164,25 +174,26 @@ def _median(stats: Document | None) -> str:
 
 
 def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
-    heads = ("ranges", "long", "launches each", "ops each", "launch calls", "of the range")
-    made = table("<NVTX range", *heads)
+    made = table("<NVTX range", "ranges", "long", "launches", "ops", "calls", "share", "per million")
     for one in ranges[:top]:
         each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
-        mean = one["calls_ns"] // one["count"]
-        long = one["duration_ns"]
-        share = percent(one["calls_ns"], long["total"])
-        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, duration(mean), share)
+        mean, long = one["calls_ns"] // one["count"], one["duration_ns"]
+        costs = (duration(mean), percent(one["calls_ns"], long["total"]), duration(one["per_million_ns"]))
+        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, *costs)
     return made
 
 
 def _arithmetic(whole: Document) -> Text:
     if not whole["launches"]:
         return Text("No launch calls.")
-    per_million = whole["call_ns"]["median"] * 1_000_000
-    said = (
-        f"{count(whole['launches'])} launch calls took {duration(whole['calls_ns'])} of host time: "
-        f"{duration(whole['call_ns']['median'])} the median, {duration(per_million)} per million at that."
-    )
+    calls, kernels = whole["launches"], whole["kernel_call_ns"]
+    said = f"{count(calls)} launch call{'s' if calls != 1 else ''} took {duration(whole['calls_ns'])} of host time"
+    if kernels is not None:
+        said += (
+            f"; {'all' if kernels['count'] == calls else 'the ' + count(kernels['count']) + ' that'} launched kernels: "
+            f"{duration(kernels['median'])} the median, {duration(whole['per_million_ns'])} per million at that"
+        )
+    said += "."
     if whole["per_range"]:
         one = whole["per_range"]
         mean = one["calls_ns"] // max(one["launches"], 1)

@@ -102,8 +102,10 @@ def _cell(row: Row, one: Document) -> str:
 
 
 def comparison_text(summaries: Sequence[Document]) -> str:
-    """The comparison as a table of plain text, with the footnote."""
+    """The comparison as a table of plain text, with the footnote; "" where no capture has a figure."""
     cells = _cells(summaries)
+    if len(cells) == 1:
+        return ""
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     lines = [
         "  ".join((line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))))
