@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import chromium, watched_page
 from click.testing import CliRunner
 from report_builder import ReportBuilder, global_tid
 
@@ -454,12 +455,37 @@ def test_dot_file_gives_the_edges_and_the_report_the_times() -> None:
     found = run("graphs", str(sample("graph_explicit")), "--svg", "--dot", str(dot)).output
     assert "the DOT file graph_explicit.dot" in found
     assert "21.6 us" in found
+    other = run("graphs", str(sample("graph_update")), "--node", "2", "--html", "--dot", str(dot)).output
+    assert "The report&#x27;s graph has 20 nodes, so it is another one" in other
 
 
 def test_graph_of_400_nodes_is_folded_to_its_layers() -> None:
     found = run("graphs", str(sample("torch_graph")), "--html").output
     assert '<option value="0">65 nodes: 8 repeats of 51 folded</option>' in found
     assert '<option value="1">all 422 nodes</option>' in found
+
+
+def test_page_of_400_nodes_folds_searches_and_zooms(tmp_path: Path) -> None:
+    path = tmp_path / "graph.html"
+    assert run("graphs", str(sample("torch_graph")), "--html", "-o", str(path)).exit_code == 0
+    with chromium() as browser, watched_page(browser) as watched:
+        page = watched.open(path)
+        visible = "document.querySelectorAll('.picture:not([hidden]) .node').length"
+        assert page.evaluate(visible) == 65
+        page.fill("#search", "softmax")
+        assert page.inner_text("#hits") == "1 of 1"
+        page.select_option("#choice", "1")
+        assert page.evaluate(visible) == 422
+        assert page.inner_text("#hits") == "1 of 8"  # one a layer
+        page.press("#search", "Enter")
+        assert page.inner_text("#hits") == "2 of 8"
+        box = page.locator(".picture:not([hidden]) .found").nth(1).bounding_box()
+        assert 0 <= box["x"] <= 1440 - box["width"]
+        assert 0 <= box["y"] <= 1000 - box["height"]
+        page.click("#fit")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        watched.check()
 
 
 def test_names_are_escaped_in_drawings(tmp_path: Path) -> None:

@@ -146,6 +146,11 @@ def _drawn(view: GraphView, details: Table, number: int | None, dot: str | None,
         facts.append(
             f"Times: means over {count(entry.replays.count)} replays; the red bar is the time beside the slowest's."
         )
+    if entry is not None and entry.node_count != len(drawing.nodes):
+        facts.append(
+            f"The report's graph has {count(entry.node_count)} nodes, so it is another one: times stand where number, "
+            "kind and grid agree."
+        )
     elif entry is None:
         facts.append("No graph of the report has as many nodes: no times.")
     return graph_html(pictures, title, facts).encode("utf-8", "replace")

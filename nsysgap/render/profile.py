@@ -62,7 +62,13 @@ def _ratio(one: Document) -> Any:
     return None if one["perturbation"] is None else round(100 * (one["perturbation"]["ratio"] - 1), 2)
 
 
+def _seconds(value: float) -> str:
+    return duration(round(value * 1e9))
+
+
 ROWS = (
+    Row("measured part, plain", "plain_s", _record("baseline", "wall_s_measured"), _seconds),
+    Row("measured part, under nsys", "profiled_s", _record("profiled", "wall_s_measured"), _seconds),
     Row("plain, us per kernel", "plain_us_per_kernel", _record("baseline", "wall_us_per_kernel"), _us),
     Row("under nsys, us per kernel", "profiled_us_per_kernel", _record("profiled", "wall_us_per_kernel"), _us),
     Row("nsys makes it slower by", "slowdown_percent", _ratio, _share),
