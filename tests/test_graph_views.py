@@ -425,6 +425,17 @@ def test_text_names_graphs_replays_and_slowest_nodes() -> None:
     assert len(re.findall(r"CUDA memc", found.output)) == 2
 
 
+def test_processes_are_named_where_there_are_several(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for pid in (7, 8):
+        report.call(10 * pid, 10 * pid + 5, 1, "cudaGraphLaunch_v10000", pid=pid)
+        report.kernel(100 * pid, 100 * pid + 50, 1, "k", node=2 * GRAPH, pid=pid)
+    found = run("graphs", str(report.save(tmp_path))).output
+    assert re.search(r"process +no +built", found)
+    assert re.search(r"7 +1 +unknown.*\n +8 +2 +unknown", found)
+    assert "process" not in run("graphs", str(sample("graph_explicit"))).output
+
+
 def test_json_and_csv_of_one_graph() -> None:
     found = run("graphs", str(sample("graph_update")), "--node", "2", "--format", "json")
     [graph] = json.loads(found.output)["graphs"]

@@ -79,9 +79,11 @@ def _times(replays: Replays, times: NodeTimes) -> tuple[NDArray[np.int64], NDArr
     for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         rows = low + np.argsort(replays.node[low:high], kind="stable")
         own = np.flatnonzero(np.diff(replays.node[rows], prepend=-1))
-        if len(own) == nodes and len(starts) < MOST_REPLAYS:
+        if len(own) == nodes:
             starts.append(np.minimum.reduceat(ops["start"][replays.ops[rows]], own))
             ends.append(np.maximum.reduceat(ops["end"][replays.ops[rows]], own))
+        if len(starts) == MOST_REPLAYS:
+            break
     if not starts:
         return np.zeros((0, nodes), np.int64), np.zeros((0, nodes), np.int64)
     return np.array(starts), np.array(ends)

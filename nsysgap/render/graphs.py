@@ -45,8 +45,10 @@ def _events(document: Document) -> str:
 
 def _overview(graphs: Sequence[Document]) -> RenderableType:
     heads = ("no", "|built", "at", "\N{MULTIPLICATION SIGN}", "exec", "<nodes", "replays", "replay", "saved")
-    made = table(*heads)
+    several = len({one["process"] for one in graphs}) > 1
+    made = table(*(("process",) if several else ()), *heads)
     for one in graphs:
+        process = (str(one["process"]),) if several else ()
         kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
         replays = one["replays"]
         whole = duration(replays["whole_ns"]["median"]) if replays and replays["whole_ns"] else "-"
@@ -54,6 +56,7 @@ def _overview(graphs: Sequence[Document]) -> RenderableType:
         figures = (count(one["graphs"]), count(one["executables"]))
         add(
             made,
+            *process,
             *(str(one["graph"]), one["built"], at, *figures, kinds or "-"),
             *(count(replays["count"]) if replays else "0", whole, _saved(one["launched_singly"])),
         )
