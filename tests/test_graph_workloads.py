@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import subprocess
@@ -18,6 +19,7 @@ options: Any = importlib.import_module("common.options")
 program: Any = importlib.import_module("common.program")
 explicit: Any = importlib.import_module("graph_explicit")
 torch_graph: Any = importlib.import_module("torch_graph")
+gains: Any = importlib.import_module("torch_gains")
 torchgpu: Any = importlib.import_module("common.torchgpu")
 llama: Any = importlib.import_module("common.llama")
 WorkloadError: type[Exception] = importlib.import_module("common.errors").WorkloadError
@@ -53,6 +55,11 @@ def test_without_its_packages_one_sentence_names_the_extra(name: str, sentence: 
         ("graph_update", ["--way=magic"], "unknown way 'magic': choose from plain, memcpy_params, "),
         ("graph_pitfalls", ["--pitfall=x"], "unknown pitfall 'x': choose from new_shape, "),
         ("torch_graph", ["--model=gpt"], "unknown model 'gpt': choose from llama, mlp, or all"),
+        (
+            "torch_graph",
+            ["--hidden=1000"],
+            "--hidden must be a multiple of 256, not 1000: heads of 128, two share keys",
+        ),
         ("torch_gains", ["--model=gpt"], "unknown model 'gpt': choose from llama, resnet50, bert, train, or all"),
     ],
 )
@@ -103,6 +110,20 @@ def test_summary_is_nearest_rank() -> None:
     times = [float(i) for i in range(1, 201)]
     assert torchgpu.summary(times) == {"mean_us": 100.5, "p50_us": 100.0, "p99_us": 198.0}
     assert torchgpu.summary([7.0]) == {"mean_us": 7.0, "p50_us": 7.0, "p99_us": 7.0}
+
+
+def test_small_llama_grows_with_its_width() -> None:
+    assert llama.small_shape(2048, 8) == llama.SMALL == llama.Shape(2048, 8, 16, 8, 5632, 32000)
+    assert llama.small_shape(256, 1) == llama.Shape(256, 1, 2, 1, 704, 32000)
+
+
+def test_memory_that_a_model_needs_grows_with_its_input() -> None:
+    parser = argparse.ArgumentParser()
+    gains.add_options(parser)
+    usual, large = parser.parse_args([]), parser.parse_args(["--batch=4", "--train-batch=16"])
+    needed = [[gains.needed_bytes(name, one) / 1e9 for name in gains.MODELS] for one in (usual, large)]
+    assert needed == [[18, 1, 2, 9], [24, 1.6, 3.5, 15]]
+    assert sum(one <= 12 for one in needed[0]) == 3  # all but the llama fit 12 GB
 
 
 def test_llama_3_has_eight_billion_weights() -> None:

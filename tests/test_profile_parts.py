@@ -20,6 +20,7 @@ from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import make_targets
 from nsysgap.profiling.summary import perturbation
+from nsysgap.render.profile import comparison_text
 
 
 def executable(path: Path, version: str) -> Path:
@@ -28,6 +29,17 @@ def executable(path: Path, version: str) -> Path:
     path.write_text(f"#!/bin/sh\necho 'NVIDIA Nsight Systems version {version}'\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+def test_captures_without_a_figure_are_not_compared() -> None:
+    empty = {"name": "a", "baseline": None, "profiled": {"record": None}, "figures": None, "perturbation": None}
+    assert comparison_text([empty, empty]) == ""
+    timed = {**empty, "baseline": {"record": {"wall_s_measured": 0.0254}}}
+    assert "measured part, plain  25.4 ms  -" in comparison_text([timed, empty])
+    assert comparison_text([empty, {**empty, "figures": {"idle_percent": 12.0}}]).splitlines()[1].split()[-2:] == [
+        "12.0",
+        "%",
+    ]
 
 
 def test_newest_nsys_of_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

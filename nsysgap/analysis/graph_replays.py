@@ -67,6 +67,13 @@ class Replays:
         return np.searchsorted(self.replay, np.arange(self.count))
 
     @cached_property
+    def whole_replay(self) -> Indices:
+        """Rows of ops of the first replay with the most ops: one that the trace's begin or end did not cut."""
+        bounds = np.append(self.heads, len(self.ops))
+        first = int(np.argmax(np.diff(bounds)))
+        return self.ops[bounds[first] : bounds[first + 1]]
+
+    @cached_property
     def start(self) -> NDArray[np.int64]:
         """Start of each replay's first op, ns."""
         return self.trace.ops["start"][self.ops[self.heads]]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.captures import captured_calls
+from nsysgap.analysis.captures import captured_calls, captures, launches_of_captures
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.counters import counters, memory_counters, metric_counters
 from nsysgap.analysis.cut import Cut, Kept, closed_ends, keep
@@ -41,6 +41,7 @@ class View:
         self.cut, self.show = cut or Cut(), show or Show()
         self.kept: Kept = keep(self.trace, idle.calls, self.cut)
         self.captured = captured_calls(self.trace, idle.calls)
+        self.captures = captures(self.trace)
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
         self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
@@ -158,6 +159,7 @@ class View:
                 Arg("correlation", correlation, correlation != 0),
                 Arg("failed", np.ones(len(part), np.int64), api["failed"][part]),
                 Arg("captured into a graph", np.ones(len(part), np.int64), captured[part]),
+                *self._ends_of_captures(part),
             ]
             launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
             several = self.flows.fan
@@ -171,6 +173,18 @@ class View:
             return Slices(category, name, start, end, track[low:high], tuple(args), tuple(flows), together)
 
         self.sources.append(Source(category, len(rows), make))
+
+    def _ends_of_captures(self, part: NDArray[Any]) -> list[Arg]:
+        """What a capture recorded and how long it took, on the call that ended it."""
+        ends = self.captures.end
+        if not len(ends):
+            return []
+        order = np.argsort(ends)
+        place = order[np.minimum(np.searchsorted(ends, part, sorter=order), len(ends) - 1)]
+        here = ends[place] == part
+        launches = launches_of_captures(self.trace, self.captures, self.captured)
+        figures = {"captured launches": launches, "capture took ns": self.captures.duration}
+        return [Arg(name, values[place], here) for name, values in figures.items()]
 
     def _event_ends(self) -> EventEnds | None:
         found = event_flows(self.trace, self.kept)

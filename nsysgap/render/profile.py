@@ -62,7 +62,13 @@ def _ratio(one: Document) -> Any:
     return None if one["perturbation"] is None else round(100 * (one["perturbation"]["ratio"] - 1), 2)
 
 
+def _seconds(value: float) -> str:
+    return duration(round(value * 1e9))
+
+
 ROWS = (
+    Row("measured part, plain", "plain_s", _record("baseline", "wall_s_measured"), _seconds),
+    Row("measured part, under nsys", "profiled_s", _record("profiled", "wall_s_measured"), _seconds),
     Row("plain, us per kernel", "plain_us_per_kernel", _record("baseline", "wall_us_per_kernel"), _us),
     Row("under nsys, us per kernel", "profiled_us_per_kernel", _record("profiled", "wall_us_per_kernel"), _us),
     Row("nsys makes it slower by", "slowdown_percent", _ratio, _share),
@@ -102,8 +108,10 @@ def _cell(row: Row, one: Document) -> str:
 
 
 def comparison_text(summaries: Sequence[Document]) -> str:
-    """The comparison as a table of plain text, with the footnote."""
+    """The comparison as a table of plain text, with the footnote; "" where no capture has a figure."""
     cells = _cells(summaries)
+    if len(cells) == 1:
+        return ""
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     lines = [
         "  ".join((line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))))
