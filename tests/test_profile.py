@@ -102,6 +102,19 @@ def test_summary_holds_command_baseline_and_versions(profile: Profile, folder: P
     assert summary["figures"] is None
 
 
+def test_capture_with_stacks_has_files_and_a_summary_of_its_own(profile: Profile, folder: Path) -> None:
+    profile("--stacks", "native", "program.py", "--", "0.1", "0")
+    kinds = (".nsys-rep", ".sqlite", ".json")
+    assert names(folder) == {
+        "program.py",
+        *(f"{name}{kind}" for name in ("program", "program.stacks") for kind in kinds),
+    }
+    plain, sampled = (json.loads((folder / f"{name}.json").read_text()) for name in ("program", "program.stacks"))
+    assert (plain["baseline"] is None, sampled["baseline"]) == (False, None)
+    assert "--sample=process-tree" in sampled["nsys_command"]
+    assert sampled["profiled"]["record"]["kernels_of_work"] == 10
+
+
 def test_whole_run_is_compared_where_a_program_measures_nothing(profile: Profile, folder: Path) -> None:
     (folder / "quiet.py").write_text("import time; time.sleep(0.4)\n")
     profile("quiet.py")

@@ -194,7 +194,7 @@ class _Session:
         if self.text:
             report.print_text()
         if self.stacks:
-            self._print_stacks(captured, nsys, options)
+            self._print_stacks(captured, nsys, driver, options)
         failure = _failure(captured, driver)
         if failure is not None:
             _say(failure.message, failure.hint)
@@ -204,8 +204,8 @@ class _Session:
             return 1
         return 0
 
-    def _print_stacks(self, captured: Captured, nsys: Nsys, options: Options) -> None:
-        """The table of lines: of a capture with stacks, made here if the first one was without."""
+    def _print_stacks(self, captured: Captured, nsys: Nsys, driver: Driver | None, options: Options) -> None:
+        """The table of lines: of a capture with stacks, made here (with a summary of its own) if the first had none."""
         from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
         from nsysgap.profiling.capture import capture
 
@@ -213,6 +213,7 @@ class _Session:
             _say(SAMPLING_COST)
             chosen = replace(options, stacks=self.stacks)
             sampled = capture(captured.target.sampled, nsys, chosen, _sinks(text=self.text), baseline=False)
+            _Report(sampled, driver, self.given["nvtx"], whole=self.capture_range is None).write_json()
         else:
             sampled = captured
         if self.text:
