@@ -29,17 +29,22 @@ from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
 
 CHUNK_ROWS = 8192
 PARALLEL_ROWS = 100_000
+CHANGED_HINT = "The file was changed after nsys wrote it: export it again."
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One column to read: a SQL integer expression, what stands for NULL, and the dtype to keep it in."""
+    """One column to read: a SQL integer expression, what stands for NULL, and the dtype to keep it in.
+
+    `too_large` stands for numbers that int32 cannot hold, with or without a sign; None: they are damage.
+    """
 
     name: str
     expression: str
     default: int = 0
     dtype: str = "int64"
+    too_large: int | None = None
 
 
 def read_columns(
@@ -51,7 +56,7 @@ def read_columns(
     number of rowids done since the last call, from several threads. Raises NsysgapError for a value that is no integer.
     """
     with source.engine.connect() as connection:
-        edges = _rowid_edges(connection, name, source.file.stat().st_size)
+        edges = _rowid_edges(connection, source, name)
     # Untouched memory costs nothing: room for every rowid, filled by each thread from its own first place on.
     room = {one.name: np.empty(edges[-1] - edges[0], one.dtype) for one in reads}
     reader = _Reader(source, name, tuple(reads), where, progress or (lambda _: None), room, edges[0])
@@ -71,7 +76,7 @@ def _close_up(array: NDArray[Any], edges: list[int], filled: list[int]) -> NDArr
     return array if size == len(array) else array[:size].copy()
 
 
-def _rowid_edges(connection: Connection, name: str, size: int) -> list[int]:
+def _rowid_edges(connection: Connection, source: Source, name: str) -> list[int]:
     """Rowids that cut a table into one part per thread: [first, ..., last + 1]."""
     rowid: ColumnElement[int] = literal_column("rowid")
     # One by one: SQLite finds each at an end of the tree, but scans the whole table for both at once.
@@ -81,12 +86,10 @@ def _rowid_edges(connection: Connection, name: str, size: int) -> list[int]:
     if low is None or high is None:
         return [0, 0]
     if high < low:
-        raise NsysgapError(f"The rowids of the table {name} are out of order: the file is damaged.", EXPORT_AGAIN_HINT)
-    if high - low > size:  # a row takes more than a byte: room for all these rowids would be absurd
-        raise NsysgapError(
-            f"The rowids of the table {name} are scattered.",
-            "The file was changed after nsys wrote it: export it again.",
-        )
+        raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are out of order.", EXPORT_AGAIN_HINT)
+    # A row takes more than a byte: room for all these rowids would be absurd.
+    if high - low > source.file.stat().st_size:
+        raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are scattered.", CHANGED_HINT)
     workers = max(1, min(os.cpu_count() or 1, 4, (high - low) // PARALLEL_ROWS))
     return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
 
@@ -136,7 +139,7 @@ class _Reader:
                     statement = careful  # this part of the table mixes NULLs in: do not try twice again
                     _, *texts = cursor.execute(careful, (low, stop)).fetchone()
                     arrays = [self._parse(text, count, one) for text, one in zip(texts, self.reads, strict=True)]
-                yield [self._checked(array) for array in arrays]
+                yield [self._checked(array, one) for array, one in zip(arrays, self.reads, strict=True)]
             elif stop < high:
                 stop = self._next_rowid(cursor, stop, high)  # rows were deleted: leap over the hole
             self.progress(stop - low)
@@ -173,10 +176,15 @@ class _Reader:
             return None
         return values if len(values) == count else None
 
-    def _checked(self, array: NDArray[Any] | None) -> NDArray[Any]:
+    def _checked(self, array: NDArray[Any] | None, one: Read) -> NDArray[Any]:
         if array is None:
-            raise NsysgapError(
-                f"The table {self.name} holds values that are no integers.",
-                "The file was changed after nsys wrote it: export it again.",
-            )
+            raise self._damaged("values that are no integers")
+        # What is longer than 32 bits would come out as another number.
+        if one.dtype == "int32" and (int(array.min()) < -(1 << 31) or int(array.max()) >= 1 << 32):
+            if one.too_large is None:
+                raise self._damaged(f"an impossible number ({one.name})")
+            return np.where((array < -(1 << 31)) | (array >= 1 << 32), one.too_large, array)
         return array
+
+    def _damaged(self, what: str) -> NsysgapError:
+        return NsysgapError(f"{self.source.path} is damaged: its table {self.name} holds {what}.", CHANGED_HINT)
