@@ -475,7 +475,7 @@ def test_launches_command_selects_and_does_the_arithmetic() -> None:
     assert rows[0].startswith(
         "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,total_duration_ns"
     )
-    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX ranges")
+    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX range")
 
 
 @pytest.fixture(scope="module")

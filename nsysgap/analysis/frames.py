@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import PARTS
-from nsysgap.analysis.document import gap_rows
+from nsysgap.analysis.document import gap_rows, group_rows
+from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.tables import OP_KINDS, Trace
 
@@ -44,6 +46,16 @@ def gaps_frame(idle: IdleReport, rows: NDArray[np.intp]) -> pd.DataFrame:
         if name.split("_", 1)[-1] in {"stream", "start_ns", "end_ns", "correlation_id", "graph_node"}
     ]
     return frame.astype(dict.fromkeys([*whole, "process", "thread"], "Int64"))
+
+
+def groups_frame(by: str, groups: Sequence[Group]) -> pd.DataFrame:
+    """One row per group of idle time, largest first: a column of what it is grouped by, then idle_ns, gaps (how many
+    have a share in it), longest_ns, main_cause.
+    """
+    import pandas as pd
+
+    columns = ["name", "idle_ns", "gaps", "longest_ns", "main_cause"]
+    return pd.DataFrame(group_rows(groups), columns=columns).rename(columns={"name": by})
 
 
 def idle_frame(idle: IdleReport) -> pd.DataFrame:
