@@ -76,7 +76,8 @@ def idle_frame(idle: IdleReport) -> pd.DataFrame:
         }
         for one in idle.devices
     ]
-    return pd.DataFrame(rows)
+    before = ["device", "name", "window_start_ns", "window_end_ns", "busy_ns", "idle_ns", "gaps", "longest_gap_ns"]
+    return pd.DataFrame(rows, columns=[*before, *(f"{name}_ns" for name in PARTS)])
 
 
 def launches_frame(idle: IdleReport) -> pd.DataFrame:

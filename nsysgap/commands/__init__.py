@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 import click
 
@@ -60,6 +62,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
+    _clean_up_when_killed()
     try:
         code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
         if sys.stdout is not None:  # as where the shell closed it: >&-
@@ -78,6 +81,18 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0  # whoever read our output has seen enough
         drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _clean_up_when_killed() -> None:
+    """Leave by way of an exception: what signals do by default would leave temporary files behind."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _leave)
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def drop_output() -> None:

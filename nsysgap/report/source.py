@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -137,6 +138,9 @@ def _explain(path: Path, error: Exception) -> NsysgapError:
 
 def _head(path: Path) -> bytes:
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for whoever writes to it
+            raise NsysgapError(f"{path} is a pipe or a device, not a file.", "Write the report to a file first.")
         with path.open("rb") as file:
             return file.read(100)
     except FileNotFoundError:

@@ -58,6 +58,28 @@ def test_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     refused(capsys, tmp_path, "is a folder")
 
 
+def test_a_pipe(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Opening one would wait for ever."""
+    path = tmp_path / "report.sqlite"
+    os.mkfifo(path)
+    refused(capsys, path, "is a pipe or a device")
+    assert answer(capsys, "gaps", os.devnull)[0] == 1
+
+
+def test_a_report_that_may_not_be_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root every file may be read: the refusal is made here."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(NAIVE.read_bytes())
+    monkeypatch.setattr(Path, "open", forbidden)
+    refused(capsys, path, "may not be read by you")
+
+
 def test_an_empty_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "report.sqlite"
     path.touch()
@@ -335,7 +357,10 @@ def test_control_characters_of_names_never_reach_the_terminal(
     assert not set("\x1b\x07\r") & set(out)
 
 
-def test_ctrl_c_ends_clean(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "words"), [(signal.SIGINT, 130, "nsysgap: stopped."), (signal.SIGTERM, 143, "")]
+)
+def test_ctrl_c_and_kill_end_clean(tmp_path: Path, number: int, code: int, words: str) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     path = tmp_path / "report.sqlite.xz"
@@ -346,8 +371,8 @@ def test_ctrl_c_ends_clean(tmp_path: Path) -> None:
         while not list(scratch.glob("*/report")):
             assert running.poll() is None
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert said.strip() == "nsysgap: stopped."
+    assert running.returncode == code
+    assert said.strip() == words
     assert list(scratch.iterdir()) == []
