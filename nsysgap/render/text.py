@@ -32,15 +32,14 @@ CAUSE_MEANING = {
     "unknown": "no launch call known for the next op",
 }
 NARROWEST = 8
-NARROWEST_CONSOLE = 40
+NARROWEST_CONSOLE = 80
 LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def console(width: int | None = None, *, file: Any = None) -> Console:
-    """A console for results: `width` columns, else the terminal's, 80 where there is none; never less than 40."""
+    """A console for results: `width` columns, else the terminal's, 80 where there is none and at least."""
     made = Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
-    if made.width < NARROWEST_CONSOLE:  # of 0 columns, which some terminals claim, rich prints nothing at all
-        made.width = NARROWEST_CONSOLE if made.width > 0 else 80
+    made.width = max(made.width, NARROWEST_CONSOLE)  # lines that wrap say more than figures cut to "1…", or nothing
     return made
 
 
