@@ -332,8 +332,9 @@ class Names:
         return index
 
     def find(self, wanted: Iterable[str]) -> set[int]:
-        """The indices of exactly these texts that the report holds."""
-        return {self._index[text] for name in wanted if (text := name.encode()) in self._index}
+        """The indices of exactly these texts: all of them, should a report hold one twice."""
+        texts = {name.encode() for name in wanted}
+        return {index for index, text in self._strings.items() if text in texts}
 
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Every (index, text)."""
@@ -377,7 +378,7 @@ class Trace:
     """All tables of one report.
 
     `sm_active` holds the GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own
-    tables that have rows.
+    tables that have rows; `python_stacks` which kinds of Python stacks it holds, by their schemas' names.
     """
 
     path: str
@@ -395,6 +396,7 @@ class Trace:
     sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
     tables_present: frozenset[str] = frozenset()
+    python_stacks: frozenset[str] = frozenset()
     nsys_version: str | None = None
     schema_version: str | None = None
     duration_ns: int | None = None

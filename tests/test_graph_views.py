@@ -629,7 +629,7 @@ def test_launches_command_selects_and_does_the_arithmetic() -> None:
     )  # the top 3
     assert re.search(r"nvjet_sm90_hsh_\S+ +4x8x1 +384x1x1 +100.0 % +0 +0.0 %", found.output)
     assert re.search(r"step +3 +8.50 ms +422.0 +422.0 +2.38 ms +28.3 % +5.64 s", found.output)
-    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX ranges")
+    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX range")
 
 
 @pytest.fixture(scope="module")

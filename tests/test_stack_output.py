@@ -176,7 +176,7 @@ def test_gaps_name_lines_where_there_are_samples(made: Path) -> None:
     assert "prog.py:20 work" in gaps(str(made))
     found = json.loads(gaps(str(made), "--format", "json", "--by", "line"))
     assert {gap["line"] for gap in found["gaps"]} == {"prog.py:20 work", None}
-    assert sum(row["idle"] for row in found["groups"]["rows"]) == found["devices"][0]["idle_ns"]
+    assert sum(row["idle_ns"] for row in found["groups"]["rows"]) == found["devices"][0]["idle_ns"]
 
 
 def test_gaps_by_line_without_samples_says_how_to_record_them() -> None:

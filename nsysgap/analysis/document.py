@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.graphs import graph_summary
+from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import DeviceIdle, IdleReport
 from nsysgap.analysis.launches import latency_summary
 from nsysgap.analysis.metrics import SM_PARTS, SmActive, sm_active
@@ -82,6 +84,20 @@ def _device(idle: IdleReport, device: DeviceIdle) -> Document:
         "idle_by_cause_ns": dict(zip(PARTS, device.idle_by_part.tolist(), strict=True)),
         "op_count": device.op_count,
     }
+
+
+def group_rows(groups: Sequence[Group]) -> list[Document]:
+    """One document per group of idle time; `gaps` is how many gaps have a share in it, `longest_ns` the longest."""
+    return [
+        {
+            "name": one.name,
+            "idle_ns": one.idle,
+            "gaps": one.gaps,
+            "longest_ns": one.longest,
+            "main_cause": one.main_cause,
+        }
+        for one in groups
+    ]
 
 
 def gap_rows(idle: IdleReport, rows: NDArray[np.intp]) -> list[Document]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 import click
 
@@ -60,28 +62,51 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
+    _clean_up_when_killed()
     try:
         code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where the shell closed it: >&-
+            sys.stdout.flush()
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except NsysgapError as error:
-        code = _show(error)
+        code = show_error(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("nsysgap: stopped.", err=True)
         code = 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # whoever read our output has seen enough
+        drop_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show(error: NsysgapError) -> int:
-    click.echo(f"nsysgap: {error.message}", err=True)
+def _clean_up_when_killed() -> None:
+    """Leave by way of an exception: what signals do by default would leave temporary files behind."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _leave)
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def drop_output() -> None:
+    """Keep Python from complaining, while it shuts down, of what standard output could not take."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_error(error: NsysgapError) -> int:
+    """Say on standard error what is wrong and what to do next, one line each; the exit code."""
+    from nsysgap.units import printable
+
+    # Paths, names and what SQLite quotes of a damaged file are other people's text.
+    click.echo(f"nsysgap: {printable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {printable(error.hint)}", err=True)
     return error.exit_code

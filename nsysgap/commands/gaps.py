@@ -17,12 +17,15 @@ from nsysgap.commands.common import (
     opened,
     output_file,
     output_options,
+    raise_all,
     select_time,
     selection_options,
 )
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nsysgap.analysis.grouping import Group
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.report.source import Source
@@ -57,7 +60,7 @@ ALL = -1
     type=click.Choice(["text", "json", "csv", "parquet"]),
     default="text",
     show_default=True,
-    help="json: the contract nsysgap.gaps/1; csv, parquet: one row per gap.",
+    help="json: the contract nsysgap.gaps/1; csv, parquet: one row per gap, with --by per group.",
 )
 @output_options
 def command(
@@ -101,15 +104,7 @@ def command(
             else:
                 file.write(_WRITERS[form](answers if form == "json" else answers_with_work))
     failed += [refusal for answer in answers if (refusal := answer.refusal()) is not None]
-    _raise(failed)
-
-
-def _raise(failed: list[NsysgapError]) -> None:
-    """Say every failure, exit with the last one's code."""
-    for error in failed[:-1]:
-        click.echo(f"nsysgap: {error.message}\n  {error.hint}", err=True)
-    if failed:
-        raise failed[-1]
+    raise_all(failed)
 
 
 class _Answer:
@@ -171,7 +166,7 @@ class _Answer:
 
     def document(self) -> dict[str, Any]:
         """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""
-        from nsysgap.analysis.document import gaps_document
+        from nsysgap.analysis.document import gaps_document, group_rows
         from nsysgap.analysis.lines import lines_of_gaps
         from nsysgap.render.data import as_json
 
@@ -183,8 +178,16 @@ class _Answer:
         if self.selected.said:
             document["selection"] = self.selected.said
         if self.by:
-            document["groups"] = {"by": self.by, "rows": [vars(group) for group in self.groups()]}
+            document["groups"] = {"by": self.by, "rows": group_rows(self.groups())}
         return document
+
+    def frame(self) -> pd.DataFrame:
+        """One row per gap, or with --by one per group."""
+        from nsysgap.analysis.frames import gaps_frame, groups_frame
+
+        if self.by:
+            return groups_frame(self.by, self.groups())
+        return gaps_frame(self.idle, self.rows(None))
 
     def blocks(self) -> list[Any]:
         """The blocks to print: the list of gaps, or with --by the groups."""
@@ -223,12 +226,8 @@ def _json(answers: list[_Answer]) -> bytes:
 def _frames(answers: list[_Answer]) -> Any:
     import pandas as pd
 
-    from nsysgap.analysis.frames import gaps_frame
-
-    return pd.concat(
-        [gaps_frame(answer.idle, answer.rows(None)).assign(report=answer.trace.path) for answer in answers],
-        ignore_index=True,
-    )
+    frames = [answer.frame().assign(report=answer.trace.path) for answer in answers]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _csv(answers: list[_Answer]) -> bytes:

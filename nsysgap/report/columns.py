@@ -23,7 +23,7 @@ from nsysgap.report.page_columns import plain_table
 from nsysgap.report.pages import UnusualPagesError
 from nsysgap.report.rooms import Room, close_up, make_room, side_by_side
 from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
-from nsysgap.report.sql_columns import SqlReader
+from nsysgap.report.sql_columns import CHANGED_HINT, SqlReader
 from nsysgap.report.wanted import OneOf, Progress, Read
 
 PARALLEL_ROWS = 100_000
@@ -45,7 +45,7 @@ def read_columns(
     """
     progress = progress or (lambda _: None)
     with source.engine.connect() as connection:
-        edges = _rowid_edges(connection, name, source.file.stat().st_size)
+        edges = _rowid_edges(connection, source, name)
         plain = plain_table(connection, source.file, name, reads, where)
     if plain is not None and len(edges) > 1:
         with suppress(UnusualPagesError):  # then it is SQLite's to read, or to refuse
@@ -56,7 +56,7 @@ def read_columns(
         return close_up(reader.room, side_by_side(reader.read, list(pairwise(edges))))
 
 
-def _rowid_edges(connection: Connection, name: str, size: int) -> list[int]:
+def _rowid_edges(connection: Connection, source: Source, name: str) -> list[int]:
     """Rowids that cut a table into one part per thread: [first, ..., last + 1]."""
     rowid: ColumnElement[int] = literal_column("rowid")
     # One by one: SQLite finds each at an end of the tree, but scans the whole table for both at once.
@@ -66,11 +66,9 @@ def _rowid_edges(connection: Connection, name: str, size: int) -> list[int]:
     if low is None or high is None:
         return [0]
     if high < low:
-        raise NsysgapError(f"The rowids of the table {name} are out of order: the file is damaged.", EXPORT_AGAIN_HINT)
-    if high - low > size:  # a row takes more than a byte: room for all these rowids would be absurd
-        raise NsysgapError(
-            f"The rowids of the table {name} are scattered.",
-            "The file was changed after nsys wrote it: export it again.",
-        )
+        raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are out of order.", EXPORT_AGAIN_HINT)
+    # A row takes more than a byte: room for all these rowids would be absurd.
+    if high - low > source.file.stat().st_size:
+        raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are scattered.", CHANGED_HINT)
     workers = max(1, min(os.cpu_count() or 1, 4, (high - low) // PARALLEL_ROWS))
     return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import whole
 from nsysgap.report.columns import read_columns
+from nsysgap.report.metadata import physical_gpus
 from nsysgap.report.read import OP_TABLES
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import Progress, Read
@@ -47,21 +49,12 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
         if not catalog.has(name, "start", "globalPid", "deviceId", "memKind", "bytes", "memoryOperationType"):
             return MEMORY_EVENTS.empty()
         columns = read_columns(source, name, reads, progress=progress)
-        physical = _physical(source, catalog)
+        physical = physical_gpus(connection, catalog)
     pid = (columns.pop("process") >> 24) & 0xFFFFFF
     for (process, ordinal), gpu in physical.items():
         columns["device"][(pid == process) & (columns["device"] == ordinal)] = gpu
     order = np.argsort(columns["time"], kind="stable")
     return Table(MEMORY_EVENTS, {key: values[order] for key, values in columns.items()})
-
-
-def _physical(source: Source, catalog: Catalog) -> dict[tuple[int, int], int]:
-    """The GPUs that a process numbers otherwise: {(pid, its ordinal): GPU}."""
-    if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
-        return {}
-    with source.engine.connect() as connection:
-        rows = connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE")).all()
-    return {(pid, ordinal): gpu for pid, ordinal, gpu in rows if gpu is not None and gpu != ordinal}
 
 
 def read_session_start(source: Source) -> int | None:
@@ -70,7 +63,7 @@ def read_session_start(source: Source) -> int | None:
         if not Catalog.probe(connection).has("TARGET_INFO_SESSION_START_TIME", "utcEpochNs"):
             return None
         found = connection.execute(text("SELECT utcEpochNs FROM TARGET_INFO_SESSION_START_TIME")).scalar()
-    return None if found is None else int(found)
+    return whole(found)
 
 
 def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:

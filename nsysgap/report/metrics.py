@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import whole, words
 from nsysgap.report.columns import read_columns
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import OneOf, Progress, Read
@@ -44,7 +45,12 @@ def _metric_names(connection: Connection, catalog: Catalog) -> dict[Key, str]:
     if not catalog.has(_INFO, "typeId", "metricId", "metricName"):
         return {}
     rows = connection.execute(text(f"SELECT typeId, metricId, metricName FROM {_INFO} ORDER BY rowid"))
-    return {(int(kind), int(metric)): str(name) for kind, metric, name in rows}
+    found = {}
+    for row in rows:
+        kind, metric = whole(row.typeId), whole(row.metricId)
+        if kind is not None and metric is not None:
+            found[kind, metric] = words(row.metricName)
+    return found
 
 
 def _read(source: Source, catalog: Catalog, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:

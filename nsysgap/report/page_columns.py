@@ -31,7 +31,12 @@ def plain_table(
     root = connection.execute(text(statement), {"name": name}).scalar()
     numbers = _column_numbers(connection, name)
     places = {one.name: _place(one, numbers) for one in reads}
-    if not root or any(place is None for place in places.values()) or (where and where.column not in numbers):
+    if (
+        not isinstance(root, int)
+        or root < 2
+        or any(place is None for place in places.values())
+        or (where and where.column not in numbers)
+    ):
         return None
     wanted: dict[int, int] = {}
     for one in reads:
@@ -43,7 +48,7 @@ def plain_table(
         condition = numbers[where.column]
         if wanted.setdefault(condition, max(where.values) + 1) in where.values:
             return None
-    return PlainTable(TablePages(PageFile.of(file), int(root), wanted), tuple(reads), places, condition, where)
+    return PlainTable(TablePages(PageFile.of(file), root, wanted), tuple(reads), places, condition, where)
 
 
 def _column_numbers(connection: Connection, name: str) -> dict[str, int]:
@@ -134,5 +139,8 @@ class _PageReader:
     def _column(self, one: Read, rowids: NDArray[np.int64], values: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
         place = self.plain.places[one.name]
         if isinstance(place, int):
-            return values[place]
+            fitted = one.fitted(values[place])
+            if fitted is None:
+                raise UnusualPagesError
+            return fitted
         return rowids if place == ROWID else np.full(len(rowids), int(one.expression), np.int64)

@@ -88,6 +88,16 @@ def payload_schemas(run: Query, catalog: Catalog) -> list[PayloadSchema]:
     ]
 
 
+def python_stacks(run: Query, catalog: Catalog) -> frozenset[str]:
+    """Which of PYTHON_SAMPLING and PYTHON_BACKTRACE a report holds stacks of: registered, and exported with blobs."""
+    if not catalog.has(_SCHEMAS, "name") or not catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
+        return frozenset()
+    names = frozenset(name for (name,) in run(f"SELECT DISTINCT name FROM {_SCHEMAS}"))
+    found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
+    blobs = "SELECT 1 FROM NVTX_EVENTS WHERE eventType = 34 AND binaryData IS NOT NULL LIMIT 1"
+    return found if found and any(True for _ in run(blobs)) else frozenset()
+
+
 def enum_sizes(run: Query, catalog: Catalog) -> dict[int, int]:
     """The size in bytes of each registered enum, by schema ID."""
     if not catalog.has(_ENUMS, "schemaId", "size"):

@@ -10,7 +10,7 @@ import ctypes
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,17 @@ from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
 from nsysgap.report.diagnostics import notices
-from nsysgap.report.metadata import export_versions, process_names, read_devices, session_duration, thread_names
+from nsysgap.report.metadata import (
+    export_versions,
+    physical_gpus,
+    process_names,
+    read_devices,
+    session_duration,
+    thread_names,
+)
 from nsysgap.report.metrics import read_sm_active
-from nsysgap.report.names import read_names
+from nsysgap.report.names import NO_STRING, read_names
+from nsysgap.report.payloads import python_stacks
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import ROWID, OneOf, Progress, Read
 from nsysgap.tables import Notice, Table, Trace
@@ -112,6 +120,7 @@ class _Reading:
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
             sm_active=read_sm_active(self.source, self.connection, self.catalog, self.names),
             tables_present=frozenset(self._with_rows()),
+            python_stacks=python_stacks(self.connection.exec_driver_sql, self.catalog),
             nsys_version=versions[0],
             schema_version=versions[1],
             duration_ns=session_duration(self.connection, self.catalog),
@@ -127,8 +136,8 @@ class _Reading:
         """The read itself, or its default as an expression where the column does not exist."""
         simple = read.expression.isidentifier()
         if simple and not self.catalog.has(table, read.expression):
-            return Read(read.name, str(read.default), read.default, read.dtype)
-        return Read(read.name, f'"{read.expression}"' if simple else read.expression, read.default, read.dtype)
+            return replace(read, expression=str(read.default))
+        return replace(read, expression=f'"{read.expression}"') if simple else read
 
     def _read(self, table: str, reads: list[Read], where: OneOf | str | None = None) -> Columns:
         if table not in self.catalog:
@@ -157,7 +166,7 @@ class _Reading:
                 Read("stream", "streamId", tables.NONE, "int32"),
                 Read("correlation", "correlationId"),
                 Read("graph_node", "graphNodeId", tables.NO_GRAPH_NODE),
-                Read("name", name, tables.NONE, "int32"),
+                Read("name", name, tables.NONE, "int32", NO_STRING),
             ],
         )
         rows = len(columns["start"])
@@ -198,7 +207,7 @@ class _Reading:
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
                 Read("correlation", "correlationId"),
-                Read("name", "nameId", tables.NONE, "int32"),
+                Read("name", "nameId", tables.NONE, "int32", NO_STRING),
                 Read("failed", "returnValue", 0, "bool"),
             ],
             where,
@@ -227,7 +236,7 @@ class _Reading:
                 Read("start", "start", tables.OPEN_END),
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
-                Read("name", "nameId", tables.NONE, "int32"),
+                Read("name", "nameId", tables.NONE, "int32", NO_STRING),
             ],
         )
         return self._usable_spans(table, columns)
@@ -246,7 +255,7 @@ class _Reading:
                 Read("end", "end", tables.OPEN_END),
                 Read("thread", "globalTid"),
                 Read("end_thread", "endGlobalTid", tables.NONE),
-                Read("name", "textId", tables.NONE, "int32"),
+                Read("name", "textId", tables.NONE, "int32", NO_STRING),
                 Read("domain", "domainId"),
                 Read("color", "color", tables.NONE),
                 Read("start_end", "eventType", 0, "int8"),
@@ -327,13 +336,8 @@ class _Reading:
 
     def _physical_devices(self, columns: Columns, processes: Table) -> Array:
         """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
-        if not self.catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
-            return columns["device"]
-        rows = self.connection.execute(sql_text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE"))
         device = columns["device"].copy()
-        for pid, ordinal, gpu in rows:
-            if gpu is None or ordinal == gpu:
-                continue
+        for (pid, ordinal), gpu in physical_gpus(self.connection, self.catalog).items():
             of_pid = np.flatnonzero(processes["pid"] == pid)
             device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
         return device

@@ -22,6 +22,7 @@ from nsysgap.report.source import Source
 from nsysgap.report.wanted import OneOf, Progress, Read
 
 CHUNK_ROWS = 8192
+CHANGED_HINT = "The file was changed after nsys wrote it: export it again."
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class SqlReader:
                     statement = careful  # this part of the table mixes NULLs in: do not try twice again
                     _, *texts = cursor.execute(careful, (low, stop)).fetchone()
                     arrays = [self._parse(text, count, one) for text, one in zip(texts, self.reads, strict=True)]
-                yield [self._checked(array) for array in arrays]
+                yield [self._checked(array, one) for array, one in zip(arrays, self.reads, strict=True)]
             elif stop < high:
                 stop = self._next_rowid(cursor, stop, high)  # rows were deleted: leap over the hole
             self.progress(stop - low)
@@ -99,10 +100,13 @@ class SqlReader:
             return None
         return values if len(values) == count else None
 
-    def _checked(self, array: NDArray[Any] | None) -> NDArray[Any]:
+    def _checked(self, array: NDArray[Any] | None, one: Read) -> NDArray[Any]:
         if array is None:
-            raise NsysgapError(
-                f"The table {self.name} holds values that are no integers.",
-                "The file was changed after nsys wrote it: export it again.",
-            )
-        return array
+            raise self._damaged("values that are no integers")
+        fitted = one.fitted(array)
+        if fitted is None:
+            raise self._damaged(f"an impossible number ({one.name})")
+        return fitted
+
+    def _damaged(self, what: str) -> NsysgapError:
+        return NsysgapError(f"{self.source.path} is damaged: its table {self.name} holds {what}.", CHANGED_HINT)

@@ -108,8 +108,17 @@ class TestEveryWay:
     @pytest.mark.parametrize("value", [1.5, "text", "1,2", "", b"\x00", 1e300])
     def test_values_that_are_no_integers(self, tmp_path: Path, value: object) -> None:
         path = table(tmp_path, [(i, i) for i in range(49)] + [(value, 49)])
-        with pytest.raises(NsysgapError, match="The table T holds values that are no integers"):
+        with pytest.raises(NsysgapError, match="is damaged: its table T holds values that are no integers"):
             read(path)
+
+
+@pytest.mark.parametrize("value", [2**32, -(2**31) - 1, 2**62])
+def test_numbers_that_32_bits_cannot_hold(tmp_path: Path, value: int) -> None:
+    """Never another number: refused, or what stands for them."""
+    path = table(tmp_path, [(1, 0), (2**32 - 1, 0), (-(2**31), 0), (value, 0)])
+    with pytest.raises(NsysgapError, match=r"is damaged: its table T holds an impossible number \(a\)"):
+        read(path, Read("a", "a", 0, "int32"))
+    assert read(path, Read("a", "a", 0, "int32", too_large=77)) == [[1, -1, -(2**31), 77]]
 
 
 def test_an_empty_table(tmp_path: Path) -> None:
@@ -129,7 +138,7 @@ def test_expressions_and_dtypes(tmp_path: Path) -> None:
 
 
 def test_scattered_rowids_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NsysgapError, match="rowids of the table T are scattered"):
+    with pytest.raises(NsysgapError, match="is damaged: the rowids of T are scattered"):
         read(table(tmp_path, [(1, 1), (2, 2)], [1, 10**12]))
 
 
