@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import make_targets
 from nsysgap.profiling.summary import perturbation
+from nsysgap.profiling.temporaries import Temporaries
 
 
 def executable(path: Path, version: str) -> Path:
@@ -176,3 +178,45 @@ def test_detached_grandchildren_end_with_an_interrupted_child() -> None:
     assert time.monotonic() - began < 15
     assert set(descendants()) <= before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_a_program_left_running_ends_too_when_a_later_run_is_interrupted() -> None:
+    leaving = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3, stderr=-3)"
+    before = set(descendants())
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    outlived: set[int] = set()
+
+    def runs() -> None:
+        with interruptible():
+            run([sys.executable, "-c", leaving], out=io.BytesIO(), err=io.BytesIO())
+            outlived.update(set(descendants()) - before)
+            run([sys.executable, "-c", "import time; time.sleep(60)"], out=io.BytesIO(), err=io.BytesIO())
+
+    with pytest.raises(Interrupted):
+        runs()
+    assert outlived
+    assert set(descendants()) <= before
+
+
+def test_only_what_ended_processes_of_ours_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "nvidia/nsight_systems"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    closed, opened = tmp_path / "nsys-report-1a.qdstrm", tmp_path / "nsys-report-2b.qdstrm"
+    closed.touch()
+    program = "import sys; file = open(sys.argv[1], 'w'); print(flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program, opened], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    pid, other = child.pid, child.pid + 1
+    ours = [f"quadd_session_12{pid}", f"NSys-agent-instance-{pid}-4-2025", f"NSys-termination_status_{pid}-4-2025"]
+    theirs = [f"quadd_session_12{other}", f"NSys-agent-instance-{other}-4-2025", f"quadd_session_12{pid}7"]
+    for name in ours + theirs:
+        (folder / name).mkdir()
+    left = Temporaries()
+    left.note([pid])
+    child.communicate(b"\n")
+    left.remove()
+    assert {path.name for path in folder.iterdir()} == set(theirs)
+    assert list(tmp_path.glob("nsys-report-*")) == [closed]  # another nsys may be about to read it
