@@ -21,7 +21,7 @@ from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import make_targets
 from nsysgap.profiling.summary import perturbation
-from nsysgap.profiling.temporaries import Temporaries
+from nsysgap.profiling.temporaries import Temporaries, remove_named
 
 
 def executable(path: Path, version: str) -> Path:
@@ -205,6 +205,7 @@ def test_only_what_ended_processes_of_ours_left_is_removed(tmp_path: Path, monke
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     closed, opened = tmp_path / "nsys-report-1a.qdstrm", tmp_path / "nsys-report-2b.qdstrm"
     closed.touch()
+    os.utime(closed, (0, 0))
     program = "import sys; file = open(sys.argv[1], 'w'); print(flush=True); input()"
     child = subprocess.Popen([sys.executable, "-c", program, opened], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -219,4 +220,6 @@ def test_only_what_ended_processes_of_ours_left_is_removed(tmp_path: Path, monke
     child.communicate(b"\n")
     left.remove()
     assert {path.name for path in folder.iterdir()} == set(theirs)
-    assert list(tmp_path.glob("nsys-report-*")) == [closed]  # another nsys may be about to read it
+    assert list(tmp_path.glob("nsys-report-*")) == [closed]  # older than our processes: it may be another nsys's
+    remove_named(f"Generating '{closed}'\n".encode())
+    assert not closed.exists()

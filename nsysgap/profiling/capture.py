@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from nsysgap.errors import NsysgapError
-from nsysgap.profiling.children import Ran, run
+from nsysgap.profiling.children import Interrupted, Ran, run
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import Options, Target, export_command, nsys_command, shell_line
+from nsysgap.profiling.temporaries import remove_named
 
 Record = dict[str, Any]
 _NO_CUPY = re.compile(rb"No module named 'cupy'|CuPy is not installed")
@@ -68,8 +69,12 @@ def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, basel
     sinks.say(f"{target.said}: {shell_line(command)}")
     with _work_folder(target) as folder:
         lines = NsysLines(sinks.progress)
-        ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
-        _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+        try:
+            ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
+            _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+        except (Interrupted, NsysgapError):
+            remove_named(lines.own)
+            raise
         for suffix in (".nsys-rep", ".sqlite"):
             (folder / (target.output.name + suffix)).replace(target.file(suffix))
     missing_cupy = bool(_NO_CUPY.search(ran.stderr))

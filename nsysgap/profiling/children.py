@@ -59,7 +59,7 @@ def interruptible() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
-    others = set(descendants())
+    others, left = set(descendants()), Temporaries()
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -68,7 +68,7 @@ def interruptible() -> Iterator[None]:
             try:
                 yield
             except Interrupted:
-                end_all(others)
+                end_all(others, left)
                 raise
     finally:
         for number, handler in before.items():
@@ -118,19 +118,22 @@ def run(
 
     Raises OSError when it cannot be started, Interrupted after everything it started has been stopped.
     """
-    others = set(descendants())
+    others, left = set(descendants()), Temporaries()
     began = time.perf_counter()
     child: subprocess.Popen[bytes] = subprocess.Popen(
         list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
+    pumps: list[_Pump] = []
     try:
-        pumps = [_pump(child.stdout, out, keep_out), _pump(child.stderr, err, keep_err)]
+        pumps += [_pump(child.stdout, out, keep_out), _pump(child.stderr, err, keep_err)]
         code = child.wait()
         wall = time.perf_counter() - began
         for pump in pumps:
             pump.join(PUMPS_END_WITHIN_S)  # a process left in the background may hold the pipe for ever
     except BaseException:
-        stop(child, others)
+        stop(child, others, left)
+        for pump in pumps:
+            pump.join(PUMPS_END_WITHIN_S)
         raise
     return Ran(128 - code if code < 0 else code, wall, pumps[0].tail, pumps[1].tail)
 
@@ -142,13 +145,13 @@ def _pump(source: IO[bytes] | None, sink: IO[bytes], keep: Filter) -> _Pump:
     return pump
 
 
-def stop(child: subprocess.Popen[bytes], others: set[int]) -> None:
+def stop(child: subprocess.Popen[bytes], others: set[int], left: Temporaries) -> None:
     """End a child and everything it started: first SIGINT, as Ctrl-C would, then SIGKILL.
 
-    `others` are processes that were there before. A second signal cuts the time of grace short; from then on signals
-    are ignored until the caller's `interruptible` block ends, so that cleaning up is finished.
+    `others` are processes that were there before, `left` is told of those that end. A second signal cuts the time of
+    grace short; from then on signals are ignored until the caller's `interruptible` block ends, so that cleaning up is
+    finished.
     """
-    left = Temporaries()
     with suppress(Interrupted, ProcessLookupError):
         left.note(_living(others))
         os.killpg(child.pid, signal.SIGINT)
@@ -162,13 +165,12 @@ def stop(child: subprocess.Popen[bytes], others: set[int]) -> None:
     child.wait()
 
 
-def end_all(others: set[int], left: Temporaries | None = None) -> None:
+def end_all(others: set[int], left: Temporaries) -> None:
     """Kill every process below us that is not one of `others`, and remove what an nsys among them leaves behind.
 
-    `left`: what was noted of them before. Signals are ignored from here on.
+    Signals are ignored from here on.
     """
     _ignore_signals()
-    left = left or Temporaries()
     until = time.monotonic() + KILL_WITHIN_S
     while (living := _living(others)) and time.monotonic() < until:
         left.note(living)
