@@ -19,7 +19,7 @@ from nsysgap.profiling.capture import Run, last_record
 from nsysgap.profiling.children import Interrupted, descendants, interruptible, run
 from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
-from nsysgap.profiling.plan import make_targets
+from nsysgap.profiling.plan import Options, check_extra, make_targets
 from nsysgap.profiling.summary import perturbation
 from nsysgap.profiling.temporaries import Temporaries, remove_named
 
@@ -89,6 +89,14 @@ def test_own_lines_are_taken_out_however_they_arrive(size: int) -> None:
     assert percents == [0, 95, 100, 100]
 
 
+@pytest.mark.parametrize("parts", [(b'{"a": 1}', NSYS_SAID), (b'{"a": 1}' + NSYS_SAID,)], ids=["apart", "at once"])
+def test_own_lines_right_behind_an_unfinished_line_are_taken_out(parts: tuple[bytes, ...]) -> None:
+    lines = NsysLines()
+    given = b"".join(lines(part) for part in parts) + lines(b"")
+    assert given == b'{"a": 1}'
+    assert last_record(given) == {"a": 1}
+
+
 def test_unfinished_line_of_the_program_comes_at_once() -> None:
     lines = NsysLines()
     assert lines(b"Password: ") == b"Password: "
@@ -109,7 +117,13 @@ def test_unfinished_line_of_the_program_comes_at_once() -> None:
         ),
         ("ptrace: Operation not permitted", "not permitted to trace", "SYS_ADMIN"),
         ("Executable not found in current directory", "program was not found", "target's path"),
-        ("something new", "something new", "by itself"),
+        (
+            "option '--sample' cannot be specified more than once\nTry 'nsys --help'",
+            "one of its options",
+            "--nsys-args",
+        ),
+        ("what(): boost::filesystem::temp_directory_path: Not a directory", "temporary folder", "TMPDIR"),
+        ("something new\nusage: nsys profile\nTry 'nsys profile --help'", "something new", "by itself"),
         ("", "said nothing and ended with exit code 3", "by itself"),
     ],
 )
@@ -121,7 +135,7 @@ def test_nsys_failures_have_a_next_step(said: str, message: str, hint: str) -> N
 
 def test_record_is_the_json_object_on_the_last_line() -> None:
     assert last_record(b'text\n{"a": 1}\n') == {"a": 1}
-    for output in (b"", b"text", b'{"a": 1}\nmore', b"[1]", b"{broken", b"\n\n"):
+    for output in (b"", b"text", b'{"a": 1}\nmore', b"[1]", b"{broken", b"\n\n", b'{"a": NaN}', b'{"a": 1e999}'):
         assert last_record(output) is None
 
 
@@ -149,6 +163,18 @@ def test_outputs_are_named_after_targets() -> None:
     assert one.output == Path("x/report")
     both = make_targets(["a.py", "b.py"], [], "x", command=False, python=None)
     assert [target.output for target in both] == [Path("x/a"), Path("x/b")]
+
+
+def test_options_given_for_nsys_come_before_our_own() -> None:
+    flags = Options(extra=("-t", "cuda", "--sample=cpu", "--stats=true"), capture_range="x").flags()
+    assert not [flag for flag in flags if flag.startswith("--trace")]
+    assert [flag for flag in flags if "sample" in flag] == ["--sample=cpu"]
+    assert flags[-4:] == ["-t", "cuda", "--sample=cpu", "--stats=true"]
+    assert "--cuda-graph-trace=node" in flags
+    assert "--capture-range=nvtx" in flags
+    for given in ("-o", "--output=x", "--export=none"):
+        with pytest.raises(NsysgapError, match="names the files itself"):
+            check_extra([given])
 
 
 def test_child_killed_by_a_signal_has_a_shell_exit_code() -> None:

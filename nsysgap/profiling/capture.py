@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -102,10 +103,19 @@ def last_record(output: bytes) -> Record | None:
     if not lines or not lines[-1].lstrip().startswith(b"{"):
         return None
     try:
-        record = json.loads(lines[-1])
-    except ValueError:
+        record = json.loads(lines[-1], parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _no_number(said: str) -> float:
+    raise ValueError(f"{said} is no JSON")
+
+
+def _finite(said: str) -> float:
+    value = float(said)
+    return value if math.isfinite(value) else _no_number(said)
 
 
 def _require_report(target: Target, nsys: Nsys, made: Path, ran: Ran, lines: NsysLines, options: Options) -> None:
