@@ -65,7 +65,7 @@ class _WithArguments(click.Command):
     "--nsys-args",
     default="",
     metavar="ARGS",
-    help="Further options for nsys profile, in one string; they come before nsysgap's own.",
+    help="Further options for nsys profile, in one string; they override nsysgap's own.",
 )
 @click.option("--nvtx", type=Pattern(), metavar="REGEX", help="Compare only inside these NVTX ranges (else: measured).")
 @click.option(
