@@ -100,6 +100,9 @@ def test_summary_holds_command_baseline_and_versions(profile: Profile, folder: P
     assert summary["baseline"]["record"]["kernels_of_work"] == 10
     assert summary["perturbation"] == {"of": "the measured part", "plain_s": 0.5, "profiled_s": 0.5, "ratio": 1.0}
     assert summary["figures"] is None
+    assert summary["inflated_by_nsys"] == [
+        *("launch_latency_ns", "idle_percent_by_cause.launch", "idle_percent_by_cause.host"),
+    ]
 
 
 def test_capture_with_stacks_has_files_and_a_summary_of_its_own(profile: Profile, folder: Path) -> None:
@@ -191,7 +194,7 @@ def test_capture_range_that_never_begins(profile: Profile, folder: Path) -> None
 def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
     done = profile("--no-baseline", "--nsys-args", "--no-such-option", "program.py", "--", "0.1", "0")
     assert done.returncode == 1
-    assert "does not know one of its options: unrecognised option '--no-such-option'" in done.stderr
+    assert "does not take one of its options: unrecognised option '--no-such-option'" in done.stderr
     assert names(folder) == {"program.py"}
 
 
