@@ -58,8 +58,6 @@ def main() -> None:
         take(browser, sample("cdp", folder), "cdp", explain=True)
         for way in ("fused", "mega"):
             take(browser, sample(way, folder), way)
-        for way in ("fused", "mega"):
-            take(browser, sample(way, folder), way)
         take(browser, two_processes(folder), "two-processes")
 
 

@@ -8,7 +8,7 @@ export const KEYS = [
   ["/", "search"], ["Esc", "let go of what is chosen, measured or filtered"], ["?", "this list"],
 ];
 
-/** Let the keys act; `page` offers nextGap(by), search(), help(), release(), scroll(by). */
+/** Let the keys act; `page` offers nextGap(by), search(), help(), release(), scroll(by), which is false if nothing moved. */
 export function listen(page, store) {
   const focusChosen = () => {
     const found = store.locate(state.chosen);
@@ -34,8 +34,8 @@ export function listen(page, store) {
     if (event.key.startsWith("Arrow") && target.closest(".scroll, [role=tablist]")) return;
     const action = actions[event.key];
     if (!action || document.querySelector("dialog[open]")) return;
-    event.preventDefault();
     if (typing) target.blur();
-    else action();
+    else if (action() === false) return;
+    event.preventDefault();
   });
 }
