@@ -287,6 +287,35 @@ def test_a_link_unfolds_what_is_chosen(watched: Watched, tmp_path: Path) -> None
     assert "write" in again.inner_text("#details")
 
 
+def test_a_shortened_page_explains_every_gap_it_has(watched: Watched, tmp_path: Path) -> None:
+    """Also those at the edge of a detailed part, whose launch call lies outside."""
+    made = ReportBuilder()
+    start = 0
+    for number in range(40):
+        length = 900 * US if number == 20 else 90 * US  # half of it, not three quarters, is detailed on either side
+        made.call(start - 60 * US, start - 50 * US, 10_000 + number, "cudaMalloc")
+        made.launch((start - 30 * US, start - 20 * US), (start, start + 5 * US)).sync(
+            start - 90 * US, start - 70 * US, 1
+        )
+        start += length
+    page = ready(watched, write_page(made.save(tmp_path), "--top-gaps", "1"))
+    said = page.evaluate(
+        """nsysgap.store.gapTracks.flatMap((track) => [...track.dur.keys()].map((i) => {
+        nsysgap.choose(nsysgap.store.reference(track, i));
+        return [Boolean(nsysgap.store.gapCall(track, i)), document.querySelector("#details").innerText]; }))"""
+    )
+    assert {known for known, _ in said} == {True, False}
+    page.click("#gaps-table tbody button.go")
+    settle(page)
+    assert page.evaluate("nsysgap.store.inDetail(nsysgap.state.t0, nsysgap.state.t1)")
+    page.mouse.move(*center(page, page.evaluate("nsysgap.state.chosen")))
+    assert "Idle 8" in page.inner_text("#tooltip")
+    page.keyboard.press("0")  # drawn from bins, but what is there can be pointed at
+    page.mouse.move(*center(page, page.evaluate("nsysgap.state.chosen")))
+    assert "Idle 8" in page.inner_text("#tooltip")
+    assert all("The host was" in text or "the host was" in text for _, text in said)
+
+
 # ------------------------------------------------------------------------------------------------- paper and phones
 
 

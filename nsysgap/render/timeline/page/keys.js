@@ -1,5 +1,5 @@
 // The keys, as Perfetto has them where it has them.
-import { emit, pan, setView, show, state, zoom } from "./state.js";
+import { emit, pan, setView, state, zoom } from "./state.js";
 
 export const KEYS = [
   ["w, +", "zoom in"], ["s, -", "zoom out"], ["a, \u2190", "to the left"], ["d, \u2192", "to the right"],
@@ -12,7 +12,7 @@ export const KEYS = [
 export function listen(page, store) {
   const focusChosen = () => {
     const found = store.locate(state.chosen);
-    if (found) show(found.track.start[found.i], found.track.end(found.i));
+    if (found) setView(...store.around(found.track.start[found.i], found.track.end(found.i)));
   };
   const zoomToSpan = () => {
     if (!state.drag) return;

@@ -11,7 +11,7 @@ import { Overlay } from "./overlay.js";
 import { explanation, Pointing } from "./pointing.js";
 import { Rows } from "./rows.js";
 import { Search } from "./search.js";
-import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, show, state, zoom } from "./state.js";
+import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, state, zoom } from "./state.js";
 import { Store } from "./store.js";
 import { inBin, Tables } from "./tables.js";
 
@@ -264,8 +264,8 @@ class Page {
   }
 
   whole() {
-    const [from, to] = this.store.window;
-    show(from, to, 0.02);
+    const [from, to] = this.store.window, room = 0.02 * (to - from);
+    setView(from - room, to + room);
   }
 
   search() {

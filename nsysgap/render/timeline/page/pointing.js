@@ -1,6 +1,5 @@
 // The mouse and fingers over the plot: what is under the pointer, wheel, drag; and the tooltip.
 import { CAUSES } from "./categories.js";
-import { detailOf } from "./draw.js";
 import { explain } from "./explain.js";
 import { duration, element, percent } from "./format.js";
 import { choose, emit, pan, setView, state, zoom } from "./state.js";
@@ -57,8 +56,9 @@ export class Pointing {
     if (!place || !place.track.n) return 0;
     const { track, lane } = place, pixel = (state.t1 - state.t0) / this.width();
     if (lane >= track.lanes.length - 1) return 0;
-    if (detailOf(this.store, track, lane, state.t0, state.t1, this.width()) === "bins") return 0;
-    const i = track.at(lane, this.time(event), SLACK * pixel);
+    const t = this.time(event);
+    if (!this.store.inDetail(t, t)) return 0;
+    const i = track.at(lane, t, SLACK * pixel);
     return i < 0 ? 0 : this.store.reference(track, i);
   }
 

@@ -38,12 +38,6 @@ export function pan(share) {
   setView(state.t0 + by, state.t1 + by);
 }
 
-/** Show a span with room on both sides. */
-export function show(t0, t1, room = 0.75) {
-  const span = Math.max(t1 - t0, LEAST_SPAN);
-  setView(t0 - room * span, t1 + room * span);
-}
-
 export function choose(reference) {
   state.chosen = reference;
   emit("chosen");

@@ -1,7 +1,7 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
 import { CAUSES } from "./categories.js";
 import { count, duration, element, moment } from "./format.js";
-import { choose, emit, on, show, state } from "./state.js";
+import { choose, emit, on, setView, state } from "./state.js";
 
 const PAGE = 50;
 
@@ -195,13 +195,13 @@ export class Tables {
 
   go(track, i) {
     this.reveal(track, this.store.locate(track.after[i])?.track);
-    show(track.start[i], track.end(i));
+    setView(...this.store.around(track.start[i], track.end(i)));
     choose(this.store.reference(track, i));
     emit("jump");
   }
 
   goTo(kind, row) {
-    show(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1);
+    setView(...this.store.around(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1));
     const track = this.store.tracks.find((one) => one.kind === (kind === "ops" ? "stream" : "nvtx") && this.find(one, row) >= 0);
     if (track) {
       this.reveal(track);
