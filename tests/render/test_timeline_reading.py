@@ -88,6 +88,16 @@ def test_no_gpu_work_is_not_no_idle_time(watched: Watched, tmp_path: Path) -> No
     page.keyboard.press("p")
 
 
+def test_a_page_without_its_plotly_says_so(browser: Any, tmp_path: Path) -> None:
+    file = write_page(ReportBuilder().launch((0, 10), (20, 60)).save(tmp_path), "--plotlyjs", "elsewhere.js")
+    with watched_page(browser) as watched:
+        page = watched.open(file)
+        page.wait_for_function("document.getElementById('answer').textContent")
+        assert "Plotly was not loaded from" in page.inner_text("#answer")
+        assert "elsewhere.js" in page.inner_text("#answer")
+        assert watched.requests == []
+
+
 def test_copies_alone_ask_for_kernels(watched: Watched, tmp_path: Path) -> None:
     made = ReportBuilder().call(5, 50, 1, "cudaMemcpyAsync").memcpy(60, 100, 1)
     page = ready(watched, write_page(made.call(105, 150, 2, "cudaMemcpyAsync").memcpy(260, 300, 2).save(tmp_path)))

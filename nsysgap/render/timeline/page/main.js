@@ -367,6 +367,9 @@ function reducedText(reduced) {
 }
 
 async function start() {
+  if (typeof Plotly === "undefined") {
+    throw new Error(`Plotly was not loaded from ${document.querySelector("script[src]")?.src} (nsysgap timeline --plotlyjs).`);
+  }
   const dark = matchMedia("(prefers-color-scheme: dark)");
   state.dark = dark.matches;
   document.documentElement.dataset.theme = dark.matches ? "dark" : "light";
@@ -390,6 +393,7 @@ function expose(page) {
 
 start().catch((error) => {
   document.body.classList.remove("loading");
-  $("answer").textContent = `This page could not be shown: ${error.message}. It needs a browser of 2023 or newer.`;
+  const old = typeof DecompressionStream === "undefined" ? " It needs a browser of 2023 or newer." : "";
+  $("answer").textContent = `This page could not be shown. ${error.message}${old}`;
   throw error;
 });
