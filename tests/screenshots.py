@@ -43,7 +43,8 @@ def take(browser: Any, report: Path, name: str, *, explain: bool = False, dark: 
         page.screenshot(path=target, **({"full_page": True, "clip": TALL} if explain else {}))
         watched.check()
     with Image.open(target) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)  # small patches of colour, as in the legend, keep theirs
     print(f"{target.name}: {target.stat().st_size / 1000:.0f} KB")
 
 

@@ -383,7 +383,9 @@ def test_dark_by_the_system_and_by_the_switch(browser: Any, rich: Path) -> None:
         page.click("#theme")
         assert page.evaluate(background) != dark
         page.emulate_media(color_scheme="light")
+        settle(page)  # the page hears of the system's change only with the next frame
         page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("html[data-theme=dark]")
         assert page.evaluate(background) == dark
         watched.check()
 

@@ -92,7 +92,7 @@ def test_a_page_without_its_plotly_says_so(browser: Any, tmp_path: Path) -> None
     file = write_page(ReportBuilder().launch((0, 10), (20, 60)).save(tmp_path), "--plotlyjs", "elsewhere.js")
     with watched_page(browser) as watched:
         page = watched.open(file)
-        page.wait_for_function("document.getElementById('answer').textContent")
+        page.wait_for_selector("body:not(.loading)")
         assert "Plotly was not loaded from" in page.inner_text("#answer")
         assert "elsewhere.js" in page.inner_text("#answer")
         assert watched.requests == []
