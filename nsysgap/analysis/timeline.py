@@ -16,6 +16,7 @@ from nsysgap.analysis.document import Document, gaps_document
 from nsysgap.analysis.idle import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.lanes import assign_lanes, nesting
 from nsysgap.analysis.launches import Latencies
+from nsysgap.analysis.limits import why_no_kernels
 from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
@@ -74,7 +75,8 @@ class Reduced:
 @dataclass(frozen=True)
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
-    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10)."""
+    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10). `hint` is how to record the
+    kernels that the report lacks, "" if it has some."""
 
     trace: Trace
     details: Table | None
@@ -93,6 +95,7 @@ class TimelineData:
     selected: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     reduced: Reduced | None = None
+    hint: str = ""
 
 
 def timeline_data(
@@ -135,6 +138,7 @@ def timeline_data(
         selected=selected,
         facts=facts,
         reduced=reduced,
+        hint=(why_no_kernels(idle.trace) or ("", ""))[1],
     )
 
 

@@ -65,6 +65,9 @@ def command(
         for part in page_parts(data, plotlyjs):
             file.write(part.encode())
     if target != "-":
+        beside = Path(target).parent / plotlyjs
+        if plotlyjs not in ("inline", "cdn") and "://" not in plotlyjs and not beside.exists():
+            click.echo(f"{beside} does not exist: the page shows nothing until Plotly's script lies there.", err=True)
         click.echo(f"Wrote {target} ({Path(target).stat().st_size / 1e6:.1f} MB): open it in a browser.", err=True)
 
 

@@ -126,3 +126,5 @@ class TimelineLike(Protocol):
     def facts(self) -> tuple[tuple[str, str], ...]: ...  # noqa: D102
     @property
     def reduced(self) -> ReducedLike | None: ...  # noqa: D102
+    @property
+    def hint(self) -> str: ...  # noqa: D102

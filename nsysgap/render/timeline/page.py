@@ -32,6 +32,8 @@ MODULES = (
     *("pointing", "minimap", "charts", "tables", "search", "keys", "export", "main"),
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+# Whole lines only: what looks like a comment inside a line may be text.
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
 Json = dict[str, Any]
 
@@ -103,6 +105,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid |
         "ranges": [_row(one, place, base) for one in data.range_names],
         "histograms": histograms(data),
         "reduced": _reduced(data, base, grid),
+        "hint": data.hint,
     }
 
 
@@ -166,11 +169,11 @@ def _plain(value: Any) -> Any:
 
 
 def application() -> str:
-    """The page's own modules as one script: imports dropped, exports made plain, one scope."""
+    """The page's own modules as one script: imports and comments dropped, exports made plain, one scope."""
     parts = []
     for module in MODULES:
         source = _asset(f"{module}.js")
-        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", source)))
+        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source))))
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
 
 

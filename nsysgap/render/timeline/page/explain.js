@@ -144,8 +144,12 @@ const PHRASES = {
   [HOST]: (time) => `in the program's own code for ${time}`,
 };
 
-/** The names of the calls of the launching thread between the gap's start and the launch, longest first. */
+/**
+ * The names of the calls of the launching thread between the gap's start and the launch, longest first; none where a
+ * shortened page has left the launch out.
+ */
 function namesDuring(store, track, i, call, kind, wanted) {
+  if (!call) return [];
   const from = track.start[i], until = Math.min(track.end(i), call.track.start[call.i]);
   const lengths = new Map();
   for (const calls of store.tracks) {

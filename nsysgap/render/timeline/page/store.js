@@ -2,6 +2,8 @@
 import { decodeColumns, inflate } from "./codec.js";
 import { Track, search } from "./track.js";
 
+const LEAST_ROOM = 20; // ns, for what has no length
+
 function take(id) {
   const found = document.getElementById(id);
   const text = found.textContent;
@@ -134,6 +136,13 @@ export class Store {
     const after = this.locate(track.after[i]);
     const call = after && this.callOf(after.track, after.i);
     return call ? after.track.start[after.i] - call.track.start[call.i] : NaN;
+  }
+
+  /** [t0, t1) with room on both sides, but no further than the detailed part of a shortened page that it lies in. */
+  around(t0, t1, room = 0.75) {
+    const by = room * Math.max(t1 - t0, LEAST_ROOM);
+    const detail = this.meta.reduced?.windows.find(([from, to]) => from <= t0 && t1 <= to) ?? [-Infinity, Infinity];
+    return [Math.max(t0 - by, detail[0]), Math.min(t1 + by, detail[1])];
   }
 
   /** Whether [t0, t1) lies where a shortened page has every slice; always, if nothing was left out. */
