@@ -298,7 +298,7 @@ ODD = {
 
 @pytest.mark.parametrize("what", ODD)
 def test_schemas_with_odd_values_are_followed_or_refused(what: str, tmp_path: Path) -> None:
-    """What is no integer counts as missing: left to C's own layout if that says the same, else the schema is refused."""
+    """What is no integer counts as missing: C's own layout holds where it is enough, else the schema is refused."""
     table, row, column, value, readable = ODD[what]
     report = with_work()
     report.python(1100, [("f", "/p/a.py", 1)])
