@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from stack_reports import StackReport
 
 from nsysgap.analysis.modules import kind_of, short_paths
 from nsysgap.commands import cli
+from nsysgap.commands.profile_stacks import stacks_text
 from nsysgap.errors import NsysgapError
 
 SAMPLES = Path(__file__).parents[1] / "sample_traces"
@@ -340,3 +342,28 @@ def test_speedscope_itself_reads_the_profile(made: Path, tmp_path: Path, browser
         cells = [line.strip() for line in page.inner_text("body").splitlines() if line.strip()]
     assert cells[cells.index("work") - 2 : cells.index("work")] == ["750.00ns (38%)", "750.00ns (38%)"]
     assert cells[cells.index("main") - 2] == "1.00µs (50%)"
+
+
+def captured(path: Path, seconds: float) -> Any:
+    """What `profile` knows of a finished capture, as far as the table of lines asks."""
+    target = SimpleNamespace(file=path.with_suffix)
+    return SimpleNamespace(target=target, profiled=SimpleNamespace(record={"wall_s_measured": seconds}))
+
+
+def test_profile_takes_shares_from_the_stacks_and_times_from_the_capture_without(made: Path, tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 1600)
+    plain, sampled = captured(report.write(tmp_path / "plain.sqlite"), 2.0), captured(made, 3.0)
+    said = stacks_text(plain, sampled, "python", None)
+    assert "600 ns of idle time (host), 100.0 % of 600 ns" in said
+    assert re.search(r"work prog.py:20 +225 ns +37.5 %", said)
+    assert "took 1.50 times as long" in said
+    assert f"Times are those of {tmp_path / 'plain.sqlite'}" in said
+
+
+def test_profile_without_a_baseline_says_the_times_it_has(made: Path, tmp_path: Path) -> None:
+    sampled = captured(made, 3.0)
+    assert "2.00 us of idle time" in stacks_text(sampled, sampled, "python", None)
+    lost = stacks_text(captured(tmp_path / "none.sqlite", 2.0), sampled, "python", None)
+    assert "2.00 us of idle time" in lost
+    assert "Times are those" not in lost
