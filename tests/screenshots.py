@@ -57,6 +57,7 @@ def main() -> None:
         take(browser, sample("naive", folder), "naive-gap", explain=True)
         take(browser, sample("graph", folder), "graph", explain=True, dark=True)
         take(browser, sample("cdp", folder), "cdp", explain=True)
+        take(browser, sample("slow_host", folder), "stacks", explain=True)
         for way in ("fused", "mega"):
             take(browser, sample(way, folder), way)
         take(browser, two_processes(folder), "two-processes")

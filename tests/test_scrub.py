@@ -174,6 +174,14 @@ def telltale(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("value", [12, 1.5, "text"])
+def test_blobs_that_are_none_are_copied(value: object, telltale: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(telltale)) as made, made:
+        made.execute("ALTER TABLE NVTX_EVENTS ADD COLUMN binaryData")
+        made.execute("UPDATE NVTX_EVENTS SET binaryData = ?", (value,))
+    assert nsysgap("scrub", telltale, "-o", tmp_path / "copy.sqlite").returncode == 0
+
+
 def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) -> None:
     assert all(secret.encode() in telltale.read_bytes() for secret in SECRETS)
     copy = tmp_path / "copy.sqlite"

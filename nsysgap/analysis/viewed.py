@@ -23,6 +23,7 @@ from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.analysis.viewed_ops import OpSlices
 from nsysgap.analysis.viewed_options import Extras, Show
+from nsysgap.analysis.viewed_samples import SampleSlices
 from nsysgap.analysis.viewed_texts import Namer
 from nsysgap.tables import NONE, OPEN_END, Table
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
@@ -50,6 +51,8 @@ class View:
         self.op_tracks = stream_tracks(self.layout, self.trace, self.kept.ops)
         self.nvtx_ends = closed_ends(self.trace, trace_end(self.trace))
         self.stacks = thread_tracks(self.layout, self.trace, self.kept, self.nvtx_ends)
+        stacks, full = self.extras.stacks, self.show.full
+        self.samples = None if stacks is None else SampleSlices(self.trace, stacks, self.cut, full=full)
         self.event_ends = self._event_ends()
         self._threads()
         self._ops()
@@ -57,6 +60,8 @@ class View:
             self._gaps()
             self._projected()
             self._syncs()
+        if self.samples is not None:
+            self.sources += self.samples.sources(self.layout)
 
     def _reserve_groups(self) -> None:
         """GPUs first: their pids are their numbers, whatever process has that one too."""
@@ -94,6 +99,8 @@ class View:
         first, last = min(starts, default=0), trace_end(self.trace)
         samples = [table["time"] for table in (self.extras.memory, self.extras.metrics) if table is not None]
         first = min([first, *(int(time.min()) for time in samples if len(time))])
+        sampled = None if self.samples is None else self.samples.first()
+        first = first if sampled is None else min(first, sampled)
         return first if first < 0 or last > MOST_EXACT_NS else 0
 
     def _threads(self) -> None:

@@ -135,14 +135,13 @@ class _Answer:
 
     def read_stacks(self, source: Source) -> None:
         """Read the sampled stacks, if there are any. Raises NsysgapError where `--by line` needs them and has none."""
-        from nsysgap.report.stacks import may_hold_samples, read_stacks
-        from nsysgap.tables import NATIVE_SAMPLE, PYTHON_SAMPLE
+        from nsysgap.report.stacks import read_samples
 
-        if may_hold_samples(self.trace):
-            stacks = read_stacks(source, self.trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)))
-            self.stacks = stacks if stacks.samples.rows else None
+        stacks = read_samples(source, self.trace)
+        self.stacks = stacks if stacks is not None and stacks.samples.rows else None
         if self.by == "line" and self.stacks is None:
-            raise NsysgapError(f"{self.trace.path} holds no stack samples: no lines are known.", CAPTURE_HINT)
+            why = "".join(f" {one.text}" for one in stacks.warnings) if stacks is not None else ""
+            raise NsysgapError(f"{self.trace.path} holds no stack samples: no lines are known.{why}", CAPTURE_HINT)
 
     def groups(self) -> list[Group]:
         """The idle time by what --by names."""

@@ -47,6 +47,7 @@ def command(
     from nsysgap.render.timeline.page import page_parts
     from nsysgap.report.describe import describe
     from nsysgap.report.details import read_op_details
+    from nsysgap.report.stacks import read_samples
 
     target = default_name(report) if output is None else output
     if target != "-":
@@ -55,12 +56,13 @@ def command(
         check_device(trace, device)
         selected = select_time(trace, nvtx, since, until)
         details = read_op_details(source, trace)
+        stacks = read_samples(source, trace)
         about = describe(source)
     if not trace.ops.rows and not trace.api.rows:
         raise NsysgapError(*(why_no_kernels(trace) or ("",)))
     idle = IdleReport(trace, selection=selected.time, device=device)
     facts = run_facts(trace, about.command, about.started, about.target)
-    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps)
+    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps, stacks=stacks)
     with output_file(target, force=force) as file:
         for part in page_parts(data, plotlyjs):
             file.write(part.encode())

@@ -258,11 +258,10 @@ class _Scrubbing:
         domain = "domainId" if self._has("NVTX_EVENTS", "domainId") else "0"
         found: set[int] = set()
         rows = self.connection.execute(
-            f"SELECT DISTINCT {domain}, binaryData FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
+            f"SELECT DISTINCT {domain}, CAST(binaryData AS BLOB) FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
         )
         for number, blob in rows:
-            data = blob.encode("utf-8", "surrogateescape") if isinstance(blob, str) else blob
-            found |= string_ids(data, number, layouts)
+            found |= string_ids(blob, number, layouts)
         return found
 
     def _look_for_secrets(self) -> None:

@@ -59,9 +59,11 @@ def read_stacks(
         return _Reading(source, connection, catalog, trace, sources, progress).stacks()
 
 
-def may_hold_samples(trace: Trace) -> bool:
-    """Whether a report has the tables that stack samples come in: reading them is worth the time."""
-    return bool(trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"})
+def read_samples(source: Source, trace: Trace, progress: Progress | None = None) -> tables.Stacks | None:
+    """Only what was sampled, Python's and native; None without the tables that samples come in."""
+    if not trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"}:
+        return None
+    return read_stacks(source, trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)), progress)
 
 
 @dataclass

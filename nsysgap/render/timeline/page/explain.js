@@ -107,6 +107,8 @@ function describeGap(store, track, i, about) {
     if (op) about.rows.push([label, `${store.shortName(op.track, op.i)}, ${duration(op.track.dur[op.i])}`]);
   }
   const call = store.gapCall(track, i);
+  const line = store.lines?.ofGap(track, i);
+  if (line) about.rows.push(["Line", line]);
   if (call) {
     about.rows.push(["Launched by", `${store.name(call.track, call.i)}, ${duration(call.track.dur[call.i])}`]);
     about.rows.push(["On", store.meta.threads[call.track.thread]]);

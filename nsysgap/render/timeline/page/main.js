@@ -5,6 +5,7 @@ import { detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.j
 import { explain } from "./explain.js";
 import { save, standalone } from "./export.js";
 import { count, duration, element, exact, percent } from "./format.js";
+import { Icicle } from "./icicle.js";
 import { KEYS, listen } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { Overlay } from "./overlay.js";
@@ -48,6 +49,7 @@ class Page {
     this.histograms = histograms([...document.querySelectorAll(".histogram")], store, colors);
     this.tables = new Tables($("tables"), store, (track, beside) => this.reveal(track, beside));
     this.finder = new Search(document, store, (track, beside) => this.reveal(track, beside));
+    this.icicle = store.lines && new Icicle(document.querySelector(".below"), store);
     this.listen();
     this.legend();
     this.revealChosen();
@@ -192,6 +194,7 @@ class Page {
 
   status() {
     const [from, to] = state.drag ?? [state.t0, state.t1];
+    this.icicle?.show(from, to);
     const parts = !this.store.inDetail(from, to) ? ["Zoom into a detailed part for exact sums"] : this.store.gapTracks.map((track) => {
       const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
       const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));

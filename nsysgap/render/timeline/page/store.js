@@ -1,5 +1,6 @@
 // Everything the page holds: the directory (meta), the tracks, and how slices refer to one another.
 import { decodeColumns, inflate } from "./codec.js";
+import { Lines } from "./lines.js";
 import { Track, search } from "./track.js";
 
 const LEAST_ROOM = 20; // ns, for what has no length
@@ -32,16 +33,23 @@ async function loadTrack(entry, number) {
   return track;
 }
 
+async function loadLines(about, number) {
+  if (!about) return null;
+  const columns = async (specs, k) => decodeColumns(specs, await inflate(take(`track-${number + k}`)));
+  return new Lines(about, await columns(about.pieces, 0), await columns(about.tree, 1));
+}
+
 export class Store {
   static async load() {
     const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
     const tracks = await Promise.all(meta.tracks.map(loadTrack));
     meta.tracks = null;
-    return new Store(meta, tracks);
+    return new Store(meta, tracks, await loadLines(meta.lines, tracks.length));
   }
 
-  constructor(meta, tracks) {
+  constructor(meta, tracks, lines) {
     this.meta = meta;
+    this.lines = lines;
     this.tracks = tracks;
     this.base = BigInt(meta.base);
     this.span = meta.span;

@@ -1,6 +1,7 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
 import { CAUSES } from "./categories.js";
 import { count, duration, element, moment } from "./format.js";
+import { NOT_SAMPLED } from "./lines.js";
 import { choose, emit, on, setView, state } from "./state.js";
 
 const PAGE = 50;
@@ -47,6 +48,8 @@ const GAP_COLUMNS = [
   { title: "GPU", value: ({ track }) => track.device, text: (store, { track }) => String(track.device), number: true },
   { title: "NVTX", value: null, text: (store, { track, i }) => nvtxText(store, store.gapCall(track, i)) },
 ];
+
+const LINE_COLUMN = { title: "Line", value: null, text: (store, { track, i }) => store.lines.ofGap(track, i) || NOT_SAMPLED };
 
 function causeCell(cause) {
   return element("span", { class: "cause-cell" }, element("span", { class: `swatch hatch ${CAUSES[cause].key}` }), CAUSES[cause].label);
@@ -146,7 +149,8 @@ export class Tables {
     this.cause = root.querySelector("#gap-cause");
     this.text = root.querySelector("#gap-nvtx");
     this.note = root.querySelector("#gap-note");
-    const columns = store.gapTracks.length > 1 ? GAP_COLUMNS : GAP_COLUMNS.filter(({ title }) => title !== "GPU");
+    const shown = store.gapTracks.length > 1 ? GAP_COLUMNS : GAP_COLUMNS.filter(({ title }) => title !== "GPU");
+    const columns = store.lines ? shown.toSpliced(3, 0, LINE_COLUMN) : shown;
     this.gaps = new Listing(box("gaps"), store, columns, 0);
     this.fillChoices();
     for (const [kind, name] of [["ops", "kernels"], ["ranges", "ranges"]]) {
