@@ -152,7 +152,7 @@ class _Reading:
                 Read("process", "globalPid"),
                 Read("context", "contextId", tables.NONE, "int32"),
                 Read("stream", "streamId", tables.NONE, "int32"),
-                Read("correlation", "correlationId"),
+                Read("correlation", "correlationId", tables.NONE),
                 Read("graph_node", "graphNodeId", tables.NO_GRAPH_NODE),
                 Read("name", name, tables.NONE, "int32"),
             ],
@@ -332,13 +332,16 @@ class _Reading:
         """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
         if not self.catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
             return columns["device"]
-        rows = self.connection.execute(sql_text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE"))
+        statement = "SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE ORDER BY rowid"
+        gpus: dict[tuple[int, int], int] = {}
+        for pid, ordinal, gpu in self.connection.execute(sql_text(statement)):
+            if gpu is not None:
+                gpus.setdefault((pid, ordinal), gpu)  # of several rows the report's first
         device = columns["device"].copy()
-        for pid, ordinal, gpu in rows:
-            if gpu is None or ordinal == gpu:
-                continue
-            of_pid = np.flatnonzero(processes["pid"] == pid)
-            device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
+        for (pid, ordinal), gpu in gpus.items():
+            if ordinal != gpu:
+                of_pid = np.flatnonzero(processes["pid"] == pid)
+                device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
         return device
 
     def _spans(self, schema: tables.Schema, columns: Columns, threads: Table) -> Table:
