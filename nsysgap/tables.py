@@ -24,6 +24,12 @@ NO_GRAPH_NODE = 0
 NONE = -1
 
 
+def names_launch(correlation: Array) -> NDArray[np.bool_]:
+    """Which correlation IDs of ops are keys to a launch call: neither 0 nor -1, which stands for NULL."""
+    named: NDArray[np.bool_] = (correlation != 0) & (correlation != NONE)
+    return named
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, numpy dtype, unit and meaning."""
@@ -109,7 +115,7 @@ OPS = Schema(
         Column("process", "int32", "", "row of the processes table; -1 unknown"),
         Column("context", "int32", "", "CUDA context"),
         Column("stream", "int32", "", "CUDA stream"),
-        Column("correlation", "int64", "", "correlation ID within the process; 0 = none, no launch call can be found"),
+        Column("correlation", "int64", "", "correlation ID within the process; 0 or -1 (NULL) = none: no launch call"),
         Column("graph_node", "int64", "", "CUDA graph node ID; 0 = not launched by a graph"),
         Column("name", "int32", "", "index into Trace.names"),
         Column("row", "int32", "", "position of the row in its own table of the report, from 0"),

@@ -144,13 +144,13 @@ def op(idle: IdleReport, row: int) -> Document | None:
     if row == NONE:
         return None
     ops = idle.trace.ops
-    node = int(ops["graph_node"][row])
+    node, stream, correlation = (int(ops[name][row]) for name in ("graph_node", "stream", "correlation"))
     return {
         "kind": OP_KINDS[ops["kind"][row]],
         "name": idle.trace.name(int(ops["name"][row])),
-        "stream": int(ops["stream"][row]),
+        "stream": None if stream == NONE else stream & 0xFFFFFFFF,  # CUPTI counts them in 32 bits, unsigned
         "start_ns": int(ops["start"][row]),
         "end_ns": int(ops["end"][row]),
-        "correlation_id": int(ops["correlation"][row]),
+        "correlation_id": None if correlation == NONE else correlation,
         "graph_node": None if node == NO_GRAPH_NODE else node,
     }

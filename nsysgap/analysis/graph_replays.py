@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import launch_keys
 from nsysgap.intervals import union
-from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 GRAPH_SHIFT = 32
 NODE_MASK = (1 << GRAPH_SHIFT) - 1
@@ -175,7 +175,7 @@ def node_times(replays: Replays) -> NodeTimes:
 def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, int], Replays]:
     """(process, executable graph) -> its replays, for graphs traced node by node."""
     ops = trace.ops
-    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
+    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"]))
     if not len(rows):
         return {}
     graph = graph_of(ops["graph_node"][rows])

@@ -25,7 +25,7 @@ from nsysgap.analysis.viewed_ops import OpSlices
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_samples import SampleSlices
 from nsysgap.analysis.viewed_texts import Namer
-from nsysgap.tables import NONE, OPEN_END, Table
+from nsysgap.tables import NONE, OPEN_END, Table, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
 
 Times = NDArray[np.int64]
@@ -250,7 +250,7 @@ class View:
         correlation = ops["correlation"][after]  # row -1, the last, where there is none: not shown
         args.append(Arg("after", self.names.ops(after), after != NONE))
         args.append(Arg("launched by", self.names.calls(call), call != NONE))
-        args.append(Arg("after correlation", correlation, (after != NONE) & (correlation != 0)))
+        args.append(Arg("after correlation", correlation, (after != NONE) & names_launch(correlation)))
         if self.show.full:
             args.append(Arg("before", self.names.ops(gaps.before[rows]), gaps.before[rows] != NONE))
         return tuple(args)

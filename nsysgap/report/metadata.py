@@ -51,15 +51,15 @@ def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]
 
 
 def physical_gpus(connection: Connection, catalog: Catalog) -> dict[tuple[int, int], int]:
-    """The GPUs that a process numbers otherwise (TARGET_INFO_CUDA_DEVICE): {(pid, its ordinal): GPU}."""
+    """The GPUs that a process numbers otherwise (TARGET_INFO_CUDA_DEVICE), by (pid, its ordinal): of several the first."""
     if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
         return {}
-    found = {}
-    for row in connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE")):
+    found: dict[tuple[int, int], int] = {}
+    for row in connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE ORDER BY rowid")):
         pid, ordinal, gpu = whole(row.pid), whole(row.cudaId, 32), whole(row.gpuId, 32)
-        if pid is not None and ordinal is not None and gpu is not None and gpu != ordinal:
-            found[pid, ordinal] = gpu
-    return found
+        if pid is not None and ordinal is not None and gpu is not None:
+            found.setdefault((pid, ordinal), gpu)
+    return {(pid, ordinal): gpu for (pid, ordinal), gpu in found.items() if gpu != ordinal}
 
 
 def process_names(

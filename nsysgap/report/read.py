@@ -164,7 +164,7 @@ class _Reading:
                 Read("process", "globalPid"),
                 Read("context", "contextId", tables.NONE, "int32"),
                 Read("stream", "streamId", tables.NONE, "int32"),
-                Read("correlation", "correlationId"),
+                Read("correlation", "correlationId", tables.NONE),
                 Read("graph_node", "graphNodeId", tables.NO_GRAPH_NODE),
                 Read("name", name, tables.NONE, "int32", NO_STRING),
             ],

@@ -228,6 +228,14 @@ def test_processes_and_threads(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("gpus", [(0, 3), (3, 0), (1, 3)])
+def test_an_ordinal_is_the_first_of_its_gpus(report: ReportBuilder, tmp_path: Path, gpus: tuple[int, int]) -> None:
+    report.kernel(0, 10, device=0)
+    for gpu in gpus:
+        report.device(1, 0, gpu)
+    assert report.trace(tmp_path).ops["device"].tolist() == [gpus[0]]
+
+
 def _two(table: object, column: str) -> tuple[list[int], list[int]]:
     return table[column].tolist(), table["name"].tolist()  # type: ignore[index]
 
