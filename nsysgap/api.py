@@ -109,11 +109,13 @@ class Report:
         from nsysgap.render.timeline import timeline_html
         from nsysgap.report.describe import describe
         from nsysgap.report.details import read_op_details
+        from nsysgap.report.stacks import read_samples
 
         with open_source(self.trace.path) as source:
             details, about = read_op_details(source, self.trace), describe(source)
+            stacks = read_samples(source, self.trace)
         facts = run_facts(self.trace, about.command, about.started, about.target)
-        data = timeline_data(self.analyse(device=device), details, facts=facts, top_gaps=top_gaps)
+        data = timeline_data(self.analyse(device=device), details, facts=facts, top_gaps=top_gaps, stacks=stacks)
         return timeline_html(data, plotlyjs=plotlyjs)
 
     @property

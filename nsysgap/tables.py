@@ -24,6 +24,12 @@ NO_GRAPH_NODE = 0
 NONE = -1
 
 
+def names_launch(correlation: Array) -> NDArray[np.bool_]:
+    """Which correlation IDs of ops are keys to a launch call: neither 0 nor -1, which stands for NULL."""
+    named: NDArray[np.bool_] = (correlation != 0) & (correlation != NONE)
+    return named
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, numpy dtype, unit and meaning."""
@@ -109,7 +115,7 @@ OPS = Schema(
         Column("process", "int32", "", "row of the processes table; -1 unknown"),
         Column("context", "int32", "", "CUDA context"),
         Column("stream", "int32", "", "CUDA stream"),
-        Column("correlation", "int64", "", "correlation ID within the process; 0 = none, no launch call can be found"),
+        Column("correlation", "int64", "", "correlation ID within the process; 0 or -1 (NULL) = none: no launch call"),
         Column("graph_node", "int64", "", "CUDA graph node ID; 0 = not launched by a graph"),
         Column("name", "int32", "", "index into Trace.names"),
         Column("row", "int32", "", "position of the row in its own table of the report, from 0"),
@@ -332,8 +338,9 @@ class Names:
         return index
 
     def find(self, wanted: Iterable[str]) -> set[int]:
-        """The indices of exactly these texts that the report holds."""
-        return {self._index[text] for name in wanted if (text := name.encode()) in self._index}
+        """The indices of exactly these texts: all of them, should a report hold one twice."""
+        texts = {name.encode() for name in wanted}
+        return {index for index, text in self._strings.items() if text in texts}
 
     def items(self) -> Iterator[tuple[int, bytes]]:
         """Every (index, text)."""
@@ -377,7 +384,7 @@ class Trace:
     """All tables of one report.
 
     `sm_active` holds the GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own
-    tables that have rows.
+    tables that have rows; `python_stacks` which kinds of Python stacks it holds, by their schemas' names.
     """
 
     path: str
@@ -395,6 +402,7 @@ class Trace:
     sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
     tables_present: frozenset[str] = frozenset()
+    python_stacks: frozenset[str] = frozenset()
     nsys_version: str | None = None
     schema_version: str | None = None
     duration_ns: int | None = None

@@ -54,8 +54,8 @@ def whole(path: Path) -> Document:
 def compared(document: Document) -> Document:
     """What both sides must agree on.
 
-    The definitions leave open what an op without correlation ID or stream shows, which of several ops that end together
-    is the before-op, and how ops are named; fields that only nsysgap has are its own.
+    The definitions leave open which of several ops that end together is the before-op, and how graphs are named; fields
+    that only nsysgap has are its own.
     """
     devices = [{key: one[key] for key in DEVICE_KEYS} for one in document["devices"]]
     report = {**document["report"], "warnings": []}
@@ -74,9 +74,7 @@ def _gap(gap: Document) -> Document:
 
 
 def _op(op: Document) -> Document:
-    stream = -1 if op["stream"] is None else op["stream"]
-    name = "[CUDA graph]" if op["kind"] == "graph" else op["name"]
-    return {**op, "stream": stream, "correlation_id": op["correlation_id"] or 0, "name": name}
+    return {**op, "name": "[CUDA graph]"} if op["kind"] == "graph" else op
 
 
 def idle_only(document: Document) -> Document:

@@ -326,7 +326,8 @@ def test_program_measures_both_modes_and_prints_the_table() -> None:
         ("--mode=foo", "unknown mode 'foo': choose from none, shape-batched, or both"),
         ("--load=decode,x", "unknown load 'x': choose from gemv-micro, decode, prefill, or all"),
         ("--precision=int8", "unknown precision 'int8': choose from fp32, fp16, or both"),
-        ("--executor=tpu", "unknown executor 'tpu': choose from gpu, numpy, or all"),
+        ("--executor=tpu", "unknown executor 'tpu': choose gpu or numpy"),
+        ("--executor=all", "unknown executor 'all': choose gpu or numpy"),
     ],
 )
 def test_unknown_word_is_one_sentence(argument: str, sentence: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import chromium, watched_page
 from click.testing import CliRunner
 from report_builder import ReportBuilder, global_tid
 
@@ -26,6 +27,7 @@ from nsysgap.commands import cli
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.errors import NsysgapError
 from nsysgap.render.data import as_json
+from nsysgap.render.graph_drawing import Picture, graph_svg
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.details import read_op_details
 from nsysgap.report.dot import read_dot
@@ -112,6 +114,7 @@ def test_captured_graph_with_its_costs_and_what_it_saved(tmp_path: Path) -> None
         "whole_ns": [70, 80],
         "updates_before_ns": [5, 30],
     }
+    assert (graph["built_at_ns"], graph["instantiation_ns"]["total"], graph["clones"]) == (115, 30, 0)
     singly = graph["launched_singly"]
     assert (singly["runs"], singly["launches"]) == (1, 2)
     assert (singly["time_ns"]["median"], singly["calls_ns"]["median"], singly["saved_ns"]) == (95, 20, 25)
@@ -183,6 +186,71 @@ def test_explicit_and_cloned_graphs_are_told_by_the_calls_that_made_their_nodes(
     ]
 
 
+def test_clones_go_back_to_their_original_and_are_no_executables(tmp_path: Path) -> None:
+    report = ReportBuilder().call(0, 5, 0, "cudaGraphAddKernelNode_v10000")
+    node(report, 4, 1, 0)
+    for graph, call in ((2, "cudaGraphClone_v10000"), (3, "cudaGraphClone_v10000"), (4, "cudaGraphInstantiate_v12000")):
+        report.call(10 * graph, 10 * graph + graph, 0, call)
+        node(report, 10 * graph + 1, graph, 0)
+        node(report, 10 * graph + 1, graph, 0, graph - 1)
+    replay(report, (50, 55), 1, 4, (60, 70, "k"))
+    [graph] = document(report.save(tmp_path))["graphs"]
+    assert [graph[key] for key in ("built", "graph_ids", "clones", "executables")] == ["explicit", [1], 2, 1]
+    assert (graph["instantiation_ns"]["count"], graph["instantiation_ns"]["total"]) == (1, 4)
+    assert graph["replays"]["count"] == 1
+
+
+def test_nodes_that_never_ran_are_named_by_the_calls_that_made_them(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 1), (2, 3))
+    names = ("cuGraphAddKernelNode_v2", "cudaGraphAddMemsetNode", "cudaGraphAddHostNode", "cudaGraphAddNode", "cuFoo")
+    for number, name in enumerate(names):
+        report.call(10 * number, 10 * number + 5, 0, name)
+        node(report, 10 * number + 1, 1, number)
+    [graph] = document(report.save(tmp_path))["graphs"]
+    assert graph["nodes_by_kind"] == {"kernel": 1, "memset": 1, "other": 2, "host": 1}
+    assert graph["replays"] is None
+
+
+def test_call_that_made_a_node_is_found_among_other_threads_calls(tmp_path: Path) -> None:
+    report = ReportBuilder().call(0, 100, 0, "cudaGraphAddKernelNode_v10000")
+    for time in range(1, 50):
+        report.call(time, time + 1, 0, "cudaMalloc_v3020", tid=2)
+    node(report, 60, 1, 0)
+    [graph] = document(report.save(tmp_path))["graphs"]
+    assert graph["built"] == "explicit"
+
+
+def test_replays_of_several_threads_have_their_own_updates(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for thread in (1, 2):
+        report.call(thread, thread + 1, thread, "cudaGraphLaunch_v10000", tid=thread)
+        report.kernel(10 * thread, 10 * thread + 5, thread, "k", node=2 * GRAPH)
+    for time in range(100, 300):  # more launches than one would look back
+        report.call(time, time + 1, 1000 + time, "cudaGraphLaunch_v10000", tid=2)
+    report.call(310, 317, 0, "cudaGraphExecUpdate_v10020", tid=1).call(311, 330, 0, "cudaGraphExecUpdate_v10020", tid=2)
+    report.call(340, 350, 9, "cudaGraphLaunch_v10000", tid=1).kernel(360, 370, 9, "k", node=2 * GRAPH)
+    [graph] = document(report.save(tmp_path))["graphs"]
+    updates = graph["replays"]["updates_before_ns"]
+    assert (updates["count"], updates["total"], updates["max"]) == (3, 7, 7)
+
+
+def test_saving_is_told_by_a_whole_replay_where_the_first_was_cut(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 50), "a").launch((60, 70), (75, 95), "b")
+    report.kernel(100, 120, 7, "b", node=2 * GRAPH + 1)  # its launch and its first node were not recorded
+    replay(report, (300, 310), 8, 2, (320, 360, "a"), (361, 380, "b"))
+    [graph] = document(report.save(tmp_path))["graphs"]
+    assert (graph["launched_singly"]["runs"], graph["launched_singly"]["launches"]) == (1, 2)
+    assert graph["launched_singly"]["saved_ns"] == 95 - 80
+
+
+def test_graphs_without_a_table_of_nodes_or_of_calls(tmp_path: Path) -> None:
+    report = ReportBuilder().kernel(20, 40, 5, "a", node=2 * GRAPH).kernel(50, 60, 5, "b", node=2 * GRAPH + 1)
+    [graph] = document(report.save(tmp_path))["graphs"]
+    assert [graph[key] for key in ("built", "built_at_ns", "executables", "node_count")] == ["unknown", None, 1, 2]
+    assert graph["replays"]["span_ns"]["max"] == 40
+    assert [graph["replays"][key] for key in ("call_ns", "latency_ns", "whole_ns")] == [None] * 3
+
+
 def test_copies_of_copies_lead_to_the_first_and_circles_end(tmp_path: Path) -> None:
     report = ReportBuilder().launch((0, 1), (2, 3))
     node(report, 1, 2, 0, 1)
@@ -235,6 +303,37 @@ def test_repeats_are_found(names: str, fold: Fold | None) -> None:
     assert find_fold(chain(names)) == fold
 
 
+def test_node_in_a_loop_is_drawn_once_with_its_edges(tmp_path: Path) -> None:
+    report = ReportBuilder().call(0, 10, 1, "cudaGraphLaunch_v10000")
+    for time in (20, 40, 60):
+        report.kernel(time, time + 10, 1, "body", node=2 * GRAPH + 3)
+    found = run("graphs", str(report.kernel(80, 90, 1, "after", node=2 * GRAPH + 4).save(tmp_path)), "--html").output
+    assert "2 nodes, 1 edges from the order and overlap seen in 1 replay." in found
+    assert "shared" not in found  # the report does not tell
+
+
+def columns_of(svg: str) -> list[int]:
+    return sorted({int(x) for x in re.findall(r'<g class="node">.*\n<rect x="(\d+)"', svg)})
+
+
+def test_long_graphs_stand_in_columns_and_wide_layers_in_rows() -> None:
+    def drawn(drawing: Drawing) -> str:
+        return graph_svg(Picture(drawing, layers(drawing), {}), "a test")
+
+    assert columns_of(drawn(chain("a" * 20))) == [20]
+    assert len(columns_of(drawn(chain("a" * 400)))) == 10
+    width, height = map(int, re.findall(r'width="(\d+)" height="(\d+)"', drawn(chain("a" * 400)))[0])
+    assert 1.2 < width / height < 2
+    wide = Drawing(tuple(DrawnNode(i, "kernel", "a") for i in range(20)), (), "a test")
+    assert len(columns_of(drawn(wide))) == 8  # and three rows, the last one set in the middle
+
+
+def test_pictures_of_one_page_have_arrows_of_their_own() -> None:
+    found = run("graphs", str(sample("torch_graph")), "--html").output
+    assert found.count('<marker id="arrow0"') == found.count('<marker id="arrow1"') == 1
+    assert found.count('marker-end="url(#arrow1)"') == 421
+
+
 def test_branches_side_by_side_are_no_repeats_of_each_other() -> None:
     edges = [(0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7)]
     fold = find_fold(chain("xaaaaaay", edges))
@@ -277,17 +376,23 @@ def test_whole_graph_sample_gives_what_it_can() -> None:
     assert found["events"] == {"created": 3, "cloned": 0, "instantiated": 1}
     [whole] = found["whole_graph_launches"]
     assert (whole["name"], whole["count"], whole["span_ns"]["median"]) == ("[CUDA graph 1]", 15, 100_640)
+    assert whole["whole_ns"]["median"] == 107_748
 
 
 def test_update_sample_shows_every_way_of_changing_a_graph() -> None:
     found = of_sample("graph_update")
     steps, kernels = 5, 20
-    assert [(one["built"], one["graphs"], one["executables"]) for one in found["graphs"][:4]] == [
-        ("explicit", 1, 9),
-        ("explicit", 1, 1),  # the indirect kernels
-        ("captured", 10, 10),  # captured and instantiated each time, warm-up included
-        ("captured", 10, 0),  # captured for cudaGraphExecUpdate
+    chain = {"kernel": kernels, "memcpy": 1}
+    assert [(one["built"], one["graphs"], one["executables"], one["nodes_by_kind"]) for one in found["graphs"]] == [
+        ("explicit", 1, 9, chain),
+        ("explicit", 1, 1, {"kernel": kernels}),  # the indirect kernels
+        ("captured", 10, 10, chain),  # captured and instantiated each time, warm-up included
+        ("captured", 10, 0, chain),  # captured for cudaGraphExecUpdate
+        ("explicit", 1, 0, {"kernel": kernels + 1}),  # the three that CUDA refused
+        ("explicit", 1, 0, {"memcpy": kernels, "kernel": 1}),
+        ("explicit", 1, 0, {"kernel": 1}),
     ]
+    assert found["graphs"][0]["instantiation_ns"]["count"] == 9
     calls = {one["call"]: one["duration_ns"]["count"] for one in found["updates"]}
     assert calls["cuGraphExecKernelNodeSetParams"] == 2 * steps * kernels + 2  # and two that are refused
     assert found["captures"]["captured_launches"] == 2 * 2 * steps * (kernels + 1)
@@ -315,9 +420,20 @@ def run(*arguments: str) -> Any:
 def test_text_names_graphs_replays_and_slowest_nodes() -> None:
     found = run("graphs", str(sample("graph_explicit")), "--top", "2")
     assert found.exit_code == 0, found.output
-    assert re.search(r"1 +explicit +1 +1 +22 +20 kernel, 2 memcpy +15 +112 us +70.7 us", found.output)
+    assert re.search(r"1 +explicit +\S+ m?s +1 +1 +20 kernel, 2 memcpy +15 +112 us +70.7 us", found.output)
     assert "between nodes" in found.output
     assert len(re.findall(r"CUDA memc", found.output)) == 2
+
+
+def test_processes_are_named_where_there_are_several(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for pid in (7, 8):
+        report.call(10 * pid, 10 * pid + 5, 1, "cudaGraphLaunch_v10000", pid=pid)
+        report.kernel(100 * pid, 100 * pid + 50, 1, "k", node=2 * GRAPH, pid=pid)
+    found = run("graphs", str(report.save(tmp_path))).output
+    assert re.search(r"process +no +built", found)
+    assert re.search(r"7 +1 +unknown.*\n +8 +2 +unknown", found)
+    assert "process" not in run("graphs", str(sample("graph_explicit"))).output
 
 
 def test_json_and_csv_of_one_graph() -> None:
@@ -350,12 +466,37 @@ def test_dot_file_gives_the_edges_and_the_report_the_times() -> None:
     found = run("graphs", str(sample("graph_explicit")), "--svg", "--dot", str(dot)).output
     assert "the DOT file graph_explicit.dot" in found
     assert "21.6 us" in found
+    other = run("graphs", str(sample("graph_update")), "--node", "2", "--html", "--dot", str(dot)).output
+    assert "The report&#x27;s graph has 20 nodes, so it is another one" in other
 
 
 def test_graph_of_400_nodes_is_folded_to_its_layers() -> None:
     found = run("graphs", str(sample("torch_graph")), "--html").output
     assert '<option value="0">65 nodes: 8 repeats of 51 folded</option>' in found
     assert '<option value="1">all 422 nodes</option>' in found
+
+
+def test_page_of_400_nodes_folds_searches_and_zooms(tmp_path: Path) -> None:
+    path = tmp_path / "graph.html"
+    assert run("graphs", str(sample("torch_graph")), "--html", "-o", str(path)).exit_code == 0
+    with chromium() as browser, watched_page(browser) as watched:
+        page = watched.open(path)
+        visible = "document.querySelectorAll('.picture:not([hidden]) .node').length"
+        assert page.evaluate(visible) == 65
+        page.fill("#search", "softmax")
+        assert page.inner_text("#hits") == "1 of 1"
+        page.select_option("#choice", "1")
+        assert page.evaluate(visible) == 422
+        assert page.inner_text("#hits") == "1 of 8"  # one a layer
+        page.press("#search", "Enter")
+        assert page.inner_text("#hits") == "2 of 8"
+        box = page.locator(".picture:not([hidden]) .found").nth(1).bounding_box()
+        assert 0 <= box["x"] <= 1440 - box["width"]
+        assert 0 <= box["y"] <= 1000 - box["height"]
+        page.click("#fit")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        watched.check()
 
 
 def test_names_are_escaped_in_drawings(tmp_path: Path) -> None:
@@ -410,6 +551,8 @@ def test_file_that_is_no_dot_file_is_refused(content: str, tmp_path: Path) -> No
         (("graph_explicit", "--node", "9"), 2, "There is no graph 9"),
         (("graph_explicit", "--dot", "x.dot"), 2, "--dot says what to draw"),
         (("graph_explicit_whole", "--html"), 1, "were not seen to run"),
+        (("graph_explicit_whole", "--node", "1"), 2, "There is no graph 1: all were traced as a whole"),
+        (("graph_explicit_whole", "--format", "csv"), 1, "No node was seen to run"),
         (("cdp",), 1, "holds no CUDA graph: it records no graph launch"),
     ],
 )
@@ -447,11 +590,17 @@ def test_launches_of_a_made_report(tmp_path: Path) -> None:
         7_000,
     )
     assert token["launches_each"]["max"] == 2
-    assert (found["all"]["launches"], found["all"]["calls_ns"], found["all"]["per_range"]["name"]) == (
-        3,
-        7_000,
-        "token",
-    )
+    assert token["per_million_ns"] == 7_000 * 1_000_000 // 3
+    whole = found["all"]
+    assert (whole["launches"], whole["calls_ns"], whole["per_range"]["name"]) == (3, 7_000, "token")
+    assert whole["per_million_ns"] == 1_000 * 1_000_000
+
+
+def test_cost_of_a_million_is_that_of_kernels_not_of_copies_that_wait(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 5), (10, 20), "k").call(30, 9_000, 77, "cudaMemcpy_v3020")
+    found = launches(report.memcpy(8_000, 8_900, 77).save(tmp_path))["all"]
+    assert (found["launches"], found["calls_ns"], found["kernel_call_ns"]["count"]) == (2, 8_975, 1)
+    assert found["per_million_ns"] == 5_000_000
 
 
 def test_kernels_of_a_graph_have_no_call_of_their_own(tmp_path: Path) -> None:
@@ -473,9 +622,14 @@ def test_launches_command_selects_and_does_the_arithmetic() -> None:
     assert re.search(r"In each 'step': 422\.0 launches x \d\.\d\d us = \d\.\d\d ms", found.output.replace("\n", " "))
     rows = run(*arguments, "--format", "csv").output.splitlines()
     assert rows[0].startswith(
-        "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,total_duration_ns"
+        "name,count,in_graphs,call_per_run,costs_more_than_it_runs,back_to_back,grid,block,of_that_grid,other_grids,"
     )
-    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX ranges")
+    assert (
+        re.search(r"unrolled_elementwise_kern\S+ +4x1x1 +128x1x1 +100.0 % +0 +0.0 %", found.output) is None
+    )  # the top 3
+    assert re.search(r"nvjet_sm90_hsh_\S+ +4x8x1 +384x1x1 +100.0 % +0 +0.0 %", found.output)
+    assert re.search(r"step +3 +8.50 ms +422.0 +422.0 +2.38 ms +28.3 % +5.64 s", found.output)
+    assert json.loads(run(*arguments, "--format", "json").output)["selection"].startswith("inside 1 NVTX range")
 
 
 @pytest.fixture(scope="module")
@@ -511,3 +665,5 @@ def test_trace_for_viewers_marks_captured_launches(tmp_path: Path) -> None:
     events = json.loads(target.read_text(encoding="utf-8"))["traceEvents"]
     marked = [event["name"] for event in events if "captured into a graph" in event.get("args", {})]
     assert marked == ["cudaLaunchKernel", "cudaLaunchKernel"]
+    [end] = [event for event in events if event.get("name") == "cudaStreamEndCapture"]
+    assert (end["args"]["captured launches"], end["args"]["capture took ns"]) == (2, 60)

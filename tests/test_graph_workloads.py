@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workload_parts import require_part
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 sys.path.insert(0, str(WORKLOADS))
@@ -17,6 +19,7 @@ options: Any = importlib.import_module("common.options")
 program: Any = importlib.import_module("common.program")
 explicit: Any = importlib.import_module("graph_explicit")
 torch_graph: Any = importlib.import_module("torch_graph")
+gains: Any = importlib.import_module("torch_gains")
 torchgpu: Any = importlib.import_module("common.torchgpu")
 llama: Any = importlib.import_module("common.llama")
 WorkloadError: type[Exception] = importlib.import_module("common.errors").WorkloadError
@@ -52,6 +55,11 @@ def test_without_its_packages_one_sentence_names_the_extra(name: str, sentence: 
         ("graph_update", ["--way=magic"], "unknown way 'magic': choose from plain, memcpy_params, "),
         ("graph_pitfalls", ["--pitfall=x"], "unknown pitfall 'x': choose from new_shape, "),
         ("torch_graph", ["--model=gpt"], "unknown model 'gpt': choose from llama, mlp, or all"),
+        (
+            "torch_graph",
+            ["--hidden=1000"],
+            "--hidden must be a multiple of 256, not 1000: heads of 128, two share keys",
+        ),
         ("torch_gains", ["--model=gpt"], "unknown model 'gpt': choose from llama, resnet50, bert, train, or all"),
     ],
 )
@@ -104,6 +112,20 @@ def test_summary_is_nearest_rank() -> None:
     assert torchgpu.summary([7.0]) == {"mean_us": 7.0, "p50_us": 7.0, "p99_us": 7.0}
 
 
+def test_small_llama_grows_with_its_width() -> None:
+    assert llama.small_shape(2048, 8) == llama.SMALL == llama.Shape(2048, 8, 16, 8, 5632, 32000)
+    assert llama.small_shape(256, 1) == llama.Shape(256, 1, 2, 1, 704, 32000)
+
+
+def test_memory_that_a_model_needs_grows_with_its_input() -> None:
+    parser = argparse.ArgumentParser()
+    gains.add_options(parser)
+    usual, large = parser.parse_args([]), parser.parse_args(["--batch=4", "--train-batch=16"])
+    needed = [[gains.needed_bytes(name, one) / 1e9 for name in gains.MODELS] for one in (usual, large)]
+    assert needed == [[18, 1, 2, 9], [24, 1.6, 3.5, 15]]
+    assert sum(one <= 12 for one in needed[0]) == 3  # all but the llama fit 12 GB
+
+
 def test_llama_3_has_eight_billion_weights() -> None:
     assert llama.LLAMA_3_8B.parameters == 8_030_261_248
     assert llama.LLAMA_3_8B.head == 128
@@ -116,12 +138,9 @@ def test_only_errors_of_the_gpu_become_sentences() -> None:
     assert not program.is_out_of_memory(ValueError())
 
 
-def test_decoding_is_reading_ahead_token_by_token() -> None:
-    torch = pytest.importorskip("torch")
-    shape = llama.Shape(hidden=64, layers=2, heads=4, key_heads=2, inner=96, vocabulary=50)
-    model = llama.make_llama(torch, shape, 2, 16, torch.float32, "cpu")
-    tokens = torch.randint(0, 50, (2, 9))
-    with torch.no_grad():
-        for i in range(9):
-            decoded = model.decode(tokens[:, i : i + 1], torch.tensor([i]), 12)
-        assert torch.allclose(decoded, model.prefill(tokens), atol=1e-4)
+def test_decoding_is_reading_ahead_token_by_token(tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).with_name("llama_decodes.py"))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=require_part("torch"), check=False, timeout=120
+    )
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr

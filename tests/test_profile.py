@@ -100,6 +100,22 @@ def test_summary_holds_command_baseline_and_versions(profile: Profile, folder: P
     assert summary["baseline"]["record"]["kernels_of_work"] == 10
     assert summary["perturbation"] == {"of": "the measured part", "plain_s": 0.5, "profiled_s": 0.5, "ratio": 1.0}
     assert summary["figures"] is None
+    assert summary["inflated_by_nsys"] == [
+        *("launch_latency_ns", "idle_percent_by_cause.launch", "idle_percent_by_cause.host"),
+    ]
+
+
+def test_capture_with_stacks_has_files_and_a_summary_of_its_own(profile: Profile, folder: Path) -> None:
+    profile("--stacks", "native", "program.py", "--", "0.1", "0")
+    kinds = (".nsys-rep", ".sqlite", ".json")
+    assert names(folder) == {
+        "program.py",
+        *(f"{name}{kind}" for name in ("program", "program.stacks") for kind in kinds),
+    }
+    plain, sampled = (json.loads((folder / f"{name}.json").read_text()) for name in ("program", "program.stacks"))
+    assert (plain["baseline"] is None, sampled["baseline"]) == (False, None)
+    assert "--sample=process-tree" in sampled["nsys_command"]
+    assert sampled["profiled"]["record"]["kernels_of_work"] == 10
 
 
 def test_whole_run_is_compared_where_a_program_measures_nothing(profile: Profile, folder: Path) -> None:
@@ -178,7 +194,7 @@ def test_capture_range_that_never_begins(profile: Profile, folder: Path) -> None
 def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
     done = profile("--no-baseline", "--nsys-args", "--no-such-option", "program.py", "--", "0.1", "0")
     assert done.returncode == 1
-    assert "does not know one of its options: unrecognised option '--no-such-option'" in done.stderr
+    assert "does not take one of its options: unrecognised option '--no-such-option'" in done.stderr
     assert names(folder) == {"program.py"}
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -18,8 +19,9 @@ from nsysgap.profiling.capture import Run, last_record
 from nsysgap.profiling.children import Interrupted, descendants, interruptible, run
 from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
-from nsysgap.profiling.plan import make_targets
+from nsysgap.profiling.plan import Options, check_extra, make_targets
 from nsysgap.profiling.summary import perturbation
+from nsysgap.profiling.temporaries import Temporaries, remove_named
 
 
 def executable(path: Path, version: str) -> Path:
@@ -87,6 +89,14 @@ def test_own_lines_are_taken_out_however_they_arrive(size: int) -> None:
     assert percents == [0, 95, 100, 100]
 
 
+@pytest.mark.parametrize("parts", [(b'{"a": 1}', NSYS_SAID), (b'{"a": 1}' + NSYS_SAID,)], ids=["apart", "at once"])
+def test_own_lines_right_behind_an_unfinished_line_are_taken_out(parts: tuple[bytes, ...]) -> None:
+    lines = NsysLines()
+    given = b"".join(lines(part) for part in parts) + lines(b"")
+    assert given == b'{"a": 1}'
+    assert last_record(given) == {"a": 1}
+
+
 def test_unfinished_line_of_the_program_comes_at_once() -> None:
     lines = NsysLines()
     assert lines(b"Password: ") == b"Password: "
@@ -107,7 +117,13 @@ def test_unfinished_line_of_the_program_comes_at_once() -> None:
         ),
         ("ptrace: Operation not permitted", "not permitted to trace", "SYS_ADMIN"),
         ("Executable not found in current directory", "program was not found", "target's path"),
-        ("something new", "something new", "by itself"),
+        (
+            "option '--sample' cannot be specified more than once\nTry 'nsys --help'",
+            "one of its options",
+            "--nsys-args",
+        ),
+        ("what(): boost::filesystem::temp_directory_path: Not a directory", "temporary folder", "TMPDIR"),
+        ("something new\nusage: nsys profile\nTry 'nsys profile --help'", "something new", "by itself"),
         ("", "said nothing and ended with exit code 3", "by itself"),
     ],
 )
@@ -119,7 +135,7 @@ def test_nsys_failures_have_a_next_step(said: str, message: str, hint: str) -> N
 
 def test_record_is_the_json_object_on_the_last_line() -> None:
     assert last_record(b'text\n{"a": 1}\n') == {"a": 1}
-    for output in (b"", b"text", b'{"a": 1}\nmore', b"[1]", b"{broken", b"\n\n"):
+    for output in (b"", b"text", b'{"a": 1}\nmore', b"[1]", b"{broken", b"\n\n", b'{"a": NaN}', b'{"a": 1e999}'):
         assert last_record(output) is None
 
 
@@ -149,6 +165,18 @@ def test_outputs_are_named_after_targets() -> None:
     assert [target.output for target in both] == [Path("x/a"), Path("x/b")]
 
 
+def test_options_given_for_nsys_come_before_our_own() -> None:
+    flags = Options(extra=("-t", "cuda", "--sample=cpu", "--stats=true"), capture_range="x").flags()
+    assert not [flag for flag in flags if flag.startswith("--trace")]
+    assert [flag for flag in flags if "sample" in flag] == ["--sample=cpu"]
+    assert flags[-4:] == ["-t", "cuda", "--sample=cpu", "--stats=true"]
+    assert "--cuda-graph-trace=node" in flags
+    assert "--capture-range=nvtx" in flags
+    for given in ("-o", "--output=x", "--export=none"):
+        with pytest.raises(NsysgapError, match="names the files itself"):
+            check_extra([given])
+
+
 def test_child_killed_by_a_signal_has_a_shell_exit_code() -> None:
     out, err = io.BytesIO(), io.BytesIO()
     ran = run([sys.executable, "-c", "import os; print('x', flush=True); os.kill(os.getpid(), 9)"], out=out, err=err)
@@ -176,3 +204,48 @@ def test_detached_grandchildren_end_with_an_interrupted_child() -> None:
     assert time.monotonic() - began < 15
     assert set(descendants()) <= before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_a_program_left_running_ends_too_when_a_later_run_is_interrupted() -> None:
+    leaving = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3, stderr=-3)"
+    before = set(descendants())
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    outlived: set[int] = set()
+
+    def runs() -> None:
+        with interruptible():
+            run([sys.executable, "-c", leaving], out=io.BytesIO(), err=io.BytesIO())
+            outlived.update(set(descendants()) - before)
+            run([sys.executable, "-c", "import time; time.sleep(60)"], out=io.BytesIO(), err=io.BytesIO())
+
+    with pytest.raises(Interrupted):
+        runs()
+    assert outlived
+    assert set(descendants()) <= before
+
+
+def test_only_what_ended_processes_of_ours_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "nvidia/nsight_systems"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    closed, opened = tmp_path / "nsys-report-1a.qdstrm", tmp_path / "nsys-report-2b.qdstrm"
+    closed.touch()
+    os.utime(closed, (0, 0))
+    program = "import sys; file = open(sys.argv[1], 'w'); print(flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program, opened], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    pid, other = child.pid, child.pid + 1
+    ours = [f"quadd_session_12{pid}", f"NSys-agent-instance-{pid}-4-2025", f"NSys-termination_status_{pid}-4-2025"]
+    theirs = [f"quadd_session_12{other}", f"NSys-agent-instance-{other}-4-2025", f"quadd_session_12{pid}7"]
+    for name in ours + theirs:
+        (folder / name).mkdir()
+    left = Temporaries()
+    left.note([pid])
+    child.communicate(b"\n")
+    left.remove()
+    assert {path.name for path in folder.iterdir()} == set(theirs)
+    assert list(tmp_path.glob("nsys-report-*")) == [closed]  # older than our processes: it may be another nsys's
+    remove_named(f"Generating '{closed}'\n".encode())
+    assert not closed.exists()

@@ -19,6 +19,7 @@ REPORTS = ("proto_naive", "proto_cdp", "decode_pysampled", "s0-2021", "s2.9.1", 
 CHANGED = {
     *("TARGET_INFO_SYSTEM_ENV", "META_DATA_CAPTURE", "META_DATA_EXPORT", "EXPORT_META_DATA", "ProcessStreams"),
     *("ANALYSIS_FILE", "PROCESSES", "ThreadNames", "StringIds", "DIAGNOSTIC_EVENT", "TARGET_INFO_GPU"),
+    *("TARGET_INFO_CUDA_DEVICE", "TARGET_INFO_NIC_INFO", "OSRT_FILE_ACCESS_DESCRIPTORS"),
 }
 
 
@@ -97,7 +98,8 @@ def test_every_text_that_an_event_needs_stays(name: str, tmp_path: Path) -> None
 
 
 SECRETS = ("worf.example.net", "geordi", "/home/geordi/secret-project", "hunter2token", "10.20.30.40", "captured words",
-           "GPU-1234-5678", "--password=xyzzy")  # fmt: skip
+           "GPU-1234-5678", "GPU-8765-4321", "--password=xyzzy")  # fmt: skip
+NETWORK_GUID = 1184724891339695586
 
 
 @pytest.fixture
@@ -117,6 +119,9 @@ def telltale(tmp_path: Path) -> Path:
             CREATE TABLE ThreadNames (nameId INTEGER, priority INTEGER, globalTid INTEGER);
             CREATE TABLE DIAGNOSTIC_EVENT (timestamp INTEGER, severity INTEGER, text TEXT, globalPid INTEGER);
             CREATE TABLE TARGET_INFO_GPU (id INTEGER, name TEXT, uuid TEXT);
+            CREATE TABLE TARGET_INFO_CUDA_DEVICE (gpuId INTEGER, cudaId INTEGER, pid INTEGER, uuid TEXT);
+            CREATE TABLE TARGET_INFO_NIC_INFO (GUID INTEGER, stateName TEXT, nicId INTEGER, name TEXT);
+            CREATE TABLE OSRT_FILE_ACCESS_DESCRIPTORS (fileAccessId INTEGER, processId INTEGER, filePath TEXT);
             CREATE TABLE OSRT_CALLCHAINS (
                 id INTEGER, symbol INTEGER, -- REFERENCES StringIds(id)
                 module INTEGER              -- REFERENCES StringIds(id)
@@ -157,10 +162,24 @@ def telltale(tmp_path: Path) -> Path:
             ("geordi at 10.20.30.40 wrote /home/geordi/secret-project/a.log", process),
         )
         made.execute("INSERT INTO TARGET_INFO_GPU VALUES (0, 'NVIDIA H200', 'GPU-1234-5678')")
+        made.execute("INSERT INTO TARGET_INFO_CUDA_DEVICE VALUES (0, 0, 7, 'GPU-8765-4321')")
+        made.execute("INSERT INTO TARGET_INFO_NIC_INFO VALUES (?, 'Local', 0, 'mlx5_0')", (NETWORK_GUID,))
+        made.executemany(
+            "INSERT INTO OSRT_FILE_ACCESS_DESCRIPTORS VALUES (?, 7, ?)",
+            [(0, "/home/geordi/secret-project/data.bin"), (1, "Unknown file #1")],
+        )
         made.execute("INSERT INTO OSRT_CALLCHAINS VALUES (1, 4, 3)")
         made.execute("INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES (10, 20, 0, 1, 7, 1, ?, 1, 1)", (process,))
         made.execute("INSERT INTO NVTX_EVENTS VALUES (1, 30, 59, 'step', ?)", (process | 7,))
     return path
+
+
+@pytest.mark.parametrize("value", [12, 1.5, "text"])
+def test_blobs_that_are_none_are_copied(value: object, telltale: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(telltale)) as made, made:
+        made.execute("ALTER TABLE NVTX_EVENTS ADD COLUMN binaryData")
+        made.execute("UPDATE NVTX_EVENTS SET binaryData = ?", (value,))
+    assert nsysgap("scrub", telltale, "-o", tmp_path / "copy.sqlite").returncode == 0
 
 
 def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) -> None:
@@ -169,6 +188,8 @@ def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) 
     done = nsysgap("scrub", telltale, "-o", copy)
     assert done.returncode == 0, done.stderr
     assert [secret for secret in SECRETS if secret.encode() in copy.read_bytes()] == []
+    assert NETWORK_GUID.to_bytes(8, "big") in telltale.read_bytes()
+    assert NETWORK_GUID.to_bytes(8, "big") not in copy.read_bytes()
     assert "still there" not in done.stdout
     assert "removed: 2 rows of TARGET_INFO_SYSTEM_ENV" in done.stdout
     assert "removed: 1 rows of ProcessStreams" in done.stdout
@@ -193,6 +214,9 @@ def test_what_says_nothing_about_people_stays(telltale: Path, tmp_path: Path) ->
         ]  # fmt: skip
         assert rows("SELECT text FROM DIAGNOSTIC_EVENT") == [("<removed> at <address> wrote .../a.log",)]
         assert rows("SELECT name, uuid FROM TARGET_INFO_GPU") == [("NVIDIA H200", "")]
+        assert rows("SELECT * FROM TARGET_INFO_CUDA_DEVICE") == [(0, 0, 7, None)]
+        assert rows("SELECT GUID, name FROM TARGET_INFO_NIC_INFO") == [(0, "mlx5_0")]
+        assert rows("SELECT filePath FROM OSRT_FILE_ACCESS_DESCRIPTORS") == [("data.bin",), ("Unknown file #1",)]
 
 
 def test_name_in_an_event_text_is_kept_and_said(telltale: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from stack_reports import StackReport
 
 from nsysgap.analysis.modules import kind_of, short_paths
 from nsysgap.commands import cli
+from nsysgap.commands.profile_stacks import stacks_text
 from nsysgap.errors import NsysgapError
 
 SAMPLES = Path(__file__).parents[1] / "sample_traces"
@@ -107,6 +109,26 @@ def test_collapsed_stacks_sum_to_the_idle_time(made: Path) -> None:
     assert all(line.count(";") <= 2 for line in lines)
 
 
+def flamegraph_line(line: str) -> tuple[str, int]:
+    """A line as flamegraph.pl reads it: a number before the last one would be another weight, of a differential."""
+    found = re.fullmatch(r"(.*)\s+?(\d+(?:\.\d*)?)", line)
+    assert found is not None
+    assert re.fullmatch(r"(.*)\s+?(\d+(?:\.\d*)?)", found[1]) is None
+    return found[1], int(found[2])
+
+
+def test_collapsed_names_that_end_in_numbers_are_no_weights(tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.nvtx("all 3.5", 900, 2100)
+    report.nvtx("token 17", 1000, 1400)
+    report.nvtx("", 1400, 1500)
+    lines = stacks(report.write(tmp_path / "r.sqlite"), "--format", "collapsed").splitlines()
+    assert [flamegraph_line(line) for line in lines] == [
+        *(("all_3.5", 500), ("all_3.5;(no name)", 100), ("all_3.5;token_17", 400)),
+    ]
+
+
 def test_causes_may_be_several_and_all_is_the_idle_time(made: Path) -> None:
     whole = document(made, "--cause", "all")
     assert whole["chosen_ns"] == whole["idle_ns"]
@@ -133,6 +155,43 @@ def test_report_without_stacks_falls_back_to_ranges_and_says_so(tmp_path: Path) 
     said = stacks(report.write(tmp_path / "r.sqlite"))
     assert "by NVTX ranges, exact; 50.0 % in none" in said
     assert "--include-blobs=true" in said
+
+
+def with_call_stacks(path: Path, *, nvtx: bool = False) -> Path:
+    """A gap whose launch call has a native stack; no samples."""
+    report = StackReport()
+    report.gap(1000, 2000, correlation=5)
+    chain = report.chain("CUDA", [("go", "/b/p")], 9)
+    report.call("cudaLaunchKernel", 2000, 2000, correlation=5, chain=chain, event_class=67)
+    if nvtx:
+        report.nvtx("step", 900, 3000)
+    return report.write(path)
+
+
+@pytest.mark.parametrize("nvtx", [True, False])
+def test_launching_lines_come_from_the_calls_alone(tmp_path: Path, nvtx: bool) -> None:
+    said = stacks(with_call_stacks(tmp_path / "r.sqlite", nvtx=nvtx), "--launched-from")
+    assert "100.0 % by the call's own" in said
+    assert "go p" in said
+    assert "note:" not in said
+
+
+def test_call_stacks_alone_are_stacks(tmp_path: Path) -> None:
+    assert "by calls whose stack was recorded" in stacks(with_call_stacks(tmp_path / "r.sqlite"))
+
+
+@pytest.mark.parametrize("options", [(), ("--stacks", "nvtx")])
+def test_nvtx_ranges_launch_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.nvtx("step", 900, 1500)
+    said = stacks(report.write(tmp_path / "r.sqlite"), "--launched-from", *options, code=1)
+    assert "holds no stacks that say where something was launched" in said
+
+
+def test_few_samples_are_explained_only_where_marked() -> None:
+    said = stacks(SAMPLES / "slow_host.sqlite.xz", "--nvtx", "^measured$", "--by", "file")
+    assert "~" not in said
 
 
 def test_output_file_is_not_overwritten_unasked(made: Path, tmp_path: Path) -> None:
@@ -176,7 +235,7 @@ def test_gaps_name_lines_where_there_are_samples(made: Path) -> None:
     assert "prog.py:20 work" in gaps(str(made))
     found = json.loads(gaps(str(made), "--format", "json", "--by", "line"))
     assert {gap["line"] for gap in found["gaps"]} == {"prog.py:20 work", None}
-    assert sum(row["idle"] for row in found["groups"]["rows"]) == found["devices"][0]["idle_ns"]
+    assert sum(row["idle_ns"] for row in found["groups"]["rows"]) == found["devices"][0]["idle_ns"]
 
 
 def test_gaps_by_line_without_samples_says_how_to_record_them() -> None:
@@ -283,3 +342,28 @@ def test_speedscope_itself_reads_the_profile(made: Path, tmp_path: Path, browser
         cells = [line.strip() for line in page.inner_text("body").splitlines() if line.strip()]
     assert cells[cells.index("work") - 2 : cells.index("work")] == ["750.00ns (38%)", "750.00ns (38%)"]
     assert cells[cells.index("main") - 2] == "1.00µs (50%)"
+
+
+def captured(path: Path, seconds: float) -> Any:
+    """What `profile` knows of a finished capture, as far as the table of lines asks."""
+    target = SimpleNamespace(file=path.with_suffix)
+    return SimpleNamespace(target=target, profiled=SimpleNamespace(record={"wall_s_measured": seconds}))
+
+
+def test_profile_takes_shares_from_the_stacks_and_times_from_the_capture_without(made: Path, tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 1600)
+    plain, sampled = captured(report.write(tmp_path / "plain.sqlite"), 2.0), captured(made, 3.0)
+    said = stacks_text(plain, sampled, "python", None)
+    assert "600 ns of idle time (host), 100.0 % of 600 ns" in said
+    assert re.search(r"work prog.py:20 +225 ns +37.5 %", said)
+    assert "took 1.50 times as long" in said
+    assert f"Times are those of {tmp_path / 'plain.sqlite'}" in said
+
+
+def test_profile_without_a_baseline_says_the_times_it_has(made: Path, tmp_path: Path) -> None:
+    sampled = captured(made, 3.0)
+    assert "2.00 us of idle time" in stacks_text(sampled, sampled, "python", None)
+    lost = stacks_text(captured(tmp_path / "none.sqlite", 2.0), sampled, "python", None)
+    assert "2.00 us of idle time" in lost
+    assert "Times are those" not in lost

@@ -281,3 +281,30 @@ def test_real_python_samples(tmp_path: Path) -> None:
     names = {trace.name(int(stacks.frames["function"][one])) for one in outermost[stacks.samples["stack"]]}
     assert "&lt;module&gt;" in names
     assert RangeFinder(trace).innermost(trace.nvtx["thread"][:1], np.array([int(time[inside][0])])) >= 0
+
+
+ODD = {
+    "a text for a size": ("NVTX_PAYLOAD_SCHEMAS", 1, 6, "24", 1),
+    "frames larger than any C integer": ("NVTX_PAYLOAD_SCHEMAS", 1, 6, 2**40, 0),
+    "frames of a negative size": ("NVTX_PAYLOAD_SCHEMAS", 1, 6, -24, 0),
+    "a text for a type": ("NVTX_PAYLOAD_SCHEMA_ENTRIES", 2, 4, "x", 0),
+    "a number for a name": ("NVTX_PAYLOAD_SCHEMA_ENTRIES", 8, 5, 12, 0),
+    "a text for an offset": ("NVTX_PAYLOAD_SCHEMA_ENTRIES", 3, 8, "x", 1),
+    "frames over their own count": ("NVTX_PAYLOAD_SCHEMA_ENTRIES", 3, 8, 8, 0),
+    "a bytes value for the flags": ("NVTX_PAYLOAD_SCHEMA_ENTRIES", 3, 3, b"0", 0),
+    "a text for an enum's size": ("NVTX_PAYLOAD_ENUMS", 0, 4, "4", 0),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_schemas_with_odd_values_are_followed_or_refused(what: str, tmp_path: Path) -> None:
+    """What is no integer counts as missing: C's own layout holds where it is enough, else the schema is refused."""
+    table, row, column, value, readable = ODD[what]
+    report = with_work()
+    report.python(1100, [("f", "/p/a.py", 1)])
+    changed = list(report.rows[table][row])
+    changed[column] = value
+    report.rows[table][row] = tuple(changed)
+    _, stacks = read(report.write(tmp_path / "r.sqlite"))
+    assert stacks.samples.rows == readable
+    assert [one.text.split(":")[0] for one in stacks.warnings] == ["Python stacks cannot be read"] * (1 - readable)

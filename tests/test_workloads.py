@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from workload_parts import require_part
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 NAMES = ("cdp", "fused", "graph", "mega", "naive", "slow_host")
@@ -62,11 +63,11 @@ def test_without_cupy_one_sentence_names_the_extras(name: str, tmp_path: Path) -
 
 
 def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
-    cupy = pytest.importorskip("cupy")
-    if cupy.is_available():
-        pytest.skip("this machine has a GPU")
     command = [sys.executable, str(WORKLOADS / "naive.py")]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+    environment = require_part("cupy")
+    result = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False, timeout=60
+    )
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.startswith("naive: no usable NVIDIA GPU")

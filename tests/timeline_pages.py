@@ -7,6 +7,7 @@ import lzma
 from pathlib import Path
 from typing import Any
 
+from browser import Watched
 from click.testing import CliRunner
 from report_builder import ReportBuilder
 
@@ -87,3 +88,44 @@ def far_away() -> ReportBuilder:
     later = FAR + 5_000_000_007
     made = ReportBuilder().nvtx(FAR - 11, None, "never ends")
     return made.launch((FAR, FAR + 5), (FAR + 7, FAR + 1_001)).launch((later - 3, later), (later + 1, later + 17))
+
+
+def ready(watched: Watched, page: Path, fragment: str = "") -> Any:
+    """The opened page, once it answers."""
+    opened = watched.open(page, fragment)
+    opened.wait_for_selector(READY, timeout=30_000)
+    return opened
+
+
+def view(page: Any) -> list[int]:
+    found: list[int] = page.evaluate("[nsysgap.state.t0, nsysgap.state.t1]")
+    return found
+
+
+def settle(page: Any) -> None:
+    """Until the view has come to rest: drawn, in the address and in words."""
+    page.wait_for_timeout(260)
+
+
+def gap_place(page: Any, length: int) -> list[int]:
+    """[reference, start, end] of the only gap of that length."""
+    found: list[list[int]] = page.evaluate(
+        """(length) => nsysgap.store.gapTracks.flatMap((track) => [...track.dur.keys()].filter((i) =>
+        track.dur[i] === length).map((i) => [nsysgap.store.reference(track, i), track.start[i], track.end(i)]))""",
+        length,
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+def center(page: Any, reference: int) -> tuple[float, float]:
+    """Where a slice is drawn, in the window."""
+    x, y = page.evaluate(
+        """(reference) => {
+        const { track, i } = nsysgap.store.locate(reference), box = nsysgap.page.overlay.boxes(track, i)[0];
+        const at = document.getElementById("surface").getBoundingClientRect();
+        return [at.left + box.x + box.width / 2, at.top + box.y + box.height / 2];
+        }""",
+        reference,
+    )
+    return x, y

@@ -78,6 +78,27 @@ def expected_spans(report: Path) -> Spans:
             ).fetchone()
             if row[0]:
                 found["user_annotation"] = row
+        found |= _expected_samples(connection, tables)
+    return found
+
+
+def _expected_samples(connection: sqlite3.Connection, tables: set[str]) -> Spans:
+    """Stack samples of threads that have other events: moments, so their total is 0."""
+    threads = [f"SELECT globalTid FROM {table}" for table in THREADS.values() if table in tables]
+    if "NVTX_EVENTS" in tables:
+        threads.append("SELECT globalTid FROM NVTX_EVENTS WHERE eventType IN (59, 60)")
+    known = f"globalTid IN ({' UNION '.join(threads) or 'NULL'})"
+    queries = {}
+    if {"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"} <= tables:
+        queries["cpu_sample"] = f"COMPOSITE_EVENTS WHERE id IN (SELECT id FROM SAMPLING_CALLCHAINS) AND {known}"
+    if "NVTX_PAYLOAD_SCHEMAS" in tables:
+        domains = "SELECT domainId FROM NVTX_PAYLOAD_SCHEMAS WHERE name = 'Python Periodic Sampling'"
+        queries["python_sample"] = f"NVTX_EVENTS WHERE binaryData IS NOT NULL AND domainId IN ({domains}) AND {known}"
+    found: Spans = {}
+    for category, query in queries.items():
+        row = connection.execute(f"SELECT count(*), 0, min(start), max(start) FROM {query}").fetchone()
+        if row[0]:
+            found[category] = row
     return found
 
 

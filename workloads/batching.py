@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from common.errors import WorkloadError
-from common.options import chosen, positive
+from common.options import chosen, one_of, positive
 from common.program import Program, run_program
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     loads = chosen("load", options.load, tuple(LOADS))
     modes = chosen("mode", options.mode, MODES, "both")
     precisions = chosen("precision", options.precision, PRECISIONS, "both")
-    chosen("executor", options.executor, tuple(EXECUTORS))
+    one_of("executor", options.executor, tuple(EXECUTORS))
     runs, skipped = [], {}
     for load in loads:
         for precision in precisions:

@@ -9,7 +9,7 @@ each of these ways, the last five of which work on two arrays in turn:
 - "reinstantiate": captured again and instantiated again, the old executable destroyed;
 - "recapture_update": captured again, then cudaGraphExecUpdate of the old executable;
 - "indirection": the kernels read the array's address from a fixed place (a frozen pointer to
-  changing data), and one copy of 8 bytes changes it.
+  changing data), and one copy of 16 bytes changes that and the counter's.
 "memcpy_params" changes the copy's source alone. Then the updates that CUDA refuses, with its errors.
 
 A report of it must show:

@@ -50,9 +50,15 @@ SOURCE = {
     "train": (820.0, 780.0),
 }
 """ms eager and with a graph in the source's table of expected gains; its GPU is not named."""
-TOKENS = {"llama": 512, "bert": 128, "train": 512}
-TRAIN_BATCH, TRAIN_LAYERS, TRAIN_HIDDEN, TRAIN_WORDS = 8, 12, 1024, 32000
-NEEDED = {"llama": 18 * 10**9, "resnet50": 10**9, "bert": 2 * 10**9, "train": 9 * 10**9}
+SIZES = (
+    ("--batch", 1, "inputs of llama, resnet50 and bert at once"),
+    ("--llama-tokens", 512, "tokens that llama reads"),
+    ("--bert-tokens", 128, "tokens that bert reads"),
+    ("--train-batch", 8, "sequences of a training step"),
+    ("--train-tokens", 512, "tokens of each"),
+    ("--train-layers", 12, "layers of the model that is trained"),
+)
+TRAIN_HIDDEN, TRAIN_WORDS = 1024, 32000
 WARM_UP = 3
 SAME = 1e-2
 """Eager and graph run the same kernels: equal, but for sums whose order is not fixed."""
@@ -62,24 +68,37 @@ a gradient's sign moves the weight the other way, and the losses drift apart (1 
 """
 
 
-def forward(torch: Any, name: str) -> tuple[Any, Any]:
+def needed_bytes(name: str, options: argparse.Namespace) -> int:
+    """Return about how much GPU memory a model takes: its weights, and what grows with its input."""
+    trained = options.train_batch * options.train_tokens * options.train_layers / (8 * 512 * 12)
+    return {
+        "llama": int(16e9 + 2e9 * options.batch * options.llama_tokens / 512),
+        "resnet50": int(0.8e9 + 0.2e9 * options.batch),
+        "bert": int(1.5e9 + 0.5e9 * options.batch * options.bert_tokens / 128),
+        "train": int(3e9 + 6e9 * trained),
+    }[name]
+
+
+def forward(torch: Any, name: str, options: argparse.Namespace) -> tuple[Any, Any]:
     """Return a model of inference and its input."""
     if name == "llama":
-        model = make_llama(torch, LLAMA_3_8B, 1, TOKENS[name], torch.bfloat16)
-        tokens = torch.randint(0, LLAMA_3_8B.vocabulary, (1, TOKENS[name]), device="cuda")
+        model = make_llama(torch, LLAMA_3_8B, options.batch, options.llama_tokens, torch.bfloat16)
+        shape = (options.batch, options.llama_tokens)
+        tokens = torch.randint(0, LLAMA_3_8B.vocabulary, shape, device="cuda")
         return model.prefill, tokens
     if name == "resnet50":
         model = build(torch, lambda: make_resnet50(torch), torch.float16, "cuda")
-        return model, torch.randn(1, 3, 224, 224, device="cuda", dtype=torch.float16)
+        return model, torch.randn(options.batch, 3, 224, 224, device="cuda", dtype=torch.float16)
     model = build(torch, lambda: make_bert_large(torch), torch.float16, "cuda")
     fill(torch, model, 1024)
-    return model, torch.randint(0, 30522, (1, TOKENS[name]), device="cuda")
+    return model, torch.randint(0, 30522, (options.batch, options.bert_tokens), device="cuda")
 
 
-def measure_forward(torch: Any, name: str, steps: int) -> dict[str, object]:
+def measure_forward(torch: Any, name: str, options: argparse.Namespace) -> dict[str, object]:
     """Measure a model of inference both ways."""
+    steps = options.steps
     with torch.no_grad():
-        model, given = forward(torch, name)
+        model, given = forward(torch, name, options)
         for _ in range(WARM_UP):
             expected = model(given)
         eager = time_calls(torch, lambda _: model(given), steps, f"way: {name}, eager")
@@ -93,17 +112,17 @@ def measure_forward(torch: Any, name: str, steps: int) -> dict[str, object]:
 class Training:
     """A GPT, its optimizer, and one step of training on a fixed batch."""
 
-    def __init__(self, torch: Any) -> None:
+    def __init__(self, torch: Any, options: argparse.Namespace) -> None:
         """Make everything; AdamW is `capturable`, so its step counts on the GPU."""
         self.torch = torch
 
         def make() -> Any:
-            return make_gpt(torch, TRAIN_LAYERS, TRAIN_HIDDEN, TRAIN_WORDS)
+            return make_gpt(torch, options.train_layers, TRAIN_HIDDEN, TRAIN_WORDS)
 
         self.model = fill(torch, build(torch, make, torch.float32, "cuda"), TRAIN_HIDDEN)
         self.model.train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, capturable=True, fused=True)
-        shape = (TRAIN_BATCH, TOKENS["train"])
+        shape = (options.train_batch, options.train_tokens)
         self.tokens = torch.randint(0, TRAIN_WORDS, shape, device="cuda")
         self.targets = torch.randint(0, TRAIN_WORDS, shape, device="cuda")
 
@@ -119,13 +138,13 @@ class Training:
         return loss.detach()
 
 
-def measure_training(torch: Any, steps: int) -> dict[str, object]:
+def measure_training(torch: Any, options: argparse.Namespace) -> dict[str, object]:
     """Measure a training step both ways, from the same weights; compare the loss of the last."""
     losses: list[Any] = []
     times: list[list[float]] = []
     costs: dict[str, Any] = {}
     for way in ("eager", "graph"):
-        training = Training(torch)
+        training = Training(torch, options)
         last: list[Any] = [None]
         if way == "graph":
             captured = Captured(torch, training.step)
@@ -137,7 +156,7 @@ def measure_training(torch: Any, steps: int) -> dict[str, object]:
         def step(_: int, run: Any = run, last: list[Any] = last) -> None:
             last[0] = run()
 
-        times.append(time_calls(torch, step, steps, f"way: train, {way}"))
+        times.append(time_calls(torch, step, options.steps, f"way: train, {way}"))
         losses.append(last[0].clone())
         del training, run, step, last
         torch.cuda.empty_cache()
@@ -163,7 +182,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     torch = import_torch()
     found: dict[str, dict[str, Any]] = {}
     for name in asked:
-        sentence = lacks(torch, NEEDED[name])
+        sentence = lacks(torch, needed_bytes(name, options))
         if sentence:
             found[name] = {"skipped": sentence}
             continue
@@ -174,6 +193,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     return {
         "workload": "torch_gains",
         "steps": options.steps,
+        "sizes": {name[2:]: getattr(options, name[2:].replace("-", "_")) for name, _, _ in SIZES},
         "wall_s_measured": round(wall * options.steps / 1e6, 9),
         "models": found,
     } | describe(torch)
@@ -181,14 +201,16 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
 
 def _measure_model(torch: Any, name: str, options: argparse.Namespace) -> dict[str, object]:
     if name == "train":
-        return measure_training(torch, options.steps)
-    return measure_forward(torch, name, options.steps)
+        return measure_training(torch, options)
+    return measure_forward(torch, name, options)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """--steps, --model."""
+    """--steps, --model, and the sizes of the inputs."""
     parser.add_argument("--steps", type=positive, default=30, help="runs of each model and way (%(default)s)")
     parser.add_argument("--model", default="all", help=f"all, or some of {', '.join(MODELS)}")
+    for name, size, what in SIZES:
+        parser.add_argument(name, type=positive, default=size, help=f"{what} (%(default)s)")
 
 
 TORCH_GAINS = Program("torch_gains", add_options, measure)

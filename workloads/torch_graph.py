@@ -25,7 +25,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from common.llama import SMALL, build, fill, make_llama
+from common.llama import SMALL, Shape, build, fill, make_llama, small_shape
 from common.options import chosen, positive
 from common.program import Program, run_program
 from common.torchgpu import (
@@ -57,11 +57,11 @@ MLP_LAYERS, MLP_WIDTH = 12, 1024
 class Decode:
     """The decode loop of one batch size, in every way: functions of the token's number."""
 
-    def __init__(self, torch: Any, batch: int, tokens: int, buckets: list[int]) -> None:
+    def __init__(self, shape: Shape, torch: Any, batch: int, tokens: int, buckets: list[int]) -> None:
         """Make the model and the tokens to feed; may run out of GPU memory."""
         self.torch, self.buckets, self.longest = torch, buckets, buckets[-1]
-        self.model = make_llama(torch, SMALL, batch, self.longest, torch.float16)
-        ids = torch.randint(0, SMALL.vocabulary, (tokens, batch, 1), device="cuda")
+        self.model = make_llama(torch, shape, batch, self.longest, torch.float16)
+        ids = torch.randint(0, shape.vocabulary, (tokens, batch, 1), device="cuda")
         self.feed = list(ids)
         self.places = [torch.tensor([i], device="cuda") for i in range(tokens)]
         self.token, self.position = ids[0].clone(), self.places[0].clone()
@@ -207,14 +207,14 @@ def _prepare(loop: Any, way: str) -> tuple[Callable[[int], Any], list[Captured]]
 def measure(options: argparse.Namespace) -> dict[str, object]:
     """Measure every way at every batch size; skip what the GPU cannot hold."""
     ways, models = chosen("way", options.way, WAYS), chosen("model", options.model, MODELS)
-    buckets = _buckets(options)
+    buckets, shape = _buckets(options), small_shape(options.hidden, options.layers)
     torch = import_torch()
     found: dict[str, object] = {}
     with torch.no_grad():
         for model in models:
             for batch in options.batch:
                 found[f"{model}, batch {batch}"] = attempt(
-                    partial(_measure_batch, torch, model, batch, ways, buckets, options), torch
+                    partial(_measure_batch, torch, model, shape, batch, ways, buckets, options), torch
                 )
                 torch._dynamo.reset()
                 torch.cuda.empty_cache()
@@ -222,8 +222,8 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "workload": "torch_graph",
         "tokens": options.tokens,
         "buckets": buckets,
-        "layers": SMALL.layers,
-        "hidden": SMALL.hidden,
+        "layers": shape.layers,
+        "hidden": shape.hidden,
         **_headline(found, options.tokens),
         "loops": found,
     } | describe(torch)
@@ -246,16 +246,17 @@ def _buckets(options: argparse.Namespace) -> list[int]:
 def _measure_batch(
     torch: Any,
     model: str,
+    shape: Shape,
     batch: int,
     ways: tuple[str, ...],
     buckets: list[int],
     options: argparse.Namespace,
 ) -> dict[str, object]:
-    needed = 2 * SMALL.parameters + 4 * batch * buckets[-1] * SMALL.hidden * SMALL.layers
+    needed = 2 * shape.parameters + 4 * batch * buckets[-1] * shape.hidden * shape.layers
     if model == "llama" and (sentence := lacks(torch, needed + 10**9)):
         return {"skipped": sentence}
     with phase(torch, "set-up"):
-        make = Decode if model == "llama" else Mlp
+        make: Any = partial(Decode, shape) if model == "llama" else Mlp
         loop: Any = make(torch, batch, options.tokens, buckets)
     figures: dict[str, object] = {}
     for way in ways:
@@ -268,7 +269,9 @@ def _measure_batch(
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """--tokens, --batch, --buckets, --way, --model, --dot."""
+    """--hidden, --layers, --tokens, --batch, --buckets, --way, --model, --dot."""
+    parser.add_argument("--hidden", type=positive, default=SMALL.hidden, help="width of the llama (%(default)s)")
+    parser.add_argument("--layers", type=positive, default=SMALL.layers, help="its layers (%(default)s)")
     parser.add_argument("--tokens", type=positive, default=200, help="tokens to decode (%(default)s)")
     parser.add_argument("--batch", type=positive, nargs="+", default=[1, 8], help="batch sizes (1 8)")
     parser.add_argument(

@@ -23,10 +23,22 @@ def call_tree(stacks: Stacks, ns: Times, samples: Times) -> Table:
     `ns` and `samples` give the idle time and the number of samples of each row of `stacks.stacks`; those with neither
     are left out, and so is a stack without frames.
     """
-    count, first = stacks.stacks["count"].astype(np.int64), stacks.stacks["first"]
+    count = stacks.stacks["count"]
     chosen = np.flatnonzero(((ns > 0) | (samples > 0)) & (count > 0))
+    parents, frames, node = call_paths(stacks, chosen)
+    return _weighed(parents, frames, node, ns[chosen], samples[chosen])
+
+
+def call_paths(stacks: Stacks, chosen: NDArray[np.intp]) -> tuple[list[Times], list[Times], Times]:
+    """The tree of some stacks, none of them empty: (parents, frames, the node where each stack ends).
+
+    Parents and frames are in levels from the outermost; nodes are numbered through all levels, -1 above the first.
+    """
+    count, first = stacks.stacks["count"].astype(np.int64), stacks.stacks["first"]
     node = np.full(len(chosen), NONE, np.int64)
-    parents, frames, size, level = [], [], 0, 0
+    parents: list[Times] = []
+    frames: list[Times] = []
+    size, level = 0, 0
     active = np.arange(len(chosen))
     while len(active):
         stack = chosen[active]
@@ -37,7 +49,7 @@ def call_tree(stacks: Stacks, ns: Times, samples: Times) -> Table:
         node[active] = size + place
         size, level = size + len(key), level + 1
         active = active[count[chosen[active]] > level]
-    return _weighed(parents, frames, node, ns[chosen], samples[chosen])
+    return parents, frames, node
 
 
 def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, samples: Times) -> Table:

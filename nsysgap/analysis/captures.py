@@ -98,6 +98,15 @@ def captured_calls(trace: Trace, calls: NDArray[np.int32] | None = None) -> NDAr
     return found
 
 
+def launches_of_captures(trace: Trace, within: Captures, captured: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many launch calls each capture recorded: shape (captures,). `captured`: as `captured_calls`."""
+    rows, found = np.flatnonzero(captured), np.zeros(len(within.begin), np.int64)
+    for thread in distinct(within.thread).tolist():
+        start, own = trace.api["start"][rows[trace.api["thread"][rows] == thread]], within.thread == thread
+        found[own] = np.searchsorted(start, within.stop[own]) - np.searchsorted(start, within.start[own])
+    return found
+
+
 @dataclass(frozen=True)
 class GraphCosts:
     """What a report's graphs cost before their first launch; Stats of ns, None without any."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.gaps import process_busy
 from nsysgap.arrays import codes, distinct, grouped, is_any
 from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
-from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -206,7 +206,7 @@ def later_nodes(trace: Trace) -> NDArray[np.bool_]:
 def keyed_nodes(trace: Trace) -> NDArray[np.bool_]:
     """Which ops are graph ops of a known launch: with a correlation ID, and a process within which it means one."""
     ops, named = trace.ops, trace.processes["global_pid"] != 0
-    nodes: NDArray[np.bool_] = (ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0)
+    nodes: NDArray[np.bool_] = (ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"])
     return nodes if named.all() else nodes & named[ops["process"]]
 
 

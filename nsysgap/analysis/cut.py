@@ -18,12 +18,13 @@ SURROUNDINGS_NS = 20_000
 @dataclass(frozen=True)
 class Cut:
     """What to leave out. `time`: keep what runs inside it, whole; `device`: keep one GPU, the processes that used it,
-    and of their calls all but those that launched only work of other GPUs."""
+    and of their calls all but those that launched only work of other GPUs; `samples`: keep stack samples."""
 
     time: IntervalSet | None = None
     device: int | None = None
     osrt: bool = True
     kernels_only: bool = False
+    samples: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.graphs import graph_summary
+from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import DeviceIdle, IdleReport
 from nsysgap.analysis.launches import latency_summary
 from nsysgap.analysis.metrics import SM_PARTS, SmActive, sm_active
@@ -84,6 +86,20 @@ def _device(idle: IdleReport, device: DeviceIdle) -> Document:
     }
 
 
+def group_rows(groups: Sequence[Group]) -> list[Document]:
+    """One document per group of idle time; `gaps` is how many gaps have a share in it, `longest_ns` the longest."""
+    return [
+        {
+            "name": one.name,
+            "idle_ns": one.idle,
+            "gaps": one.gaps,
+            "longest_ns": one.longest,
+            "main_cause": one.main_cause,
+        }
+        for one in groups
+    ]
+
+
 def gap_rows(idle: IdleReport, rows: NDArray[np.intp]) -> list[Document]:
     """One document per gap, with its non-zero parts, the ops at its edges, and who launched the one after it."""
     gaps, trace = idle.gaps, idle.trace
@@ -128,13 +144,13 @@ def op(idle: IdleReport, row: int) -> Document | None:
     if row == NONE:
         return None
     ops = idle.trace.ops
-    node = int(ops["graph_node"][row])
+    node, stream, correlation = (int(ops[name][row]) for name in ("graph_node", "stream", "correlation"))
     return {
         "kind": OP_KINDS[ops["kind"][row]],
         "name": idle.trace.name(int(ops["name"][row])),
-        "stream": int(ops["stream"][row]),
+        "stream": None if stream == NONE else stream & 0xFFFFFFFF,  # CUPTI counts them in 32 bits, unsigned
         "start_ns": int(ops["start"][row]),
         "end_ns": int(ops["end"][row]),
-        "correlation_id": int(ops["correlation"][row]),
+        "correlation_id": None if correlation == NONE else correlation,
         "graph_node": None if node == NO_GRAPH_NODE else node,
     }

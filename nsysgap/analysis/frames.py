@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import PARTS
-from nsysgap.analysis.document import gap_rows
+from nsysgap.analysis.document import gap_rows, group_rows
+from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.tables import OP_KINDS, Trace
 
@@ -46,6 +48,16 @@ def gaps_frame(idle: IdleReport, rows: NDArray[np.intp]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys([*whole, "process", "thread"], "Int64"))
 
 
+def groups_frame(by: str, groups: Sequence[Group]) -> pd.DataFrame:
+    """One row per group of idle time, largest first: a column of what it is grouped by, then idle_ns, gaps (how many
+    have a share in it), longest_ns, main_cause.
+    """
+    import pandas as pd
+
+    columns = ["name", "idle_ns", "gaps", "longest_ns", "main_cause"]
+    return pd.DataFrame(group_rows(groups), columns=columns).rename(columns={"name": by})
+
+
 def idle_frame(idle: IdleReport) -> pd.DataFrame:
     """One row per GPU: device, name, window_{start,end}_ns, busy_ns, idle_ns, gaps, longest_gap_ns, <part>_ns."""
     import pandas as pd
@@ -64,7 +76,8 @@ def idle_frame(idle: IdleReport) -> pd.DataFrame:
         }
         for one in idle.devices
     ]
-    return pd.DataFrame(rows)
+    before = ["device", "name", "window_start_ns", "window_end_ns", "busy_ns", "idle_ns", "gaps", "longest_gap_ns"]
+    return pd.DataFrame(rows, columns=[*before, *(f"{name}_ns" for name in PARTS)])
 
 
 def launches_frame(idle: IdleReport) -> pd.DataFrame:

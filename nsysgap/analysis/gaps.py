@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, union
-from nsysgap.tables import NONE, Table, Trace
+from nsysgap.tables import NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
 
@@ -79,11 +79,11 @@ def _preference(trace: Trace, calls: NDArray[np.int32], rows: Indices) -> Indice
     Ops are listed by kind and row where they start together, which are the last two rules.
     """
     call = calls[rows]
-    without = call == NONE
+    without, correlation = call == NONE, trace.ops["correlation"][rows]
     call_start = (
         np.where(without, 0, trace.api["start"][np.maximum(call, 0)]) if trace.api.rows else np.zeros(len(rows))
     )
-    return np.lexsort((rows, trace.ops["correlation"][rows], call_start, without))
+    return np.lexsort((rows, np.where(names_launch(correlation), correlation, 0), call_start, without))
 
 
 def _before_ops(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.causes import launch_keys
 from nsysgap.intervals import union
-from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 GRAPH_SHIFT = 32
 NODE_MASK = (1 << GRAPH_SHIFT) - 1
@@ -65,6 +65,13 @@ class Replays:
     def heads(self) -> Indices:
         """The position in `ops` of each replay's first op."""
         return np.searchsorted(self.replay, np.arange(self.count))
+
+    @cached_property
+    def whole_replay(self) -> Indices:
+        """Rows of ops of the first replay with the most ops: one that the trace's begin or end did not cut."""
+        bounds = np.append(self.heads, len(self.ops))
+        first = int(np.argmax(np.diff(bounds)))
+        return self.ops[bounds[first] : bounds[first + 1]]
 
     @cached_property
     def start(self) -> NDArray[np.int64]:
@@ -168,7 +175,7 @@ def node_times(replays: Replays) -> NodeTimes:
 def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, int], Replays]:
     """(process, executable graph) -> its replays, for graphs traced node by node."""
     ops = trace.ops
-    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["correlation"] != 0))
+    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"]))
     if not len(rows):
         return {}
     graph = graph_of(ops["graph_node"][rows])

@@ -61,22 +61,29 @@ def _drawn(trace: Trace, times: NodeTimes, details: Table, i: int) -> DrawnNode:
     kind = OP_KINDS[trace.ops["kind"][op]]
     sizes = [tuple(int(details[f"{name}_{axis}"][op]) for axis in "xyz") for name in ("grid", "block")]
     grid, block = (None if NONE in one else one for one in sizes)
-    shared = int(details["static_shared"][op]) + int(details["dynamic_shared"][op]) if kind == "kernel" else None
+    parts = [int(details[f"{one}_shared"][op]) for one in ("static", "dynamic")]
+    shared = None if kind != "kernel" or NONE in parts else sum(parts)
     name = trace.name(int(trace.ops["name"][op]))
     return DrawnNode(int(times.node[i]), kind, name, grid, block, shared, round(float(times.mean[i])))
 
 
 def _times(replays: Replays, times: NodeTimes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts and ends from the replay's start, shape (replays looked at, nodes): whole replays only."""
+    """First start and last end of each node, shape (replays looked at, nodes): replays of all nodes only.
+
+    A node in the body of a loop runs several times in a replay.
+    """
     ops, nodes = replays.trace.ops, len(times.node)
-    size = np.bincount(replays.replay, minlength=replays.count)
-    whole = np.flatnonzero(size == nodes)[:MOST_REPLAYS]
-    starts, ends = [], []
-    for one in whole.tolist():
-        rows = replays.heads[one] + np.arange(nodes)
-        order = np.argsort(replays.node[rows], kind="stable")
-        starts.append(ops["start"][replays.ops[rows[order]]])
-        ends.append(ops["end"][replays.ops[rows[order]]])
+    bounds = np.append(replays.heads, len(replays.ops))
+    starts: list[NDArray[np.int64]] = []
+    ends: list[NDArray[np.int64]] = []
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        rows = low + np.argsort(replays.node[low:high], kind="stable")
+        own = np.flatnonzero(np.diff(replays.node[rows], prepend=-1))
+        if len(own) == nodes:
+            starts.append(np.minimum.reduceat(ops["start"][replays.ops[rows]], own))
+            ends.append(np.maximum.reduceat(ops["end"][replays.ops[rows]], own))
+        if len(starts) == MOST_REPLAYS:
+            break
     if not starts:
         return np.zeros((0, nodes), np.int64), np.zeros((0, nodes), np.int64)
     return np.array(starts), np.array(ends)

@@ -27,13 +27,12 @@ class Singly:
 
 
 def launched_singly(trace: Trace, calls: NDArray[np.int32], replays: Replays, process: int) -> Singly | None:
-    """Find runs of single launches of a process with the same ops as one replay; None if there are none.
+    """Find runs of single launches of a process with the same ops as a whole replay; None if there are none.
 
     A run is as many launches in a row as the graph has nodes, with the same ops by name and number, the first and the
     last op as in the graph. Runs do not overlap; what the program did between its launches counts.
     """
-    nodes = replays.heads[1] if replays.count > 1 else len(replays.ops)
-    names = trace.ops["name"][replays.ops[:nodes]]
+    names = trace.ops["name"][replays.whole_replay]
     single = np.flatnonzero(
         (trace.ops["process"] == process) & (trace.ops["graph_node"] == NO_GRAPH_NODE) & (calls != NONE)
     )

@@ -7,23 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.captures import INSTANTIATE, LAUNCHING, UPLOAD, calls_named, graph_costs
-from nsysgap.analysis.graph_replays import (
-    NodeTimes,
-    Replays,
-    graph_of,
-    joined,
-    node_times,
-    originals,
-    replays_by_graph,
-)
+from nsysgap.analysis.captures import INSTANTIATE, UPLOAD, calls_named, graph_costs
+from nsysgap.analysis.graph_builds import Build, Key, builds, copying_calls, creating_calls
+from nsysgap.analysis.graph_replays import NodeTimes, Replays, joined, node_times, originals, replays_by_graph
 from nsysgap.analysis.graph_singly import Singly, launched_singly
 from nsysgap.analysis.stats import Stats, stats
 from nsysgap.arrays import distinct
@@ -31,123 +23,115 @@ from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace
 
 SCHEMA = "nsysgap.graphs/1"
 UPDATES = re.compile(r"cu(?:da)?Graph(?:ExecUpdate|\w*NodeSet)")
-ADDING = re.compile(r"cu(?:da)?GraphAdd")
-CLONING = re.compile(r"cu(?:da)?GraphClone")
 LAUNCH = re.compile(r"cu(?:da)?GraphLaunch")
 Document = dict[str, Any]
-Key = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Build:
-    """How the nodes of one graph came to be: "captured", "explicit", "cloned" or "unknown"; times in ns."""
-
-    how: str
-    nodes: int
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
 class GraphEntry:
-    """One graph as the user thinks of it; `keys` are the (process, graph) of all that were folded into it."""
+    """One graph as the user thinks of it; `keys` are the (process, graph) of all that were folded into it.
+
+    `clones` counts the copies that are graphs themselves (cudaGraphClone, a child graph's node), `executables` are the
+    others; `instantiation_ns` holds the calls that made those.
+    """
 
     process: int
-    built: str
+    builds: tuple[Build, ...]
     keys: tuple[Key, ...]
     executables: tuple[int, ...]
-    node_count: int
-    build_ns: Stats | None
+    clones: int
+    instantiation_ns: Stats | None
     replays: Replays | None
     times: NodeTimes | None
     singly: Singly | None
+
+    @property
+    def built(self) -> str:
+        """How the graph was built, "unknown" where the report does not say."""
+        return self.builds[0].how if self.builds else "unknown"
+
+    @property
+    def node_count(self) -> int:
+        """The nodes of one graph: those created or those seen to run, whichever are more."""
+        seen = len(self.times.node) if self.times is not None else 0
+        return max([len(one.kinds) for one in self.builds] + [seen])
 
 
 class GraphView:
     """All graphs of a report. `nodes`, `events`: the report's tables of graph nodes and events."""
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32], nodes: Table, events: Table) -> None:
-        self.trace, self.calls, self.nodes, self.events = trace, calls, nodes, events
+        self.trace, self.calls, self.events = trace, calls, events
         self.originals = originals(nodes)
-        self.builds = self._builds()
+        creating = creating_calls(trace, nodes)
+        self.builds = builds(trace, nodes, creating, set(self.originals))
+        self._copied_by = copying_calls(nodes, creating)
         self._replays = replays_by_graph(trace, calls)
+        self._executables, self._clones = self._copies()
         self.entries = self._entries()
 
-    def _builds(self) -> dict[Key, Build]:
-        """The builds of the graphs that are nobody's copy."""
-        process, graph = self.nodes["process"], graph_of(self.nodes["node"])
-        own = np.flatnonzero(self.nodes["original"] == 0)
-        found: dict[Key, list[int]] = {}
-        for row in own.tolist():
-            found.setdefault((int(process[row]), int(graph[row])), []).append(row)
-        return {key: self._build(rows) for key, rows in found.items() if key not in self.originals}
+    def _copies(self) -> tuple[dict[Key, list[int]], dict[Key, list[int]]]:
+        """Executable graphs and clones by the (process, graph) they go back to; a copy of unknown make is the former.
 
-    def _build(self, rows: list[int]) -> Build:
-        time = self.nodes["time"][rows]
-        names = Counter(self._call_name(row) for row in rows)
-        how = "unknown"
-        for name, _ in names.most_common():
-            how = _how(name)
-            if how != "unknown":
-                break
-        return Build(how, len({int(self.nodes["node"][row]) for row in rows}), int(time.min()), int(time.max()))
+        A graph that nobody copied and that ran is its own executable: then the report does not tell of the copying.
+        """
+        executables: dict[Key, list[int]] = {key: [key[1]] for key in self._replays if key not in self.originals}
+        clones: dict[Key, list[int]] = {}
+        for (process, graph), original in self.originals.items():
+            call = self._copied_by.get((process, graph), NONE)
+            instantiated = call == NONE or INSTANTIATE.match(self._name(call)) or (process, graph) in self._replays
+            (executables if instantiated else clones).setdefault((process, original), []).append(graph)
+        return {key: sorted(set(found)) for key, found in executables.items()}, clones
 
-    def _call_name(self, row: int) -> str:
-        """The innermost API call around a node's creation; the one that began last if none encloses it."""
-        api, thread, time = self.trace.api, int(self.nodes["thread"][row]), int(self.nodes["time"][row])
-        last = int(np.searchsorted(api["start"], time, side="right"))
-        for call in range(last - 1, max(last - 9, -1), -1):
-            if api["thread"][call] == thread and api["end"][call] >= time:
-                return self.trace.name(int(api["name"][call]))
-        return ""
+    def _name(self, call: int) -> str:
+        return self.trace.name(int(self.trace.api["name"][call]))
 
     def _entries(self) -> list[GraphEntry]:
         """Fold graphs of the same process, build and nodes; those with most replays first, then by first build."""
         groups: dict[tuple[Any, ...], list[Key]] = {}
-        for key in self._original_keys():
+        for key in sorted(self._executables.keys() | self.builds.keys()):
             groups.setdefault(self._signature(key), []).append(key)
         entries = [self._entry(keys) for keys in groups.values()]
         return sorted(entries, key=lambda one: (-(one.replays.count if one.replays else 0), one.keys[0]))
 
-    def _original_keys(self) -> list[Key]:
-        executed = {(process, self.originals.get((process, graph), graph)) for process, graph in self._replays}
-        return sorted(executed | set(self.builds))
-
-    def _executables(self, key: Key) -> list[int]:
-        copies = [graph for (process, graph), original in self.originals.items() if (process, original) == key]
-        own = [key[1]] if key in self._replays and key[1] not in copies else []
-        return sorted([*copies, *own])
+    def _parts(self, key: Key) -> list[Replays]:
+        """The replays of each executable of a graph."""
+        found = (self._replays.get((key[0], one)) for one in self._executables.get(key, ()))
+        return [one for one in found if one is not None]
 
     def _signature(self, key: Key) -> tuple[Any, ...]:
-        """What graphs must share to be one entry: process, build, number of nodes, and the ops of a replay."""
-        build = self.builds.get(key)
-        replays = [self._replays[key[0], one] for one in self._executables(key) if (key[0], one) in self._replays]
+        """What graphs must share to be one entry: process, build, the kinds of its nodes, and the ops of a replay."""
+        build, parts = self.builds.get(key), self._parts(key)
         names: bytes = b""
-        if replays:
-            first = replays[0].ops[replays[0].replay == 0]
-            order = np.argsort(self.trace.ops["graph_node"][first], kind="stable")
-            names = self.trace.ops["name"][first[order]].tobytes()
-        return key[0], build.how if build else "unknown", build.nodes if build else 0, names
+        if parts:
+            ops = parts[0].whole_replay
+            order = np.argsort(self.trace.ops["graph_node"][ops], kind="stable")
+            names = self.trace.ops["name"][ops[order]].tobytes()
+        how, kinds = (build.how, tuple(sorted(build.kinds.items()))) if build else ("unknown", ())
+        return key[0], how, kinds, names
 
     def _entry(self, keys: list[Key]) -> GraphEntry:
-        process, builds = keys[0][0], [self.builds[key] for key in keys if key in self.builds]
-        executables = [one for key in keys for one in self._executables(key)]
-        parts = [self._replays[process, one] for one in executables if (process, one) in self._replays]
+        process, parts = keys[0][0], [part for key in keys for part in self._parts(key)]
+        executables = [one for key in keys for one in self._executables.get(key, ())]
         replays = joined(parts) if parts else None
-        times = node_times(replays) if replays else None
-        build_ns = stats(np.array([one.end - one.start for one in builds], np.int64))
-        nodes = max([one.nodes for one in builds] + [len(times.node) if times else 0])
         return GraphEntry(
             process=process,
-            built=builds[0].how if builds else "unknown",
+            builds=tuple(self.builds[key] for key in keys if key in self.builds),
             keys=tuple(keys),
             executables=tuple(executables),
-            node_count=nodes,
-            build_ns=build_ns,
+            clones=sum(len(self._clones.get(key, ())) for key in keys),
+            instantiation_ns=self._instantiations(process, executables),
             replays=replays,
-            times=times,
-            singly=launched_singly(self.trace, self.calls, parts[0], process) if parts else None,
+            times=node_times(replays) if replays else None,
+            singly=launched_singly(self.trace, self.calls, replays, process) if replays else None,
         )
+
+    def _instantiations(self, process: int, executables: list[int]) -> Stats | None:
+        """The calls that made executable graphs; None where the report does not tell."""
+        api = self.trace.api
+        calls = np.array([self._copied_by.get((process, one), NONE) for one in executables], np.int64)
+        calls = np.unique(calls[calls != NONE])
+        return stats(api["end"][calls] - api["start"][calls])
 
     def updates(self) -> dict[str, Stats]:
         """Calls that change a graph (SetParams, Update) or send it to the GPU (Upload): Stats of duration by name."""
@@ -162,32 +146,25 @@ class GraphView:
         return found
 
     def updates_before(self, replays: Replays) -> Stats | None:
-        """Time in calls that update or instantiate, per replay: since the launch before on its thread; None: all 0."""
-        api, trace = self.trace.api, self.trace
-        changing = np.flatnonzero(calls_named(trace, UPDATES) | calls_named(trace, INSTANTIATE))
-        launches = np.flatnonzero(calls_named(trace, LAUNCH))
-        sums = np.zeros(replays.count, np.int64)
-        for i, call in enumerate(replays.call.tolist()):
-            if call == NONE:
-                continue
-            thread, start = api["thread"][call], api["start"][call]
-            place = int(np.searchsorted(launches, call))
-            earlier = [one for one in launches[:place][::-1][:64].tolist() if api["thread"][one] == thread][:1]
-            since = api["end"][earlier[0]] if earlier else np.iinfo(np.int64).min
-            low, high = np.searchsorted(api["start"][changing], (since, start))
-            mine = changing[low:high]
-            mine = mine[api["thread"][mine] == thread]
-            sums[i] = int((api["end"][mine] - api["start"][mine]).sum())
+        """Time in calls that update, upload or instantiate, per replay whose launch call is known; None: all 0.
+
+        Counted are those since the launch before on the thread of the replay's launch.
+        """
+        api, trace, calls = self.trace.api, self.trace, replays.call[replays.known].astype(np.intp)
+        changing = calls_named(trace, UPDATES) | calls_named(trace, UPLOAD) | calls_named(trace, INSTANTIATE)
+        launching = calls_named(trace, LAUNCH)
+        sums = np.zeros(len(calls), np.int64)
+        for thread in distinct(api["thread"][calls]).tolist():
+            on_thread = api["thread"] == thread
+            changes, launches = np.flatnonzero(changing & on_thread), np.flatnonzero(launching & on_thread)
+            mine = np.flatnonzero(api["thread"][calls] == thread)
+            place = np.searchsorted(launches, calls[mine])
+            ends = np.concatenate(([np.iinfo(np.int64).min], api["end"][launches]))
+            since = ends[place]
+            spent = np.concatenate(([0], np.cumsum(api["end"][changes] - api["start"][changes])))
+            first, last = (np.searchsorted(api["start"][changes], time) for time in (since, api["start"][calls[mine]]))
+            sums[mine] = spent[np.maximum(first, last)] - spent[first]
         return stats(sums) if sums.any() else None
-
-
-def _how(call: str) -> str:
-    """What a call that created a node says of the graph."""
-    if ADDING.match(call):
-        return "explicit"
-    if CLONING.match(call):
-        return "cloned"
-    return "captured" if LAUNCHING.match(call) or call.startswith(("cudaMalloc", "cudaFree", "cuMem")) else "unknown"
 
 
 def graphs_document(view: GraphView, details: Table, only: int | None = None) -> Document:
@@ -218,23 +195,35 @@ def _events(events: Table) -> dict[str, int]:
 
 
 def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> Document:
-    kinds: Mapping[str, int] = {}
-    if entry.times is not None:
-        kinds = Counter(OP_KINDS[kind] for kind in view.trace.ops["kind"][entry.times.op].tolist())
+    build_ns = stats(np.array([one.end - one.start for one in entry.builds], np.int64))
     return {
         "graph": number,
         "process": int(view.trace.processes["pid"][entry.process]) if entry.process != NONE else None,
         "built": entry.built,
         "graphs": len(entry.keys),
         "graph_ids": [graph for _, graph in entry.keys],
+        "clones": entry.clones,
         "executables": len(entry.executables),
         "node_count": entry.node_count,
-        "nodes_by_kind": {kind: kinds[kind] for kind in OP_KINDS if kind in kinds},
-        "build_ns": entry.build_ns,
+        "nodes_by_kind": _kinds(view.trace, entry),
+        "built_at_ns": min((one.start for one in entry.builds), default=None),
+        "build_ns": build_ns,
+        "instantiation_ns": entry.instantiation_ns,
         "replays": None if entry.replays is None else _replays(view, entry.replays),
         "launched_singly": None if entry.singly is None else _saved(entry, entry.singly),
         "nodes": [] if entry.times is None else _nodes(view.trace, entry.times, details),
     }
+
+
+def _kinds(trace: Trace, entry: GraphEntry) -> dict[str, int]:
+    """Nodes by kind: of those seen to run as their ops are, of the others as the calls that created them say."""
+    ran: dict[int, str] = {}
+    if entry.times is not None:
+        kinds = trace.ops["kind"][entry.times.op].tolist()
+        ran = dict(zip(entry.times.node.tolist(), (OP_KINDS[kind] for kind in kinds), strict=True))
+    created = entry.builds[0].kinds if entry.builds else {}
+    found = Counter({**created, **ran}.values())
+    return {kind: found[kind] for kind in sorted(found, key=lambda kind: (kind not in OP_KINDS, -found[kind], kind))}
 
 
 def _replays(view: GraphView, replays: Replays) -> Document:
@@ -315,6 +304,7 @@ def _whole_launches(view: GraphView) -> list[Document]:
                 "call_ns": stats(end - begin),
                 "latency_ns": stats(trace.ops["start"][known] - begin),
                 "span_ns": stats(trace.ops["end"][mine] - trace.ops["start"][mine]),
+                "whole_ns": stats(trace.ops["end"][known] - begin),
             }
         )
     return found

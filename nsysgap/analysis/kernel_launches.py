@@ -17,9 +17,10 @@ from nsysgap.analysis.launches import Latencies, latencies, stream_free_since
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, covered_before
-from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, OPEN_END, Table, Trace
+from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, NONE, OPEN_END, Table, Trace
 
 SCHEMA = "nsysgap.launches/1"
+MILLION = 1_000_000
 BACK_TO_BACK_NS = 2_000
 """An op that starts within this time after the one before it in its stream runs back to back: the GPU's own step."""
 Document = dict[str, Any]
@@ -38,6 +39,7 @@ def launches_document(
     owners = np.unique(calls[calls != NONE]).astype(np.intp)
     owners = owners[_selected(trace.api["start"][owners], selection)]
     spent = trace.api["end"][owners] - trace.api["start"][owners]
+    of_kernels = stats(spent[_launches_kernels(trace, calls, owners)])
     ranges = _ranges(trace, calls, owners, selection)
     return {
         "schema": SCHEMA,
@@ -53,6 +55,8 @@ def launches_document(
             "launches": len(owners),
             "calls_ns": int(spent.sum()),
             "call_ns": stats(spent),
+            "kernel_call_ns": of_kernels,
+            "per_million_ns": None if of_kernels is None else of_kernels.median * MILLION,
             "per_range": _typical(ranges),
         },
     }
@@ -62,6 +66,14 @@ def _selected(time: NDArray[np.int64], selection: IntervalSet | None) -> NDArray
     if selection is None:
         return np.ones(len(time), np.bool_)
     return covered_before(selection, time + 1) > covered_before(selection, time)
+
+
+def _launches_kernels(trace: Trace, calls: NDArray[np.int32], owners: Indices) -> NDArray[np.bool_]:
+    """Which calls launched a kernel or a graph: the others copy or set memory, and may wait until that is done."""
+    working = (trace.ops["kind"] == KERNEL) | (trace.ops["kind"] == GRAPH)
+    found = np.zeros(trace.api.rows, np.bool_)
+    found[calls[working & (calls != NONE)]] = True
+    return found[owners]
 
 
 def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: Table) -> list[Document]:
@@ -147,6 +159,7 @@ def _range(trace: Trace, name: int, rows: Indices, *sums: NDArray[np.int64]) -> 
         "launches_each": stats(sums[0][rows]),
         "ops": ops,
         "calls_ns": spent,
+        "per_million_ns": spent * MILLION // launched if launched else None,
     }
 
 

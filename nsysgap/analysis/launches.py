@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.stats import Stats, stats
 from nsysgap.arrays import combined_codes, distinct, grouped, is_any
-from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace
+from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace, names_launch
 
 Array = NDArray[Any]
 Indices = NDArray[Any]
@@ -21,11 +21,11 @@ def launch_calls(trace: Trace) -> NDArray[np.int32]:
     """The row of `trace.api` that launched each op, -1 for none: int32 of shape (ops,).
 
     The key is (process, correlation ID), never the ID alone: two processes of one report share the numbers. Of several
-    calls with one key the first to start counts, the longest of equals, then the report's order. ID 0 is no key.
+    calls with one key the first to start counts, the longest of equals, then the report's order. 0 and NULL are no key.
     """
     calls = np.full(trace.ops.rows, NONE, np.int32)
     for process, api in _calls_by_process(trace):
-        ops = _rows((trace.ops["process"] == process) & (trace.ops["correlation"] != 0))
+        ops = _rows((trace.ops["process"] == process) & names_launch(trace.ops["correlation"]))
         calls[ops] = _match(trace.ops["correlation"][ops], trace.api, api)
     return calls
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
 
-CALL_STACKS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS", "SAMPLING_CALLCHAINS", "NVTX_PAYLOAD_SCHEMAS"})
+NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
+NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
+PYTHON_SAMPLES, PYTHON_CALLS = "Python Periodic Sampling", "Python Backtrace on CUDA"
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,10 @@ def limits(trace: Trace) -> list[Limit]:
         found.append(Limit("NVTX ranges", "no phases, no --nvtx", "--trace=nvtx, and ranges in the program"))
     if _launches_graphs(trace) and not (ops["graph_node"] != NO_GRAPH_NODE).any() and not (ops["kind"] == GRAPH).any():
         found.append(Limit("graph node IDs", "graph launches cannot be told apart", "--cuda-graph-trace=node"))
-    if not present & CALL_STACKS:
-        remedy = "--python-sampling=true, --sample=process-tree or --cudabacktrace=all"
-        found.append(Limit("call stacks", "no line of code for 'host' time", remedy))
+    if not _samples(trace):
+        what = "stack samples" if _call_stacks(trace) else "call stacks"
+        remedy = "--python-sampling=true or --sample=process-tree"
+        found.append(Limit(what, "no line of code for 'host' time", remedy))
     if "GPU_METRICS" not in present:
         found.append(Limit("GPU metrics", "no hardware check of busy and idle", "--gpu-metrics-devices=all"))
     return found
@@ -94,17 +97,41 @@ def _launches_graphs(trace: Trace) -> bool:
 
 def questions(trace: Trace) -> list[Question]:
     """The questions of `nsysgap gaps`, each with whether this report can answer it."""
-    kernels, calls = has_kernels(trace), bool(trace.api.rows)
-    nodes = bool((trace.ops["graph_node"] != NO_GRAPH_NODE).any())
-    ready = "kernel and API rows" if kernels and calls else "needs kernel and API rows"
-    syncs = bool(trace.sync_records.rows)
+    kernels = ("kernel rows", has_kernels(trace))
+    calls = ("CUDA API rows", bool(trace.api.rows))
+    syncs = ("synchronization records", bool(trace.sync_records.rows))
+    osrt = ("OS runtime rows", bool(trace.osrt.rows))
+    nvtx = ("NVTX ranges", bool(trace.nvtx.rows))
+    nodes = ("graph node IDs", bool((trace.ops["graph_node"] != NO_GRAPH_NODE).any()))
     return [
-        Question("How long was each GPU idle?", kernels, "kernel rows" if kernels else "needs kernel rows"),
-        Question("Why: launch, sync, CUDA call, host?", kernels and calls, ready),
-        Question("Was the host in an OS call?", kernels and bool(trace.osrt.rows), "OS runtime rows"),
-        Question("What does a launch cost?", kernels and calls, ready),
-        Question("How long do syncs return after the GPU?", calls and syncs, "synchronization records"),
-        Question("What happens inside a CUDA graph?", nodes, "graph node IDs"),
-        Question("In which phase of the program?", kernels and bool(trace.nvtx.rows), "NVTX ranges"),
-        Question("Which line of the program?", bool(trace.tables_present & CALL_STACKS), "call stacks or samples"),
+        _question("How long was each GPU idle?", kernels),
+        _question("Why: launch, sync, CUDA call, host?", kernels, calls),
+        _question("Was the host in an OS call?", kernels, osrt),
+        _question("What does a launch cost?", kernels, calls),
+        _question("How long do syncs return after the GPU?", calls, syncs),
+        _question("What happens inside a CUDA graph?", nodes),
+        _question("In which phase of the program?", kernels, nvtx),
+        _question("Which line of the program?", kernels, calls, _lines(trace)),
     ]
+
+
+def _question(text: str, *needs: tuple[str, bool]) -> Question:
+    """A question that rests on all of these (what, whether it is there)."""
+    missing = [what for what, there in needs if not there]
+    why = f"needs {' and '.join(missing)}" if missing else ", ".join(what for what, _ in needs)
+    return Question(text, not missing, why)
+
+
+def _lines(trace: Trace) -> tuple[str, bool]:
+    """What tells lines of code: samples at any time, stacks of calls only inside those."""
+    if _samples(trace):
+        return "stack samples", True
+    return ("call stacks (only inside calls)", True) if _call_stacks(trace) else ("call stacks", False)
+
+
+def _samples(trace: Trace) -> bool:
+    return trace.tables_present >= NATIVE_SAMPLES or PYTHON_SAMPLES in trace.python_stacks
+
+
+def _call_stacks(trace: Trace) -> bool:
+    return bool(trace.tables_present & NATIVE_CALLS) or PYTHON_CALLS in trace.python_stacks

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.sharing import PERIODS_AWAY, Shares, share_among_samples
-from nsysgap.analysis.stack_document import text_of
+from nsysgap.analysis.sharing import PERIODS_AWAY, share_among_samples
+from nsysgap.analysis.stack_document import line_name
 from nsysgap.analysis.stacks import SAMPLED, choose_source, samples_of
 from nsysgap.analysis.stretches import Stretches, idle_stretches
 from nsysgap.tables import NONE, Stacks
@@ -21,29 +21,27 @@ Indices = NDArray[np.intp]
 class LineShares:
     """The idle time of chosen gaps shared out among samples, each share with its innermost line and its part.
 
-    `frame` (row of frames, -1 not sampled), `ns`, `gap` and `part` are arrays of shape (shares,).
+    `stretches` are those of the gaps. `frame` (row of frames, -1 not sampled), `stack` (row of stacks, -1), `ns`,
+    `gap`, `part`, `stretch` (a number among the stretches) and `receiver` (the sample, -1) are arrays of shape
+    (shares,).
     """
 
     def __init__(self, idle: IdleReport, stacks: Stacks, gaps: Indices | None = None) -> None:
         self.idle = idle
         self.stacks = stacks
-        stretches = idle_stretches(idle)
+        self.stretches = idle_stretches(idle)
         if gaps is not None:
-            stretches = _take(stretches, np.isin(stretches.gap, gaps))
-        source = choose_source(stacks, stretches)
+            self.stretches = _take(self.stretches, np.isin(self.stretches.gap, gaps))
+        source = choose_source(stacks, self.stretches)
         self.sampled = source in SAMPLED
         samples, period = samples_of(stacks, source if self.sampled else "python")
-        parts = np.unique(stretches.part)
-        shares = [
-            share_among_samples(_take(stretches, stretches.part == one), samples, PERIODS_AWAY * period)
-            for one in parts
-        ]
-        joined = [np.concatenate(column) for column in zip(*shares, strict=True)] if shares else [np.empty(0, int)] * 4
-        found = Shares(*joined)
-        self.ns, self.gap = found.ns, found.gap
-        self.part = np.repeat(parts, [len(one.ns) for one in shares])
+        numbered = self.stretches._replace(gap=np.arange(len(self.stretches.gap)))
+        found = share_among_samples(numbered, samples, PERIODS_AWAY * period)
+        self.ns, self.stretch, self.receiver = found.ns, found.gap, found.receiver
+        self.gap, self.part = self.stretches.gap[self.stretch], self.stretches.part[self.stretch]
         stack = samples["stack"][found.receiver] if samples.rows else np.zeros(len(found.ns), np.int32)
         some = (found.receiver != NONE) & (stacks.stacks["count"][stack] > 0 if stacks.stacks.rows else False)
+        self.stack = np.where(some, stack, NONE).astype(np.int64)
         self.frame = np.full(len(found.ns), NONE, np.int64)
         self.frame[some] = stacks.chain[stacks.stacks["first"][stack[some]]]
 
@@ -51,12 +49,7 @@ class LineShares:
         """ "rotate_half modeling_llama.py:134", or the place first."""
         if frame == NONE:
             return NOT_SAMPLED
-        frames, trace = self.stacks.frames, self.idle.trace
-        native, line = bool(frames["native"][frame]), int(frames["line"][frame])
-        file = text_of(trace, int(frames["file"][frame]), native=native).rsplit("/", 1)[-1]
-        function = text_of(trace, int(frames["function"][frame]), native=native)
-        place = f"{file}:{line}" if line else file
-        return (f"{place} {function}" if place_first else f"{function} {place}").strip()
+        return line_name(self.idle.trace, self.stacks.frames, frame, place_first=place_first)
 
 
 def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:

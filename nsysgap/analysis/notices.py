@@ -11,7 +11,7 @@ from nsysgap.analysis.causes import UNKNOWN
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.launches import Latencies
 from nsysgap.arrays import distinct, is_any
-from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace
+from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, duration, percent
 
 _LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
@@ -44,7 +44,7 @@ def _clock(latencies: Latencies) -> list[Notice]:
 
 def _missing_calls(idle: IdleReport) -> list[Notice]:
     ops = idle.trace.ops
-    lost = int(((idle.calls == NONE) & (ops["correlation"] != 0)).sum())
+    lost = int(((idle.calls == NONE) & names_launch(ops["correlation"])).sum())
     if not lost:
         return []
     said = f"{count(lost)} of {count(ops.rows)} ops have no launch call in the report"

@@ -11,7 +11,7 @@ from nsysgap.analysis.calltree import Place, places
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.modules import kind_of, short_paths
 from nsysgap.analysis.stacks import SAMPLED, IdleStacks
-from nsysgap.tables import NONE, Notice, Trace
+from nsysgap.tables import NONE, Notice, Table, Trace
 
 SCHEMA = "nsysgap.stacks/1"
 Document = dict[str, Any]
@@ -63,8 +63,15 @@ def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
 
 
 def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
-    """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown."""
-    trace, frames = idle.trace, found.stacks.frames
+    """`describer` of the frames that received idle time."""
+    return describer(idle.trace, found.stacks.frames, found.rest_frame, files=found.source != "nvtx")
+
+
+def describer(trace: Trace, frames: Table, rest_frame: int = NONE, *, files: bool = True) -> Callable[[int], Document]:
+    """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown.
+
+    `rest_frame` is the placeholder; without `files` a frame without one is no code: it has no kind.
+    """
     known = {
         (int(file), bool(native)) for file, native in zip(frames["file"], frames["native"], strict=True) if file != NONE
     }
@@ -73,7 +80,7 @@ def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Docu
     def describe(frame: int) -> Document:
         line, native = int(frames["line"][frame]), bool(frames["native"][frame])
         file = text_of(trace, int(frames["file"][frame]), native=native) or None
-        nowhere = frame == found.rest_frame or (found.source == "nvtx" and not file)
+        nowhere = frame == rest_frame or not (file or files)
         return {
             "function": text_of(trace, int(frames["function"][frame]), native=native),
             "file": file,
@@ -81,7 +88,7 @@ def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Docu
             "line": line or None,
             "kind": None if nowhere else kind_of(file or "", native=native),
             "native": native,
-            "placeholder": frame == found.rest_frame,
+            "placeholder": frame == rest_frame,
         }
 
     return describe
@@ -91,6 +98,15 @@ def text_of(trace: Trace, index: int, *, native: bool) -> str:
     """A function or file as people know it: nsys writes Python's own names as HTML, "&lt;module&gt;"."""
     text = trace.name(index)
     return text if native or "&" not in text else text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def line_name(trace: Trace, frames: Table, frame: int, *, place_first: bool = False) -> str:
+    """ "rotate_half modeling_llama.py:134" of a row of frames, or the place first."""
+    native, line = bool(frames["native"][frame]), int(frames["line"][frame])
+    file = text_of(trace, int(frames["file"][frame]), native=native).rsplit("/", 1)[-1]
+    function = text_of(trace, int(frames["function"][frame]), native=native)
+    place = f"{file}:{line}" if line else file
+    return (f"{place} {function}" if place_first else f"{function} {place}").strip()
 
 
 def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str], selected: str = "") -> Document:

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.document import Document, gaps_document
 from nsysgap.analysis.idle import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle_lines import IdleLines, idle_lines
 from nsysgap.analysis.lanes import assign_lanes, nesting
 from nsysgap.analysis.launches import Latencies
+from nsysgap.analysis.limits import why_no_kernels
 from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.intervals import IntervalSet, covered_length, union
-from nsysgap.tables import NONE, Notice, Table, Trace
+from nsysgap.tables import NONE, Notice, Stacks, Table, Trace
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -74,7 +76,8 @@ class Reduced:
 @dataclass(frozen=True)
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
-    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10)."""
+    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10). `hint` is how to record the
+    kernels that the report lacks, "" if it has some."""
 
     trace: Trace
     details: Table | None
@@ -93,6 +96,8 @@ class TimelineData:
     selected: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     reduced: Reduced | None = None
+    hint: str = ""
+    lines: IdleLines | None = None
 
 
 def timeline_data(
@@ -103,10 +108,12 @@ def timeline_data(
     facts: tuple[tuple[str, str], ...] = (),
     top_gaps: int | None = None,
     full_rows: int = FULL_ROWS,
+    stacks: Stacks | None = None,
 ) -> TimelineData:
     """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
 
-    `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection.
+    `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection. With `stacks` the gaps
+    know the lines of the program that were running.
     """
     latencies = idle.latencies
     tracks, far = _near(idle.trace, tuple(_tracks(idle)))
@@ -116,7 +123,7 @@ def timeline_data(
     if top_gaps is not None or slices + len(gap_rows) > full_rows:
         reduced, tracks, gap_rows = _reduce(idle, tracks, REDUCED_GAPS if top_gaps is None else top_gaps, full_rows)
     hidden = untraced_pieces(idle)
-    warnings = (*all_notices(idle, latencies), *far)
+    warnings = (*all_notices(idle, latencies), *far, *(stacks.warnings if stacks is not None else ()))
     return TimelineData(
         trace=idle.trace,
         details=details,
@@ -135,6 +142,8 @@ def timeline_data(
         selected=selected,
         facts=facts,
         reduced=reduced,
+        hint=(why_no_kernels(idle.trace) or ("", ""))[1],
+        lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.captures import captured_calls
+from nsysgap.analysis.captures import captured_calls, captures, launches_of_captures
 from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.counters import counters, memory_counters, metric_counters
 from nsysgap.analysis.cut import Cut, Kept, closed_ends, keep
@@ -23,8 +23,9 @@ from nsysgap.analysis.nvtx import range_work, trace_end
 from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.analysis.viewed_ops import OpSlices
 from nsysgap.analysis.viewed_options import Extras, Show
+from nsysgap.analysis.viewed_samples import SampleSlices
 from nsysgap.analysis.viewed_texts import Namer
-from nsysgap.tables import NONE, OPEN_END, Table
+from nsysgap.tables import NONE, OPEN_END, Table, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
 
 Times = NDArray[np.int64]
@@ -41,6 +42,7 @@ class View:
         self.cut, self.show = cut or Cut(), show or Show()
         self.kept: Kept = keep(self.trace, idle.calls, self.cut)
         self.captured = captured_calls(self.trace, idle.calls)
+        self.captures = captures(self.trace)
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
         self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
@@ -49,6 +51,8 @@ class View:
         self.op_tracks = stream_tracks(self.layout, self.trace, self.kept.ops)
         self.nvtx_ends = closed_ends(self.trace, trace_end(self.trace))
         self.stacks = thread_tracks(self.layout, self.trace, self.kept, self.nvtx_ends)
+        stacks, full = self.extras.stacks, self.show.full
+        self.samples = None if stacks is None else SampleSlices(self.trace, stacks, self.cut, full=full)
         self.event_ends = self._event_ends()
         self._threads()
         self._ops()
@@ -56,6 +60,8 @@ class View:
             self._gaps()
             self._projected()
             self._syncs()
+        if self.samples is not None:
+            self.sources += self.samples.sources(self.layout)
 
     def _reserve_groups(self) -> None:
         """GPUs first: their pids are their numbers, whatever process has that one too."""
@@ -93,6 +99,8 @@ class View:
         first, last = min(starts, default=0), trace_end(self.trace)
         samples = [table["time"] for table in (self.extras.memory, self.extras.metrics) if table is not None]
         first = min([first, *(int(time.min()) for time in samples if len(time))])
+        sampled = None if self.samples is None else self.samples.first()
+        first = first if sampled is None else min(first, sampled)
         return first if first < 0 or last > MOST_EXACT_NS else 0
 
     def _threads(self) -> None:
@@ -158,6 +166,7 @@ class View:
                 Arg("correlation", correlation, correlation != 0),
                 Arg("failed", np.ones(len(part), np.int64), api["failed"][part]),
                 Arg("captured into a graph", np.ones(len(part), np.int64), captured[part]),
+                *self._ends_of_captures(part),
             ]
             launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
             several = self.flows.fan
@@ -171,6 +180,18 @@ class View:
             return Slices(category, name, start, end, track[low:high], tuple(args), tuple(flows), together)
 
         self.sources.append(Source(category, len(rows), make))
+
+    def _ends_of_captures(self, part: NDArray[Any]) -> list[Arg]:
+        """What a capture recorded and how long it took, on the call that ended it."""
+        ends = self.captures.end
+        if not len(ends):
+            return []
+        order = np.argsort(ends)
+        place = order[np.minimum(np.searchsorted(ends, part, sorter=order), len(ends) - 1)]
+        here = ends[place] == part
+        launches = launches_of_captures(self.trace, self.captures, self.captured)
+        figures = {"captured launches": launches, "capture took ns": self.captures.duration}
+        return [Arg(name, values[place], here) for name, values in figures.items()]
 
     def _event_ends(self) -> EventEnds | None:
         found = event_flows(self.trace, self.kept)
@@ -229,7 +250,7 @@ class View:
         correlation = ops["correlation"][after]  # row -1, the last, where there is none: not shown
         args.append(Arg("after", self.names.ops(after), after != NONE))
         args.append(Arg("launched by", self.names.calls(call), call != NONE))
-        args.append(Arg("after correlation", correlation, (after != NONE) & (correlation != 0)))
+        args.append(Arg("after correlation", correlation, (after != NONE) & names_launch(correlation)))
         if self.show.full:
             args.append(Arg("before", self.names.ops(gaps.before[rows]), gaps.before[rows] != NONE))
         return tuple(args)

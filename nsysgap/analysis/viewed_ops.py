@@ -11,7 +11,7 @@ from nsysgap.analysis.flows import LaunchFlows
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_texts import OP_CATEGORIES, Namer
-from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE
+from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Flow, Slices, Source
 
 Rows = NDArray[np.integer[Any]]
@@ -68,7 +68,7 @@ class OpSlices:
         ops = self.trace.ops
         correlation = ops["correlation"][rows]
         args = [Arg(name, ops[name][rows].astype(np.int64)) for name in ("device", "context", "stream")]
-        args.append(Arg("correlation", correlation, correlation != 0))
+        args.append(Arg("correlation", correlation, names_launch(correlation)))
         if kind != KERNEL:
             args += self._copied(kind, rows)
         if self.show.full:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.tables import Table
+from nsysgap.tables import Stacks, Table
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Extras:
     metrics: Table | None = None
     domains: dict[tuple[int, int], str] = field(default_factory=dict)
     session_start: int | None = None
+    stacks: Stacks | None = None
 
 
 @dataclass(frozen=True)

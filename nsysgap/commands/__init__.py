@@ -7,9 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -63,60 +61,52 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C, 143 or
-    129 when the system or a closed terminal asks to stop."""
+    """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
+    _clean_up_when_killed()
     try:
-        with _stopped_by_signals():
-            code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
-        sys.stdout.flush()
+        code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
+        if sys.stdout is not None:  # as where the shell closed it: >&-
+            sys.stdout.flush()
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except NsysgapError as error:
-        code = _show(error)
+        code = show_error(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("nsysgap: stopped.", err=True)
         code = 130
-    except _Stopped as stopped:
-        code = 128 + stopped.number
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # whoever read our output has seen enough
+        drop_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-class _Stopped(BaseException):
-    """A signal asked to stop: its number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _stop(number: int, _: object) -> None:
-    raise _Stopped(number)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what is half written goes; ignored ones stay so."""
-    mine = []
+def _clean_up_when_killed() -> None:
+    """Leave by way of an exception: what signals do by default would leave temporary files behind."""
     if threading.current_thread() is threading.main_thread():
-        mine = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
-    for number in mine:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _leave)
 
 
-def _show(error: NsysgapError) -> int:
-    click.echo(f"nsysgap: {error.message}", err=True)
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def drop_output() -> None:
+    """Keep Python from complaining, while it shuts down, of what standard output could not take."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_error(error: NsysgapError) -> int:
+    """Say on standard error what is wrong and what to do next, one line each; the exit code."""
+    from nsysgap.units import printable
+
+    # Paths, names and what SQLite quotes of a damaged file are other people's text.
+    click.echo(f"nsysgap: {printable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {printable(error.hint)}", err=True)
     return error.exit_code

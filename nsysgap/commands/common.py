@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from nsysgap.commands import drop_output, show_error
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration, parse_duration, printable
 
@@ -140,7 +141,8 @@ def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str
         raise NsysgapError(f"No NVTX range matches '{pattern.pattern}'.", _known_names(trace))
     names = ", ".join(printable(name, 40) for name in found.names[:3])
     more = f" and {len(found.names) - 3:,} more names" if len(found.names) > 3 else ""
-    return found.time, f"inside {found.ranges:,} NVTX ranges ({names}{more}), {duration(found.time.total)}"
+    plural = "" if found.ranges == 1 else "s"
+    return found.time, f"inside {found.ranges:,} NVTX range{plural} ({names}{more}), {duration(found.time.total)}"
 
 
 def _known_names(trace: Trace) -> str:
@@ -167,6 +169,14 @@ def _require_ops(trace: Trace, selection: IntervalSet) -> None:
             "The selection holds no GPU time.",
             f"The GPUs of this report worked from {duration(first)} to {duration(last)} of the session.",
         )
+
+
+def raise_all(failed: list[NsysgapError]) -> None:
+    """Say what is wrong with each of several reports; the exit code is the last one's."""
+    for error in failed[:-1]:
+        show_error(error)
+    if failed:
+        raise failed[-1]
 
 
 def check_device(trace: Trace, device: int | None) -> None:
@@ -245,9 +255,8 @@ def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes
     be written; then nothing is left behind.
     """
     if output in (None, "-"):
-        with _cannot_be_written("Standard output"):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
+        with _stdout() as file:
+            yield file
         return
     target = Path(str(output))
     require_new(target, force=force)
@@ -273,7 +282,7 @@ def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes
 
 
 @contextmanager
-def _cannot_be_written(target: Path | str) -> Iterator[None]:
+def _cannot_be_written(target: Path) -> Iterator[None]:
     """Turn errors of the operating system into a sentence; a reader that has seen enough is none."""
     try:
         yield
@@ -288,6 +297,20 @@ def _cannot_be_written(target: Path | str) -> Iterator[None]:
 def _is_special(target: Path) -> bool:
     """Whether this is a device or a named pipe (/dev/null, /dev/stdout), which no file may replace."""
     return target.exists() and not target.is_file() and not target.is_dir()
+
+
+@contextmanager
+def _stdout() -> Iterator[IO[bytes]]:
+    if sys.stdout is None:  # the shell closed it: >&-
+        raise NsysgapError("Standard output is closed.", "Name a file: -o FILE.")
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise NsysgapError(f"Standard output cannot be written ({error.strerror}).", "Free some space.") from None
 
 
 def require_new(target: Path, *, force: bool) -> None:

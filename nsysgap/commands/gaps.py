@@ -17,12 +17,15 @@ from nsysgap.commands.common import (
     opened,
     output_file,
     output_options,
+    raise_all,
     select_time,
     selection_options,
 )
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nsysgap.analysis.grouping import Group
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.report.source import Source
@@ -57,7 +60,7 @@ ALL = -1
     type=click.Choice(["text", "json", "csv", "parquet"]),
     default="text",
     show_default=True,
-    help="json: the contract nsysgap.gaps/1; csv, parquet: one row per gap.",
+    help="json: the contract nsysgap.gaps/1; csv, parquet: one row per gap, with --by per group.",
 )
 @output_options
 def command(
@@ -101,15 +104,7 @@ def command(
             else:
                 file.write(_WRITERS[form](answers if form == "json" else answers_with_work))
     failed += [refusal for answer in answers if (refusal := answer.refusal()) is not None]
-    _raise(failed)
-
-
-def _raise(failed: list[NsysgapError]) -> None:
-    """Say every failure, exit with the last one's code."""
-    for error in failed[:-1]:
-        click.echo(f"nsysgap: {error.message}\n  {error.hint}", err=True)
-    if failed:
-        raise failed[-1]
+    raise_all(failed)
 
 
 class _Answer:
@@ -140,14 +135,13 @@ class _Answer:
 
     def read_stacks(self, source: Source) -> None:
         """Read the sampled stacks, if there are any. Raises NsysgapError where `--by line` needs them and has none."""
-        from nsysgap.report.stacks import may_hold_samples, read_stacks
-        from nsysgap.tables import NATIVE_SAMPLE, PYTHON_SAMPLE
+        from nsysgap.report.stacks import read_samples
 
-        if may_hold_samples(self.trace):
-            stacks = read_stacks(source, self.trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)))
-            self.stacks = stacks if stacks.samples.rows else None
+        stacks = read_samples(source, self.trace)
+        self.stacks = stacks if stacks is not None and stacks.samples.rows else None
         if self.by == "line" and self.stacks is None:
-            raise NsysgapError(f"{self.trace.path} holds no stack samples: no lines are known.", CAPTURE_HINT)
+            why = "".join(f" {one.text}" for one in stacks.warnings) if stacks is not None else ""
+            raise NsysgapError(f"{self.trace.path} holds no stack samples: no lines are known.{why}", CAPTURE_HINT)
 
     def groups(self) -> list[Group]:
         """The idle time by what --by names."""
@@ -171,7 +165,7 @@ class _Answer:
 
     def document(self) -> dict[str, Any]:
         """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""
-        from nsysgap.analysis.document import gaps_document
+        from nsysgap.analysis.document import gaps_document, group_rows
         from nsysgap.analysis.lines import lines_of_gaps
         from nsysgap.render.data import as_json
 
@@ -183,8 +177,16 @@ class _Answer:
         if self.selected.said:
             document["selection"] = self.selected.said
         if self.by:
-            document["groups"] = {"by": self.by, "rows": [vars(group) for group in self.groups()]}
+            document["groups"] = {"by": self.by, "rows": group_rows(self.groups())}
         return document
+
+    def frame(self) -> pd.DataFrame:
+        """One row per gap, or with --by one per group."""
+        from nsysgap.analysis.frames import gaps_frame, groups_frame
+
+        if self.by:
+            return groups_frame(self.by, self.groups())
+        return gaps_frame(self.idle, self.rows(None))
 
     def blocks(self) -> list[Any]:
         """The blocks to print: the list of gaps, or with --by the groups."""
@@ -223,12 +225,8 @@ def _json(answers: list[_Answer]) -> bytes:
 def _frames(answers: list[_Answer]) -> Any:
     import pandas as pd
 
-    from nsysgap.analysis.frames import gaps_frame
-
-    return pd.concat(
-        [gaps_frame(answer.idle, answer.rows(None)).assign(report=answer.trace.path) for answer in answers],
-        ignore_index=True,
-    )
+    frames = [answer.frame().assign(report=answer.trace.path) for answer in answers]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _csv(answers: list[_Answer]) -> bytes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TOP = 10
 ALL = -1
+RECORD = "Record nodes: nsys profile --cuda-graph-trace=node ..."
 FOLD_FROM = 40
 """A drawing of more nodes than this is folded where its layers repeat."""
 
@@ -90,8 +91,10 @@ def _require_graphs(view: GraphView, number: int | None) -> None:
             if launches
             else "it records no graph launch"
         )
+        raise NsysgapError(f"{view.trace.path} holds no CUDA graph: {why}.", RECORD)
+    if number is not None and not view.entries:
         raise NsysgapError(
-            f"{view.trace.path} holds no CUDA graph: {why}.", "Record nodes: nsys profile --cuda-graph-trace=node ..."
+            f"There is no graph {number}: all were traced as a whole, without nodes.", RECORD, exit_code=2
         )
     if number is not None and number > len(view.entries):
         raise NsysgapError(
@@ -124,6 +127,8 @@ def _csv(document: dict[str, Any]) -> bytes:
         for node in graph["nodes"]:
             sizes = {key: "" if node[key] is None else "x".join(map(str, node[key])) for key in ("grid", "block")}
             rows.append({"graph": graph["graph"], "process": graph["process"], **node, **sizes})
+    if not rows:
+        raise NsysgapError("No node was seen to run: there is nothing to list.", RECORD)
     text: str = pd.DataFrame(rows).to_csv(index=False)
     return text.encode("utf-8", "replace")
 
@@ -140,6 +145,11 @@ def _drawn(view: GraphView, details: Table, number: int | None, dot: str | None,
     if entry is not None and entry.replays is not None:
         facts.append(
             f"Times: means over {count(entry.replays.count)} replays; the red bar is the time beside the slowest's."
+        )
+    if entry is not None and entry.node_count != len(drawing.nodes):
+        facts.append(
+            f"The report's graph has {count(entry.node_count)} nodes, so it is another one: times stand where number, "
+            "kind and grid agree."
         )
     elif entry is None:
         facts.append("No graph of the report has as many nodes: no times.")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened, output_file, output_options
+from nsysgap.commands.common import opened, output_file, output_options, raise_all
+from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
     from nsysgap.report.source import Source
     from nsysgap.tables import Trace
-
-MOST_THREADS = 20
 
 
 @click.command("info")
@@ -27,11 +26,17 @@ def command(reports: tuple[str, ...], form: str, output: str | None, force: bool
     Example: nsysgap info report.sqlite
     """
     documents = []
+    failed: list[NsysgapError] = []
     for path in reports:
-        with opened(path) as (source, trace):
-            documents.append(_document(source, trace))
-    with output_file(output, force=force) as file:
-        file.write((_json if form == "json" else _text)(documents, color=output is None and sys.stdout.isatty()))
+        try:
+            with opened(path) as (source, trace):
+                documents.append(_document(source, trace))
+        except NsysgapError as error:
+            failed.append(error)
+    if documents:
+        with output_file(output, force=force) as file:
+            file.write((_json if form == "json" else _text)(documents, color=output is None and sys.stdout.isatty()))
+    raise_all(failed)
 
 
 def _text(documents: list[dict[str, Any]], *, color: bool) -> bytes:
@@ -63,6 +68,7 @@ def _document(source: Source, trace: Trace) -> dict[str, Any]:
         "span_ns": _span(trace),
         "command": found.command,
         "devices": _devices(trace),
+        "processes": _processes(trace),
         "threads": _threads(trace),
         "tables": [{"table": table, "rows": rows} for table, rows in found.rows],
         "questions": [{"text": one.text, "answered": one.answered, "why": one.why} for one in questions(trace)],
@@ -103,8 +109,27 @@ def _devices(trace: Trace) -> list[dict[str, Any]]:
     ]
 
 
+def _processes(trace: Trace) -> list[dict[str, Any]]:
+    """The processes with most GPU operations, then threads."""
+    import numpy as np
+
+    number = trace.processes.rows
+    ops = np.bincount(trace.ops["process"], minlength=number)
+    threads = np.bincount(trace.threads["process"], minlength=number)
+    return [
+        {
+            "pid": int(trace.processes["pid"][row]),
+            "name": trace.name(int(trace.processes["name"][row])),
+            "devices": [int(one) for one in np.unique(trace.ops["device"][trace.ops["process"] == row])],
+            "ops": int(ops[row]),
+            "threads": int(threads[row]),
+        }
+        for row in np.lexsort((-threads, -ops)).tolist()
+    ]
+
+
 def _threads(trace: Trace) -> list[dict[str, Any]]:
-    """The threads with most CUDA calls, then NVTX ranges, then OS calls."""
+    """The threads, those with most CUDA calls first, then NVTX ranges, then OS calls."""
     import numpy as np
 
     number = trace.threads.rows
@@ -112,7 +137,7 @@ def _threads(trace: Trace) -> list[dict[str, Any]]:
         name: np.bincount(table["thread"], minlength=number)
         for name, table in (("api", trace.api), ("nvtx", trace.nvtx), ("osrt", trace.osrt))
     }
-    order = np.lexsort((-counts["osrt"], -counts["nvtx"], -counts["api"]))[:MOST_THREADS]
+    order = np.lexsort((-counts["osrt"], -counts["nvtx"], -counts["api"]))
     return [
         {
             "pid": int(trace.processes["pid"][trace.threads["process"][row]]),

@@ -94,13 +94,17 @@ def _made(document: dict[str, Any], top: int | None, form: str, *, color: bool) 
 
 
 def _csv(document: dict[str, Any]) -> bytes:
-    """One row per kernel: totals and medians."""
+    """One row per kernel: totals and medians, the most frequent grid and block."""
     import pandas as pd
 
     plain = ("name", "count", "in_graphs", "call_per_run", "costs_more_than_it_runs", "back_to_back")
     rows = []
     for one in document["kernels"]:
         row = {key: one[key] for key in plain}
+        shape = one["grids"][0]
+        for key in ("grid", "block"):
+            row[key] = None if min(shape[key]) < 0 else "x".join(map(str, shape[key]))
+        row |= {"of_that_grid": shape["count"], "other_grids": len(one["grids"]) - 1}
         for key in ("duration_ns", "call_ns", "latency_ns", "unqueued_latency_ns"):
             for figure in ("total", "median"):
                 row[f"{figure}_{key}"] = None if one[key] is None else one[key][figure]

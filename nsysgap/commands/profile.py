@@ -24,6 +24,7 @@ NO_DRIVER = (
     "no NVIDIA driver was found on this machine: the program can use no GPU and the report can hold no GPU work. "
     "nsysgap profile --dry-run prints the command line to run on a machine that has one."
 )
+NO_GPU = "the NVIDIA driver {} sees no GPU: the program can use none and the report can hold no GPU work."
 NO_DRIVER_HINT = "This machine has no NVIDIA driver, so no program can use a GPU here. Profile on a machine with one."
 
 
@@ -60,7 +61,12 @@ class _WithArguments(click.Command):
 )
 @click.option("--gpu-metrics", is_flag=True, help="Also sample hardware counters (SMs active, ...) at 10 kHz.")
 @click.option("--capture-range", metavar="nvtx=NAME", help="Record only inside the first NVTX range of this name.")
-@click.option("--nsys-args", default="", metavar="ARGS", help="Further options for nsys profile, in one string.")
+@click.option(
+    "--nsys-args",
+    default="",
+    metavar="ARGS",
+    help="Further options for nsys profile, in one string; they override nsysgap's own.",
+)
 @click.option("--nvtx", type=Pattern(), metavar="REGEX", help="Compare only inside these NVTX ranges (else: measured).")
 @click.option(
     "--format",
@@ -119,7 +125,7 @@ class _Session:
     def options(self, nsys: Nsys | None) -> Options:
         """How to capture, in the words that this nsys knows."""
         from nsysgap.profiling.finding import knows_option
-        from nsysgap.profiling.plan import Options
+        from nsysgap.profiling.plan import Options, check_extra
 
         metrics = ""
         if self.given["gpu_metrics"]:
@@ -131,6 +137,7 @@ class _Session:
             raise NsysgapError(
                 f"--nsys-args cannot be split into words: {error}.", "Close the quotes.", exit_code=2
             ) from None
+        check_extra(extra)
         stacks = "" if self.twice else self.stacks
         return Options(self.given["graph_trace"], self.capture_range, metrics, extra, stacks)
 
@@ -167,8 +174,10 @@ class _Session:
                 check_outputs(target.sampled, force=self.given["force"])
         nsys, driver = find_nsys(self.given["nsys_path"]), find_driver()
         check_version(nsys, driver)
-        if driver is None or not driver.gpus:
+        if driver is None:
             _say(NO_DRIVER)
+        elif not driver.gpus:
+            _say(NO_GPU.format(driver.version))
         options = self.options(nsys)
         summaries: list[dict[str, Any]] = []
         codes: list[int] = []
@@ -194,7 +203,7 @@ class _Session:
         if self.text:
             report.print_text()
         if self.stacks:
-            self._print_stacks(captured, nsys, options)
+            self._print_stacks(captured, nsys, driver, options)
         failure = _failure(captured, driver)
         if failure is not None:
             _say(failure.message, failure.hint)
@@ -204,8 +213,8 @@ class _Session:
             return 1
         return 0
 
-    def _print_stacks(self, captured: Captured, nsys: Nsys, options: Options) -> None:
-        """The table of lines: of a capture with stacks, made here if the first one was without."""
+    def _print_stacks(self, captured: Captured, nsys: Nsys, driver: Driver | None, options: Options) -> None:
+        """The table of lines: of a capture with stacks, made here (with a summary of its own) if the first had none."""
         from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
         from nsysgap.profiling.capture import capture
 
@@ -213,6 +222,7 @@ class _Session:
             _say(SAMPLING_COST)
             chosen = replace(options, stacks=self.stacks)
             sampled = capture(captured.target.sampled, nsys, chosen, _sinks(text=self.text), baseline=False)
+            _Report(sampled, driver, self.given["nvtx"], whole=self.capture_range is None).write_json()
         else:
             sampled = captured
         if self.text:
@@ -231,15 +241,15 @@ class _Session:
             click.echo(comparison_csv(summaries), nl=False)
         elif form == "markdown":
             click.echo(comparison_markdown(summaries), nl=False)
-        elif several and summaries:
-            click.echo("\n" + comparison_text(summaries), nl=False)
+        elif several and (text := comparison_text(summaries)):
+            click.echo("\n" + text, nl=False)
 
 
 class _Report:
     """A captured report, read and summed up."""
 
     def __init__(self, captured: Captured, driver: Driver | None, nvtx: re.Pattern[str] | None, *, whole: bool) -> None:
-        from nsysgap.analysis.comparison import launch_figures
+        from nsysgap.analysis.comparison import INFLATED, launch_figures
         from nsysgap.analysis.idle import IdleReport
         from nsysgap.analysis.limits import why_no_kernels
         from nsysgap.commands.common import opened, select_time
@@ -259,7 +269,9 @@ class _Report:
             self.idle, self.said = IdleReport(trace, selection=selected.time), selected.said
             figures = as_json(launch_figures(self.idle, captured.profiled.record).as_dict())
         session = trace.duration_ns if whole else None
-        self.summary = summary(captured, driver, session_ns=session, selection=self.said, figures=figures)
+        self.summary = summary(
+            captured, driver, session_ns=session, selection=self.said, figures=figures, inflated=INFLATED
+        )
         self.summary["warnings"] = [vars_of(one) for one in trace.warnings]
 
     def write_json(self) -> None:
@@ -286,8 +298,7 @@ class _Report:
             with screen.capture() as captured:
                 print_blocks(screen, gaps_blocks(document, self.idle.gaps_by_cause(), self.said))
             click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
-            if said := perturbation_text(self.summary):
-                click.echo(f"\n{said}")
+            click.echo("\n" + perturbation_text(self.summary))
         names = ", ".join(str(self.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
         click.echo(f"\nWrote {names}.")
 

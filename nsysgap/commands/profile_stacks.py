@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured
 
 LINES = 10
+_NOT_SHARES = ("idle_ns", "period_ns")
 SAMPLING_COST = (
     "once more with call stacks. Sampling costs time (a decode loop of 9.8 ms a token under nsys took 15.8 with Python "
     "samples at 2 kHz, 27 with a stack per CUDA call): take times from the capture without, shares from this one."
@@ -27,8 +28,11 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[
         document = stacks_of(str(file), kind, nvtx)
     except NsysgapError as error:
         return f"\nnsysgap: {error}\n"
-    said = as_text(stacks_blocks(document, LINES), color=False)
+    scaled = None if plain is sampled else with_times_of(str(plain.target.file(".sqlite")), document, nvtx)
+    said = as_text(stacks_blocks(scaled or document, LINES), color=False)
     cost = _cost(plain, sampled)
+    if scaled:
+        cost += f"Times are those of {plain.target.file('.sqlite')}, shared out as the stacks say.\n"
     return f"\n{said}\n{cost}Wrote {file}: nsysgap stacks {file} --format html -o idle.html draws it.\n"
 
 
@@ -49,6 +53,31 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
     idle = IdleReport(trace, selection=selected.time)
     answer = Answer(idle, stacks, ("host",), None if kind == "calls" else kind, launched_from=kind == "calls")
     return answer.document("line" if kind != "native" else "function", selected.said)
+
+
+def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
+    """The document with the idle times of a capture without stacks: shares stay, rounded to ns; None if it has none."""
+    from nsysgap.analysis.causes import PARTS
+    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.commands.common import opened, select_time
+
+    try:
+        with opened(path) as (_, trace):
+            selected = select_time(trace, nvtx)
+    except NsysgapError:
+        return None
+    idle = IdleReport(trace, selection=selected.time)
+    chosen = sum(int(one.idle_by_part[PARTS.index(part)]) for one in idle.devices for part in document["causes"])
+    if not chosen or not document["chosen_ns"]:
+        return None
+
+    def scaled(one: dict[str, Any]) -> dict[str, Any]:
+        shares = [key for key in one if key.endswith("_ns") and key not in _NOT_SHARES]
+        return one | {key: one[key] * chosen // document["chosen_ns"] for key in shares}
+
+    rows = [scaled(row) for row in document["rows"]]
+    made = {**scaled(document), "idle_ns": sum(one.idle for one in idle.devices), "rows": rows}
+    return {**made, "selection": selected.said} if selected.said else made
 
 
 def _cost(plain: Captured, sampled: Captured) -> str:

@@ -23,6 +23,7 @@ from nsysgap.errors import NsysgapError
 if TYPE_CHECKING:
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.analysis.stacks import IdleStacks
+    from nsysgap.analysis.stretches import Stretches
     from nsysgap.tables import Notice, Stacks
 
 DEFAULT_TOP = 20
@@ -53,7 +54,7 @@ CAPTURE_HINT = (
     "--stacks",
     "wanted",
     type=click.Choice(["python", "native", "calls", "nvtx"]),
-    help="Python samples, CPU samples, stacks of single calls, NVTX ranges; else the first of them there is.",
+    help="Python samples, CPU samples, stacks of single calls, NVTX ranges; else samples, then NVTX ranges.",
 )
 @click.option("--launched-from", is_flag=True, help="By the line that launched the op after each gap.")
 @click.option("--top", type=Top(), metavar="N|all", help="How many rows to print (20).")
@@ -130,15 +131,18 @@ class Answer:
         launched_from: bool,
     ) -> None:
         from nsysgap.analysis.causes import PARTS
-        from nsysgap.analysis.stacks import choose_source, idle_stacks
+        from nsysgap.analysis.stacks import idle_stacks
         from nsysgap.analysis.stacks import launched_from as share_by_launch
         from nsysgap.analysis.stretches import idle_stretches
 
         self.idle = idle
         self.causes = list(PARTS) if "all" in causes else [part for part in PARTS if part in causes]
         stretches = idle_stretches(idle, frozenset(PARTS.index(one) for one in self.causes))
-        source = wanted or choose_source(stacks, stretches)
-        self.notices: list[Notice] = [*stacks.warnings, *_require_stacks(idle, stacks, source, wanted)]
+        source = wanted or _best_source(idle, stacks, stretches, launched_from=launched_from)
+        self.notices: list[Notice] = [
+            *stacks.warnings,
+            *_require_stacks(idle, stacks, source, wanted, launched_from=launched_from),
+        ]
         share = share_by_launch if launched_from else idle_stacks
         self.found: IdleStacks = share(idle, stretches, stacks, source)
 
@@ -158,20 +162,36 @@ class Answer:
         return tree_document(self.idle, self.found, self.causes, selected)
 
 
-def _require_stacks(idle: IdleReport, stacks: Stacks, source: str, wanted: str | None) -> list[Notice]:
+def _best_source(idle: IdleReport, stacks: Stacks, stretches: Stretches, *, launched_from: bool) -> str:
+    """Samples of the launching threads, else NVTX ranges (no range says what launched), else stacks of calls."""
+    from nsysgap.analysis.stacks import choose_source
+
+    best = choose_source(stacks, stretches)
+    if best == "nvtx" and stacks.calls.rows and (launched_from or not idle.trace.nvtx.rows):
+        return "calls"
+    return best
+
+
+def _require_stacks(
+    idle: IdleReport, stacks: Stacks, source: str, wanted: str | None, *, launched_from: bool
+) -> list[Notice]:
     """What to say about the chosen source. Raises NsysgapError if the report holds none of its stacks."""
     from nsysgap.analysis.stacks import SAMPLED
     from nsysgap.tables import Notice
 
     missing = {
         "calls": not stacks.calls.rows,
-        "nvtx": not idle.trace.nvtx.rows,
+        "nvtx": launched_from or not idle.trace.nvtx.rows,
         **{name: not (stacks.samples["source"] == number).any() for name, number in SAMPLED.items()},
     }
     if missing[source]:
         why = " ".join(one.text for one in stacks.warnings)
-        kind = "" if wanted is None else f"{wanted} "
-        what = "NVTX ranges" if wanted == "nvtx" else f"{kind}stacks" + ("" if wanted else " and no NVTX ranges")
+        if launched_from and source == "nvtx":
+            what = "stacks that say where something was launched"
+        elif wanted:
+            what = "NVTX ranges" if wanted == "nvtx" else f"{wanted} stacks"
+        else:
+            what = "stacks and no NVTX ranges"
         raise NsysgapError(f"{idle.trace.path} holds no {what}.{f' {why}' if why else ''}", CAPTURE_HINT)
     if source == "nvtx" and wanted is None:
         return [

@@ -47,6 +47,7 @@ def command(
     from nsysgap.render.timeline.page import page_parts
     from nsysgap.report.describe import describe
     from nsysgap.report.details import read_op_details
+    from nsysgap.report.stacks import read_samples
 
     target = default_name(report) if output is None else output
     if target != "-":
@@ -55,16 +56,20 @@ def command(
         check_device(trace, device)
         selected = select_time(trace, nvtx, since, until)
         details = read_op_details(source, trace)
+        stacks = read_samples(source, trace)
         about = describe(source)
     if not trace.ops.rows and not trace.api.rows:
         raise NsysgapError(*(why_no_kernels(trace) or ("",)))
     idle = IdleReport(trace, selection=selected.time, device=device)
     facts = run_facts(trace, about.command, about.started, about.target)
-    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps)
+    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps, stacks=stacks)
     with output_file(target, force=force) as file:
         for part in page_parts(data, plotlyjs):
             file.write(part.encode())
     if target != "-":
+        beside = Path(target).parent / plotlyjs
+        if plotlyjs not in ("inline", "cdn") and "://" not in plotlyjs and not beside.exists():
+            click.echo(f"{beside} does not exist: the page shows nothing until Plotly's script lies there.", err=True)
         click.echo(f"Wrote {target} ({Path(target).stat().st_size / 1e6:.1f} MB): open it in a browser.", err=True)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.analysis.viewed_options import Extras
     from nsysgap.report.source import Source
-    from nsysgap.tables import Trace
+    from nsysgap.tables import Stacks, Trace
     from nsysgap.tracks import Viewed
 
 Command = TypeVar("Command", bound=Any)
@@ -42,11 +42,13 @@ class TraceOptions:
     names: str = "short"
     flows: str = "first"
     counters: bool = True
+    samples: bool = True
 
 
 def trace_options(command: Command) -> Command:
     """Everything that cuts a trace down or says how much to write of each row."""
     for option in (
+        click.option("--no-samples", "samples", is_flag=True, flag_value=False, default=True, help="No stack samples."),
         click.option("--no-counters", "counters", is_flag=True, flag_value=False, default=True, help="No counters."),
         click.option(
             "--flows",
@@ -91,11 +93,12 @@ def pictures(
     if per_gpu and not gpus:
         raise NsysgapError(f"No GPU ran anything in {trace.path}.", "Leave out --per-gpu: one file shows the host.")
     idle = IdleReport(trace)
-    extras, not_shown = _extras(source, trace, options), _not_shown(source)
+    extras = _extras(source, trace, options)
+    not_shown = _not_shown(source, extras)
     show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters, per_gpu)
     for rank, gpu in enumerate(gpus if per_gpu else [options.device]):
         cut, said = _cut(idle, options, gpu)
-        facts = _facts(trace, said) | {"not_shown": not_shown}
+        facts = _facts(trace, said, extras.stacks) | {"not_shown": not_shown}
         if per_gpu:
             facts |= {"rank": rank, "world_size": len(gpus), "launches": "driver calls carry the runtime's names"}
         viewed = View(idle, extras, cut, show).viewed(facts)
@@ -112,10 +115,10 @@ def gpus_with_work(trace: Trace, device: int | None) -> list[int]:
     return [one for one in np.unique(trace.ops["device"]).tolist() if device in (None, one)]
 
 
-def _not_shown(source: Source) -> dict[str, int]:
+def _not_shown(source: Source, extras: Extras) -> dict[str, int]:
     from nsysgap.report.extras import read_not_shown
 
-    return read_not_shown(source)
+    return read_not_shown(source, extras.stacks)
 
 
 def _nothing(trace: Trace, said: list[str]) -> NsysgapError:
@@ -148,7 +151,14 @@ def _extras(source: Source, trace: Trace, options: TraceOptions) -> Extras:
         metrics=read_gpu_metrics(source, trace.names) if wanted else None,
         domains=read_nvtx_domains(source),
         session_start=read_session_start(source),
+        stacks=_samples(source, trace, options),
     )
+
+
+def _samples(source: Source, trace: Trace, options: TraceOptions) -> Stacks | None:
+    from nsysgap.report.stacks import read_samples
+
+    return read_samples(source, trace) if options.samples and not options.kernels_only else None
 
 
 def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut, list[str]]:
@@ -168,19 +178,21 @@ def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut,
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),
         (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
+        (not options.samples, "no stack samples"),
     ):
         said += [sentence] if left_out else []
-    return Cut(time, gpu, options.osrt, options.kernels_only), said
+    return Cut(time, gpu, options.osrt, options.kernels_only, options.samples), said
 
 
-def _facts(trace: Trace, said: list[str]) -> dict[str, Any]:
+def _facts(trace: Trace, said: list[str], stacks: Stacks | None) -> dict[str, Any]:
+    notices = [*trace.warnings, *(stacks.warnings if stacks is not None else ())]
     return {
         "tool": f"nsysgap {__version__}",
         "report": Path(trace.path).name,
         "nsys_version": trace.nsys_version,
         "schema_version": trace.schema_version,
         "cut": said,
-        "warnings": [notice.text for notice in trace.warnings],
+        "warnings": [notice.text for notice in notices],
     }
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,16 +19,10 @@ from nsysgap.profiling.children import Interrupted, Ran, run
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import Options, Target, export_command, nsys_command, shell_line
+from nsysgap.profiling.temporaries import remove_named
 
 Record = dict[str, Any]
 _NO_CUPY = re.compile(rb"No module named 'cupy'|CuPy is not installed")
-_TEMPORARIES = (
-    "nsys-report-*",
-    *(
-        f"nvidia/nsight_systems/{name}*"
-        for name in ("quadd_session_", "NSys-agent-instance-", "NSys-termination_status_")
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -75,10 +68,14 @@ def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, basel
         sinks.say(f"{target.said}: plain run, without nsys")
         plain = _run_of(_start(target.argv, sinks))
     sinks.say(f"{target.said}: {shell_line(command)}")
-    with _work_folder(target) as folder, _swept_temporaries():
+    with _work_folder(target) as folder:
         lines = NsysLines(sinks.progress)
-        ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
-        _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+        try:
+            ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
+            _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+        except (Interrupted, NsysgapError):
+            remove_named(lines.own)
+            raise
         for suffix in (".nsys-rep", ".sqlite"):
             (folder / (target.output.name + suffix)).replace(target.file(suffix))
     missing_cupy = bool(_NO_CUPY.search(ran.stderr))
@@ -106,10 +103,19 @@ def last_record(output: bytes) -> Record | None:
     if not lines or not lines[-1].lstrip().startswith(b"{"):
         return None
     try:
-        record = json.loads(lines[-1])
-    except ValueError:
+        record = json.loads(lines[-1], parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _no_number(said: str) -> float:
+    raise ValueError(f"{said} is no JSON")
+
+
+def _finite(said: str) -> float:
+    value = float(said)
+    return value if math.isfinite(value) else _no_number(said)
 
 
 def _require_report(target: Target, nsys: Nsys, made: Path, ran: Ran, lines: NsysLines, options: Options) -> None:
@@ -156,36 +162,3 @@ def _work_folder(target: Target) -> Iterator[Path]:
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _swept_temporaries() -> Iterator[None]:
-    """After an interruption or a failure: remove what a killed nsys left in the temporary folder, and only that."""
-    folder = Path(tempfile.gettempdir())
-    before = {path for pattern in _TEMPORARIES for path in folder.glob(pattern)}
-    began = time.time()
-    try:
-        yield
-    except (Interrupted, NsysgapError):
-        for pattern in _TEMPORARIES:
-            for path in set(folder.glob(pattern)) - before:
-                _remove_own(path, began)
-        raise
-
-
-def _remove_own(path: Path, began: float) -> None:
-    """Remove a file or folder that is ours, was made since `began`, and that no living process has open."""
-    with suppress(OSError):
-        status = path.stat()
-        if status.st_uid != os.getuid() or status.st_mtime < began - 1 or _is_open(path):
-            return
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _is_open(path: Path) -> bool:
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            target = Path(link.readlink())
-            if target == path or path in target.parents:
-                return True
-    return False

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from nsysgap.profiling.temporaries import Temporaries
+
 GRACE_S = 5.0
 HELPERS_GRACE_S = 0.5
 KILL_WITHIN_S = 5.0
@@ -49,16 +51,25 @@ class Ran:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into Interrupted while the block runs; signals that were ignored stay so."""
+    """Turn SIGINT, SIGTERM and SIGHUP into Interrupted while the block runs; signals that were ignored stay so.
+
+    Whatever was started in the block, by its programs too and however long ago, has ended when Interrupted leaves it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
+    others, left = set(descendants()), Temporaries()
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     try:
-        yield
+        with _adopting_orphans():
+            try:
+                yield
+            except Interrupted:
+                end_all(others, left)
+                raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -107,21 +118,23 @@ def run(
 
     Raises OSError when it cannot be started, Interrupted after everything it started has been stopped.
     """
-    others = set(descendants())
-    with _adopting_orphans():
-        began = time.perf_counter()
-        child: subprocess.Popen[bytes] = subprocess.Popen(
-            list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
-        try:
-            pumps = [_pump(child.stdout, out, keep_out), _pump(child.stderr, err, keep_err)]
-            code = child.wait()
-            wall = time.perf_counter() - began
-            for pump in pumps:
-                pump.join(PUMPS_END_WITHIN_S)  # a process left in the background may hold the pipe for ever
-        except BaseException:
-            stop(child, others)
-            raise
+    others, left = set(descendants()), Temporaries()
+    began = time.perf_counter()
+    child: subprocess.Popen[bytes] = subprocess.Popen(
+        list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    pumps: list[_Pump] = []
+    try:
+        pumps += [_pump(child.stdout, out, keep_out), _pump(child.stderr, err, keep_err)]
+        code = child.wait()
+        wall = time.perf_counter() - began
+        for pump in pumps:
+            pump.join(PUMPS_END_WITHIN_S)  # a process left in the background may hold the pipe for ever
+    except BaseException:
+        stop(child, others, left)
+        for pump in pumps:
+            pump.join(PUMPS_END_WITHIN_S)
+        raise
     return Ran(128 - code if code < 0 else code, wall, pumps[0].tail, pumps[1].tail)
 
 
@@ -132,28 +145,40 @@ def _pump(source: IO[bytes] | None, sink: IO[bytes], keep: Filter) -> _Pump:
     return pump
 
 
-def stop(child: subprocess.Popen[bytes], others: set[int]) -> None:
+def stop(child: subprocess.Popen[bytes], others: set[int], left: Temporaries) -> None:
     """End a child and everything it started: first SIGINT, as Ctrl-C would, then SIGKILL.
 
-    `others` are processes that were there before. A second signal cuts the time of grace short; from then on signals
-    are ignored until the caller's `interruptible` block ends, so that cleaning up is finished.
+    `others` are processes that were there before, `left` is told of those that end. A second signal cuts the time of
+    grace short; from then on signals are ignored until the caller's `interruptible` block ends, so that cleaning up is
+    finished.
     """
     with suppress(Interrupted, ProcessLookupError):
+        left.note(_living(others))
         os.killpg(child.pid, signal.SIGINT)
         until = time.monotonic() + GRACE_S
-        while time.monotonic() < until and _living(others):
-            time.sleep(0.05)
+        while time.monotonic() < until and (living := _living(others)):
+            left.note(living)  # nsys goes on to write its report
+            time.sleep(0.02)
             if child.poll() is not None:
                 until = min(until, time.monotonic() + HELPERS_GRACE_S)
+    end_all(others, left)
+    child.wait()
+
+
+def end_all(others: set[int], left: Temporaries) -> None:
+    """Kill every process below us that is not one of `others`, and remove what an nsys among them leaves behind.
+
+    Signals are ignored from here on.
+    """
     _ignore_signals()
     until = time.monotonic() + KILL_WITHIN_S
-    while (left := _living(others)) and time.monotonic() < until:
-        for pid in left:
+    while (living := _living(others)) and time.monotonic() < until:
+        left.note(living)
+        for pid in living:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        child.poll()
         time.sleep(0.02)
-    child.wait()
+    left.remove()
 
 
 def _living(others: set[int]) -> list[int]:

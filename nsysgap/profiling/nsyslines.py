@@ -13,6 +13,8 @@ _OWN = re.compile(
     rb"|Collecting data\.\.\.|Processing events\.\.\.|Importer error status:.*|GPU \d+: General Metrics .*"
     rb"|Capture range (?:started|ended) .*"
 )
+# The first of nsys's lines, written right behind what a program left without an end of line.
+_GLUED = re.compile(rb"Generating '[^'\r\n]*\.qdstrm'[\r\n]+\Z")
 _BEGINNINGS = (
     b"Generat",
     b"[1/",
@@ -55,15 +57,17 @@ class NsysLines:
     def _piece(self, piece: bytes) -> bytes:
         self.held = b""
         ended = piece.endswith((b"\n", b"\r"))
-        if not self.at_line_start:
-            self.at_line_start = ended
-            return piece
-        if not ended and len(piece) < _HELD_AT_MOST and _may_be_own(piece):
-            self.held = piece  # wait for the rest of the line
-            return b""
-        if ended and self._is_own(piece):
-            return b""
+        if self.at_line_start:
+            if not ended and len(piece) < _HELD_AT_MOST and _may_be_own(piece):
+                self.held = piece  # wait for the rest of the line
+                return b""
+            if ended and self._is_own(piece):
+                return b""
         self.at_line_start = ended
+        glued = _GLUED.search(piece)
+        if glued is not None:
+            self._is_own(glued[0])
+            return piece[: glued.start()]
         return piece
 
     def _is_own(self, line: bytes) -> bool:
@@ -103,14 +107,22 @@ _EXPLAINED = (
         "it was not permitted to trace the program",
         "In a container add --cap-add=SYS_ADMIN; else lower kernel.perf_event_paranoid or kernel.yama.ptrace_scope.",
     ),
+    (
+        r"temp_directory_path|Failed to probe the process",
+        "it cannot work in its temporary folder",
+        "See that the folder TMPDIR (else /tmp) exists and has room.",
+    ),
     (r"[Pp]ermission denied", "it may not read or write what it needs", "Check the permissions of the files it names."),
     (r"Executable not found", "the program was not found", "Check the target's path."),
     (
-        r"unrecogni[sz]ed option|is ambiguous|[Ii]llegal .*argument|requires an argument",
-        "it does not know one of its options",
+        r"unrecogni[sz]ed option|is ambiguous|[Ii]llegal .*argument|requires an argument|specified more than once",
+        "it does not take one of its options",
         "Check --nsys-args, or use a newer nsys (--nsys PATH).",
     ),
 )
+
+
+_USAGE = re.compile(r"usage: nsys|Try 'nsys")
 
 
 def explain(what: str, said: str, exit_code: int) -> NsysgapError:
@@ -120,5 +132,6 @@ def explain(what: str, said: str, exit_code: int) -> NsysgapError:
         for line in lines:
             if re.search(pattern, line):
                 return NsysgapError(f"nsys wrote no report of {what}, {meaning}: {line}", hint)
-    words = lines[-1] if lines else f"it said nothing and ended with exit code {exit_code}"
+    words = next((line for line in reversed(lines) if not _USAGE.match(line)), "")
+    words = words or f"it said nothing and ended with exit code {exit_code}"
     return NsysgapError(f"nsys wrote no report of {what}: {words}", "Run the nsys command line by itself to see more.")

@@ -23,6 +23,8 @@ STACK_FLAGS = {
     "calls": ("--sample=process-tree", "--python-backtrace=cuda", "--cudabacktrace=all:0"),
 }
 STACKS_NAME = ".stacks"
+SHORT_OPTIONS = {"-t": "--trace", "-s": "--sample", "-o": "--output", "-c": "--capture-range", "-e": "--env-var"}
+OWN_OPTIONS = ("--output", "--export")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Options:
         return self.stacks in ("python", "calls")
 
     def flags(self) -> list[str]:
-        """The options of `nsys profile`, without the output's name."""
+        """The options of `nsys profile`, without the output's name; one that `extra` gives too is `extra`'s."""
         flags = [*FIXED_FLAGS, f"--cuda-graph-trace={self.graph_trace}", *STACK_FLAGS[self.stacks], *QUIET_FLAGS]
         flags += [] if self.blobs else ["--export=sqlite"]
         if self.capture_range is not None:
@@ -52,7 +54,23 @@ class Options:
             flags += ["--env-var=NSYS_NVTX_PROFILER_REGISTER_ONLY=0"]
         if self.metrics_flag:
             flags.append(self.metrics_flag)
-        return [*flags, *self.extra]
+        given = {_option(word) for word in self.extra} - {"--env-var"}  # more variables leave ours in place
+        return [*(flag for flag in flags if _option(flag) not in given), *self.extra]
+
+
+def _option(word: str) -> str:
+    """The long name of the option that a word of a command line gives; the word itself if it gives none."""
+    name = word.partition("=")[0] if word.startswith("--") else word[:2]
+    return SHORT_OPTIONS.get(name, name) if name.startswith("-") else word
+
+
+def check_extra(extra: Sequence[str]) -> None:
+    """Raise NsysgapError where an nsys option says which files to write: nsysgap moves them once they are whole."""
+    for word in extra:
+        if _option(word) in OWN_OPTIONS:
+            raise NsysgapError(
+                f"{word} in --nsys-args: nsysgap names the files itself.", "Use nsysgap's own -o NAME.", exit_code=2
+            )
 
 
 @dataclass(frozen=True)

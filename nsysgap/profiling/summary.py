@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nsysgap.profiling.capture import Captured, Record, Run
@@ -14,9 +15,16 @@ Document = dict[str, Any]
 
 
 def summary(
-    captured: Captured, driver: Driver | None, *, session_ns: int | None, selection: str, figures: Document | None
+    captured: Captured,
+    driver: Driver | None,
+    *,
+    session_ns: int | None,
+    selection: str,
+    figures: Document | None,
+    inflated: Sequence[str],
 ) -> Document:
-    """The summary of one capture. `session_ns`: how long nsys recorded, None where only a part was captured."""
+    """The summary of one capture. `session_ns`: how long nsys recorded, None where only a part was captured;
+    `inflated`: the names of the figures that nsys makes larger than they are."""
     target = captured.target
     return {
         "schema": SCHEMA,
@@ -35,6 +43,7 @@ def summary(
         "perturbation": perturbation(captured.plain, captured.profiled, session_ns),
         "selection": selection or None,
         "figures": figures,
+        "inflated_by_nsys": list(inflated),
     }
 
 
@@ -58,9 +67,3 @@ def perturbation(plain: Run | None, profiled: Run, session_ns: int | None) -> Do
 def _measured(record: Record | None) -> float | None:
     value = (record or {}).get("wall_s_measured")
     return float(value) if isinstance(value, int | float) and value > 0 else None
-
-
-def us_per_kernel(run: Document | None) -> float | None:
-    """Wall time per kernel of work that a run's own record states, in us."""
-    value = ((run or {}).get("record") or {}).get("wall_us_per_kernel")
-    return float(value) if isinstance(value, int | float) else None

@@ -8,22 +8,28 @@ Collapsed stacks: one line per stack, frames outermost first between semicolons,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from nsysgap.units import printable
 
 Document = Mapping[str, Any]
+_NUMBER_AT_END = re.compile(r"\s+(\d+(?:\.\d*)?)\Z")
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 def label(frame: Document) -> str:
     """A frame as one text: "rotate_half (transformers/models/llama/modeling_llama.py:134)"."""
-    name = printable(frame["function"])
+    name = _function(frame)
     if not frame["short"]:
         return name
     line = f":{frame['line']}" if frame["line"] else ""
     return f"{name} ({printable(frame['short'])}{line})"
+
+
+def _function(frame: Document) -> str:
+    return printable(frame["function"]) or "(no name)"
 
 
 def stack_paths(tree: Document) -> list[list[int]]:
@@ -37,13 +43,19 @@ def stack_paths(tree: Document) -> list[list[int]]:
 
 def collapsed(tree: Document) -> bytes:
     """Collapsed stacks, sorted; the weights are ns and sum to the tree's total."""
-    names = [label(frame).replace(";", ",").replace("\n", " ") for frame in tree["frames"]]
+    names = [_collapsed_name(frame) for frame in tree["frames"]]
     weights: dict[str, int] = {}
     for path, weight in zip(stack_paths(tree), tree["nodes"]["self_ns"], strict=True):
         if weight:
             stack = ";".join(names[frame] for frame in path)
             weights[stack] = weights.get(stack, 0) + weight
     return "".join(f"{stack} {weight}\n" for stack, weight in sorted(weights.items())).encode("utf-8", "replace")
+
+
+def _collapsed_name(frame: Document) -> str:
+    """A label that holds no separator: "step 12" becomes "step_12", or the 12 would be read as a first weight."""
+    name = label(frame).replace(";", ",").replace("\n", " ")
+    return _NUMBER_AT_END.sub(r"_\1", name)
 
 
 def speedscope(tree: Document) -> bytes:
@@ -72,7 +84,7 @@ def speedscope(tree: Document) -> bytes:
 
 
 def _frame(frame: Document) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": printable(frame["function"])}
+    made: dict[str, Any] = {"name": _function(frame)}
     if frame["file"]:
         made["file"] = printable(frame["file"])
     if frame["line"]:

@@ -8,11 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil, sqrt
+from typing import NamedTuple, TypeVar
 
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.units import duration, printable, short_kernel_name
 
-WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 300, 46, 24, 22, 20
+WIDTH, HEIGHT, ACROSS, DOWN, EDGE, GUTTER = 360, 46, 24, 22, 20, 72
+LANE = 14
+"""Where edges from other columns go down or up: so far to the left of their column."""
+MOST_ACROSS = 8
+"""A layer of more nodes than this goes on in the next row."""
+ONE_COLUMN = 24
+"""More rows than this stand in columns side by side, so that the whole is about as wide as a screen is: 16 to 10."""
+T = TypeVar("T")
 COLORS = {"kernel": "#e3eefc", "memcpy": "#fdeed3", "memset": "#f3e6f8"}
 LONGEST_NAME = 40
 
@@ -26,70 +35,113 @@ class Picture:
     repeats: Mapping[int, int]
 
 
-def graph_svg(picture: Picture, title: str) -> str:
-    """The graph as an SVG document: nodes from top to bottom, each layer side by side."""
+class _Place(NamedTuple):
+    """The upper left corner of a node, and the left edge and number of the column that it stands in."""
+
+    x: int
+    y: int
+    column: int
+    left: int
+
+
+def graph_svg(picture: Picture, title: str, number: int = 0) -> str:
+    """The graph as an SVG document: nodes from top to bottom, each layer side by side, long graphs in columns.
+
+    `number` tells the pictures of one page apart.
+    """
     places = _places(picture)
-    width = max((x for x, _ in places.values()), default=0) + WIDTH + EDGE
-    height = max((y for _, y in places.values()), default=0) + HEIGHT + EDGE
-    body = [*_fold_box(picture, places), *_edges(picture, places), *_nodes(picture, places)]
+    width = max((one.x for one in places.values()), default=0) + WIDTH + (GUTTER if picture.repeats else EDGE)
+    height = max((one.y for one in places.values()), default=0) + HEIGHT + EDGE
+    body = [*_fold_boxes(picture, places), *_edges(picture, places, number), *_nodes(picture, places)]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="12">'
     )
-    return "\n".join([head, f"<title>{_text(title)}</title>", _ARROW, *body, "</svg>", ""])
+    return "\n".join([head, f"<title>{_text(title)}</title>", _ARROW.format(number=number), *body, "</svg>", ""])
 
 
 _ARROW = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-    '<path d="M0,0L8,4L0,8z" fill="#667"/></marker></defs>'
+    '<defs><marker id="arrow{number}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto"><path d="M0,0L8,4L0,8z" fill="#667"/></marker></defs>'
 )
 
 
-def _places(picture: Picture) -> dict[int, tuple[int, int]]:
-    """The upper left corner of each node; layers without nodes take no room."""
-    rows: dict[int, list[int]] = {}
+def _cut(things: Sequence[T], size: int) -> list[tuple[T, ...]]:
+    return [tuple(things[i : i + size]) for i in range(0, len(things), size)]
+
+
+def _rows(picture: Picture) -> list[tuple[int, ...]]:
+    """The nodes row by row: a layer is a row, a wide one several; layers without nodes take no room."""
+    layers: dict[int, list[int]] = {}
     for node in picture.drawing.nodes:
-        rows.setdefault(picture.layers[node.number], []).append(node.number)
-    widest = max((len(row) for row in rows.values()), default=1)
-    found = {}
-    for y, layer in enumerate(sorted(rows)):
-        indent = (widest - len(rows[layer])) * (WIDTH + ACROSS) // 2
-        for x, number in enumerate(sorted(rows[layer])):
-            found[number] = (EDGE + indent + x * (WIDTH + ACROSS), EDGE + y * (HEIGHT + DOWN))
+        layers.setdefault(picture.layers[node.number], []).append(node.number)
+    return [row for layer in sorted(layers) for row in _cut(sorted(layers[layer]), MOST_ACROSS)]
+
+
+def _columns(rows: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...]]:
+    """The rows cut into columns."""
+    if len(rows) <= ONE_COLUMN:
+        return [tuple(rows)]
+    widest = max(len(row) for row in rows)
+    wanted = sqrt(1.6 * len(rows) * (HEIGHT + DOWN) / (widest * (WIDTH + ACROSS) + GUTTER))
+    return _cut(rows, ceil(len(rows) / max(1, round(wanted))))
+
+
+def _places(picture: Picture) -> dict[int, _Place]:
+    found, left = {}, EDGE
+    for column, rows in enumerate(_columns(_rows(picture))):
+        widest = max((len(row) for row in rows), default=1)
+        for y, row in enumerate(rows):
+            indent = (widest - len(row)) * (WIDTH + ACROSS) // 2
+            for x, number in enumerate(row):
+                corner = (left + indent + x * (WIDTH + ACROSS), EDGE + y * (HEIGHT + DOWN))
+                found[number] = _Place(*corner, column, left)
+        left += widest * (WIDTH + ACROSS) - ACROSS + GUTTER
     return found
 
 
-def _edges(picture: Picture, places: Mapping[int, tuple[int, int]]) -> list[str]:
-    lines = []
-    for a, b in picture.drawing.edges:
-        (ax, ay), (bx, by) = places[a], places[b]
-        ax, ay, bx, y = ax + WIDTH // 2, ay + HEIGHT, bx + WIDTH // 2, (ay + HEIGHT + by) // 2
-        path = f"M{ax},{ay}L{bx},{by}" if ax == bx else f"M{ax},{ay}C{ax},{y} {bx},{y} {bx},{by}"
-        lines.append(f'<path d="{path}" fill="none" stroke="#667" marker-end="url(#arrow)"/>')
-    return lines
-
-
-def _fold_box(picture: Picture, places: Mapping[int, tuple[int, int]]) -> list[str]:
-    if not picture.repeats:
-        return []
-    corners = [places[number] for number in picture.repeats]
-    left, top = min(x for x, _ in corners) - 8, min(y for _, y in corners) - 8
-    right, bottom = max(x for x, _ in corners) + WIDTH + 8, max(y for _, y in corners) + HEIGHT + 8
-    times = next(iter(picture.repeats.values()))
-    size = f'width="{right - left}" height="{bottom - top}"'
+def _edges(picture: Picture, places: Mapping[int, _Place], number: int) -> list[str]:
     return [
-        f'<rect x="{left}" y="{top}" {size} rx="8" fill="#f4f4f4" stroke="#999" stroke-dasharray="6 4"/>',
-        f'<text x="{right - 6}" y="{top + 14}" text-anchor="end" font-weight="bold" fill="#555">&#215; {times}</text>',
+        f'<path d="{_path(places[a], places[b])}" fill="none" stroke="#667" marker-end="url(#arrow{number})"/>'
+        for a, b in picture.drawing.edges
     ]
 
 
-def _nodes(picture: Picture, places: Mapping[int, tuple[int, int]]) -> list[str]:
+def _path(a: _Place, b: _Place) -> str:
+    """The way of an edge: to another column between the rows, and up or down between the columns."""
+    ax, ay, bx, by = a.x + WIDTH // 2, a.y + HEIGHT, b.x + WIDTH // 2, b.y
+    if a.column != b.column:
+        half = DOWN // 2
+        return f"M{ax},{ay}V{ay + half}H{b.left - LANE}V{by - half}H{bx}V{by}"
+    middle = (ay + by) // 2
+    return f"M{ax},{ay}L{bx},{by}" if ax == bx else f"M{ax},{ay}C{ax},{middle} {bx},{middle} {bx},{by}"
+
+
+def _fold_boxes(picture: Picture, places: Mapping[int, _Place]) -> list[str]:
+    """A frame around the folded nodes of each column, with how many there are of them beside the first frame."""
+    columns: dict[int, list[_Place]] = {}
+    for number in picture.repeats:
+        columns.setdefault(places[number].column, []).append(places[number])
+    lines: list[str] = []
+    for column in sorted(columns):
+        corners = columns[column]
+        left, top = min(one.x for one in corners) - 8, min(one.y for one in corners) - 8
+        right, bottom = max(one.x for one in corners) + WIDTH + 8, max(one.y for one in corners) + HEIGHT + 8
+        size = f'width="{right - left}" height="{bottom - top}"'
+        lines.append(f'<rect x="{left}" y="{top}" {size} rx="8" fill="#eee" stroke="#999" stroke-dasharray="6 4"/>')
+        if len(lines) == 1:
+            times = next(iter(picture.repeats.values()))
+            lines.append(f'<text x="{right + 4}" y="{top + 18}" font-size="16" font-weight="bold">&#215;{times}</text>')
+    return lines
+
+
+def _nodes(picture: Picture, places: Mapping[int, _Place]) -> list[str]:
     slowest = max((node.mean_ns or 0 for node in picture.drawing.nodes), default=0)
     return [line for node in picture.drawing.nodes for line in _node(node, places[node.number], slowest)]
 
 
-def _node(node: DrawnNode, place: tuple[int, int], slowest: int) -> list[str]:
-    x, y = place
+def _node(node: DrawnNode, place: _Place, slowest: int) -> list[str]:
+    x, y = place.x, place.y
     bar = round((WIDTH - 2) * (node.mean_ns or 0) / slowest) if slowest else 0
     name = printable(short_kernel_name(node.name) if node.kind == "kernel" else node.name, LONGEST_NAME)
     time = "" if node.mean_ns is None else duration(node.mean_ns)
@@ -122,7 +174,7 @@ def _text(text: str) -> str:
 def graph_html(pictures: Sequence[tuple[str, Picture]], title: str, facts: Sequence[str]) -> str:
     """A page of its own: the first picture is shown, a menu shows the others (label, picture)."""
     drawn = [
-        f'<div class="picture" data-number="{i}"{"" if i == 0 else " hidden"}>{graph_svg(picture, title)}</div>'
+        f'<div class="picture" data-number="{i}"{"" if i == 0 else " hidden"}>{graph_svg(picture, title, i)}</div>'
         for i, (_, picture) in enumerate(pictures)
     ]
     choices = "".join(f'<option value="{i}">{_text(label)}</option>' for i, (label, _) in enumerate(pictures))
@@ -141,15 +193,18 @@ _PAGE = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
  script-src 'unsafe-inline'">
 <style>
-body{{font-family:sans-serif;margin:0}}
-header{{position:sticky;top:0;background:#fff;border-bottom:1px solid #ccc;padding:8px 16px;z-index:1}}
+body{{font-family:sans-serif;margin:0;width:max-content;min-width:100%}}
+header{{position:sticky;top:0;left:0;width:100vw;box-sizing:border-box;z-index:1;
+ background:#fff;border-bottom:1px solid #ccc;padding:8px 16px}}
 h1{{font-size:16px;margin:0 0 4px}} p{{margin:2px 0;color:#445;font-size:13px}}
 .picture{{transform-origin:0 0}} .dim{{opacity:.2}} .found>rect:first-of-type{{stroke:#c33;stroke-width:3}}
 </style></head><body>
 <header><h1>{title}</h1>{facts}
 <label{hide}>Show <select id="choice">{choices}</select></label>
-<label>Search <input id="search" type="search" autocomplete="off"></label> <span id="hits"></span>
-<button id="in">+</button> <button id="out">&#8722;</button> <button id="fit">1:1</button></header>
+<label>Search <input id="search" type="search" autocomplete="off" title="Enter: the next one"></label>
+<span id="hits"></span>
+<button id="in">+</button> <button id="out">&#8722;</button> <button id="one">1:1</button>
+<button id="fit">whole</button></header>
 <main>
 {pictures}
 </main>
@@ -166,17 +221,21 @@ function scale(to) {
     svg.setAttribute("width", box.width * zoom); svg.setAttribute("height", box.height * zoom);
   }
 }
+let hits = [], at = 0;
 function find() {
   const wanted = search.value.toLowerCase();
-  let hits = [];
+  hits = []; at = 0;
   for (const node of shown.querySelectorAll(".node")) {
     const hit = wanted !== "" && node.textContent.toLowerCase().includes(wanted);
     node.classList.toggle("found", hit); node.classList.toggle("dim", wanted !== "" && !hit);
     if (hit) hits.push(node);
   }
-  const number = hits.length + (hits.length === 1 ? " node" : " nodes");
-  document.getElementById("hits").textContent = wanted === "" ? "" : number;
-  if (hits.length) hits[0].scrollIntoView({block: "center", inline: "center"});
+  show();
+}
+function show() {
+  const told = hits.length ? `${at + 1} of ${hits.length}` : "none";
+  document.getElementById("hits").textContent = search.value === "" ? "" : told;
+  if (hits.length) hits[at].scrollIntoView({block: "center", inline: "center"});
 }
 document.getElementById("choice").addEventListener("change", event => {
   shown = pictures[Number(event.target.value)];
@@ -184,9 +243,20 @@ document.getElementById("choice").addEventListener("change", event => {
   find();
 });
 search.addEventListener("input", find);
+search.addEventListener("keydown", event => {
+  if (event.key === "Enter" && hits.length) {
+    at = (at + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
+    show();
+  }
+});
 document.getElementById("in").addEventListener("click", () => scale(zoom * 1.25));
 document.getElementById("out").addEventListener("click", () => scale(zoom / 1.25));
-document.getElementById("fit").addEventListener("click", () => scale(1));
+document.getElementById("one").addEventListener("click", () => scale(1));
+document.getElementById("fit").addEventListener("click", () => {
+  const box = shown.querySelector("svg").viewBox.baseVal, head = document.querySelector("header").offsetHeight;
+  scale(Math.min((innerWidth - 20) / box.width, (innerHeight - head - 10) / box.height));
+  scrollTo(0, 0);
+});
 document.addEventListener("wheel", event => {
   if (event.ctrlKey) { event.preventDefault(); scale(zoom * (event.deltaY < 0 ? 1.1 : 1 / 1.1)); }
 }, {passive: false});

@@ -33,22 +33,31 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
         yield from _one_graph(one, top)
     if document["whole_graph_launches"]:
         yield _whole(document["whole_graph_launches"])
-        yield Text(
-            "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node).", style="dim"
-        )
+        why = "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node)."
+        yield Text(why + _events(document), style="dim")
     yield from _costs(document)
 
 
+def _events(document: Document) -> str:
+    told = ", ".join(f"{count(number)} {event}" for event, number in document["events"].items())
+    return f" Graphs: {told}." if told else ""
+
+
 def _overview(graphs: Sequence[Document]) -> RenderableType:
-    made = table("no", "|built", "\N{MULTIPLICATION SIGN}", "exec", "nodes", "<kinds", "replays", "replay", "saved")
+    heads = ("no", "|built", "at", "\N{MULTIPLICATION SIGN}", "exec", "<nodes", "replays", "replay", "saved")
+    several = len({one["process"] for one in graphs}) > 1
+    made = table(*(("process",) if several else ()), *heads)
     for one in graphs:
+        process = (str(one["process"]),) if several else ()
         kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
         replays = one["replays"]
         whole = duration(replays["whole_ns"]["median"]) if replays and replays["whole_ns"] else "-"
-        figures = (count(one["graphs"]), count(one["executables"]), count(one["node_count"]))
+        at = "-" if one["built_at_ns"] is None else duration(one["built_at_ns"])
+        figures = (count(one["graphs"]), count(one["executables"]))
         add(
             made,
-            *(str(one["graph"]), one["built"], *figures, kinds or "not seen to run"),
+            *process,
+            *(str(one["graph"]), one["built"], at, *figures, kinds or "-"),
             *(count(replays["count"]) if replays else "0", whole, _saved(one["launched_singly"])),
         )
     return made
@@ -65,10 +74,15 @@ def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
     for label, key in _FIGURES:
         _row(made, label, one["replays"][key])
     _row(made, "built in", one["build_ns"])
+    _row(made, "instantiated in", one["instantiation_ns"])
     singly = one["launched_singly"]
     if singly is not None:
         _row(made, "launched singly", singly["time_ns"])
-        _row(made, f"its {singly['launches']} calls", singly["calls_ns"])
+        _row(
+            made,
+            f"its {count(singly['launches'])} calls" if singly["launches"] != 1 else "its call",
+            singly["calls_ns"],
+        )
     yield made
     if one["nodes"] and top != 0:
         yield _nodes(one["nodes"], top)
@@ -92,13 +106,11 @@ def _nodes(nodes: Sequence[Document], top: int | None) -> RenderableType:
 
 
 def _whole(rows: Sequence[Document]) -> RenderableType:
-    made = table("|whole graph", "launches", "call", "to its start", "span", "longest")
+    made = table("<whole graph", "launches", "call", "to its start", "span", "longest", "call to end")
     for one in rows:
-        medians = ("-" if one[key] is None else duration(one[key]["median"]) for key in ("call_ns", "latency_ns"))
-        span = one["span_ns"]
-        add(
-            made, printable(one["name"]), count(one["count"]), *medians, duration(span["median"]), duration(span["max"])
-        )
+        call, latency, whole = (_median(one[key]) for key in ("call_ns", "latency_ns", "whole_ns"))
+        span = (duration(one["span_ns"][key]) for key in ("median", "max"))
+        add(made, printable(one["name"]), count(one["count"]), call, latency, *span, whole)
     return made
 
 
@@ -124,28 +136,39 @@ def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableT
     yield Text(printable(document["report"]["path"]), style="bold")
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _kernels(document["kernels"], top)
-    yield Text(
-        "ratio: launch call by run, medians; ! launching costs the host more than the kernel runs. packed: started at "
-        "most 2 us after the op before it in its stream."
-    )
+    yield Text("ratio: launch call by run, medians; ! launching costs the host more than the kernel runs.")
+    yield _shapes(document["kernels"], top)
+    yield Text("packed: started at most 2 us after the op before it in its stream.")
     if document["ranges"]:
         yield _ranges(document["ranges"], top)
+        yield Text("launches, ops and calls: in each range, the mean; per million: of its launch calls, at their mean.")
     yield _arithmetic(document["all"])
 
 
 def _kernels(kernels: Sequence[Document], top: int | None) -> RenderableType:
-    heads = ("count", "run", "call", "ratio", "|", "latency", "unqueued", "packed")
-    made = table("<kernel", *heads)
+    made = table("<kernel", "count", "run", "call", "ratio", "|", "latency", "unqueued")
     for one in kernels[:top]:
         mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
-        ratio = "graph" if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
+        unknown = "graph" if one["in_graphs"] else "-"
+        ratio = unknown if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
         medians = (_median(one[key]) for key in ("latency_ns", "unqueued_latency_ns"))
-        name = printable(short_kernel_name(one["name"]))
-        add(
-            made,
-            *(name, count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio, mark),
-            *(*medians, percent(one["back_to_back"], one["count"])),
-        )
+        figures = (count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio)
+        add(made, _kernel_name(one), *figures, mark, *medians)
+    return made
+
+
+def _kernel_name(one: Document) -> str:
+    return printable(short_kernel_name(one["name"]))
+
+
+def _shapes(kernels: Sequence[Document], top: int | None) -> RenderableType:
+    """The most frequent grid of each kernel, how often it is that, and how many others there are."""
+    made = table("<kernel", "grid", "block", "of that", "other sizes", "packed")
+    for one in kernels[:top]:
+        first = one["grids"][0]
+        sizes = ("-" if min(first[key]) < 0 else "x".join(map(str, first[key])) for key in ("grid", "block"))
+        shares = (percent(number, one["count"]) for number in (first["count"], one["back_to_back"]))
+        add(made, _kernel_name(one), *sizes, next(shares), count(len(one["grids"]) - 1), next(shares))
     return made
 
 
@@ -154,25 +177,26 @@ def _median(stats: Document | None) -> str:
 
 
 def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
-    heads = ("ranges", "long", "launches each", "ops each", "launch calls", "of the range")
-    made = table("<NVTX range", *heads)
+    made = table("<NVTX range", "ranges", "long", "launches", "ops", "calls", "share", "per million")
     for one in ranges[:top]:
         each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
-        mean = one["calls_ns"] // one["count"]
-        long = one["duration_ns"]
-        share = percent(one["calls_ns"], long["total"])
-        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, duration(mean), share)
+        mean, long = one["calls_ns"] // one["count"], one["duration_ns"]
+        costs = (duration(mean), percent(one["calls_ns"], long["total"]), duration(one["per_million_ns"]))
+        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, *costs)
     return made
 
 
 def _arithmetic(whole: Document) -> Text:
     if not whole["launches"]:
         return Text("No launch calls.")
-    per_million = whole["call_ns"]["median"] * 1_000_000
-    said = (
-        f"{count(whole['launches'])} launch calls took {duration(whole['calls_ns'])} of host time: "
-        f"{duration(whole['call_ns']['median'])} the median, {duration(per_million)} per million at that."
-    )
+    calls, kernels = whole["launches"], whole["kernel_call_ns"]
+    said = f"{count(calls)} launch call{'s' if calls != 1 else ''} took {duration(whole['calls_ns'])} of host time"
+    if kernels is not None:
+        said += (
+            f"; {'all' if kernels['count'] == calls else 'the ' + count(kernels['count']) + ' that'} launched kernels: "
+            f"{duration(kernels['median'])} the median, {duration(whole['per_million_ns'])} per million at that"
+        )
+    said += "."
     if whole["per_range"]:
         one = whole["per_range"]
         mean = one["calls_ns"] // max(one["launches"], 1)

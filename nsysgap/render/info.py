@@ -12,12 +12,15 @@ from nsysgap.render.text import LEVEL_STYLE, add, table
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
+MOST_ROWS = 20
 
 
 def info_blocks(document: Document) -> Iterable[RenderableType]:
     """All blocks of `nsysgap info`, in reading order."""
     yield _head(document)
     yield from _machine(document)
+    if document["processes"]:
+        yield _processes(document["processes"])
     if document["threads"]:
         yield _threads(document["threads"])
     yield _tables(document["tables"])
@@ -55,12 +58,30 @@ def _machine(document: Document) -> Iterable[RenderableType]:
         yield made
 
 
+def _processes(processes: Sequence[Document]) -> RenderableType:
+    made = table("process", "<name", "|GPUs", "GPU ops", "threads")
+    for one in processes[:MOST_ROWS]:
+        gpus = ", ".join(str(number) for number in one["devices"]) or "-"
+        add(made, str(one["pid"]), printable(one["name"]) or "-", gpus, count(one["ops"]), count(one["threads"]))
+    if len(processes) > MOST_ROWS:
+        add(made, "", f"({count(len(processes) - MOST_ROWS)} more)", "", *_sums(processes, "ops", "threads"))
+    return made
+
+
 def _threads(threads: Sequence[Document]) -> RenderableType:
     made = table("process", "thread", "<name", "CUDA calls", "NVTX", "OS calls")
-    for one in threads:
-        name = " ".join(filter(None, (printable(one["process_name"], 20), printable(one["thread_name"], 24))))
-        add(made, str(one["pid"]), str(one["tid"]), name, *(count(one[key]) for key in ("api", "nvtx", "osrt")))
+    keys = ("api", "nvtx", "osrt")
+    for one in threads[:MOST_ROWS]:
+        name = printable(one["thread_name"]) or "-"
+        add(made, str(one["pid"]), str(one["tid"]), name, *(count(one[key]) for key in keys))
+    if len(threads) > MOST_ROWS:
+        add(made, "", "", f"({count(len(threads) - MOST_ROWS)} more)", *_sums(threads, *keys))
     return made
+
+
+def _sums(rows: Sequence[Document], *keys: str) -> Iterable[str]:
+    """What the rows that are not shown hold together."""
+    return (count(sum(one[key] for one in rows[MOST_ROWS:])) for key in keys)
 
 
 def _tables(rows: Sequence[Document]) -> RenderableType:
@@ -71,7 +92,8 @@ def _tables(rows: Sequence[Document]) -> RenderableType:
 
 
 def _questions(rows: Sequence[Document]) -> RenderableType:
-    made = table("|", "<question", "<rests on")
+    made = table("|", "|question", "|rests on")
+    made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
     for one in rows:
         mark = Text("yes", style="green") if one["answered"] else Text("no", style="yellow")
         add(made, mark, one["text"], one["why"])
@@ -89,7 +111,7 @@ def _missing(rows: Sequence[Document]) -> RenderableType:
 
 def _diagnostics(rows: Sequence[Document]) -> RenderableType:
     made = table("|nsys says", "<")
-    made.columns[1].no_wrap = False
+    made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
     for one in rows:
         style = LEVEL_STYLE["incomplete"] if one["incomplete"] else LEVEL_STYLE.get(one["severity"], "default")
         add(made, Text("incomplete" if one["incomplete"] else one["severity"], style=style), printable(one["text"]))

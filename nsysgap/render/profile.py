@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ FOOTNOTE = (
 )
 CAUSES = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
 _INFLATED_CAUSES = ("launch", "host")
+WIDTH = 80
+_GAP = "  "
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,13 @@ class Row:
 
 
 def _record(which: str, key: str) -> Callable[[Document], Any]:
-    return lambda one: ((one[which] or {}).get("record") or {}).get(key)
+    """A figure of the program's own record, which may hold anything: None unless it is a number."""
+
+    def value(one: Document) -> Any:
+        found = ((one[which] or {}).get("record") or {}).get(key)
+        return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+    return value
 
 
 def _figure(key: str) -> Callable[[Document], Any]:
@@ -62,7 +71,13 @@ def _ratio(one: Document) -> Any:
     return None if one["perturbation"] is None else round(100 * (one["perturbation"]["ratio"] - 1), 2)
 
 
+def _seconds(value: float) -> str:
+    return duration(round(value * 1e9))
+
+
 ROWS = (
+    Row("measured part, plain", "plain_s", _record("baseline", "wall_s_measured"), _seconds),
+    Row("measured part, under nsys", "profiled_s", _record("profiled", "wall_s_measured"), _seconds),
     Row("plain, us per kernel", "plain_us_per_kernel", _record("baseline", "wall_us_per_kernel"), _us),
     Row("under nsys, us per kernel", "profiled_us_per_kernel", _record("profiled", "wall_us_per_kernel"), _us),
     Row("nsys makes it slower by", "slowdown_percent", _ratio, _share),
@@ -83,11 +98,19 @@ def _cause_row(cause: str) -> Row:
     return Row(f"  idle: {cause}{mark}", f"idle_percent_{cause}", _cause(cause), _share)
 
 
+def _exit_code(one: Document) -> int:
+    return int(one["profiled"]["exit_code"])
+
+
+EXIT_CODE = Row("exit code", "exit_code", _exit_code, str)
+
+
 def _rows(summaries: Sequence[Document]) -> list[Row]:
-    """The rows that some capture has a value for; causes that no capture has are left out."""
+    """The rows that some capture has a value for; causes that no capture has are left out, and exit codes all 0."""
     causes = [_cause_row(cause) for cause in CAUSES]
     shown = [row for row in causes if any(row.value(one) for one in summaries)]
-    return [row for row in (*ROWS, *shown) if any(row.value(one) is not None for one in summaries)]
+    failed = [EXIT_CODE] if any(_exit_code(one) for one in summaries) else []
+    return [*failed, *(row for row in (*ROWS, *shown) if any(row.value(one) is not None for one in summaries))]
 
 
 def _cells(summaries: Sequence[Document]) -> list[list[str]]:
@@ -96,28 +119,56 @@ def _cells(summaries: Sequence[Document]) -> list[list[str]]:
     return [head, *body]
 
 
+def _nothing_said(summaries: Sequence[Document]) -> list[str]:
+    """A sentence on captures without a single figure; nothing where there is none."""
+    without = [printable(one["name"], 24) for one in summaries if one["figures"] is None]
+    return [f"No figures, since their reports hold no kernels: {', '.join(without)}."] if without else []
+
+
 def _cell(row: Row, one: Document) -> str:
     value = row.value(one)
     return "-" if value is None else row.show(value)
 
 
 def comparison_text(summaries: Sequence[Document]) -> str:
-    """The comparison as a table of plain text, with the footnote."""
-    cells = _cells(summaries)
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    lines = [
-        "  ".join((line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))))
-        for line in cells
-    ]
-    return "\n".join([*(line.rstrip() for line in lines), "", FOOTNOTE]) + "\n"
+    """The comparison as tables of plain text, side by side as many captures as fit 80 columns, with the footnote."""
+    label, *columns = zip(*_cells(summaries), strict=True)
+    left = max(map(len, label))
+    blocks: list[list[tuple[str, ...]]] = [[]]
+    room = WIDTH - left
+    for column in columns:
+        width = len(_GAP) + max(map(len, column))
+        if blocks[-1] and width > room:
+            blocks.append([])
+            room = WIDTH - left
+        blocks[-1].append(column)
+        room -= width
+    texts = [_table([label, *block]) for block in blocks]
+    return "\n\n".join([*texts, *map(_wrapped, (*_nothing_said(summaries), *_footnotes(summaries)))]) + "\n"
+
+
+def _table(columns: Sequence[Sequence[str]]) -> str:
+    label, *rest = ([cell.ljust(max(map(len, columns[0]))) for cell in columns[0]], *columns[1:])
+    right = [[cell.rjust(max(map(len, column))) for cell in column] for column in rest]
+    return "\n".join(_GAP.join(line).rstrip() for line in zip(label, *right, strict=True))
+
+
+def _wrapped(said: str) -> str:
+    return "\n".join(textwrap.wrap(said, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def _footnotes(summaries: Sequence[Document]) -> list[str]:
+    """The footnote, where there is a figure that it is about."""
+    return [FOOTNOTE] if any(one["figures"] is not None for one in summaries) else []
 
 
 def comparison_markdown(summaries: Sequence[Document]) -> str:
     """The comparison as a Markdown table, with the footnote."""
     head, *body = [[cell.strip().replace("|", "\\|") for cell in line] for line in _cells(summaries)]
     rule = ["---", *(["---:"] * (len(head) - 1))]
-    lines = [f"| {' | '.join(line)} |" for line in (head, rule, *body)]
-    return "\n".join([*lines, "", FOOTNOTE.replace("*", "\\*", 1)]) + "\n"
+    lines = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
+    notes = [*_nothing_said(summaries), *(note.replace("*", "\\*", 1) for note in _footnotes(summaries))]
+    return "\n\n".join([lines, *notes]) + "\n"
 
 
 def comparison_csv(summaries: Sequence[Document]) -> str:
@@ -133,16 +184,18 @@ def comparison_csv(summaries: Sequence[Document]) -> str:
 
 
 def perturbation_text(one: Document) -> str:
-    """What nsys changed, in a sentence or two."""
+    """What nsys changed, in a sentence or two of lines for 80 columns."""
     found = one["perturbation"]
-    if found is None:
-        return (
-            "" if one["baseline"] is None else "What nsys changed cannot be told: the two runs have nothing to compare."
-        )
-    before, after = duration(round(found["plain_s"] * 1e9)), duration(round(found["profiled_s"] * 1e9))
-    change = 100 * (found["ratio"] - 1)
-    return (
-        f"What nsys changed: {found['of']} took {before} plain and {after} under nsys ({change:+.1f} %). "
+    inflated = (
         "The figures above are those under nsys; it inflates launch calls and latency, and the idle time called launch "
         "and host."
     )
+    if found is not None:
+        before, after = duration(round(found["plain_s"] * 1e9)), duration(round(found["profiled_s"] * 1e9))
+        change = 100 * (found["ratio"] - 1)
+        changed = f"{found['of']} took {before} plain and {after} under nsys ({change:+.1f} %)."
+    elif one["baseline"] is None:
+        changed = "not measured, since there was no plain run."
+    else:
+        changed = "that cannot be told, since the two runs have nothing to compare."
+    return _wrapped(f"What nsys changed: {changed} {inflated}")

@@ -35,7 +35,7 @@ def stacks_blocks(
     yield _head(document)
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _rows(document, top, sources, full_paths=full_paths)
-    if any(row["few_samples"] for row in document["rows"][:top]) and _sampled(document):
+    if any(row["few_samples"] for row in _shown(document)[:top]) and _sampled(document):
         yield Text("~ fewer than 10 samples: there is time on this line, how much is a guess.", style="dim")
     yield from notices(document["report"]["warnings"], ("warning", "note"))
 
@@ -67,11 +67,16 @@ def _sharing(document: Document) -> str:
     return f" ({count(document['samples'])}{every}): {inside} within it, {near} nearest to it, {rest} not sampled"
 
 
+def _shown(document: Document) -> list[Document]:
+    """The rows with time of their own; those that only call others where there is no other."""
+    return [row for row in document["rows"] if row["self_ns"]] or document["rows"]
+
+
 def _rows(document: Document, top: int | None, sources: Sequence[str | None], *, full_paths: bool) -> Table:
     sampled, total = _sampled(document), document["chosen_ns"]
     counted = "samples" if sampled else "gaps" if document["stacks"] == "launch" else "pieces"
     made = table(f"<idle by {document['by']}", "self", "share", *(["95 %"] if sampled else []), "incl.", counted)
-    rows = [row for row in document["rows"] if row["self_ns"]] or document["rows"]
+    rows = _shown(document)
     known = _file_names(rows[:top])
     for i, row in enumerate(rows[:top]):
         bounds = [_bounds(row, total)] if sampled else []

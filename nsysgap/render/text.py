@@ -32,12 +32,15 @@ CAUSE_MEANING = {
     "unknown": "no launch call known for the next op",
 }
 NARROWEST = 8
+NARROWEST_CONSOLE = 80
 LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def console(width: int | None = None, *, file: Any = None) -> Console:
-    """A console for results: `width` columns, else the terminal's, 80 where there is none."""
-    return Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    """A console for results: `width` columns, else the terminal's, 80 where there is none and at least."""
+    made = Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    made.width = max(made.width, NARROWEST_CONSOLE)  # lines that wrap say more than figures cut to "1…", or nothing
+    return made
 
 
 def table(*columns: str) -> Table:
@@ -82,7 +85,7 @@ def gaps_blocks(document: Document, counts: Mapping[str, int], selected: str = "
     yield from untraced_lines(document["devices"])
     yield from _latencies(document["launches"], document["graph_launches"], document["syncs"])
     if document["gaps"]:
-        yield _longest(document)
+        yield from _longest(document)
     yield from notices(document["report"]["warnings"], ("warning", "note"))
 
 
@@ -171,11 +174,13 @@ def _stats_row(made: Table, name: str, label: str, stats: Document | None, unit:
         add(made, name, label, count(stats["count"]), *figures)
 
 
-def _longest(document: Document) -> Table:
+def _longest(document: Document) -> Iterable[RenderableType]:
     gaps = document["gaps"]
     several = len(document["devices"]) > 1
     nvtx = any(gap["nvtx"] for gap in gaps)
     lines = any(gap.get("line") for gap in gaps)
+    threads = [_thread(gap) for gap in gaps]
+    one_thread = lines and len(set(threads)) == 1  # said once below: lines need the room
     heads = [
         "at",
         *(["GPU"] if several else []),
@@ -183,21 +188,27 @@ def _longest(document: Document) -> Table:
         "|cause",
         *(["<line"] if lines else []),
         "<ended by",
-        *([] if lines else ["|thread"]),
+        *([] if one_thread else ["|thread"]),
         *(["<NVTX"] if nvtx else []),
     ]
     made = table(*heads)
     made.columns[0].header = Text("longest gaps at")
-    for gap in gaps:
+    for gap, thread in zip(gaps, threads, strict=True):
         cells = [
             f"{gap['start_ns'] / 1e9:.6f} s",
             *([str(gap["device"])] if several else []),
             duration(gap["duration_ns"]),
         ]
-        thread = "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
-        line, last = ([printable(gap.get("line") or "")], []) if lines else ([], [thread])
-        add(made, *cells, gap["cause"], *line, _op_name(gap["after"]), *last, *([_nvtx(gap)] if nvtx else []))
-    return made
+        line = [printable(gap.get("line") or "")] if lines else []
+        who = [] if one_thread else [thread]
+        add(made, *cells, gap["cause"], *line, _op_name(gap["after"]), *who, *([_nvtx(gap)] if nvtx else []))
+    yield made
+    if one_thread:
+        yield Text("Launched by no known thread." if threads[0] == "-" else f"All launched by thread {threads[0]}.")
+
+
+def _thread(gap: Document) -> str:
+    return "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
 
 
 def _op_name(op: Document | None) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import words
 from nsysgap.report.diagnostics import diagnostics
 from nsysgap.report.metadata import EXPORT_TABLES, key_values
 from nsysgap.report.source import Source, translated_errors
 
-_COMMAND_KEYS = ("COMMAND_LINE", "CAPTURE_COMMAND", "NSYS_COMMAND_LINE", "PROFILE_COMMAND", "EXECUTABLE", "ARGUMENTS")
+# What META_DATA_CAPTURE calls the parts of a command line: PROCESS_0:COMMAND, PROCESS_0:ARGUMENT_0, ..._1.
+_COMMAND_PART = re.compile(r"(.*:)?(?:COMMAND|ARGUMENT_(\d+))\Z")
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,8 @@ def describe(source: Source) -> Description:
                 rows += [(table, int(number))] if number else []
         started = None
         if catalog.has("TARGET_INFO_SESSION_START_TIME", "utcTime"):
-            started = connection.execute(text("SELECT utcTime FROM TARGET_INFO_SESSION_START_TIME")).scalar()
-        target = {}
-        if catalog.has("TARGET_INFO_SYSTEM_ENV", "name", "value"):
-            rows_of_target = connection.execute(text("SELECT name, value FROM TARGET_INFO_SYSTEM_ENV"))
-            target = {row[0]: row[1] for row in rows_of_target}
+            found = connection.execute(text("SELECT utcTime FROM TARGET_INFO_SESSION_START_TIME")).scalar()
+            started = words(found) or None
         return Description(
             rows=rows,
             capture=capture,
@@ -56,10 +57,15 @@ def describe(source: Source) -> Description:
             started=started,
             diagnostics=diagnostics(connection, catalog),
             export={name: value for table in EXPORT_TABLES for name, value in key_values(connection, catalog, table)},
-            target=target,
+            target=dict(key_values(connection, catalog, "TARGET_INFO_SYSTEM_ENV")),
         )
 
 
 def _command(capture: list[tuple[str, str]]) -> str | None:
-    found = [value for name, value in capture if name.upper().rsplit(":", 1)[-1] in _COMMAND_KEYS and value]
-    return " ".join(found) or None
+    """The command lines of all processes that nsys launched, quoted as for a shell."""
+    parts: dict[str, dict[int, str]] = {}
+    for name, value in capture:
+        if match := _COMMAND_PART.match(name):
+            parts.setdefault(match[1] or "", {})[int(match[2] or -1)] = value
+    lines = (shlex.join(found[place] for place in sorted(found)) for found in parts.values() if found.get(-1))
+    return "; ".join(lines) or None

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import words
 from nsysgap.tables import Notice
 
 SEVERITIES = {1: "note", 2: "warning", 3: "error", 4: "note"}
@@ -36,7 +37,7 @@ def diagnostics(connection: Connection, catalog: Catalog) -> list[tuple[str, str
     if not catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
         return []
     rows = connection.execute(text("SELECT severity, text FROM DIAGNOSTIC_EVENT ORDER BY rowid"))
-    return [(SEVERITIES.get(severity, "note"), " ".join(said.split())) for severity, said in rows if said]
+    return [(SEVERITIES.get(severity, "note"), " ".join(words(said).split())) for severity, said in rows if said]
 
 
 def is_incomplete(said: str) -> bool:

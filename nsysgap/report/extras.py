@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
-from nsysgap.report.read import CUDA_EVENT, NVTX_RANGES, OP_TABLES, RUNTIME, SYNCHRONIZATION
+from nsysgap.report.cells import whole
+from nsysgap.report.columns import read_columns
+from nsysgap.report.metadata import physical_gpus
+from nsysgap.report.read import CUDA_EVENT, OP_TABLES, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.tables import MEMCPY, MEMSET, NONE, Column, Schema, Table, Trace
+from nsysgap.report.wanted import Progress, Read
+from nsysgap.tables import MEMCPY, MEMSET, NATIVE_SAMPLE, NONE, PYTHON_SAMPLE, Column, Schema, Stacks, Table, Trace
 
 MEMORY_EVENTS = Schema(
     "memory_events",
@@ -52,21 +55,12 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
         if not catalog.has(name, "start", "globalPid", "deviceId", "memKind", "bytes", "memoryOperationType"):
             return MEMORY_EVENTS.empty()
         columns = read_columns(source, name, reads, progress=progress)
-        physical = _physical(source, catalog)
+        physical = physical_gpus(connection, catalog)
     pid = (columns.pop("process") >> 24) & 0xFFFFFF
     for (process, ordinal), gpu in physical.items():
         columns["device"][(pid == process) & (columns["device"] == ordinal)] = gpu
     order = np.argsort(columns["time"], kind="stable")
     return Table(MEMORY_EVENTS, {key: values[order] for key, values in columns.items()})
-
-
-def _physical(source: Source, catalog: Catalog) -> dict[tuple[int, int], int]:
-    """The GPUs that a process numbers otherwise: {(pid, its ordinal): GPU}."""
-    if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
-        return {}
-    with source.engine.connect() as connection:
-        rows = connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE")).all()
-    return {(pid, ordinal): gpu for pid, ordinal, gpu in rows if gpu is not None and gpu != ordinal}
 
 
 def read_session_start(source: Source) -> int | None:
@@ -75,7 +69,7 @@ def read_session_start(source: Source) -> int | None:
         if not Catalog.probe(connection).has("TARGET_INFO_SESSION_START_TIME", "utcEpochNs"):
             return None
         found = connection.execute(text("SELECT utcEpochNs FROM TARGET_INFO_SESSION_START_TIME")).scalar()
-    return None if found is None else int(found)
+    return whole(found)
 
 
 def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
@@ -96,22 +90,24 @@ def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
     return {(int(pid), int(domain)): bytes(name).decode("utf-8", "replace") for pid, domain, name in rows if name}
 
 
-def read_not_shown(source: Source) -> dict[str, int]:
-    """Events of the report that no trace shows: {table: rows}, of every table with times that is not read."""
+def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:
+    """Events that a trace does not show: {table: rows}, of every table with times that is not read; without the samples
+    that `stacks` holds."""
     with translated_errors(source.path), source.engine.connect() as connection:
         catalog = Catalog.probe(connection)
         found = {}
         for table, columns in catalog.columns.items():
             if table in _SHOWN or not {"start", "timestamp"} & {*columns}:
                 continue
-            name, where = table, ""
-            if catalog.has("NVTX_EVENTS", "eventType") and table == "NVTX_EVENTS":
-                name, where = (
-                    "NVTX_EVENTS other than ranges",
-                    f" WHERE NOT ({NVTX_RANGES}) AND eventType <> {_NVTX_DOMAIN}",
-                )
-            found[name] = connection.execute(text(f'SELECT count(*) FROM "{table}"{where}')).scalar_one()
-    return {name: int(rows) for name, rows in found.items() if rows}
+            where = ""
+            if table == "NVTX_EVENTS" and "eventType" in columns:
+                where = f" WHERE eventType NOT IN ({PUSH_POP}, {START_END}, {_NVTX_DOMAIN})"
+            found[table] = int(connection.execute(text(f'SELECT count(*) FROM "{table}"{where}')).scalar_one())
+    for table, kind in (("NVTX_EVENTS", PYTHON_SAMPLE), ("COMPOSITE_EVENTS", NATIVE_SAMPLE)):
+        if table in found and stacks is not None:
+            found[table] -= int((stacks.samples["source"] == kind).sum())
+    named = {"NVTX_EVENTS": "NVTX_EVENTS other than ranges"}
+    return {named.get(table, table): rows for table, rows in found.items() if rows > 0}
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import GRAPH_EVENTS, GRAPH_NODES, NONE, Table, Trace
 
 _NODES, _EVENTS = "CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS"

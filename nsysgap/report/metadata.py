@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import whole, words
 from nsysgap.tables import NONE, Device, Names
 
 EXPORT_TABLES = ("META_DATA_EXPORT", "EXPORT_META_DATA")
@@ -17,7 +18,8 @@ def key_values(connection: Connection, catalog: Catalog, table: str) -> list[tup
     """The (name, value) rows of a metadata table; none if it does not exist."""
     if not catalog.has(table, "name", "value"):
         return []
-    return [(row.name, row.value or "") for row in connection.execute(text(f"SELECT name, value FROM {table}"))]
+    rows = connection.execute(text(f"SELECT name, value FROM {table}"))
+    return [(words(name), words(value)) for name, value in rows]
 
 
 def export_versions(connection: Connection, catalog: Catalog) -> tuple[str | None, str | None]:
@@ -30,8 +32,7 @@ def session_duration(connection: Connection, catalog: Catalog) -> int | None:
     """ANALYSIS_DETAILS.duration in ns; None where the report has none. Its startTime is another clock's: never used."""
     if not catalog.has("ANALYSIS_DETAILS", "duration"):
         return None
-    duration = connection.execute(text("SELECT duration FROM ANALYSIS_DETAILS")).scalar()
-    return None if duration is None else int(duration)
+    return whole(connection.execute(text("SELECT duration FROM ANALYSIS_DETAILS")).scalar())
 
 
 def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]:
@@ -41,7 +42,24 @@ def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]
     wanted = ("id", "name", "smCount", "totalMemory", "busLocation")
     columns = [column if catalog.has("TARGET_INFO_GPU", column) else "NULL" for column in wanted]
     rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM TARGET_INFO_GPU ORDER BY id"))
-    return tuple({int(row[0]): Device(*row) for row in rows if row[0] is not None}.values())
+    found: dict[int, Device] = {}
+    for number, name, sm_count, memory, bus in rows:
+        gpu = whole(number, 32)
+        if gpu is not None:
+            found[gpu] = Device(gpu, words(name) or None, whole(sm_count), whole(memory), words(bus) or None)
+    return tuple(found.values())
+
+
+def physical_gpus(connection: Connection, catalog: Catalog) -> dict[tuple[int, int], int]:
+    """The GPUs that a process numbers otherwise (TARGET_INFO_CUDA_DEVICE) by (pid, ordinal); of several the first."""
+    if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
+        return {}
+    found: dict[tuple[int, int], int] = {}
+    for row in connection.execute(text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE ORDER BY rowid")):
+        pid, ordinal, gpu = whole(row.pid), whole(row.cudaId, 32), whole(row.gpuId, 32)
+        if pid is not None and ordinal is not None and gpu is not None:
+            found.setdefault((pid, ordinal), gpu)
+    return {(pid, ordinal): gpu for (pid, ordinal), gpu in found.items() if gpu != ordinal}
 
 
 def process_names(
@@ -63,6 +81,7 @@ def thread_names(connection: Connection, catalog: Catalog, global_tids: NDArray[
     if catalog.has("ThreadNames", "globalTid", "nameId"):
         place = {int(tid): i for i, tid in enumerate(global_tids)}
         for tid, name in connection.execute(text("SELECT globalTid, nameId FROM ThreadNames")):
-            if tid in place and name is not None:
-                found[place[tid]] = name
+            index = whole(name, 32)
+            if tid in place and index is not None:
+                found[place[tid]] = index
     return found

@@ -12,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.cells import whole, words
+from nsysgap.report.columns import read_columns
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import OneOf, Progress, Read
 from nsysgap.tables import GPU_METRICS, Names, Table
 
 SM_ACTIVE = "SMs Active [Throughput %]"
@@ -43,15 +45,20 @@ def _metric_names(connection: Connection, catalog: Catalog) -> dict[Key, str]:
     if not catalog.has(_INFO, "typeId", "metricId", "metricName"):
         return {}
     rows = connection.execute(text(f"SELECT typeId, metricId, metricName FROM {_INFO} ORDER BY rowid"))
-    return {(int(kind), int(metric)): str(name) for kind, metric, name in rows}
+    found = {}
+    for row in rows:
+        kind, metric = whole(row.typeId), whole(row.metricId)
+        if kind is not None and metric is not None:
+            found[kind, metric] = words(row.metricName)
+    return found
 
 
 def _read(source: Source, catalog: Catalog, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:
     if not wanted or not catalog.has(_TABLE, "timestamp", "typeId", "metricId", "value"):
         return GPU_METRICS.empty()
     reads = [Read("time", "timestamp"), Read("type", "typeId"), Read("metric", "metricId"), Read("value", "value")]
-    ids = ", ".join(str(metric) for metric in sorted({metric for _, metric in wanted}))
-    raw = read_columns(source, _TABLE, reads, where=f"metricId IN ({ids})", progress=progress)
+    metrics = OneOf("metricId", tuple(sorted({metric for _, metric in wanted})))
+    raw = read_columns(source, _TABLE, reads, where=metrics, progress=progress)
     metric = np.full(len(raw["time"]), -1, np.int32)
     for (kind, number), name in wanted.items():
         metric[(raw["type"] == kind) & (raw["metric"] == number)] = names.add(name.encode())

@@ -9,6 +9,7 @@ from nsysgap.report.catalog import Catalog
 from nsysgap.tables import Names
 
 HIGHEST_ID = 2_000_000_000  # indices are int32, and texts that rows carry themselves come after the report's own
+NO_STRING = 2**31 - 1  # the index of no text, for numbers that no exporter gives
 
 
 def read_names(connection: Connection, catalog: Catalog) -> Names:
@@ -19,4 +20,5 @@ def read_names(connection: Connection, catalog: Catalog) -> Names:
     rows = connection.execute(
         text(f"SELECT id, CAST(value AS BLOB) FROM StringIds WHERE {usable}"), {"highest": HIGHEST_ID}
     )
-    return Names({row[0]: row[1] for row in rows})
+    # Damage shows as NULL even where the column is declared NOT NULL, which SQLite then takes for granted.
+    return Names({index: value for index, value in rows if value is not None})

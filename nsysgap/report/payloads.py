@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import whole
 
 _SCHEMAS, _ENTRIES = "NVTX_PAYLOAD_SCHEMAS", "NVTX_PAYLOAD_SCHEMA_ENTRIES"
 _ENUMS = "NVTX_PAYLOAD_ENUMS"
@@ -33,6 +34,7 @@ _ARRAY_OR_POINTER = 0x7E
 _DESCRIPTOR = struct.Struct("<QQQ")
 _COUNT = struct.Struct("<Q")
 MAX_FRAMES = 100_000
+_FARTHEST = 1 << 20
 PYTHON_SAMPLING, PYTHON_BACKTRACE = "Python Periodic Sampling", "Python Backtrace on CUDA"
 Query = Callable[[str], Iterable[Any]]
 
@@ -80,19 +82,30 @@ def payload_schemas(run: Query, catalog: Catalog) -> list[PayloadSchema]:
         for domain, schema, name, kind, flags, detail, offset in run(
             f"SELECT {columns} FROM {_ENTRIES} ORDER BY domainId, schemaId, idx"
         ):
-            entries.setdefault((domain, schema), []).append(Entry(name or "", kind or 0, flags or 0, detail, offset))
+            layout = (whole(kind) or 0, whole(flags) or 0, whole(detail), whole(offset))
+            entries.setdefault((domain, schema), []).append(Entry(str(name or ""), *layout))
     rows = run(f"SELECT domainId, schemaId, name, payloadSize FROM {_SCHEMAS} ORDER BY rowid")
     return [
-        PayloadSchema(domain, schema, name or "", size, tuple(entries.get((domain, schema), ())))
+        PayloadSchema(domain, schema, str(name or ""), whole(size), tuple(entries.get((domain, schema), ())))
         for domain, schema, name, size in rows
     ]
+
+
+def python_stacks(run: Query, catalog: Catalog) -> frozenset[str]:
+    """Which of PYTHON_SAMPLING and PYTHON_BACKTRACE a report holds stacks of: registered, and exported with blobs."""
+    if not catalog.has(_SCHEMAS, "name") or not catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
+        return frozenset()
+    names = frozenset(name for (name,) in run(f"SELECT DISTINCT name FROM {_SCHEMAS}"))
+    found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
+    blobs = "SELECT 1 FROM NVTX_EVENTS WHERE eventType = 34 AND binaryData IS NOT NULL LIMIT 1"
+    return found if found and any(True for _ in run(blobs)) else frozenset()
 
 
 def enum_sizes(run: Query, catalog: Catalog) -> dict[int, int]:
     """The size in bytes of each registered enum, by schema ID."""
     if not catalog.has(_ENUMS, "schemaId", "size"):
         return {}
-    return {schema: size for schema, size in run(f"SELECT schemaId, size FROM {_ENUMS}") if size}
+    return {schema: size for schema, size in run(f"SELECT schemaId, size FROM {_ENUMS}") if whole(size)}
 
 
 def stack_layouts(
@@ -126,11 +139,14 @@ def _layout(schema: PayloadSchema, schemas: Sequence[PayloadSchema], enums: Mapp
         raise ValueError("counts frames in a type that is no integer")
     count = struct.Struct(_STRUCT_CODES[_TYPES[counter.type].strip("<")])
     end = offsets[-1]
+    begin = end if frames.offset is None else _natural(frames.offset)
+    if begin < offsets[frames.detail] + count.size:
+        raise ValueError("has frames that begin before their count ends")
     return StackLayout(
         name=schema.name,
         count=count,
         count_offset=offsets[frames.detail],
-        frames_offset=end if frames.offset is None else _natural(frames.offset),
+        frames_offset=begin,
         frame=_frame_type(members[0], enums),
     )
 
@@ -147,6 +163,8 @@ def _frame_type(schema: PayloadSchema, enums: Mapping[int, int]) -> np.dtype[Any
     if sorted(names) != ["file", "function", "line"] or not all(formats):
         raise ValueError("has frames without function, file and line")
     size = schema.size or offsets[-1]
+    if size >= _FARTHEST:
+        raise ValueError(f"has frames of {size} bytes")
     if max(place + np.dtype(kind).itemsize for place, kind in zip(places, formats, strict=True)) > size:
         raise ValueError("has frames with a member outside of them")
     return np.dtype({"names": names, "formats": formats, "offsets": places, "itemsize": size})
@@ -166,7 +184,7 @@ def _offsets(entries: Sequence[Entry], enums: Mapping[int, int]) -> list[int]:
 
 
 def _natural(offset: int) -> int:
-    if not 0 <= offset < 1 << 20:
+    if not 0 <= offset < _FARTHEST:
         raise ValueError(f"has a member at the offset {offset}")
     return offset
 

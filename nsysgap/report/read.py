@@ -10,7 +10,7 @@ import ctypes
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,21 @@ from nsysgap import tables
 from nsysgap.arrays import distinct
 from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.diagnostics import notices
-from nsysgap.report.metadata import export_versions, process_names, read_devices, session_duration, thread_names
+from nsysgap.report.metadata import (
+    export_versions,
+    physical_gpus,
+    process_names,
+    read_devices,
+    session_duration,
+    thread_names,
+)
 from nsysgap.report.metrics import read_sm_active
-from nsysgap.report.names import read_names
+from nsysgap.report.names import NO_STRING, read_names
+from nsysgap.report.payloads import python_stacks
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import ROWID, OneOf, Progress, Read
 from nsysgap.tables import Notice, Table, Trace
 
 OP_TABLES = {
@@ -40,7 +49,9 @@ RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
 SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
 CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
 PID_SHIFT = 24
-NVTX_RANGES = "eventType IN (59, 60)"
+NO_EVENT = 0xFFFFFFFF
+PUSH_POP, START_END = 59, 60
+NVTX_RANGES = OneOf("eventType", (PUSH_POP, START_END))
 COPY_KINDS = (  # ENUM_CUDA_MEMCPY_OPER, the same in every exporter that has it
     *("Unknown", "Host-to-Device", "Device-to-Host", "Host-to-Array", "Array-to-Host", "Array-to-Array"),
     *("Array-to-Device", "Device-to-Array", "Device-to-Device", "Host-to-Host", "Peer-to-Peer"),
@@ -109,6 +120,7 @@ class _Reading:
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
             sm_active=read_sm_active(self.source, self.connection, self.catalog, self.names),
             tables_present=frozenset(self._with_rows()),
+            python_stacks=python_stacks(self.connection.exec_driver_sql, self.catalog),
             nsys_version=versions[0],
             schema_version=versions[1],
             duration_ns=session_duration(self.connection, self.catalog),
@@ -124,10 +136,10 @@ class _Reading:
         """The read itself, or its default as an expression where the column does not exist."""
         simple = read.expression.isidentifier()
         if simple and not self.catalog.has(table, read.expression):
-            return Read(read.name, str(read.default), read.default, read.dtype)
-        return Read(read.name, f'"{read.expression}"' if simple else read.expression, read.default, read.dtype)
+            return replace(read, expression=str(read.default))
+        return replace(read, expression=f'"{read.expression}"') if simple else read
 
-    def _read(self, table: str, reads: list[Read], where: str | None = None) -> Columns:
+    def _read(self, table: str, reads: list[Read], where: OneOf | str | None = None) -> Columns:
         if table not in self.catalog:
             return {read.name: np.empty(0, read.dtype) for read in reads}
         wanted = [self._column(table, read) for read in reads]
@@ -152,9 +164,9 @@ class _Reading:
                 Read("process", "globalPid"),
                 Read("context", "contextId", tables.NONE, "int32"),
                 Read("stream", "streamId", tables.NONE, "int32"),
-                Read("correlation", "correlationId"),
+                Read("correlation", "correlationId", tables.NONE),
                 Read("graph_node", "graphNodeId", tables.NO_GRAPH_NODE),
-                Read("name", name, tables.NONE, "int32"),
+                Read("name", name, tables.NONE, "int32", NO_STRING),
             ],
         )
         rows = len(columns["start"])
@@ -187,7 +199,7 @@ class _Reading:
             self.warnings.append(Notice("warning", f"{number:,} rows of {table} {why}: left out of every figure."))
 
     def _raw_api(self) -> Columns:
-        where = "eventClass IN (0, 1)" if self.catalog.has(RUNTIME, "eventClass") else None
+        where = OneOf("eventClass", (0, 1)) if self.catalog.has(RUNTIME, "eventClass") else None
         columns = self._read(
             RUNTIME,
             [
@@ -195,13 +207,8 @@ class _Reading:
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
                 Read("correlation", "correlationId"),
-                Read("name", "nameId", tables.NONE, "int32"),
-                Read(
-                    "failed",
-                    "ifnull(returnValue, 0) <> 0" if self.catalog.has(RUNTIME, "returnValue") else "0",
-                    0,
-                    "bool",
-                ),
+                Read("name", "nameId", tables.NONE, "int32", NO_STRING),
+                Read("failed", "returnValue", 0, "bool"),
             ],
             where,
         )
@@ -229,7 +236,7 @@ class _Reading:
                 Read("start", "start", tables.OPEN_END),
                 Read("end", "end", tables.NONE),
                 Read("thread", "globalTid"),
-                Read("name", "nameId", tables.NONE, "int32"),
+                Read("name", "nameId", tables.NONE, "int32", NO_STRING),
             ],
         )
         return self._usable_spans(table, columns)
@@ -248,11 +255,11 @@ class _Reading:
                 Read("end", "end", tables.OPEN_END),
                 Read("thread", "globalTid"),
                 Read("end_thread", "endGlobalTid", tables.NONE),
-                Read("name", "textId", tables.NONE, "int32"),
+                Read("name", "textId", tables.NONE, "int32", NO_STRING),
                 Read("domain", "domainId"),
                 Read("color", "color", tables.NONE),
-                Read("start_end", "eventType = 60", 0, "bool"),
-                Read("rowid", "(rowid)"),
+                Read("start_end", "eventType", 0, "int8"),
+                Read("rowid", ROWID),
             ],
             NVTX_RANGES if self.catalog.has(table, "eventType") else "0",
         )
@@ -260,6 +267,7 @@ class _Reading:
         self._left_out(table, broken, "have no start or end before they start")
         columns = {name: column[~broken] for name, column in columns.items()}
         columns["name"] = self._nvtx_names(columns)
+        columns["start_end"] = columns["start_end"] == START_END
         del columns["rowid"]
         return columns
 
@@ -279,20 +287,18 @@ class _Reading:
         return index
 
     def _raw_records(self, table: str) -> Columns:
-        unsigned_none = {
-            column: f"CASE WHEN {column} IN (4294967295, -1) THEN -1 ELSE {column} END"
-            for column in ("eventId", "eventSyncId")
-        }
         reads = [
             Read("process", "globalPid"),
             Read("correlation", "correlationId"),
             Read("context", "contextId", tables.NONE, "int32"),
             Read("stream", "streamId", tables.NONE, "int32"),
+            Read("event", "eventId", tables.NONE),
+            Read("event_sync", "eventSyncId", tables.NONE),
         ]
-        for name, column in (("event", "eventId"), ("event_sync", "eventSyncId")):
-            known = self.catalog.has(table, column)
-            reads.append(Read(name, unsigned_none[column] if known else "-1", tables.NONE))
-        return self._read(table, reads)
+        columns = self._read(table, reads)
+        for name in ("event", "event_sync"):  # no event: CUPTI's -1, which some exporters write as unsigned
+            columns[name][columns[name] == NO_EVENT] = tables.NONE
+        return columns
 
     def _threads_and_processes(
         self, ops: list[Columns], spans: list[Columns], records: Iterable[Columns]
@@ -330,13 +336,8 @@ class _Reading:
 
     def _physical_devices(self, columns: Columns, processes: Table) -> Array:
         """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
-        if not self.catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
-            return columns["device"]
-        rows = self.connection.execute(sql_text("SELECT pid, cudaId, gpuId FROM TARGET_INFO_CUDA_DEVICE"))
         device = columns["device"].copy()
-        for pid, ordinal, gpu in rows:
-            if gpu is None or ordinal == gpu:
-                continue
+        for (pid, ordinal), gpu in physical_gpus(self.connection, self.catalog).items():
             of_pid = np.flatnonzero(processes["pid"] == pid)
             device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
         return device

@@ -92,7 +92,10 @@ class _Scrubbing:
         self._captured_output()
         self._processes()
         self._rewrite("DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostics without paths and addresses")
-        self._blank("TARGET_INFO_GPU", "uuid", "GPU UUIDs")
+        self._blank("TARGET_INFO_GPU", "uuid", "''", "GPU UUIDs")
+        self._blank("TARGET_INFO_CUDA_DEVICE", "uuid", "NULL", "GPU UUIDs of CUDA devices")
+        self._blank("TARGET_INFO_NIC_INFO", "GUID", "0", "GUIDs of network adapters, which hold their addresses")
+        self._rewrite("OSRT_FILE_ACCESS_DESCRIPTORS", "filePath", _file_name, "paths of opened files cut to the name")
         self._strings()
         self._look_for_secrets()
         return self.done
@@ -158,7 +161,7 @@ class _Scrubbing:
                 ]
                 for row in gone:
                     self._delete(table, "rowid = ?", row)
-                self.done.add(len(gone), f"rows of {table} (of processes without an event)")
+                self.done.add(len(gone), f"rows of {table} (of processes and threads without an event)")
         self._rewrite("PROCESSES", "name", _program_name, "process names cut to the program's name")
 
     def _seen(self) -> dict[str, set[object]]:
@@ -185,9 +188,9 @@ class _Scrubbing:
                 number += 1
         self.done.add(number, what)
 
-    def _blank(self, table: str, column: str, what: str) -> None:
+    def _blank(self, table: str, column: str, empty: str, what: str) -> None:
         if self._has(table, column):
-            sql = f'UPDATE "{table}" SET "{column}" = \'\' WHERE "{column}" <> \'\''
+            sql = f'UPDATE "{table}" SET "{column}" = {empty} WHERE "{column}" NOT IN (\'\', 0)'
             self.done.add(self.connection.execute(sql).rowcount, what)
 
     def _without_paths(self, text: str) -> str:
@@ -255,11 +258,10 @@ class _Scrubbing:
         domain = "domainId" if self._has("NVTX_EVENTS", "domainId") else "0"
         found: set[int] = set()
         rows = self.connection.execute(
-            f"SELECT DISTINCT {domain}, binaryData FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
+            f"SELECT DISTINCT {domain}, CAST(binaryData AS BLOB) FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
         )
         for number, blob in rows:
-            data = blob.encode("utf-8", "surrogateescape") if isinstance(blob, str) else blob
-            found |= string_ids(data, number, layouts)
+            found |= string_ids(blob, number, layouts)
         return found
 
     def _look_for_secrets(self) -> None:
@@ -270,6 +272,11 @@ class _Scrubbing:
                     [(number,)] = self._rows(f'SELECT count(*) FROM "{table}" WHERE instr("{column}", ?)', secret)
                     if isinstance(number, int) and number:
                         self.done.remains.append(f"{number:,} kept texts ({table}.{column}) hold '{secret}'")
+
+
+def _file_name(path: str) -> str:
+    """A path without its folders; what is no path stays."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] if _PATH_VALUE.match(path) else path
 
 
 def _program_name(name: str) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
+WAL_MODE = 2  # in bytes 18 and 19 of the header: the versions to write and to read the file with
 COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
@@ -51,11 +53,15 @@ class Source:
 
     def connect(self) -> sqlite3.Connection:
         """A new read-only sqlite3 connection."""
-        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro"
+        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro{'&immutable=1' if self._in_wal_mode() else ''}"
         connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
         connection.text_factory = _lenient_text
         connection.execute("PRAGMA query_only = ON")
         return connection
+
+    def _in_wal_mode(self) -> bool:
+        """Whether SQLite would put a -wal and a -shm file beside the report, even to read it."""
+        return WAL_MODE in _head(self.file)[18:20]
 
 
 def _lenient_text(raw: bytes) -> str:
@@ -70,20 +76,31 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
     """
     path = Path(path)
     head = _head(path)
-    with tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True) as folder:
+    with ExitStack() as cleanup:
         file = path
         for suffix, magic in COMPRESSED.items():
             if head.startswith(magic):
-                file = _unpack(path, suffix, Path(folder) / "report")
+                file = _unpack(path, suffix, _temporary(cleanup) / "report")
                 head = _head(file)
         if file.suffix == ".qdstrm" or path.name.endswith(".qdstrm"):
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
         if not head.startswith(SQLITE_MAGIC) and _is_nsys_rep(path):
-            file = _export(path, Path(folder))
+            file = _export(path, _temporary(cleanup))
             head = _head(file)
         with translated_errors(path):
             _check_file(path, file, head)
             yield Source(path, file)
+
+
+def _temporary(cleanup: ExitStack) -> Path:
+    """A new folder that `cleanup` removes."""
+    try:
+        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True)))
+    except OSError as error:
+        raise NsysgapError(
+            f"There is no folder for temporary files ({error.strerror or error}).",
+            "Set TMPDIR to one you may write to.",
+        ) from None
 
 
 @contextmanager
@@ -98,10 +115,16 @@ def translated_errors(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         # sqlite3 quotes a damaged schema in its own message and then cannot decode it.
         raise NsysgapError(f"{path} is damaged (its layout is no text).", EXPORT_AGAIN_HINT) from error
+    except MemoryError as error:
+        # Of SQLite too: a damaged row may claim to be gigabytes long.
+        raise NsysgapError(
+            f"There is not enough memory to read {path}.",
+            "Read it where there is more; a small report that needs so much is damaged: export it again.",
+        ) from error
 
 
 def _explain(path: Path, error: Exception) -> NsysgapError:
-    text = str(getattr(error, "orig", None) or error)
+    text = " ".join(str(getattr(error, "orig", None) or error).split())
     if "locked" in text or "busy" in text:
         return NsysgapError(f"{path} is locked: another program is writing it.", WRITING_HINT)
     if "malformed" in text or "not a database" in text or "corrupt" in text or "disk I/O" in text:
@@ -115,6 +138,9 @@ def _explain(path: Path, error: Exception) -> NsysgapError:
 
 def _head(path: Path) -> bytes:
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for whoever writes to it
+            raise NsysgapError(f"{path} is a pipe or a device, not a file.", "Write the report to a file first.")
         with path.open("rb") as file:
             return file.read(100)
     except FileNotFoundError:
@@ -184,8 +210,9 @@ def _writes(process: Path, status: os.stat_result) -> bool:
 
 def _unpack(path: Path, suffix: str, target: Path) -> Path:
     try:
-        with _decompressor(path, suffix) as packed, target.open("wb") as unpacked:
-            shutil.copyfileobj(packed, unpacked, 1 << 20)
+        with path.open("rb") as packed, target.open("wb") as unpacked:
+            for piece in _decompressed(path, packed, suffix):
+                unpacked.write(piece)
     except OSError as error:
         if error.errno == 28:
             raise NsysgapError(
@@ -199,20 +226,36 @@ def _unpack(path: Path, suffix: str, target: Path) -> Path:
     return target
 
 
-def _decompressor(path: Path, suffix: str) -> IO[bytes]:
+def _decompressed(path: Path, packed: IO[bytes], suffix: str) -> Iterator[bytes]:
+    if suffix == ".zst":
+        return _zst(path, packed)
     if suffix == ".gz":
         import gzip
 
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if suffix == ".xz":
+        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
+    else:
         import lzma
 
-        return lzma.open(path, "rb")
+        unpacked = lzma.LZMAFile(packed)  # noqa: SIM115 - whoever opened `packed` closes it
+    return iter(lambda: unpacked.read(1 << 20), b"")
+
+
+def _zst(path: Path, packed: IO[bytes]) -> Iterator[bytes]:
+    """All frames of a .zst file; its own readers stop after the first, and take a cut one for whole."""
     try:
         import zstandard
     except ImportError:
         raise NsysgapError(f"Reading {path} needs zstandard.", "pip install zstandard, or: zstd -d FILE.") from None
-    return cast("IO[bytes]", zstandard.open(path, "rb"))
+    decompressor = zstandard.ZstdDecompressor()
+    frame = decompressor.decompressobj()
+    while rest := packed.read(1 << 16):
+        while rest:
+            if frame.eof:
+                frame = decompressor.decompressobj()
+            yield frame.decompress(rest)
+            rest = frame.unused_data
+    if not frame.eof:
+        raise EOFError("it ends within a frame")
 
 
 def _is_nsys_rep(path: Path) -> bool:

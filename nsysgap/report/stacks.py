@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from nsysgap import tables
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import Progress, Read, read_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.frames import FrameBuilder
 from nsysgap.report.metadata import key_values
 from nsysgap.report.payloads import (
@@ -32,6 +32,7 @@ from nsysgap.report.payloads import (
 )
 from nsysgap.report.read import RUNTIME
 from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
 
 _PYTHON = {PYTHON_SAMPLING: PYTHON_SAMPLE, PYTHON_BACKTRACE: PYTHON_CALL}
@@ -58,9 +59,11 @@ def read_stacks(
         return _Reading(source, connection, catalog, trace, sources, progress).stacks()
 
 
-def may_hold_samples(trace: Trace) -> bool:
-    """Whether a report has the tables that stack samples come in: reading them is worth the time."""
-    return bool(trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"})
+def read_samples(source: Source, trace: Trace, progress: Progress | None = None) -> tables.Stacks | None:
+    """Only what was sampled, Python's and native; None without the tables that samples come in."""
+    if not trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"}:
+        return None
+    return read_stacks(source, trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)), progress)
 
 
 @dataclass

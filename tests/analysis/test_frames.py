@@ -100,6 +100,7 @@ def test_no_gaps_no_ops_no_calls(report: ReportBuilder, tmp_path: Path) -> None:
     assert list(found.gaps().columns) == list(nothing.gaps().columns) == GAP_COLUMNS
     assert list(found.launches().columns) == list(nothing.launches().columns)
     assert list(found.syncs().columns) == list(nothing.syncs().columns)
+    assert list(found.idle().columns) == list(nothing.idle().columns) != []
     assert [len(frame) for frame in (nothing.gaps(), nothing.launches(), nothing.syncs(), nothing.idle())] == [0] * 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_builder import ReportBuilder
+from report_builder import ReportBuilder, gap_parts
 
 from nsysgap.analysis.document import op
 from nsysgap.analysis.idle import IdleReport
@@ -24,6 +24,24 @@ def edge(idle: IdleReport, side: str, gap: int = 0) -> tuple[str, int] | None:
     """(kind, stream) of the op before or after a gap."""
     found = op(idle, int(getattr(idle.gaps, side)[gap]))
     return None if found is None else (found["kind"], found["stream"])
+
+
+@pytest.mark.parametrize("stored", [7, 0, None, 1 << 31])
+def test_ids_are_shown_as_stored(report: ReportBuilder, tmp_path: Path, stored: int | None) -> None:
+    """A memory copy [20, 30) with odd IDs after a kernel [0, 10): NULL stays null, 0 stays 0, 32 bits are unsigned."""
+    idle = report.kernel(0, 10).memcpy(20, 30, stored, stream=stored).idle(tmp_path)
+    after = op(idle, int(idle.gaps.after[0]))
+    assert after is not None
+    assert (after["correlation_id"], after["stream"]) == (stored, stored)
+
+
+@pytest.mark.parametrize("node", [None, 1])
+def test_ops_without_a_correlation_id_share_no_launch(report: ReportBuilder, tmp_path: Path, node: int | None) -> None:
+    """Two kernels and a call whose correlation IDs are NULL, one whose ID is 0: nothing launched anything."""
+    report.kernel(0, 10, None, node=node).kernel(20, 30, None, node=node)
+    idle = report.call(-9, -5, None).call(-4, -2, 0).idle(tmp_path)
+    assert gap_parts(idle) == [(10, 20, {"unknown": 10})]
+    assert len(idle.latencies.op) == len(idle.graph_launches.first_op) == 0
 
 
 def test_a_gap_is_where_no_op_runs(report: ReportBuilder, tmp_path: Path) -> None:

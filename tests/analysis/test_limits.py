@@ -17,7 +17,7 @@ def missing(report: ReportBuilder, folder: Path) -> list[str]:
 def complete() -> ReportBuilder:
     report = ReportBuilder().launch((0, 1), (5, 10)).graph_launch((11, 12), (20, 30)).sync(13, 40)
     report.nvtx(0, 10, "step").osrt(0, 1).row("GPU_METRICS", timestamp=1)
-    return report.row("SAMPLING_CALLCHAINS", id=1)
+    return report.row("SAMPLING_CALLCHAINS", id=1).row("COMPOSITE_EVENTS", id=1)
 
 
 def test_a_complete_report(tmp_path: Path) -> None:
@@ -44,14 +44,51 @@ def test_each_missing_table(tmp_path: Path, table: str, expected: list[str]) -> 
     assert missing(report, tmp_path) == expected
 
 
+SAMPLES, NO_STACKS = "stack samples", "call stacks"
+CALLS_ONLY = "call stacks (only inside calls)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "blobs", "limit", "answered", "rests_on"),
+    [
+        ({"COMPOSITE_EVENTS": {"id": 1}, "SAMPLING_CALLCHAINS": {"id": 1}}, None, None, True, SAMPLES),
+        ({"COMPOSITE_EVENTS": {"id": 1}}, None, NO_STACKS, False, NO_STACKS),
+        ({"OSRT_CALLCHAINS": {"id": 1}}, None, SAMPLES, True, CALLS_ONLY),
+        ({"CUDA_CALLCHAINS": {"id": 1}}, None, SAMPLES, True, CALLS_ONLY),
+        ({"NVTX_PAYLOAD_SCHEMAS": {"name": "Python Periodic Sampling"}}, b"stack", None, True, SAMPLES),
+        ({"NVTX_PAYLOAD_SCHEMAS": {"name": "Python Periodic Sampling"}}, None, NO_STACKS, False, NO_STACKS),
+        ({"NVTX_PAYLOAD_SCHEMAS": {"name": "Python Backtrace on CUDA"}}, b"stack", SAMPLES, True, CALLS_ONLY),
+        ({"NVTX_PAYLOAD_SCHEMAS": {"name": "ncclAllReduce"}}, b"size", NO_STACKS, False, NO_STACKS),
+        ({}, None, NO_STACKS, False, NO_STACKS),
+    ],
+)
+def test_what_tells_lines_of_code(
+    report: ReportBuilder,
+    tmp_path: Path,
+    rows: dict[str, dict[str, object]],
+    blobs: bytes | None,
+    limit: str | None,
+    answered: bool,
+    rests_on: str,
+) -> None:
+    """Tables that other tools of nsys fill too (payloads of NCCL) are no call stacks."""
+    report.launch((0, 1), (5, 10)).row("NVTX_EVENTS", start=1, eventType=34, binaryData=blobs)
+    for table, columns in rows.items():
+        report.row(table, **columns)
+    trace = report.trace(tmp_path)
+    assert [one for one in missing(report, tmp_path) if "stack" in one] == ([] if limit is None else [limit])
+    line = questions(trace)[-1]
+    assert (line.answered, rests_on in line.why) == (answered, True), line
+
+
 def test_a_graph_traced_as_a_whole(tmp_path: Path) -> None:
     report = complete().graph_trace(50, 60, 5)
     assert missing(report, tmp_path) == ["graph nodes (traced as a whole)"]
 
 
 UNANSWERED = {
-    "CUPTI_ACTIVITY_KIND_KERNEL": [0, 1, 2, 3, 5, 6],
-    "CUPTI_ACTIVITY_KIND_RUNTIME": [1, 3, 4],
+    "CUPTI_ACTIVITY_KIND_KERNEL": [0, 1, 2, 3, 5, 6, 7],
+    "CUPTI_ACTIVITY_KIND_RUNTIME": [1, 3, 4, 7],
     "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION": [4],
     "OSRT_API": [2],
     "NVTX_EVENTS": [6],
@@ -65,6 +102,7 @@ def test_questions_that_a_report_cannot_answer(tmp_path: Path, table: str, expec
     report.without = (table,)
     found = questions(report.trace(tmp_path))
     assert [number for number, question in enumerate(found) if not question.answered] == expected
+    assert [one.why.startswith("needs ") for one in found] == [not one.answered for one in found]
 
 
 def test_no_gpu_work_and_why(report: ReportBuilder, tmp_path: Path) -> None:

@@ -157,10 +157,12 @@ def run_once(command: Sequence[str]) -> Run:
     Raises:
         MeasureError: it cannot be started, or fails.
     """
+    # As where pip installed it: its modules stay compiled.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begin = time.perf_counter()
         try:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
         except OSError as error:
             raise MeasureError(f"cannot start {command[0]}: {error.strerror}") from error
         try:

@@ -10,18 +10,22 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import zstandard
+from real_nsys import require_nsys
 from report_builder import ReportBuilder
 
 from nsysgap.commands import main
 
 ROOT = Path(__file__).parents[2]
 NAIVE = ROOT / "sample_traces" / "naive.sqlite"
+PACKERS = [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -52,6 +56,28 @@ def test_no_such_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
 
 def test_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     refused(capsys, tmp_path, "is a folder")
+
+
+def test_a_pipe(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Opening one would wait for ever."""
+    path = tmp_path / "report.sqlite"
+    os.mkfifo(path)
+    refused(capsys, path, "is a pipe or a device")
+    assert answer(capsys, "gaps", os.devnull)[0] == 1
+
+
+def test_a_report_that_may_not_be_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root every file may be read: the refusal is made here."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(NAIVE.read_bytes())
+    monkeypatch.setattr(Path, "open", forbidden)
+    refused(capsys, path, "may not be read by you")
 
 
 def test_an_empty_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -87,6 +113,35 @@ def test_damage_anywhere_gives_an_answer_or_a_sentence(
     code, said = answer(capsys, "gaps", path)
     assert code in {0, 1}
     assert (code == 0) == (said == "")
+
+
+def test_a_row_that_claims_to_be_gigabytes_long(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite runs out of memory: what Python raises of that is said like any other damage."""
+
+    def no_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(NAIVE.read_bytes())
+    monkeypatch.setattr("nsysgap.report.read.read_columns", no_memory)
+    code, said = answer(capsys, "gaps", path)
+    assert code == 1
+    assert "not enough memory" in said
+
+
+def test_what_sqlite_quotes_of_a_damaged_file_is_one_line_without_control_characters(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    content = NAIVE.read_bytes()
+    place = content.index(b"CREATE TABLE DIAGNOSTIC_EVENT") + len(b"CREATE TABLE DIAGNOSTIC_EVENT")
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(content[:place] + b" \x1b[31m\n`" + content[place + 8 :])
+    code, said = answer(capsys, "gaps", path)
+    assert code == 1
+    assert len(said.strip().split("\n")) == 2
+    assert "\x1b" not in said
 
 
 def test_sqlite_but_no_nsys_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -126,6 +181,35 @@ def test_half_written_with_a_file_beside_it(capsys: pytest.CaptureFixture[str], 
     refused(capsys, path, "still being written", suffix)
 
 
+def test_a_report_in_wal_mode_gets_no_file_beside_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """SQLite makes a -wal and a -shm file even to read such a database."""
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(NAIVE.read_bytes())
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    before = path.read_bytes()
+    code, said = answer(capsys, "gaps", path)
+    assert (code, said) == (0, "")
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_process_writes_it_in_wal_mode(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "report.sqlite"
+    path.write_bytes(NAIVE.read_bytes())
+    program = (
+        "import sqlite3, sys; database = sqlite3.connect(sys.argv[1]); database.execute('PRAGMA journal_mode = WAL');"
+        "database.execute('CREATE TABLE more (a)'); print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        refused(capsys, path, "still being written")
+        writer.communicate()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_another_process_still_writes_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "report.sqlite"
@@ -150,7 +234,50 @@ def test_nsys_rep_without_nsys_says_how_to_export(
     assert "nsys export --type sqlite" in said
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+def test_nsys_rep_is_exported_by_nsys_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    nsys = require_nsys()
+    options = ["--trace=none", "--sample=none", "--cpuctxsw=none", "-o", str(tmp_path / "made")]
+    subprocess.run([nsys, "profile", *options, "true"], capture_output=True, check=True)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (tmp_path / "cut.nsys-rep").write_bytes((tmp_path / "made.nsys-rep").read_bytes()[:3000])
+    before = sorted(tmp_path.iterdir())
+    path = f"{Path(nsys).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "nsysgap", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    whole, idle, cut = (
+        run(*one) for one in (("info", before[1]), ("gaps", before[1]), ("gaps", tmp_path / "cut.nsys-rep"))
+    )
+    assert (whole.returncode, "command   true" in whole.stdout) == (0, True), whole.stderr
+    assert (idle.returncode, "holds no GPU work" in idle.stderr) == (1, True)
+    assert (cut.returncode, "nsys export could not read" in cut.stderr) == (1, True)
+    assert sorted(tmp_path.iterdir()) == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_no_folder_for_temporary_files(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report that needs none opens all the same."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    path = tmp_path / "report.sqlite.gz"
+    path.write_bytes(gzip.compress(NAIVE.read_bytes()))
+    code, said = answer(capsys, "gaps", path)
+    assert code == 1
+    assert "no folder for temporary files" in said
+    assert "TMPDIR" in said
+    assert answer(capsys, "gaps", NAIVE)[0] == 0
+
+
+@pytest.mark.parametrize(("suffix", "pack"), PACKERS)
 def test_truncated_compressed_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
 ) -> None:
@@ -159,7 +286,14 @@ def test_truncated_compressed_file(
     refused(capsys, path, f"not a whole {suffix} file")
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
+def in_frames(content: bytes) -> bytes:
+    """As pzstd writes it: several frames, one after the other, some of them to be skipped."""
+    skipped = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    middle = len(content) // 2
+    return zstandard.compress(content[:middle]) + skipped + zstandard.compress(content[middle:])
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [*PACKERS, (".zst", in_frames)])
 def test_compressed_reports_open_and_leave_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, pack: Callable[[bytes], bytes]
 ) -> None:
@@ -223,20 +357,10 @@ def test_control_characters_of_names_never_reach_the_terminal(
     assert not set("\x1b\x07\r") & set(out)
 
 
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full")
-@pytest.mark.parametrize("command", [["gaps"], ["to-chrome", "-o", "-"]])
-def test_standard_output_on_a_full_disk(command: list[str]) -> None:
-    with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(
-            [sys.executable, "-m", "nsysgap", command[0], str(NAIVE), *command[1:]],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("nsysgap: Standard output cannot be written (No space left on device).\n")
-    assert "Traceback" not in ran.stderr
-
-
-def test_ctrl_c_ends_clean(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "words"), [(signal.SIGINT, 130, "nsysgap: stopped."), (signal.SIGTERM, 143, "")]
+)
+def test_ctrl_c_and_kill_end_clean(tmp_path: Path, number: int, code: int, words: str) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     path = tmp_path / "report.sqlite.xz"
@@ -247,8 +371,8 @@ def test_ctrl_c_ends_clean(tmp_path: Path) -> None:
         while not list(scratch.glob("*/report")):
             assert running.poll() is None
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert said.strip() == "nsysgap: stopped."
+    assert running.returncode == code
+    assert said.strip() == words
     assert list(scratch.iterdir()) == []

@@ -13,6 +13,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from report_builder import ReportBuilder
+from stack_reports import MAIN, OTHER, StackReport
 
 import nsysgap
 from nsysgap.analysis.causes import PARTS
@@ -98,15 +100,15 @@ def test_a_time_range_cuts_windows_and_gaps() -> None:
 
 def test_nvtx_says_what_it_selected() -> None:
     document = gaps_json("--nvtx", "^measured$", "--top", "all")
-    assert document["selection"].startswith("inside 1 NVTX ranges (measured)")
+    assert document["selection"].startswith("inside 1 NVTX range (measured)")
     assert 0 < document["devices"][0]["idle_ns"] < gaps_json()["devices"][0]["idle_ns"]
-    assert "Only inside 1 NVTX ranges (measured)" in run("gaps", NAIVE, "--nvtx", "^measured$").stdout
+    assert "Only inside 1 NVTX range (measured)" in run("gaps", NAIVE, "--nvtx", "^measured$").stdout
 
 
 @pytest.mark.parametrize("by", ["cause", "kernel", "api", "nvtx", "thread", "process"])
 def test_every_grouping_sums_to_the_idle_time(by: str) -> None:
     document = gaps_json("--by", by)
-    assert sum(row["idle"] for row in document["groups"]["rows"]) == document["devices"][0]["idle_ns"]
+    assert sum(row["idle_ns"] for row in document["groups"]["rows"]) == document["devices"][0]["idle_ns"]
     assert f"idle by {by}" in run("gaps", NAIVE, "--by", by).stdout
 
 
@@ -163,6 +165,70 @@ def test_the_python_api_gives_documented_frames() -> None:
     assert int(report.syncs()["waited"].sum()) == document["syncs"]["waited"]["count"]
     assert "idle_ns" in report._repr_html_()
     assert "GPU 0 idle" in repr(report)
+
+
+@pytest.mark.parametrize("by", ["cause", "kernel", "api", "nvtx", "thread", "process"])
+def test_groups_as_rows(by: str) -> None:
+    found = pd.read_csv(io.StringIO(run("gaps", NAIVE, "--by", by, "--format", "csv").stdout))
+    assert list(found.columns) == [by, "idle_ns", "gaps", "longest_ns", "main_cause", "report"]
+    rows = gaps_json("--by", by)["groups"]["rows"]
+    assert found[by].tolist() == [row["name"] for row in rows]
+    assert found["idle_ns"].tolist() == [row["idle_ns"] for row in rows]
+
+
+@pytest.mark.parametrize(("columns", "width"), [(0, 80), (1, 80), (40, 80), (200, 200)])
+def test_terminals_of_odd_widths(columns: int, width: int) -> None:
+    """Some claim to have no columns at all: never nothing, nor a letter per line."""
+    text = run("gaps", NAIVE, columns=columns).stdout
+    assert "idle by cause" in text
+    assert max(map(len, text.split("\n"))) <= width
+
+
+def test_info_of_several_reports_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
+    done = run("info", tmp_path / "missing.sqlite", NAIVE)
+    assert done.returncode == 1
+    assert "How long was each GPU idle?" in done.stdout
+    assert "missing.sqlite does not exist" in done.stderr
+
+
+def test_info_names_processes_and_threads_and_how_many_it_leaves_out(report: ReportBuilder, tmp_path: Path) -> None:
+    for pid in range(1, 31):
+        report.launch((pid, pid + 1), (10 * pid, 10 * pid + 5), pid=pid, device=pid % 2).osrt(0, 1, pid=pid, tid=99)
+    report.process(7, "worker").thread(7, 7, "main")
+    path = report.save(tmp_path)
+    document = json.loads(run("info", path, "--format", "json").stdout)
+    assert len(document["processes"]) == 30
+    assert len(document["threads"]) == 60
+    seven = next(one for one in document["processes"] if one["pid"] == 7)
+    assert seven == {"pid": 7, "name": "worker", "devices": [1], "ops": 1, "threads": 2}
+    text = run("info", path).stdout
+    assert "(10 more)" in text
+    assert "(40 more)" in text
+
+
+@pytest.mark.parametrize(("redirect", "words"), [("> /dev/full", "cannot be written"), (">&-", "is closed")])
+def test_an_output_that_takes_nothing(redirect: str, words: str) -> None:
+    command = f"{sys.executable} -m nsysgap gaps {NAIVE} {redirect}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    first, hint = done.stderr.strip().split("\n")
+    assert first.startswith("nsysgap: Standard output ")
+    assert words in first
+    assert hint.strip()
+
+
+@pytest.mark.parametrize(("second", "said"), [(MAIN, "All launched by thread 7/7."), (OTHER, " 7/8")])
+def test_the_launching_threads_beside_lines(tmp_path: Path, second: int, said: str) -> None:
+    """Lines leave no room for a column that says the same in each row."""
+    report = StackReport()
+    report.gap(0, 1_000_000)
+    report.gap(2_000_000, 3_000_000, tid=second)
+    report.python(500_000, [("step", "train.py", 9)])
+    text = run("gaps", report.write(tmp_path / "report.sqlite")).stdout
+    assert "train.py:9" in text
+    assert said in text
+    assert max(map(len, text.split("\n"))) <= 80
 
 
 def test_a_closed_pipe_is_no_error() -> None:

@@ -246,7 +246,7 @@ CUTS = {
         "only GPU 1 and the processes that used it",
     ),
     "time": (["--from", "890us", "--to", "1ms"], {"second", "host"}, "from 890 us to 1.00 ms"),
-    "ranges": (["--nvtx", "step"], {"cudaLaunchKernel", "host", "step"}, "inside 1 NVTX ranges (step), 30.0 us"),
+    "ranges": (["--nvtx", "step"], {"cudaLaunchKernel", "host", "step"}, "inside 1 NVTX range (step), 30.0 us"),
     "args": (
         ["--args", "minimal", "--kernels-only"],
         {"first", "second", "other"},

@@ -14,7 +14,21 @@ from typing import Any
 import pytest
 from browser import Watched, chromium, missing, watched_page
 from report_builder import ReportBuilder
-from timeline_pages import EVIL, FAR, READY, US, everything, far_away, gaps_json, sample, write_page
+from timeline_pages import (
+    EVIL,
+    FAR,
+    US,
+    center,
+    everything,
+    far_away,
+    gap_place,
+    gaps_json,
+    ready,
+    sample,
+    settle,
+    view,
+    write_page,
+)
 
 AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 Box = dict[str, float]
@@ -76,47 +90,6 @@ def watched(browser: Any) -> Iterator[Watched]:
     with watched_page(browser) as made:
         yield made
         made.check()
-
-
-def ready(watched: Watched, page: Path, fragment: str = "") -> Any:
-    """The opened page, once it answers."""
-    opened = watched.open(page, fragment)
-    opened.wait_for_selector(READY, timeout=30_000)
-    return opened
-
-
-def view(page: Any) -> list[int]:
-    found: list[int] = page.evaluate("[nsysgap.state.t0, nsysgap.state.t1]")
-    return found
-
-
-def settle(page: Any) -> None:
-    """Until the view has come to rest: drawn, in the address and in words."""
-    page.wait_for_timeout(260)
-
-
-def gap_place(page: Any, length: int) -> list[int]:
-    """[reference, start, end] of the only gap of that length."""
-    found: list[list[int]] = page.evaluate(
-        """(length) => nsysgap.store.gapTracks.flatMap((track) => [...track.dur.keys()].filter((i) =>
-        track.dur[i] === length).map((i) => [nsysgap.store.reference(track, i), track.start[i], track.end(i)]))""",
-        length,
-    )
-    assert len(found) == 1
-    return found[0]
-
-
-def center(page: Any, reference: int) -> tuple[float, float]:
-    """Where a slice is drawn, in the window."""
-    x, y = page.evaluate(
-        """(reference) => {
-        const { track, i } = nsysgap.store.locate(reference), box = nsysgap.page.overlay.boxes(track, i)[0];
-        const at = document.getElementById("surface").getBoundingClientRect();
-        return [at.left + box.x + box.width / 2, at.top + box.y + box.height / 2];
-        }""",
-        reference,
-    )
-    return x, y
 
 
 # ------------------------------------------------------------------------------------------------------------- right
@@ -410,7 +383,9 @@ def test_dark_by_the_system_and_by_the_switch(browser: Any, rich: Path) -> None:
         page.click("#theme")
         assert page.evaluate(background) != dark
         page.emulate_media(color_scheme="light")
+        settle(page)  # the page hears of the system's change only with the next frame
         page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("html[data-theme=dark]")
         assert page.evaluate(background) == dark
         watched.check()
 

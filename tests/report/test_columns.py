@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report import columns
-from nsysgap.report.columns import Read, read_columns
+from nsysgap.report import columns, pages, sql_columns
+from nsysgap.report.columns import read_columns
 from nsysgap.report.source import open_source
+from nsysgap.report.wanted import Read
 
 BIG = 2**63 - 1
 Rows = Sequence[tuple[Any, ...]]
@@ -43,15 +44,27 @@ def read(path: Path, *reads: Read, where: str | None = None) -> list[list[int]]:
     return [array.tolist() for array in found.values()]
 
 
-@pytest.fixture(params=[(8192, 100_000), (4, 100_000), (4, 10)], ids=["one chunk", "many chunks", "many threads"])
+@pytest.fixture(
+    params=[(8192, 1 << 20, 100_000), (4, 1 << 20, 100_000), (4, 1, 10)],
+    ids=["one chunk", "many chunks", "many threads"],
+)
 def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same tables in one chunk, in several, and by several threads."""
-    monkeypatch.setattr(columns, "CHUNK_ROWS", request.param[0])
-    monkeypatch.setattr(columns, "PARALLEL_ROWS", request.param[1])
+    rows, page_bytes, parallel = request.param
+    monkeypatch.setattr(sql_columns, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(pages, "CHUNK_BYTES", page_bytes)
+    monkeypatch.setattr(columns, "PARALLEL_ROWS", parallel)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
 
 
-@pytest.mark.usefixtures("sizes")
+@pytest.fixture(params=["pages", "SQL"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same tables from their pages, where these are plain, and by SQL alone."""
+    if request.param == "SQL":
+        monkeypatch.setattr(columns, "plain_table", lambda *_: None)
+
+
+@pytest.mark.usefixtures("sizes", "way")
 class TestEveryWay:
     """Whatever the sizes of chunks and the number of threads."""
 
@@ -95,8 +108,17 @@ class TestEveryWay:
     @pytest.mark.parametrize("value", [1.5, "text", "1,2", "", b"\x00", 1e300])
     def test_values_that_are_no_integers(self, tmp_path: Path, value: object) -> None:
         path = table(tmp_path, [(i, i) for i in range(49)] + [(value, 49)])
-        with pytest.raises(NsysgapError, match="The table T holds values that are no integers"):
+        with pytest.raises(NsysgapError, match="is damaged: its table T holds values that are no integers"):
             read(path)
+
+
+@pytest.mark.parametrize("value", [2**32, -(2**31) - 1, 2**62])
+def test_numbers_that_32_bits_cannot_hold(tmp_path: Path, value: int) -> None:
+    """Never another number: refused, or what stands for them."""
+    path = table(tmp_path, [(1, 0), (2**32 - 1, 0), (-(2**31), 0), (value, 0)])
+    with pytest.raises(NsysgapError, match=r"is damaged: its table T holds an impossible number \(a\)"):
+        read(path, Read("a", "a", 0, "int32"))
+    assert read(path, Read("a", "a", 0, "int32", too_large=77)) == [[1, -1, -(2**31), 77]]
 
 
 def test_an_empty_table(tmp_path: Path) -> None:
@@ -116,7 +138,7 @@ def test_expressions_and_dtypes(tmp_path: Path) -> None:
 
 
 def test_scattered_rowids_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NsysgapError, match="rowids of the table T are scattered"):
+    with pytest.raises(NsysgapError, match="is damaged: the rowids of T are scattered"):
         read(table(tmp_path, [(1, 1), (2, 2)], [1, 10**12]))
 
 
@@ -133,7 +155,9 @@ VALUE = st.one_of(st.none(), st.integers(-BIG - 1, BIG))
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(VALUE, VALUE), max_size=40), gaps=st.lists(st.integers(1, 30), min_size=40, max_size=40))
-def test_any_table(tmp_path_factory: pytest.TempPathFactory, sizes: None, rows: Rows, gaps: list[int]) -> None:
+def test_any_table(
+    tmp_path_factory: pytest.TempPathFactory, sizes: None, way: None, rows: Rows, gaps: list[int]
+) -> None:
     rowids = [sum(gaps[: i + 1]) for i in range(len(rows))]
     assert read(table(tmp_path_factory.getbasetemp(), rows, rowids or None)) == [
         [-7 if a is None else a for a, _ in rows],

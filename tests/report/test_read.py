@@ -187,10 +187,11 @@ def test_missing_names_are_counted(report: ReportBuilder, tmp_path: Path) -> Non
     assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
 
 
-@pytest.mark.parametrize("number", [-5, 2**40])
+@pytest.mark.parametrize("number", [-5, 2**40, 2**32 + 1, -(2**40)])
 def test_texts_whose_number_no_exporter_gives_are_missing(report: ReportBuilder, tmp_path: Path, number: int) -> None:
+    assert report.text("near") == 1
     trace = report.row("StringIds", id=number, value="far").kernel(0, 1, demangledName=number).trace(tmp_path)
-    assert names(trace) != ["far"]
+    assert names(trace)[0].startswith("<no string ")
     assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
 
 
@@ -225,6 +226,14 @@ def test_processes_and_threads(tmp_path: Path) -> None:
         (1, "main"),
         (9, ""),
     ]
+
+
+@pytest.mark.parametrize("gpus", [(0, 3), (3, 0), (1, 3)])
+def test_an_ordinal_is_the_first_of_its_gpus(report: ReportBuilder, tmp_path: Path, gpus: tuple[int, int]) -> None:
+    report.kernel(0, 10, device=0)
+    for gpu in gpus:
+        report.device(1, 0, gpu)
+    assert report.trace(tmp_path).ops["device"].tolist() == [gpus[0]]
 
 
 def _two(table: object, column: str) -> tuple[list[int], list[int]]:

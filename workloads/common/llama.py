@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from common.errors import WorkloadError
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -35,7 +37,21 @@ class Shape:
         return self.layers * layer + 2 * self.vocabulary * self.hidden + self.hidden
 
 
-SMALL = Shape(hidden=2048, layers=8, heads=16, key_heads=8, inner=5632, vocabulary=32000)
+HEAD = 128
+
+
+def small_shape(hidden: int, layers: int) -> Shape:
+    """Return a Llama-like shape of a width: heads of 128, two of which share keys, 2.75 times as wide inside.
+
+    Raises `WorkloadError` for a width that cannot be divided so.
+    """
+    if hidden % (2 * HEAD):
+        raise WorkloadError(f"--hidden must be a multiple of {2 * HEAD}, not {hidden}: heads of {HEAD}, two share keys")
+    heads = hidden // HEAD
+    return Shape(hidden, layers, heads, heads // 2, hidden * 11 // 4, vocabulary=32000)
+
+
+SMALL = small_shape(2048, 8)
 LLAMA_3_8B = Shape(hidden=4096, layers=32, heads=32, key_heads=8, inner=14336, vocabulary=128256)
 
 

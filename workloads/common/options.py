@@ -21,6 +21,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def one_of(option: str, value: str, words: Sequence[str]) -> str:
+    """Return the word that an option names; raises `WorkloadError` where it is none of them."""
+    if value not in words:
+        raise WorkloadError(f"unknown {option} {value!r}: choose {' or '.join(words)}")
+    return value
+
+
 def chosen(option: str, value: str, words: Sequence[str], every: str = "all") -> tuple[str, ...]:
     """Return the words that an option names: one, several with commas between, or `every` of them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,15 @@ def figure(data: TimelineLike, top_gaps: int) -> go.Figure:
     rows = data.gap_rows[np.lexsort((gaps.start[data.gap_rows], -length))[:top_gaps]]
     made = go.Figure()
     if not len(rows):
-        return made.update_layout(title="No idle time")
+        known = bool(data.summary["devices"])
+        return made.update_layout(title="No idle time" if known else "No GPU work in the report: idle time is unknown")
     low, high = 2 * gaps.start[rows] - gaps.end[rows], 2 * gaps.end[rows] - gaps.start[rows]
     zero = int(low.min())
+    seen: set[str] = set()
     for bars in _bars(data, low, high, zero):
-        made.add_trace(go.Bar(orientation="h", **bars))
+        # One entry of the legend shows and hides a category in every row.
+        made.add_trace(go.Bar(orientation="h", legendgroup=bars["name"], showlegend=bars["name"] not in seen, **bars))
+        seen.add(bars["name"])
     _lay_out(made, data, rows, list(zip(low.tolist(), high.tolist(), strict=True)), zero)
     return made
 
@@ -77,13 +82,12 @@ def _bars(data: TimelineLike, low: Times, high: Times, zero: int) -> Iterator[di
         texts = [f"idle {duration(int(end[i] - start[i]))}: {CAUSES[data.gaps.cause[mine[i]]]}" for i in shown]
         keys = np.array(CAUSES)[data.gaps.cause[mine[shown]]]
         yield from _row(f"GPU {device}: idle by cause", start[shown] - zero, end[shown] - zero, keys, texts, PATTERNS)
-    for track in data.tracks:
-        if track.kind in ("stream", "api"):
-            shown = _inside(track.start, track.end, low, high)[:left]
-            left -= len(shown)
-            texts = _texts(data, track, shown)
-            times = (track.start[shown] - zero, track.end[shown] - zero)
-            yield from _row(_label(data, track), *times, _keys(data, track, shown), texts, {})
+    tracks = [track for track in data.tracks if track.kind in ("stream", "api")]
+    for track, label in zip(tracks, _labels(data, tracks), strict=True):
+        shown = _inside(track.start, track.end, low, high)[:left]
+        left -= len(shown)
+        times = (track.start[shown] - zero, track.end[shown] - zero)
+        yield from _row(label, *times, _keys(data, track, shown), _texts(data, track, shown), {})
 
 
 def _inside(start: Times, end: Times, low: Times, high: Times) -> Indices:
@@ -98,6 +102,22 @@ def _keys(data: TimelineLike, track: TrackLike, shown: Indices) -> NDArray[np.st
     if track.kind == "stream":
         return np.array(OPS)[op_categories(data.trace.ops.take(rows), data.trace)]
     return np.array(CALLS)[call_categories(data.trace.api["name"][rows], data.trace)]
+
+
+def _labels(data: TimelineLike, tracks: list[TrackLike]) -> list[str]:
+    """One label per track, no two alike: rows of one label would be drawn over one another."""
+    pids = data.trace.processes["pid"]
+    short = [_label(data, track) for track in tracks]
+    several = Counter(short)
+    labels = [
+        f"process {int(pids[track.process])}, {label}" if several[label] > 1 else label
+        for track, label in zip(tracks, short, strict=True)
+    ]
+    alike = Counter(labels)
+    return [
+        f"{label} of context {track.context}" if alike[label] > 1 else label
+        for track, label in zip(tracks, labels, strict=True)
+    ]
 
 
 def _label(data: TimelineLike, track: TrackLike) -> str:
@@ -134,6 +154,11 @@ def _row(
         }
 
 
+def _seconds(ns: int) -> str:
+    """All nine digits, also where a float has no room for them."""
+    return f"{'-' * (ns < 0)}{abs(ns) // 10**9}.{abs(ns) % 10**9:09d}"
+
+
 def _lay_out(made: go.Figure, data: TimelineLike, rows: Indices, windows: list[tuple[int, int]], zero: int) -> None:
     labels = list(dict.fromkeys(trace.y[0] for trace in made.data))
     gaps = data.gaps
@@ -153,7 +178,7 @@ def _lay_out(made: go.Figure, data: TimelineLike, rows: Indices, windows: list[t
         height=200 + plot,
         margin={"t": 80, "b": 120, "l": 10, "r": 10},
         title=f"Longest gaps: {titles[0]}" if len(rows) == 1 else None,
-        xaxis={"title": f"us from {zero / 1e9:.9f} s on", "range": spans[0]},
+        xaxis={"title": f"us from {_seconds(zero)} s on", "range": spans[0], "tickformat": ",.3~f"},
         yaxis={"categoryorder": "array", "categoryarray": labels[::-1], "fixedrange": True, "automargin": True},
         updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": 12}}]
         if len(rows) > 1

@@ -180,7 +180,7 @@ _SCRIPT = """
     type: "icicle", ids: data.ids, labels: data.labels, parents: data.parents, values: data.values,
     branchvalues: "total", customdata: data.hover, hovertemplate: "%{customdata}<extra></extra>",
     marker: { colors: data.colors, line: { width: 0.5, color: back } }, tiling: { orientation: "v" },
-    root: { color: "#eeeeee" }, pathbar: { visible: true, thickness: 22 }, sort: false,
+    root: { color: "#eeeeee" }, leaf: { opacity: 1 }, pathbar: { visible: true, thickness: 22 }, sort: false,
     textfont: { color: "#111111", size: 12 }, textposition: "middle left",
   };
   const layout = {

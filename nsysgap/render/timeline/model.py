@@ -89,6 +89,29 @@ class ReducedLike(Protocol):
     def slices(self) -> int: ...  # noqa: D102
 
 
+class LinesLike(Protocol):
+    """Idle time cut into pieces, by device and start, each with the call path that ran: see analysis.idle_lines."""
+
+    @property
+    def start(self) -> Times: ...  # noqa: D102
+    @property
+    def end(self) -> Times: ...  # noqa: D102
+    @property
+    def device(self) -> NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def part(self) -> NDArray[np.int8]: ...  # noqa: D102
+    @property
+    def node(self) -> Times: ...  # noqa: D102
+    @property
+    def frame(self) -> Times: ...  # noqa: D102
+    @property
+    def parent(self) -> Times: ...  # noqa: D102
+    @property
+    def node_frame(self) -> Times: ...  # noqa: D102
+    @property
+    def frames(self) -> list[dict[str, Any]]: ...  # noqa: D102
+
+
 class TimelineLike(Protocol):
     """A report laid out for a timeline."""
 
@@ -126,3 +149,7 @@ class TimelineLike(Protocol):
     def facts(self) -> tuple[tuple[str, str], ...]: ...  # noqa: D102
     @property
     def reduced(self) -> ReducedLike | None: ...  # noqa: D102
+    @property
+    def hint(self) -> str: ...  # noqa: D102
+    @property
+    def lines(self) -> LinesLike | None: ...  # noqa: D102

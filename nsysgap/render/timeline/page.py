@@ -17,6 +17,8 @@ import numpy as np
 
 from nsysgap.render.timeline.bins import Grid
 from nsysgap.render.timeline.histogram import histograms
+from nsysgap.render.timeline.icicle import COLORS, KIND_NAMES
+from nsysgap.render.timeline.lines import packed_lines
 from nsysgap.render.timeline.model import Spans, TimelineLike
 from nsysgap.render.timeline.pack import pack_text
 from nsysgap.render.timeline.tracks import Tracks
@@ -28,10 +30,13 @@ PLOTLY_VERSION = "4.1.1"
 CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
 # The order of definition: a module comes after those it imports.
 MODULES = (
-    *("codec", "format", "categories", "track", "store", "explain", "state", "rows", "draw", "overlay"),
-    *("pointing", "minimap", "charts", "tables", "search", "keys", "export", "main"),
+    *("codec", "format", "categories", "track", "lines", "store", "explain", "state", "rows", "draw", "overlay"),
+    *("pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
 )
+OF_LINES = frozenset(("lines", "icicle"))
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+# Whole lines only: what looks like a comment inside a line may be text.
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
 Json = dict[str, Any]
 
@@ -54,16 +59,22 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     grid = Grid(base, last) if reduced else None
     tracks = Tracks(data, base, grid)
     packed = tracks.packed()
-    plotly, app = plotly_script(plotlyjs), _inline(application())
+    plotly, app = plotly_script(plotlyjs), _inline(application(lines=data.lines is not None))
+    style = _asset("style.css") + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last, grid)
     meta["tracks"] = [entry for entry, _ in packed]
+    columns = [one for _, one in packed]
+    if data.lines is not None:
+        meta["lines"], of_lines = packed_lines(data.lines, base)
+        meta["lines"]["kinds"] = {kind: [COLORS[kind], KIND_NAMES[kind]] for kind in COLORS if kind}
+        columns += of_lines
     shell = _asset("page.html").split("<!-- SPLIT -->")
     title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
-    head = shell[0].replace("TITLE", html.escape(title)).replace("STYLE", _asset("style.css"))
+    head = shell[0].replace("TITLE", html.escape(title)).replace("STYLE", style)
     yield head.replace("SCRIPTS", f"{plotly.allow} {app.allow}")
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
-    for number, (_, columns) in enumerate(packed):
-        yield f'<script type="text/plain" id="track-{number}">{columns.text}</script>\n'
+    for number, one in enumerate(columns):
+        yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
     yield plotly.tag + "\n" + app.tag + shell[1]
 
 
@@ -103,6 +114,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid |
         "ranges": [_row(one, place, base) for one in data.range_names],
         "histograms": histograms(data),
         "reduced": _reduced(data, base, grid),
+        "hint": data.hint,
     }
 
 
@@ -165,12 +177,17 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def application() -> str:
-    """The page's own modules as one script: imports dropped, exports made plain, one scope."""
+def application(*, lines: bool = True) -> str:
+    """The page's own modules as one script: imports and comments dropped, exports made plain, one scope.
+
+    A page without `lines` does without the modules that show them: nothing there asks for them.
+    """
     parts = []
     for module in MODULES:
+        if module in OF_LINES and not lines:
+            continue
         source = _asset(f"{module}.js")
-        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", source)))
+        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source))))
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
 
 

@@ -18,7 +18,7 @@ from nsysgap.render.timeline.bins import Grid, packed_bins
 from nsysgap.render.timeline.categories import call_categories, nvtx_colors, op_categories
 from nsysgap.render.timeline.model import TimelineLike, TrackLike
 from nsysgap.render.timeline.pack import Packed, pack_columns
-from nsysgap.tables import NONE, OP_DETAILS, OPEN_END
+from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch
 
 Columns = dict[str, NDArray[Any]]
 Json = dict[str, Any]
@@ -115,7 +115,9 @@ class Tracks:
         trace, rows = self.data.trace, track.rows
         if track.kind == "stream":
             ops = trace.ops
-            columns = {"name": ops["name"][rows], "corr": ops["correlation"][rows], "config": self._config[rows]}
+            corr = ops["correlation"][rows]
+            corr = np.where(names_launch(corr), corr, 0)
+            columns = {"name": ops["name"][rows], "corr": corr, "config": self._config[rows]}
             call = self.data.calls[rows]
             known = call != NONE
             columns["call"] = np.zeros(len(rows), np.int64)

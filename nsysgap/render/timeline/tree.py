@@ -50,7 +50,7 @@ def _rows(tracks: list[tuple[int, TrackLike]], thread: int, kind: str) -> int:
 def _gpu(data: TimelineLike, device: int, tracks: list[tuple[int, TrackLike]], gap_tracks: dict[int, int]) -> Node:
     children = []
     if device in gap_tracks:
-        children.append(_node("Idle, by cause", f"gaps of GPU {device}", gap_tracks[device]))
+        children.append(_node("Idle, by cause", "", gap_tracks[device]))
     streams = [t for t in tracks if t[1].kind == "stream"]
     several = len({track.context for _, track in streams}) > 1
     for number, track in sorted(streams, key=lambda t: (t[1].context, t[1].stream)):

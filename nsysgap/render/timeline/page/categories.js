@@ -35,7 +35,10 @@ export const CAUSES = [
     key: "launch", label: "in the launch call", phrase: "inside launch calls", color: "#e8710a", shape: "/",
     meaning: "inside the call that launches the next op",
     advice: "Each launch costs more than the GPU has work for: put the launches into a CUDA graph, or fuse kernels.",
-    ofGraphs: "Each graph launch costs this much: put more work into one graph, or launch the next before the last has ended.",
+    special: {
+      name: "GraphLaunch",
+      advice: "Each graph launch costs this much: put more work into one graph, or launch the next before the last has ended.",
+    },
   },
   {
     key: "profiler", label: "profiler", phrase: "in the profiler's own work", color: "#a88f6a", shape: "+",
@@ -51,6 +54,7 @@ export const CAUSES = [
     key: "untraced", label: "untraced", color: "#8b93a1", shape: "\\",
     meaning: "nsys saw neither host nor GPU work: the GPU may have been busy",
     advice: "Kernels started by kernels do not show in a trace. Measure with GPU metrics before calling this idle.",
+    counted: "A trace does not show kernels started by kernels: the hardware counter, above, tells whether the GPU worked then.",
   },
   {
     key: "cuda_api", label: "another CUDA call", phrase: "in other CUDA calls", color: "#0f8f7e", shape: "-",
@@ -70,7 +74,11 @@ export const CAUSES = [
   {
     key: "unknown", label: "unknown", color: "#9aa3ad", shape: "",
     meaning: "the report has no call that launched the next op",
-    advice: "Capture with --trace=cuda so that API calls are recorded; page migrations have none.",
+    advice: "Capture with --trace=cuda so that API calls are recorded.",
+    special: {
+      name: "Unified",
+      advice: "Pages of unified memory move on demand: cudaMemPrefetchAsync before the kernel and cudaMemAdvise keep them in place.",
+    },
   },
 ];
 

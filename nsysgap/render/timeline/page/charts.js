@@ -3,6 +3,7 @@ import { CAUSES } from "./categories.js";
 import { count, duration, element, percent } from "./format.js";
 import { on, setFilter, state } from "./state.js";
 
+const TICK = 52; // pixels that a mark's text takes
 const HISTOGRAMS = { gaps: "Gap length", latency: "Launch latency" };
 
 /** The idle time of all GPUs together by cause, ns. */
@@ -18,7 +19,8 @@ export class Causes {
     const order = [...CAUSES.keys()].filter((cause) => totals[cause] > 0).sort((a, b) => totals[b] - totals[a]);
     this.buttons = new Map(order.map((cause) => [cause, this.button(cause, totals[cause], whole, store.meta.causes[cause])]));
     list.replaceChildren(...[...this.buttons.values()].map((button) => element("li", {}, button)));
-    if (!order.length) list.replaceChildren(element("li", { class: "quiet" }, "No idle time."));
+    const none = store.meta.summary.devices.length ? "No idle time." : "Cannot be told: no GPU work was recorded.";
+    if (!order.length) list.replaceChildren(element("li", { class: "quiet" }, none));
     on("filter", () => this.mark());
     this.mark();
   }
@@ -56,9 +58,16 @@ export class Histogram {
     this.from = Math.max(0, (filled[0] ?? 0) - 1);
     this.to = Math.min(this.edges.length - 1, (filled.at(-1) ?? 0) + 1);
     this.fillChoice(filled);
+    if (!filled.length) {
+      this.plot.replaceChildren(element("p", { class: "quiet" }, `No ${of === "gaps" ? "gaps" : "launches"} in the report.`));
+      this.choice.disabled = true;
+      box.querySelector(".key")?.remove();
+      return;
+    }
     this.choice.addEventListener("change", () => this.filter(this.choice.value === "" ? null : Number(this.choice.value)));
     on("filter", () => this.draw());
     on("theme", () => this.draw());
+    addEventListener("resize", () => this.draw());
     this.draw();
     this.plot.on("plotly_click", ({ points }) => this.filter(this.from + points[0].pointIndex));
   }
@@ -91,14 +100,16 @@ export class Histogram {
     });
     const traces = this.of === "gaps" ? [bar(this.counts, "gaps", "#e8710a")]
       : [bar(this.counts, "launches", "#7c9cc9"), bar(this.store.meta.histograms.unqueued, "to an empty stream", "#2f6fd0")];
-    const marks = bins.filter((bin) => /^1(0*)$/.test(String(this.edges[bin])));
+    const decades = bins.filter((bin) => /^1(0*)$/.test(String(this.edges[bin])));
+    const every = Math.ceil((decades.length * TICK) / Math.max(TICK, this.plot.clientWidth - 46));
+    const marks = decades.filter((_, k) => k % every === 0);
     Plotly.react(this.plot, traces, {
-      height: 118, margin: { l: 40, r: 6, t: 4, b: 22 }, barmode: "overlay", bargap: 0.08, showlegend: false,
+      width: Math.max(120, this.plot.clientWidth), height: 118, margin: { l: 40, r: 6, t: 4, b: 22 }, barmode: "overlay", bargap: 0.08, showlegend: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colors.text, size: 11, family: "inherit" },
       hoverlabel: { font: { size: 12 } }, dragmode: false,
-      xaxis: { tickvals: marks.map((bin) => bin - 0.5), ticktext: marks.map((bin) => duration(this.edges[bin]).replace(".00", "").replace(".0", "")), fixedrange: true },
+      xaxis: { tickvals: marks.map((bin) => bin - 0.5), ticktext: marks.map((bin) => duration(this.edges[bin]).replace(".00", "").replace(".0", "")), tickangle: 0, fixedrange: true },
       yaxis: { fixedrange: true, gridcolor: colors.grid, nticks: 4, rangemode: "tozero" },
-    }, { displayModeBar: false, responsive: true });
+    }, { displayModeBar: false });
     this.choice.value = this.chosen === null ? "" : String(this.chosen);
   }
 }

@@ -2,7 +2,7 @@
 import { categoryOf, textOn } from "./categories.js";
 import { cut, duration, moment, plotlyText } from "./format.js";
 
-const MIN_TEXT = 34, CHAR = 6.1, MAX_TEXTS = 500;
+const MIN_TEXT = 34, CHAR = 6.5, MAX_TEXTS = 500;
 
 /** Whole-ns edges of `number` pixel columns over [t0, t1). */
 export function columnEdges(t0, t1, number) {
@@ -82,8 +82,8 @@ class Shapes {
   text(track, i, a, b, y, category) {
     const width = b - a;
     if (width < MIN_TEXT || this.texts.x.length >= MAX_TEXTS) return;
-    const name = track.kind === "gaps" ? gapLabel(track, i, width) : this.store.shortName(track, i);
-    const text = cut(name, Math.floor((width - 6) / CHAR));
+    const room = Math.floor((width - 6) / CHAR);
+    const text = track.kind === "gaps" ? gapLabel(track, i, room) : cut(this.store.shortName(track, i), room);
     if (!text) return;
     this.texts.x.push((a + b) / 2);
     this.texts.y.push(y);
@@ -138,9 +138,10 @@ function addStep(steps, from, to, level) {
   else steps.push([from, to, level]);
 }
 
-function gapLabel(track, i, width) {
-  const category = categoryOf("gaps", track.cat[i], []);
-  return width > 150 ? `${duration(track.dur[i])} ${category.label}` : duration(track.dur[i]);
+/** As much as fits into a number of characters; a length is never cut, for it would read as another one. */
+function gapLabel(track, i, room) {
+  const length = duration(track.dur[i]), whole = `${length} ${categoryOf("gaps", track.cat[i], []).label}`;
+  return [whole, length].find((text) => text.length <= room) ?? "";
 }
 
 export function fillTrace(category, x, y) {

@@ -107,6 +107,8 @@ function describeGap(store, track, i, about) {
     if (op) about.rows.push([label, `${store.shortName(op.track, op.i)}, ${duration(op.track.dur[op.i])}`]);
   }
   const call = store.gapCall(track, i);
+  const line = store.lines?.ofGap(track, i);
+  if (line) about.rows.push(["Line", line]);
   if (call) {
     about.rows.push(["Launched by", `${store.name(call.track, call.i)}, ${duration(call.track.dur[call.i])}`]);
     about.rows.push(["On", store.meta.threads[call.track.thread]]);
@@ -144,8 +146,12 @@ const PHRASES = {
   [HOST]: (time) => `in the program's own code for ${time}`,
 };
 
-/** The names of the calls of the launching thread between the gap's start and the launch, longest first. */
+/**
+ * The names of the calls of the launching thread between the gap's start and the launch, longest first; none where a
+ * shortened page has left the launch out.
+ */
 function namesDuring(store, track, i, call, kind, wanted) {
+  if (!call) return [];
   const from = track.start[i], until = Math.min(track.end(i), call.track.start[call.i]);
   const lengths = new Map();
   for (const calls of store.tracks) {

@@ -1,5 +1,5 @@
 // The keys, as Perfetto has them where it has them.
-import { emit, pan, setView, show, state, zoom } from "./state.js";
+import { emit, pan, setView, state, zoom } from "./state.js";
 
 export const KEYS = [
   ["w, +", "zoom in"], ["s, -", "zoom out"], ["a, \u2190", "to the left"], ["d, \u2192", "to the right"],
@@ -8,11 +8,11 @@ export const KEYS = [
   ["/", "search"], ["Esc", "let go of what is chosen, measured or filtered"], ["?", "this list"],
 ];
 
-/** Let the keys act; `page` offers nextGap(by), search(), help(), release(), scroll(by). */
+/** Let the keys act; `page` offers nextGap(by), search(), help(), release(), scroll(by), which is false if nothing moved. */
 export function listen(page, store) {
   const focusChosen = () => {
     const found = store.locate(state.chosen);
-    if (found) show(found.track.start[found.i], found.track.end(found.i));
+    if (found) setView(...store.around(found.track.start[found.i], found.track.end(found.i)));
   };
   const zoomToSpan = () => {
     if (!state.drag) return;
@@ -34,8 +34,8 @@ export function listen(page, store) {
     if (event.key.startsWith("Arrow") && target.closest(".scroll, [role=tablist]")) return;
     const action = actions[event.key];
     if (!action || document.querySelector("dialog[open]")) return;
-    event.preventDefault();
     if (typing) target.blur();
-    else action();
+    else if (action() === false) return;
+    event.preventDefault();
   });
 }

@@ -1,17 +1,18 @@
 // Puts the page together and keeps it up to date.
-import { CAUSES, DIMMED } from "./categories.js";
+import { CALLS, CAUSES, categoryOf, DIMMED, OPS, PLAIN } from "./categories.js";
 import { Causes, histograms, idleByCause } from "./charts.js";
 import { detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
 import { save, standalone } from "./export.js";
 import { count, duration, element, exact, percent } from "./format.js";
+import { Icicle } from "./icicle.js";
 import { KEYS, listen } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { Overlay } from "./overlay.js";
 import { explanation, Pointing } from "./pointing.js";
 import { Rows } from "./rows.js";
 import { Search } from "./search.js";
-import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, show, state, zoom } from "./state.js";
+import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, state, zoom } from "./state.js";
 import { Store } from "./store.js";
 import { inBin, Tables } from "./tables.js";
 
@@ -33,7 +34,7 @@ class Page {
     this.pointing = new Pointing($("surface"), $("tooltip"), store, this.rows, () => this.width, () => this.over());
     this.header();
     this.whole();
-    readFragment(location.hash, store.base, this.lastReference, CAUSES.length);
+    this.readAddress();
     if (state.cause >= 0 || state.bin) this.dim();
     this.draw();
     this.minimap = new Minimap($("minimap"), store, () => this.width);
@@ -48,8 +49,11 @@ class Page {
     this.histograms = histograms([...document.querySelectorAll(".histogram")], store, colors);
     this.tables = new Tables($("tables"), store, (track, beside) => this.reveal(track, beside));
     this.finder = new Search(document, store, (track, beside) => this.reveal(track, beside));
+    this.icicle = store.lines && new Icicle(document.querySelector(".below"), store);
     this.listen();
-    if (state.chosen) this.chosen();
+    this.legend();
+    this.revealChosen();
+    this.chosen();
     this.status();
     document.body.classList.remove("loading");
   }
@@ -58,25 +62,37 @@ class Page {
     return Math.max(60, $("surface").clientWidth);
   }
 
-  get lastReference() {
+  readAddress() {
     const last = this.store.tracks.at(-1);
-    return last ? last.base + last.n : 0;
+    const known = { references: last ? last.base + last.n : 0, causes: CAUSES.length, bins: this.store.meta.histograms.edges.length };
+    readFragment(location.hash, this.store.base, known);
+  }
+
+  revealChosen() {
+    const found = this.store.locate(state.chosen);
+    if (found) this.reveal(found.track, found.track.kind === "gaps" ? this.store.locate(found.track.after[found.i])?.track : null);
   }
 
   header() {
-    const { summary, facts, selected, reduced } = this.store.meta;
-    $("facts").replaceChildren(...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+    const { summary, facts, selected, reduced, nsysgap } = this.store.meta;
+    $("facts").replaceChildren(...[...facts, ["nsysgap", nsysgap]].flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
     $("answer").replaceChildren(...summary.devices.map((device) => element("p", {}, answer(device))));
-    if (!summary.devices.length) $("answer").replaceChildren(element("p", {}, "The report holds no GPU work."));
+    if (!summary.devices.length) $("answer").replaceChildren(element("p", {}, "The report holds no GPU work: how idle the GPU was cannot be told from it."));
     const notices = summary.report.warnings.map(({ level, text }) => element("li", { class: level }, text));
     if (selected) notices.unshift(element("li", { class: "warning" }, `Cut to what is ${selected}.`));
     if (reduced) notices.unshift(element("li", { class: "warning" }, reducedText(reduced)));
     $("notices").replaceChildren(...notices);
+    if ($("notices").scrollHeight > $("notices").clientHeight) $("notices").tabIndex = 0;
     this.nextStep();
   }
 
-  /** What to do next: the largest cause, what helps, and a way to its longest gap. */
+  /** What to do next: the largest cause, what helps, and a way to its longest gap; or how to record what is missing. */
   nextStep() {
+    const { hint } = this.store.meta;
+    if (hint) {
+      $("next").replaceChildren(element("p", {}, element("strong", {}, "What helps: "), hint));
+      return;
+    }
     const totals = idleByCause(this.store), most = totals.indexOf(Math.max(...totals));
     const sum = totals.reduce((a, b) => a + b, 0);
     if (!sum) return;
@@ -91,10 +107,14 @@ class Page {
   }
 
   advice(cause) {
-    const { advice, ofGraphs } = CAUSES[cause];
-    if (!ofGraphs) return advice;
-    const longest = longestGap(this.store, cause), call = longest && this.store.gapCall(longest.track, longest.i);
-    return call && this.store.name(call.track, call.i).includes("GraphLaunch") ? ofGraphs : advice;
+    if (CAUSES[cause].key === "untraced") {
+      const counted = this.store.meta.summary.devices.some(({ sm_active_percent: active }) => typeof active?.untraced === "number");
+      if (counted) return CAUSES[cause].counted;
+    }
+    const { advice, special } = CAUSES[cause], longest = special && longestGap(this.store, cause);
+    if (!longest) return advice;
+    const edges = [this.store.gapCall(longest.track, longest.i), this.store.locate(longest.track.after[longest.i])];
+    return edges.some((one) => one && this.store.name(one.track, one.i).includes(special.name)) ? special.advice : advice;
   }
 
   listen() {
@@ -107,7 +127,9 @@ class Page {
     on("jump", () => this.bringIntoSight());
     addEventListener("resize", () => (this.later(), this.minimap.draw()));
     addEventListener("hashchange", () => {
-      if (location.hash !== this.address) readFragment(location.hash, this.store.base, this.lastReference, CAUSES.length);
+      if (location.hash === this.address) return;
+      this.readAddress();
+      this.revealChosen();
       emit("filter");
       emit("chosen");
     });
@@ -120,6 +142,8 @@ class Page {
     click("release", () => this.release());
     click("theme", () => this.setTheme(!state.dark));
     click("print", () => print());
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
     click("help-open", () => this.help());
     click("save-png", () => this.save("png"));
     click("save-svg", () => this.save("svg"));
@@ -170,14 +194,14 @@ class Page {
 
   status() {
     const [from, to] = state.drag ?? [state.t0, state.t1];
-    const parts = this.store.gapTracks.map((track) => {
+    this.icicle?.show(from, to);
+    const parts = !this.store.inDetail(from, to) ? ["Zoom into a detailed part for exact sums"] : this.store.gapTracks.map((track) => {
       const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
       const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));
-      if (!this.store.inDetail(from, to)) return `GPU ${track.device}: zoom into a detailed part for exact sums`;
       const idle = track.coveredIn(from, to);
       return `GPU ${track.device} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})`;
     });
-    const text = `${state.drag ? "Measured" : "View"}: ${duration(to - from)} from ${edgeText(this.store, from)}. ${parts.join("; ")}.`;
+    const text = `${state.drag ? "Measured" : "View"}: ${duration(to - from)} from ${edgeText(this.store, from)}.${parts.length ? ` ${parts.join("; ")}.` : ""}`;
     if ($("status").textContent === text) return;
     $("status").textContent = text;
     $("live").textContent = text;
@@ -243,8 +267,8 @@ class Page {
   }
 
   whole() {
-    const [from, to] = this.store.window;
-    show(from, to, 0.02);
+    const [from, to] = this.store.window, room = 0.02 * (to - from);
+    setView(from - room, to + room);
   }
 
   search() {
@@ -262,8 +286,39 @@ class Page {
     if (state.chosen) choose(0);
   }
 
+  /** Scroll the rows; false if they are at their end already, so that the page may scroll instead. */
   scroll(by) {
+    const before = $("rows").scrollTop;
     $("rows").scrollTop += by;
+    return $("rows").scrollTop !== before;
+  }
+
+  /** Which colours of ops and calls the report has; gaps are told by the list of causes, NVTX ranges by their names. */
+  legend() {
+    const found = new Map();
+    for (const track of this.store.tracks) {
+      if (track.kind === "gaps" || track.kind === "nvtx" || track.kind === "projected") continue;
+      const cats = new Set(track.cat);
+      for (const lane of track.bins ?? []) for (const cat of lane.keys()) cats.add(cat);
+      for (const cat of track.n || track.bins ? cats : []) {
+        const category = categoryOf(track.kind, cat, []);
+        found.set(category.key, category);
+      }
+    }
+    const order = [...OPS, ...CALLS, ...Object.values(PLAIN)].filter(({ key }) => found.has(key));
+    $("legend").replaceChildren(...order.map(({ label, color }) => {
+      const swatch = element("span", { class: "swatch" });
+      swatch.style.background = color;
+      return element("li", {}, swatch, label);
+    }));
+  }
+
+  /** Paper is light and narrower than most windows: draw everything anew for it, and back again. */
+  print(begins) {
+    document.body.classList.toggle("printing", begins);
+    document.documentElement.dataset.theme = state.dark && !begins ? "dark" : "light";
+    emit("theme");
+    this.draw();
   }
 
   setTheme(dark) {
@@ -277,7 +332,7 @@ class Page {
 
   save(format) {
     const shown = colors();
-    const figure = standalone(this.store, this.rows, state, this.width, shown, shown.back);
+    const figure = standalone(this.store, this.rows, state, this.width, shown, $("overlay"));
     return save(figure, format, document.title.replace(/[^\w.-]+/g, "_"));
   }
 }
@@ -301,7 +356,9 @@ function answer(device) {
   const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${cause.phrase ?? cause.label}`);
   const strong = element("strong", {}, `${name} idle ${share} of ${duration(whole)}`);
   const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? ", the rest elsewhere" : ""}.` : ".";
-  const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.` : "";
+  const active = device.sm_active_percent?.untraced;
+  const counter = hidden && typeof active === "number" ? ` The hardware counter has its SMs active in ${Math.round(active)} % of that time.` : "";
+  const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.${counter}` : "";
   const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
   return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, rest, range);
 }
@@ -313,6 +370,9 @@ function reducedText(reduced) {
 }
 
 async function start() {
+  if (typeof Plotly === "undefined") {
+    throw new Error(`Plotly was not loaded from ${document.querySelector("script[src]")?.src} (nsysgap timeline --plotlyjs).`);
+  }
   const dark = matchMedia("(prefers-color-scheme: dark)");
   state.dark = dark.matches;
   document.documentElement.dataset.theme = dark.matches ? "dark" : "light";
@@ -336,6 +396,7 @@ function expose(page) {
 
 start().catch((error) => {
   document.body.classList.remove("loading");
-  $("answer").textContent = `This page could not be shown: ${error.message}. It needs a browser of 2023 or newer.`;
+  const old = typeof DecompressionStream === "undefined" ? " It needs a browser of 2023 or newer." : "";
+  $("answer").textContent = `This page could not be shown. ${error.message}${old}`;
   throw error;
 });

@@ -7,12 +7,12 @@ const HEIGHT = 38;
 
 export class Minimap {
   constructor(element, store, width) {
-    Object.assign(this, { element, store, width });
+    Object.assign(this, { element, store, width, press: null });
     this.plot = element.querySelector(".minimap-plot");
     this.brush = element.querySelector(".brush");
     element.addEventListener("pointerdown", (event) => this.down(event));
     element.addEventListener("pointermove", (event) => this.press !== null && this.move(event));
-    element.addEventListener("pointerup", () => (this.press = null));
+    for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => (this.press = null));
     on("view", () => this.follow());
     on("theme", () => this.draw());
     on("filter", () => this.draw());

@@ -1,11 +1,10 @@
 // The mouse and fingers over the plot: what is under the pointer, wheel, drag; and the tooltip.
 import { CAUSES } from "./categories.js";
-import { detailOf } from "./draw.js";
 import { explain } from "./explain.js";
 import { duration, element, percent } from "./format.js";
 import { choose, emit, pan, setView, state, zoom } from "./state.js";
 
-const SLACK = 4, CLICK = 4;
+const SLACK = 4, CLICK = 4, TWICE_MS = 1000;
 
 /** The parts of a gap as a small bar and a list. */
 export function partsBar(parts) {
@@ -36,14 +35,14 @@ export function explanation(about) {
 
 export class Pointing {
   constructor(surface, tooltip, store, rows, width, redraw) {
-    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null });
+    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null, released: null });
     surface.addEventListener("pointermove", (event) => this.move(event));
     surface.addEventListener("pointerleave", () => this.point(0));
     surface.addEventListener("pointerdown", (event) => this.down(event));
     surface.addEventListener("pointerup", (event) => this.up(event));
     surface.addEventListener("pointercancel", () => this.cancel());
     surface.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    surface.addEventListener("dblclick", () => state.drag && setView(Math.min(...state.drag), Math.max(...state.drag)));
+    surface.addEventListener("dblclick", (event) => this.twice(event));
   }
 
   time(event) {
@@ -57,8 +56,9 @@ export class Pointing {
     if (!place || !place.track.n) return 0;
     const { track, lane } = place, pixel = (state.t1 - state.t0) / this.width();
     if (lane >= track.lanes.length - 1) return 0;
-    if (detailOf(this.store, track, lane, state.t0, state.t1, this.width()) === "bins") return 0;
-    const i = track.at(lane, this.time(event), SLACK * pixel);
+    const t = this.time(event);
+    if (!this.store.inDetail(t, t)) return 0;
+    const i = track.at(lane, t, SLACK * pixel);
     return i < 0 ? 0 : this.store.reference(track, i);
   }
 
@@ -120,10 +120,16 @@ export class Pointing {
     this.press = null;
     if (!press || press.moved) return;
     if (state.drag) {
+      this.released = { span: state.drag, at: event.timeStamp };
       state.drag = null;
       emit("drag");
     }
     choose(this.under(event));
+  }
+
+  /** A double click zooms to the measured span, which its first click has let go. */
+  twice(event) {
+    if (this.released && event.timeStamp - this.released.at < TWICE_MS) setView(...this.released.span);
   }
 
   cancel() {
@@ -131,9 +137,10 @@ export class Pointing {
   }
 
   wheel(event) {
-    if (event.shiftKey && !event.deltaX) return; // the rows scroll
     event.preventDefault();
-    if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX / this.width());
+    // With Shift the rows scroll; most browsers then turn the wheel's way sideways.
+    if (event.shiftKey) this.surface.parentElement.scrollTop += (event.deltaY || event.deltaX) * (event.deltaMode ? 40 : 1);
+    else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX / this.width());
     else zoom(1.0018 ** Math.max(-400, Math.min(400, event.deltaY * (event.deltaMode ? 40 : 1))), this.time(event));
   }
 }

@@ -1,6 +1,6 @@
 // Search over kernel, API and NVTX names: all slices whose name holds a text, next and previous from where we are.
 import { count } from "./format.js";
-import { choose, emit, show, state } from "./state.js";
+import { choose, emit, setView, state } from "./state.js";
 
 export class Search {
   constructor(root, store, reveal) {
@@ -48,7 +48,7 @@ export class Search {
     const found = best ?? first; // past the end it begins anew
     const { track, i } = this.store.locate(found[1]);
     this.reveal(track);
-    show(track.start[i], track.end(i), 2);
+    setView(...this.store.around(track.start[i], track.end(i), 2));
     choose(found[1]);
     emit("jump");
   }

@@ -38,12 +38,6 @@ export function pan(share) {
   setView(state.t0 + by, state.t1 + by);
 }
 
-/** Show a span with room on both sides. */
-export function show(t0, t1, room = 0.75) {
-  const span = Math.max(t1 - t0, LEAST_SPAN);
-  setView(t0 - room * span, t1 + room * span);
-}
-
 export function choose(reference) {
   state.chosen = reference;
   emit("chosen");
@@ -65,14 +59,17 @@ export function fragment(base) {
   return `#${parts.join("&")}`;
 }
 
-/** Take over what an address's fragment says; what it does not say or says wrongly stays. */
-export function readFragment(text, base, last, causes) {
+/**
+ * Take over what an address's fragment says: nothing chosen and no filter where it says none or something unknown, the
+ * view of before where it has none. `known`: how many {references, causes, bins} there are.
+ */
+export function readFragment(text, base, known) {
   const said = new URLSearchParams(text.replace(/^#/, ""));
-  const chosen = Number(said.get("s") ?? 0), cause = Number(said.get("c") ?? -1);
-  if (Number.isInteger(chosen) && chosen >= 0 && chosen <= last) state.chosen = chosen;
-  if (Number.isInteger(cause) && cause >= 0 && cause < causes) state.cause = cause;
+  const number = (name, many) => (/^\d{1,15}$/.test(said.get(name) ?? "") && Number(said.get(name)) < many ? Number(said.get(name)) : null);
+  state.chosen = number("s", known.references + 1) ?? 0;
+  state.cause = number("c", known.causes) ?? -1;
   const bin = /^(gaps|latency)-(\d{1,3})$/.exec(said.get("b") ?? "");
-  if (bin) state.bin = { of: bin[1], bin: Number(bin[2]) };
+  state.bin = bin && Number(bin[2]) < known.bins ? { of: bin[1], bin: Number(bin[2]) } : null;
   const view = /^(-?\d{1,19}),(-?\d{1,19})$/.exec(said.get("v") ?? "");
   if (!view || BigInt(view[2]) <= BigInt(view[1])) return false;
   setView(Number(BigInt(view[1]) - base), Number(BigInt(view[2]) - base));

@@ -1,6 +1,9 @@
 // Everything the page holds: the directory (meta), the tracks, and how slices refer to one another.
 import { decodeColumns, inflate } from "./codec.js";
+import { Lines } from "./lines.js";
 import { Track, search } from "./track.js";
+
+const LEAST_ROOM = 20; // ns, for what has no length
 
 function take(id) {
   const found = document.getElementById(id);
@@ -30,16 +33,23 @@ async function loadTrack(entry, number) {
   return track;
 }
 
+async function loadLines(about, number) {
+  if (!about) return null;
+  const columns = async (specs, k) => decodeColumns(specs, await inflate(take(`track-${number + k}`)));
+  return new Lines(about, await columns(about.pieces, 0), await columns(about.tree, 1));
+}
+
 export class Store {
   static async load() {
     const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
     const tracks = await Promise.all(meta.tracks.map(loadTrack));
     meta.tracks = null;
-    return new Store(meta, tracks);
+    return new Store(meta, tracks, await loadLines(meta.lines, tracks.length));
   }
 
-  constructor(meta, tracks) {
+  constructor(meta, tracks, lines) {
     this.meta = meta;
+    this.lines = lines;
     this.tracks = tracks;
     this.base = BigInt(meta.base);
     this.span = meta.span;
@@ -134,6 +144,13 @@ export class Store {
     const after = this.locate(track.after[i]);
     const call = after && this.callOf(after.track, after.i);
     return call ? after.track.start[after.i] - call.track.start[call.i] : NaN;
+  }
+
+  /** [t0, t1) with room on both sides, but no further than the detailed part of a shortened page that it lies in. */
+  around(t0, t1, room = 0.75) {
+    const by = room * Math.max(t1 - t0, LEAST_ROOM);
+    const detail = this.meta.reduced?.windows.find(([from, to]) => from <= t0 && t1 <= to) ?? [-Infinity, Infinity];
+    return [Math.max(t0 - by, detail[0]), Math.min(t1 + by, detail[1])];
   }
 
   /** Whether [t0, t1) lies where a shortened page has every slice; always, if nothing was left out. */

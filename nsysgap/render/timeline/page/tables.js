@@ -1,7 +1,8 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
 import { CAUSES } from "./categories.js";
 import { count, duration, element, moment } from "./format.js";
-import { choose, emit, on, show, state } from "./state.js";
+import { NOT_SAMPLED } from "./lines.js";
+import { choose, emit, on, setView, state } from "./state.js";
 
 const PAGE = 50;
 
@@ -41,12 +42,14 @@ const GAP_COLUMNS = [
   { title: "Length", value: ({ track, i }) => track.dur[i], text: (store, { track, i }) => duration(track.dur[i]), number: true },
   { title: "Start", value: ({ track, i }) => track.start[i], text: (store, { track, i }) => moment(store.stored(track.start[i])), number: true },
   { title: "Cause", value: ({ track, i }) => track.cat[i], text: (store, { track, i }) => causeCell(track.cat[i]) },
-  { title: "Then came", value: null, text: (store, { track, i }) => opText(store, track.after[i]) },
-  { title: "After", value: null, text: (store, { track, i }) => opText(store, track.before[i]) },
+  { title: "Op before", value: null, text: (store, { track, i }) => opText(store, track.before[i]) },
+  { title: "Op after", value: null, text: (store, { track, i }) => opText(store, track.after[i]) },
   { title: "Launched by", value: null, text: (store, { track, i }) => callText(store, store.gapCall(track, i)) },
   { title: "GPU", value: ({ track }) => track.device, text: (store, { track }) => String(track.device), number: true },
   { title: "NVTX", value: null, text: (store, { track, i }) => nvtxText(store, store.gapCall(track, i)) },
 ];
+
+const LINE_COLUMN = { title: "Line", value: null, text: (store, { track, i }) => store.lines.ofGap(track, i) || NOT_SAMPLED };
 
 function causeCell(cause) {
   return element("span", { class: "cause-cell" }, element("span", { class: `swatch hatch ${CAUSES[cause].key}` }), CAUSES[cause].label);
@@ -127,7 +130,8 @@ class Listing {
   row(row) {
     const cells = this.columns.map((column, k) => {
       const content = column.text(this.store, row);
-      const cell = element("td", { class: column.number ? "number" : null, title: column.full?.(this.store, row) });
+      const whole = column.full?.(this.store, row) ?? (typeof content === "string" && !column.number ? content : null);
+      const cell = element("td", { class: column.number ? "number" : null, title: whole });
       cell.append(k ? content : element("button", { type: "button", class: "go" }, content));
       return cell;
     });
@@ -145,7 +149,9 @@ export class Tables {
     this.cause = root.querySelector("#gap-cause");
     this.text = root.querySelector("#gap-nvtx");
     this.note = root.querySelector("#gap-note");
-    this.gaps = new Listing(box("gaps"), store, GAP_COLUMNS, 0);
+    const shown = store.gapTracks.length > 1 ? GAP_COLUMNS : GAP_COLUMNS.filter(({ title }) => title !== "GPU");
+    const columns = store.lines ? shown.toSpliced(3, 0, LINE_COLUMN) : shown;
+    this.gaps = new Listing(box("gaps"), store, columns, 0);
     this.fillChoices();
     for (const [kind, name] of [["ops", "kernels"], ["ranges", "ranges"]]) {
       const listing = new Listing(box(name), store, summaryColumns(kind), 1);
@@ -193,13 +199,13 @@ export class Tables {
 
   go(track, i) {
     this.reveal(track, this.store.locate(track.after[i])?.track);
-    show(track.start[i], track.end(i));
+    setView(...this.store.around(track.start[i], track.end(i)));
     choose(this.store.reference(track, i));
     emit("jump");
   }
 
   goTo(kind, row) {
-    show(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1);
+    setView(...this.store.around(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1));
     const track = this.store.tracks.find((one) => one.kind === (kind === "ops" ? "stream" : "nvtx") && this.find(one, row) >= 0);
     if (track) {
       this.reveal(track);
