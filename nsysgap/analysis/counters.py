@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.cut import Kept
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.cut import Cut, Kept
+from nsysgap.analysis.idle import IdleReport, runs_inside
 from nsysgap.analysis.layout import Layout
-from nsysgap.intervals import covered_length, union
+from nsysgap.intervals import IntervalSet, covered_length, union
 from nsysgap.tables import MEMCPY, NONE, Table, Trace
 from nsysgap.tracks import Counter
 
@@ -94,22 +94,35 @@ def _copies(trace: Trace, rows: NDArray[np.int32], names: dict[int, str]) -> Ite
         yield names[one], copies[index == one]
 
 
-def memory_counters(layout: Layout, trace: Trace, events: Table, kinds: tuple[str, ...]) -> Iterator[Counter]:
+def memory_counters(layout: Layout, trace: Trace, events: Table, kinds: tuple[str, ...], cut: Cut) -> Iterator[Counter]:
     """Bytes of each kind of memory in use on each GPU."""
-    for device in np.unique(events["device"]).tolist():
+    for device in _sampled_devices(events, cut):
         for kind in np.unique(events["kind"][events["device"] == device]).tolist():
             mine = (events["device"] == device) & (events["kind"] == kind)
-            time, used = steps(events["time"][mine], events["bytes"][mine])
+            time, used = _held(*steps(events["time"][mine], events["bytes"][mine]), cut.time)
             name = kinds[kind] if 0 <= kind < len(kinds) else str(kind)
             yield Counter(layout.gpu(trace, device), "memory used", f"{name} B", "B", time, used)
 
 
-def metric_counters(layout: Layout, trace: Trace, samples: Table) -> Iterator[Counter]:
+def metric_counters(layout: Layout, trace: Trace, samples: Table, cut: Cut) -> Iterator[Counter]:
     """The hardware counters that nsys sampled; a value holds from its sample on."""
-    for device in np.unique(samples["device"]).tolist():
+    for device in _sampled_devices(samples, cut):
         mine = samples["device"] == device
         for metric in np.unique(samples["metric"][mine]).tolist():
             rows = np.flatnonzero(mine & (samples["metric"] == metric))
             name = trace.names[metric]
-            time, value = samples["time"][rows], samples["value"][rows]
+            time, value = _held(samples["time"][rows], samples["value"][rows], cut.time)
             yield Counter(layout.gpu(trace, device), "GPU metric", name, "", time, value)
+
+
+def _sampled_devices(samples: Table, cut: Cut) -> list[int]:
+    return [one for one in np.unique(samples["device"]).tolist() if cut.device in (None, one)]
+
+
+def _held(time: Times, value: Times, selection: IntervalSet | None) -> tuple[Times, Times]:
+    """The values, in order of time, that hold somewhere in the selection: each until the next one, the last on."""
+    if selection is None or not len(time) or not len(selection.ends):
+        return time, value
+    until = np.append(time[1:], max(int(time[-1]), int(selection.ends[-1])))
+    held = runs_inside(time, until, selection)
+    return time[held], value[held]

@@ -308,6 +308,6 @@ class View:
         copies = self.names.copy_directions()
         yield from counters(self.layout, self.idle, self.kept, self.extras.copied, self.op_tracks, copies)
         if self.extras.memory is not None:
-            yield from memory_counters(self.layout, self.trace, self.extras.memory, self.extras.memory_kinds)
+            yield from memory_counters(self.layout, self.trace, self.extras.memory, self.extras.memory_kinds, self.cut)
         if self.extras.metrics is not None:
-            yield from metric_counters(self.layout, self.trace, self.extras.metrics)
+            yield from metric_counters(self.layout, self.trace, self.extras.metrics, self.cut)

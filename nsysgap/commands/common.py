@@ -251,7 +251,8 @@ class _Bar:
 def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes]]:
     """A binary file to write: standard output for None or "-", else a temporary name that becomes `output` at the end.
 
-    Raises NsysgapError if the file exists (without `force`) or cannot be written; then nothing is left behind.
+    A device or a named pipe is written to as it is. Raises NsysgapError if the file exists (without `force`) or cannot
+    be written; then nothing is left behind.
     """
     if output in (None, "-"):
         with _stdout() as file:
@@ -259,6 +260,10 @@ def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes
         return
     target = Path(str(output))
     require_new(target, force=force)
+    if _is_special(target):
+        with _cannot_be_written(target), target.open("wb") as file:
+            yield file
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent or Path())
     except OSError as error:
@@ -266,17 +271,32 @@ def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes
             f"{target} cannot be written ({error.strerror}).", "Name a folder you may write to."
         ) from None
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(target)
+        with _cannot_be_written(target):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+@contextmanager
+def _cannot_be_written(target: Path | str) -> Iterator[None]:
+    """Turn errors of the operating system into a sentence; a reader that has seen enough is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise NsysgapError(
             f"{target} cannot be written ({error.strerror}).", "Free some space or name another disk."
         ) from None
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+
+
+def _is_special(target: Path) -> bool:
+    """Whether this is a device or a named pipe (/dev/null, /dev/stdout), which no file may replace."""
+    return target.exists() and not target.is_file() and not target.is_dir()
 
 
 @contextmanager
@@ -297,7 +317,7 @@ def require_new(target: Path, *, force: bool) -> None:
     """Raise NsysgapError if a file would be overwritten without --force."""
     if target.is_dir():
         raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
-    if target.exists() and not force:
+    if target.is_file() and not force:
         raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
 
 

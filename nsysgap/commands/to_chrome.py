@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nsysgap.commands.common import opened, output_file, output_options, require_new
-from nsysgap.commands.tracing import FORMATS, TraceOptions, pictures, trace_options, write_trace
+from nsysgap.commands.tracing import FORMATS, TraceOptions, gpus_with_work, pictures, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import count
+
+if TYPE_CHECKING:
+    from nsysgap.tables import Trace
 
 ENDINGS = {".json": "json", ".json.gz": "json.gz", ".pftrace": "pftrace", ".perfetto-trace": "pftrace"}
 
@@ -36,22 +39,25 @@ def command(report: str, form: str | None, per_gpu: str | None, output: str | No
     if per_gpu is not None and output is not None:
         raise NsysgapError("--per-gpu names the folder, -o a file: take one of them.", "", exit_code=2)
     form = form or _format_of(output)
+    options = TraceOptions(**cut)
     with opened(report) as (source, trace):
-        if per_gpu is None:
-            target = output or f"{_stem(report)}.{form}"
+        targets: dict[int | None, str] = {None: output or f"{_stem(report)}.{form}"}
+        if per_gpu is not None:
+            targets = _per_gpu(per_gpu, form, trace, options)
+        for target in targets.values():
             if target != "-":
                 require_new(Path(target), force=force)
-            for _, viewed in pictures(source, trace, TraceOptions(**cut)):
-                with output_file(target, force=force) as file:
-                    write_trace(viewed, form, file)
-                _say(target, viewed.slice_count)
-            return
-        folder = _folder(per_gpu)
-        for gpu, viewed in pictures(source, trace, TraceOptions(**cut), per_gpu=True):
-            target = str(folder / f"gpu{gpu}.{form}")
-            with output_file(target, force=force) as file:
+        for gpu, viewed in pictures(source, trace, options, per_gpu=per_gpu is not None):
+            if per_gpu is not None:
+                _make_folder(Path(per_gpu))
+            with output_file(targets[gpu], force=force) as file:
                 write_trace(viewed, form, file)
-            _say(target, viewed.slice_count)
+            _say(targets[gpu], viewed.slice_count)
+
+
+def _per_gpu(folder: str, form: str, trace: Trace, options: TraceOptions) -> dict[int | None, str]:
+    """The file of each GPU."""
+    return {gpu: str(Path(folder, f"gpu{gpu}.{form}")) for gpu in gpus_with_work(trace, options.device)}
 
 
 def _say(target: str, slices: int) -> None:
@@ -83,10 +89,8 @@ def _stem(report: str) -> str:
     return name or "trace"
 
 
-def _folder(path: str) -> Path:
-    folder = Path(path)
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NsysgapError(f"{folder} cannot be made ({error.strerror}).", "Name a folder you may write to.") from None
-    return folder

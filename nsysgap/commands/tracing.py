@@ -85,26 +85,39 @@ def pictures(
     source: Source, trace: Trace, options: TraceOptions, *, per_gpu: bool = False
 ) -> Iterator[tuple[int | None, Viewed]]:
     """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something."""
-    import numpy as np
-
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.analysis.viewed import View
     from nsysgap.analysis.viewed_options import Show
 
-    check_device(trace, options.device)
+    gpus = gpus_with_work(trace, options.device)
+    if per_gpu and not gpus:
+        raise NsysgapError(f"No GPU ran anything in {trace.path}.", "Leave out --per-gpu: one file shows the host.")
     idle = IdleReport(trace)
-    extras = _extras(source, trace, options)
+    extras, not_shown = _extras(source, trace, options), _not_shown(source)
     show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters, per_gpu)
-    gpus = [one for one in np.unique(trace.ops["device"]).tolist() if options.device in (None, one)]
     for rank, gpu in enumerate(gpus if per_gpu else [options.device]):
         cut, said = _cut(idle, options, gpu)
-        facts = _facts(trace, said, extras.stacks)
+        facts = _facts(trace, said, extras.stacks) | {"not_shown": not_shown}
         if per_gpu:
             facts |= {"rank": rank, "world_size": len(gpus), "launches": "driver calls carry the runtime's names"}
         viewed = View(idle, extras, cut, show).viewed(facts)
         if not viewed.slice_count:
             raise _nothing(trace, said)
         yield (gpu if per_gpu else None), viewed
+
+
+def gpus_with_work(trace: Trace, device: int | None) -> list[int]:
+    """The GPUs that ran something, or the wanted one. Raises NsysgapError if others did but not that one."""
+    import numpy as np
+
+    check_device(trace, device)
+    return [one for one in np.unique(trace.ops["device"]).tolist() if device in (None, one)]
+
+
+def _not_shown(source: Source) -> dict[str, int]:
+    from nsysgap.report.extras import read_not_shown
+
+    return read_not_shown(source)
 
 
 def _nothing(trace: Trace, said: list[str]) -> NsysgapError:
@@ -164,6 +177,7 @@ def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut,
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),
         (not options.samples, "no stack samples"),
+        (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
     ):
         said += [sentence] if left_out else []
     return Cut(time, gpu, options.osrt, options.kernels_only, options.samples), said

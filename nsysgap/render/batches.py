@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from nsysgap.tracks import Slices, Source, Texts
 
 CHUNK = 32_768
-WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+WIDTHS = tuple(32 << i for i in range(26))  # up to the longest text that SQLite holds
+MOST_TEXT = 1 << 25
 
 
 def chunks(source: Source) -> Iterator[Slices]:
@@ -40,10 +41,21 @@ def batches(slices: Slices, *, pairs: bool = False) -> Iterator[Slices]:
             code = code * (int(flow.more.max(initial=0)) + 1) + flow.more
     first = code[0] if len(code) else 0
     if (code == first).all():
-        yield _without_absent(slices)
+        yield from _pieces(_without_absent(slices))
         return
     for one in np.unique(code).tolist():
-        yield _without_absent(slices.take(np.flatnonzero(code == one)))
+        yield from _pieces(_without_absent(slices.take(np.flatnonzero(code == one))))
+
+
+def _pieces(batch: Slices) -> Iterator[Slices]:
+    """A batch as it is, or in pieces where its texts are long: no more than MOST_TEXT characters at once."""
+    if len(batch) * sum(max(map(len, texts.texts), default=0) for texts in _texts(batch)) <= MOST_TEXT:
+        yield batch
+        return
+    length = sum(int(_lengths(texts).max(initial=0)) for texts in _texts(batch))
+    most = max(MOST_TEXT // max(length, 1), 1)
+    for low in range(0, len(batch), most):
+        yield batch.take(slice(low, low + most))
 
 
 def _masks(slices: Slices) -> Iterator[NDArray[np.bool_]]:

@@ -1,4 +1,5 @@
-"""What only viewers show of a report: memory use, NVTX domains' names, where copies went, when the session began."""
+"""What only viewers want of a report: memory use, NVTX domains' names, where copies went, when the session began, what
+events there are beside those that are read."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import whole
 from nsysgap.report.columns import read_columns
 from nsysgap.report.metadata import physical_gpus
-from nsysgap.report.read import OP_TABLES
+from nsysgap.report.read import CUDA_EVENT, NVTX_RANGES, OP_TABLES, RUNTIME, SYNCHRONIZATION
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import MEMCPY, MEMSET, NONE, Column, Schema, Table, Trace
@@ -32,6 +33,11 @@ MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
     *("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static", "Unknown"),
 )
 _NVTX_DOMAIN = 75
+_SHOWN = {
+    *OP_TABLES.values(),
+    *(RUNTIME, SYNCHRONIZATION, CUDA_EVENT, "OSRT_API", "PROFILER_OVERHEAD", "GPU_METRICS"),
+    *("CUDA_GPU_MEMORY_USAGE_EVENTS", "DIAGNOSTIC_EVENT"),
+}
 
 
 def read_memory_events(source: Source, progress: Progress | None = None) -> Table:
@@ -82,6 +88,24 @@ def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
         )
         rows = connection.execute(text(statement)).all()
     return {(int(pid), int(domain)): bytes(name).decode("utf-8", "replace") for pid, domain, name in rows if name}
+
+
+def read_not_shown(source: Source) -> dict[str, int]:
+    """Events of the report that no trace shows: {table: rows}, of every table with times that is not read."""
+    with translated_errors(source.path), source.engine.connect() as connection:
+        catalog = Catalog.probe(connection)
+        found = {}
+        for table, columns in catalog.columns.items():
+            if table in _SHOWN or not {"start", "timestamp"} & {*columns}:
+                continue
+            name, where = table, ""
+            if catalog.has("NVTX_EVENTS", "eventType") and table == "NVTX_EVENTS":
+                name, where = (
+                    "NVTX_EVENTS other than ranges",
+                    f" WHERE NOT ({NVTX_RANGES}) AND eventType <> {_NVTX_DOMAIN}",
+                )
+            found[name] = connection.execute(text(f'SELECT count(*) FROM "{table}"{where}')).scalar_one()
+    return {name: int(rows) for name, rows in found.items() if rows}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,18 @@ def test_an_existing_file_stays_and_nothing_half_written_is_left(
     assert target.read_text() == "mine"
     assert to_chrome(busy.save(tmp_path), "-o", tmp_path / "gone" / "trace.json") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.sqlite", "trace.json"]
+
+
+def test_a_named_pipe_is_written_to_and_stays_one(busy: ReportBuilder, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    assert to_chrome(busy.save(tmp_path), "-o", pipe, "--force") == 0
+    reader.join(10)
+    assert json.loads(found[0])["otherData"]["report"] == "report.sqlite"
+    assert pipe.is_fifo()
 
 
 def test_kernels_carry_what_pytorchs_profiler_calls_it(busy: ReportBuilder, tmp_path: Path) -> None:
@@ -187,6 +201,34 @@ def test_hardware_counters_are_counters(tmp_path: Path) -> None:
     assert (sample["ts"], sample["args"]) == (0.015, {"SMs Active [Throughput %]": 80})
 
 
+@pytest.mark.parametrize(
+    ("options", "metric", "memory"),
+    [
+        ([], [(0, 15, 80), (0, 70, 40), (1, 65, 60)], [(0, 5, 100), (0, 95, 0), (1, 5, 100)]),
+        (["--device", "1"], [(1, 65, 60)], [(1, 5, 100)]),
+        (["--from", "80ns", "--to", "90ns"], [(0, 70, 40), (1, 65, 60)], [(0, 5, 100), (1, 5, 100)]),
+    ],
+)
+def test_samples_are_cut_like_rows_and_a_value_holds_until_the_next(
+    tmp_path: Path, options: list[str], metric: list[tuple[int, int, int]], memory: list[tuple[int, int, int]]
+) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 90)).launch((40, 50), (60, 90), device=1, context=2)
+    report.row("TARGET_INFO_GPU_METRICS", typeId=0x700, metricId=4, metricName="SMs Active")
+    report.row("TARGET_INFO_GPU_METRICS", typeId=0x701, metricId=4, metricName="SMs Active")
+    for gpu, time, value in ((0, 15, 80), (0, 70, 40), (1, 65, 60)):
+        report.row("GPU_METRICS", timestamp=time, typeId=0x700 + gpu, metricId=4, value=value)
+    for gpu, time, operation in ((0, 5, 0), (0, 95, 1), (1, 5, 0)):
+        report.row("CUDA_GPU_MEMORY_USAGE_EVENTS", start=time, globalPid=global_pid(1), deviceId=gpu, contextId=1,
+                   address=1, pc=0, bytes=100, memKind=2, memoryOperationType=operation)  # fmt: skip
+    trace = written(report, tmp_path, *options)
+    for name, expected in (("GPU metric", metric), ("memory used", memory)):
+        found = [
+            (event["pid"], round(event["ts"] * 1000), *event["args"].values())
+            for event in events(trace, "C", name=name)
+        ]
+        assert sorted(found) == expected
+
+
 def test_untraced_time_is_marked_inside_its_gap(tmp_path: Path) -> None:
     report = ReportBuilder().launch((0, 10), (20, 30 * US), "parent").sync(15, 800 * US, 7)
     report.launch((810 * US, 811 * US), (812 * US, 820 * US), "next")
@@ -205,6 +247,11 @@ CUTS = {
     ),
     "time": (["--from", "890us", "--to", "1ms"], {"second", "host"}, "from 890 us to 1.00 ms"),
     "ranges": (["--nvtx", "step"], {"cudaLaunchKernel", "host", "step"}, "inside 1 NVTX range (step), 30.0 us"),
+    "args": (
+        ["--args", "minimal", "--kernels-only"],
+        {"first", "second", "other"},
+        "minimal args: no launch configuration, latency, colours",
+    ),
     "kernels": (["--kernels-only"], {"first", "second", "other"}, "only kernels"),
     "gaps": (
         ["--top-gaps", "1", "--no-osrt"],
@@ -263,6 +310,31 @@ def test_the_head_says_what_the_trace_was_made_from(busy: ReportBuilder, tmp_pat
     assert facts["tool"].startswith("nsysgap ")
     assert (facts["nsys_version"], facts["time_zero_ns"], facts["cut"]) == ("2025.3.2.474", 0, [])
     assert facts["session_start_utc_ns"] == 1_795_218_553_566_640_366
+
+
+def test_the_head_counts_the_events_that_a_trace_does_not_show(busy: ReportBuilder, tmp_path: Path) -> None:
+    assert document(written(busy, tmp_path))["otherData"]["not_shown"] == {}
+    busy.row("SCHED_EVENTS", start=5, cpu=0).row("SCHED_EVENTS", start=6, cpu=0)
+    busy.nvtx(7, None, "a mark", event_type=34).nvtx(0, None, "a domain", event_type=75, domainId=3)
+    assert document(written(busy, tmp_path))["otherData"]["not_shown"] == {
+        "SCHED_EVENTS": 2,
+        "NVTX_EVENTS other than ranges": 1,
+    }
+
+
+def test_one_file_per_gpu_writes_all_or_says_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    host = ReportBuilder().call(0, 10).save(tmp_path, "host.sqlite")
+    assert to_chrome(host, "--per-gpu", folder) == 1
+    assert "No GPU ran anything" in capsys.readouterr().err
+    assert not folder.exists()
+    report = ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70), device=1).save(tmp_path)
+    folder.mkdir()
+    (folder / "gpu1.json.gz").write_text("mine")
+    assert to_chrome(report, "--per-gpu", folder) == 1
+    assert [path.name for path in folder.iterdir()] == ["gpu1.json.gz"]
+    assert to_chrome(report, "--per-gpu", folder, "--force") == 0
+    assert [len(events(folder / f"gpu{gpu}.json.gz", cat="kernel")) for gpu in (0, 1)] == [1, 1]
 
 
 def test_a_process_with_a_gpus_number_gets_another_pid(tmp_path: Path) -> None:

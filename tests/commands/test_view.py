@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -85,6 +87,22 @@ def test_it_ends_once_the_trace_was_fetched(server: TraceServer) -> None:
     asker.join()
 
 
+def test_a_browser_that_hangs_up_is_no_news_and_may_ask_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace.pftrace"
+    trace.write_bytes(bytes(100_000_000))
+    with serving(trace, port=0) as server:
+        with socket.create_connection(("127.0.0.1", server.server_address[1])) as browser:
+            host = server.origin.removeprefix("http://")
+            browser.sendall(f"GET /{server.secret}/trace HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            browser.recv(1)
+        assert server.wait(0.5) is False
+        assert len(get(server, f"/{server.secret}/trace")[1]) == 100_000_000
+        assert server.wait(5, linger=0) is True
+    assert capfd.readouterr().err == ""
+
+
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[Any, str]]:
     """`nsysgap view`, and the address it printed."""
@@ -103,6 +121,22 @@ def test_the_command_prints_an_address_and_fails_when_nobody_opens_it(tmp_path: 
         assert address.startswith("http://127.0.0.1:")
         assert process.wait(60) == 1
         assert "not fetched" in process.stderr.read()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_whoever_stops_it_nothing_stays_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30)).save(tmp_path)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    with running(str(report)) as (process, _):
+        assert list(scratch.glob("*/trace.pftrace"))
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert "Traceback" not in process.stderr.read()
+    assert list(scratch.iterdir()) == []
 
 
 def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command() -> None:
