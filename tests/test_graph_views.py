@@ -652,7 +652,11 @@ def test_report_without_kernels_is_refused(report_without_kernels: Path) -> None
 
 
 def test_samples_are_small_and_whole() -> None:
-    for name in (*("batching", "graph_explicit", "graph_explicit_whole", "graph_pitfalls", "graph_update"), "torch_gains", "torch_graph"):
+    for name in (
+        *("batching", "graph_explicit", "graph_explicit_whole", "graph_pitfalls", "graph_update"),
+        "torch_gains",
+        "torch_graph",
+    ):
         packed = sample(name).read_bytes()
         assert len(packed) < 600_000
         assert lzma.decompress(packed).startswith(b"SQLite format 3\0")
