@@ -177,8 +177,8 @@ def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut,
         (options.kernels_only, "only kernels"),
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),
-        (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
         (not options.samples, "no stack samples"),
+        (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
     ):
         said += [sentence] if left_out else []
     return Cut(time, gpu, options.osrt, options.kernels_only, options.samples), said

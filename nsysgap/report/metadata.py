@@ -51,7 +51,7 @@ def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]
 
 
 def physical_gpus(connection: Connection, catalog: Catalog) -> dict[tuple[int, int], int]:
-    """The GPUs that a process numbers otherwise (TARGET_INFO_CUDA_DEVICE) by (pid, ordinal); of several the first."""
+    """The GPUs that a process numbers otherwise, by (pid, its ordinal); of several rows for one the first counts."""
     if not catalog.has("TARGET_INFO_CUDA_DEVICE", "gpuId", "cudaId", "pid"):
         return {}
     found: dict[tuple[int, int], int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ def plain_table(
     connection: Connection, file: Path, name: str, reads: Sequence[Read], where: OneOf | str | None
 ) -> PlainTable | None:
     """How to read these columns from the file's pages; None where only SQL can answer."""
-    if isinstance(where, str):
+    if isinstance(where, str) or not hasattr(os, "preadv"):  # macOS and Windows have no such call
         return None
     statement = "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = :name"
     root = connection.execute(text(statement), {"name": name}).scalar()

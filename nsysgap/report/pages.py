@@ -80,11 +80,11 @@ class PageFile:
             raise UnusualPagesError
         room = bytearray(len(numbers) * self.size + WINDOW)
         edges = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
-        for begin, end in pairwise(edges):
-            run = os.pread(descriptor, (end - begin) * self.size, (int(numbers[begin]) - 1) * self.size)
-            if len(run) != (end - begin) * self.size:
-                raise UnusualPagesError
-            room[begin * self.size : end * self.size] = run
+        with memoryview(room) as view:
+            for begin, end in pairwise(edges):
+                into = view[begin * self.size : end * self.size]
+                if os.preadv(descriptor, [into], (int(numbers[begin]) - 1) * self.size) != len(into):
+                    raise UnusualPagesError
         return np.frombuffer(room, np.uint8)
 
     def leaves(self, descriptor: int, root: int) -> Places:

@@ -357,6 +357,19 @@ def test_control_characters_of_names_never_reach_the_terminal(
     assert not set("\x1b\x07\r") & set(out)
 
 
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full")
+@pytest.mark.parametrize("command", [["gaps"], ["to-chrome", "-o", "-"]])
+def test_standard_output_on_a_full_disk(command: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "nsysgap", command[0], str(NAIVE), *command[1:]],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("nsysgap: Standard output cannot be written (No space left on device).\n")
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "code", "words"), [(signal.SIGINT, 130, "nsysgap: stopped."), (signal.SIGTERM, 143, "")]
 )

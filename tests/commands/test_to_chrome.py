@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from report_builder import ReportBuilder, global_pid
+from stack_reports import StackReport
 from trace_files import document
 
 from nsysgap.commands import main
@@ -320,6 +321,21 @@ def test_the_head_counts_the_events_that_a_trace_does_not_show(busy: ReportBuild
         "SCHED_EVENTS": 2,
         "NVTX_EVENTS other than ranges": 1,
     }
+
+
+def test_samples_that_are_shown_are_not_counted_as_left_out(tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(100, 200)
+    report.python(150, [("work", "job.py", 3)])
+    report.native(160, [("work", "lib.so")])
+    report.nvtx("a mark", 170, None, kind=34)
+    path, target = report.write(tmp_path / "report.sqlite"), tmp_path / "trace.json"
+    for options, left_out in (
+        ([], {"NVTX_EVENTS other than ranges": 1}),
+        (["--no-samples"], {"NVTX_EVENTS other than ranges": 2, "COMPOSITE_EVENTS": 1}),
+    ):
+        assert to_chrome(path, "-o", target, "--force", *options) == 0
+        assert document(target)["otherData"]["not_shown"] == left_out
 
 
 def test_one_file_per_gpu_writes_all_or_says_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
