@@ -93,11 +93,11 @@ class PageFile:
         """The numbers of a table's leaf pages, in order of rowid."""
         level = np.array([root], np.intp)
         for _ in range(DEEPEST):
-            data = self.load(descriptor, level)
-            kinds = data[np.arange(len(level)) * self.size]
-            if (kinds == LEAF).all():
+            # All leaves lie equally deep: one of a level tells what it is, and its pages are looked at when decoded.
+            if self.load(descriptor, level[:1])[0] == LEAF:
                 return level
-            if not (kinds == INTERIOR).all():
+            data = self.load(descriptor, level)
+            if not (data[np.arange(len(level)) * self.size] == INTERIOR).all():
                 raise UnusualPagesError
             level = self._children(data, len(level))
             if len(level) > self.count:
