@@ -6,13 +6,12 @@ Skipped without Playwright and Chromium (NSYSGAP_REQUIRE_ALL=1 makes that a fail
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Watched, chromium, missing, watched_page
+from browser import Watched, missing, watched_page
 from report_builder import ReportBuilder
 from timeline_pages import (
     EVIL,
@@ -67,29 +66,6 @@ TOTALS = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(everything().save(tmp_path_factory.mktemp("rich")))
-
-
-@pytest.fixture(scope="module")
-def naive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(sample("naive", tmp_path_factory.mktemp("naive")))
-
-
-@pytest.fixture
-def watched(browser: Any) -> Iterator[Watched]:
-    with watched_page(browser) as made:
-        yield made
-        made.check()
 
 
 # ------------------------------------------------------------------------------------------------------------- right

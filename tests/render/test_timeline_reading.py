@@ -5,39 +5,15 @@ Skipped without Playwright and Chromium (NSYSGAP_REQUIRE_ALL=1 makes that a fail
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Watched, chromium, watched_page
+from browser import Watched, watched_page
 from report_builder import ReportBuilder
-from timeline_pages import US, center, everything, gap_place, ready, sample, settle, view, write_page
+from timeline_pages import US, center, gap_place, ready, sample, settle, view, write_page
 
 UNIFIED_TO_HOST = 12
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(everything().save(tmp_path_factory.mktemp("rich")))
-
-
-@pytest.fixture(scope="module")
-def naive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page(sample("naive", tmp_path_factory.mktemp("naive")))
-
-
-@pytest.fixture
-def watched(browser: Any) -> Iterator[Watched]:
-    with watched_page(browser) as made:
-        yield made
-        made.check()
 
 
 def slice_named(page: Any, kind: str, name: str) -> int:
