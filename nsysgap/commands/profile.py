@@ -241,8 +241,8 @@ class _Session:
             click.echo(comparison_csv(summaries), nl=False)
         elif form == "markdown":
             click.echo(comparison_markdown(summaries), nl=False)
-        elif several and (text := comparison_text(summaries)):
-            click.echo("\n" + text, nl=False)
+        elif several and summaries:
+            click.echo("\n" + comparison_text(summaries), nl=False)
 
 
 class _Report:

@@ -98,12 +98,17 @@ class PlainTable:
                 leaves = file.leaves(descriptor, self.table.root)
                 reader = _PageReader(self, descriptor, make_room(self.reads, edges[-1] - edges[0]), edges, count)
                 filled = side_by_side(reader.read, np.array_split(leaves, len(edges) - 1))
+            _check_order(filled)
         except UnusualPagesError:
             progress(-sum(done))
             raise
-        if any(one.begin + one.rows > other.begin for one, other in pairwise(filled) if other.rows):
-            raise UnusualPagesError
         return close_up(reader.room, filled)
+
+
+def _check_order(filled: Sequence[Filled]) -> None:
+    """Each part's rowids come after those of the part before it: else one wrote over the other."""
+    if any(one.begin + one.rows > other.begin for one, other in pairwise(filled) if other.rows):
+        raise UnusualPagesError
 
 
 @dataclass(frozen=True)
