@@ -16,7 +16,7 @@ import pytest
 
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling.capture import Run, last_record
-from nsysgap.profiling.children import Interrupted, descendants, interruptible, run
+from nsysgap.profiling.children import STOPPING, Interrupted, descendants, interruptible, run
 from nsysgap.profiling.finding import Driver, Nsys, check_version, find_nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import Options, check_extra, make_targets
@@ -194,7 +194,7 @@ def test_output_is_kept_when_the_reader_is_gone() -> None:
 
 def test_detached_grandchildren_end_with_an_interrupted_child() -> None:
     inner = "import subprocess, sys, time; subprocess.Popen(['sleep', '60'], start_new_session=True); time.sleep(60)"
-    before = set(descendants())
+    before, handlers = set(descendants()), [signal.getsignal(number) for number in STOPPING]
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     began = time.monotonic()
@@ -203,7 +203,7 @@ def test_detached_grandchildren_end_with_an_interrupted_child() -> None:
     assert caught.value.number == signal.SIGTERM
     assert time.monotonic() - began < 15
     assert set(descendants()) <= before
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert [signal.getsignal(number) for number in STOPPING] == handlers
 
 
 def test_what_a_program_left_running_ends_too_when_a_later_run_is_interrupted() -> None:
