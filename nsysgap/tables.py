@@ -267,6 +267,7 @@ CALL_TREE = Schema(
         Column("frame", "int32", "", "row of the frames table"),
         Column("self_ns", "int64", "ns", "idle time with this frame innermost"),
         Column("total_ns", "int64", "ns", "idle time under this node, itself included"),
+        Column("near_ns", "int64", "ns", "of self_ns: what went to merely the nearest sample, not to one inside"),
         Column("self_samples", "int64", "", "stacks with this frame innermost"),
         Column("total_samples", "int64", "", "stacks under this node, itself included"),
     ),

@@ -173,7 +173,20 @@ def test_launching_lines_come_from_the_calls_alone(tmp_path: Path, nvtx: bool) -
     said = stacks(with_call_stacks(tmp_path / "r.sqlite", nvtx=nvtx), "--launched-from")
     assert "100.0 % by the call's own" in said
     assert "go p" in said
+    assert "*" not in said
     assert "note:" not in said
+
+
+def test_launching_lines_known_by_the_sample_before_are_marked(tmp_path: Path) -> None:
+    report = StackReport()
+    report.gap(1000, 2000, correlation=5)
+    for time in (1500, 1990):
+        report.python(time, [("f", FILE, 3)])
+    path = report.write(tmp_path / "r.sqlite")
+    said = stacks(path, "--launched-from")
+    assert "f linear.py:3 *" in said
+    assert "* in whole or in part by the last sample before the launch" in said
+    assert document(path, "--launched-from")["rows"][0]["nearest_ns"] == 1000
 
 
 def test_call_stacks_alone_are_stacks(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_without_a_sample_inside_the_nearest_within_two_periods_gets_it(tmp_path
     idle, found = answer(report, tmp_path / "r.sqlite")
     assert found.period == 190
     assert rows((idle, found)) == {("f", 1): 100, ("g", 2): 100, ("(not sampled)", 0): 100}
+    assert rows((idle, found), column="near_ns") == {("f", 1): 100, ("g", 2): 100}
     assert (found.inside_ns, found.near_ns, found.rest_ns, found.total) == (0, 200, 100, 300)
 
 
@@ -184,6 +185,7 @@ def test_launched_from_is_exact_with_the_calls_own_stack_else_the_sample_before(
         report.python(time, [F if time == 3500 else G])
     idle, found = answer(report, tmp_path / "r.sqlite", launch=True)
     assert rows((idle, found)) == {("go", 0): 950, ("f", 1): 950}
+    assert rows((idle, found), column="near_ns") == {("f", 1): 950}
     assert (found.inside_ns, found.near_ns) == (950, 950)
 
 

@@ -17,16 +17,17 @@ Z95 = 1.959963984540054
 BY = ("line", "function", "file")
 
 
-def call_tree(stacks: Stacks, ns: Times, samples: Times) -> Table:
+def call_tree(stacks: Stacks, ns: Times, near: Times, samples: Times) -> Table:
     """Merge stacks from their outermost frames: the table CALL_TREE.
 
-    `ns` and `samples` give the idle time and the number of samples of each row of `stacks.stacks`; those with neither
-    are left out, and so is a stack without frames.
+    `ns`, `near` and `samples` give the idle time, what of it went to merely the nearest sample, and the number of
+    samples of each row of `stacks.stacks`; those with neither time nor samples are left out, and so is a stack without
+    frames.
     """
     count = stacks.stacks["count"]
     chosen = np.flatnonzero(((ns > 0) | (samples > 0)) & (count > 0))
     parents, frames, node = call_paths(stacks, chosen)
-    return _weighed(parents, frames, node, ns[chosen], samples[chosen])
+    return _weighed(parents, frames, node, ns[chosen], near[chosen], samples[chosen])
 
 
 def call_paths(stacks: Stacks, chosen: NDArray[np.intp]) -> tuple[list[Times], list[Times], Times]:
@@ -52,12 +53,13 @@ def call_paths(stacks: Stacks, chosen: NDArray[np.intp]) -> tuple[list[Times], l
     return parents, frames, node
 
 
-def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, samples: Times) -> Table:
+def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, near: Times, samples: Times) -> Table:
     if not parents:
         return CALL_TREE.empty()
     parent, frame = np.concatenate(parents), np.concatenate(frames)
-    own, own_samples = np.zeros(len(parent), np.int64), np.zeros(len(parent), np.int64)
+    own, own_near, own_samples = np.zeros((3, len(parent)), np.int64)
     np.add.at(own, leaf, ns)
+    np.add.at(own_near, leaf, near)
     np.add.at(own_samples, leaf, samples)
     total, total_samples = own.copy(), own_samples.copy()
     end = len(parent)
@@ -71,6 +73,7 @@ def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, samp
         "frame": frame.astype(np.int32),
         "self_ns": own,
         "total_ns": total,
+        "near_ns": own_near,
         "self_samples": own_samples,
         "total_samples": total_samples,
     }
@@ -81,12 +84,13 @@ def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, samp
 class Place:
     """Idle time of one line, function or file. `frame`: a row of frames that stands for it.
 
-    `self_ns`: with it innermost; `inclusive_ns`: with it anywhere on the stack, recursion counted once. `low_ns` and
-    `high_ns` bound `self_ns` with 95 % confidence.
+    `self_ns`: with it innermost, `near_ns` of it by merely the nearest sample; `inclusive_ns`: with it anywhere on
+    the stack, recursion counted once. `low_ns` and `high_ns` bound `self_ns` with 95 % confidence.
     """
 
     frame: int
     self_ns: int
+    near_ns: int
     inclusive_ns: int
     self_samples: int
     inclusive_samples: int
@@ -107,20 +111,20 @@ def places(tree: Table, frames: Table, by: str, effective: float) -> list[Place]
     keys, stands_for = _keys(frames, by)
     key = keys[tree["frame"]]
     number = len(stands_for)
-    sums = {name: np.zeros(number, np.int64) for name in ("self_ns", "total_ns", "self_samples", "total_samples")}
+    summed = ("self_ns", "near_ns", "total_ns", "self_samples", "total_samples")
+    sums = {name: np.zeros(number, np.int64) for name in summed}
     outer = _outermost(tree["parent"], key)
     for name, column in sums.items():
-        rows = slice(None) if name.startswith("self") else outer
+        rows = outer if name.startswith("total") else slice(None)
         np.add.at(column, key[rows], tree[name][rows])
     whole = int(sums["self_ns"].sum())
     order = np.lexsort((np.arange(number), -sums["total_ns"], -sums["self_ns"]))
     seen = order[(sums["total_ns"][order] > 0) | (sums["total_samples"][order] > 0)]
     found = []
     for one in seen.tolist():
-        own = int(sums["self_ns"][one])
+        own, near, inclusive, own_samples, samples = (int(sums[name][one]) for name in summed)
         low, high = interval(own, whole, effective)
-        counts = int(sums["self_samples"][one]), int(sums["total_samples"][one])
-        found.append(Place(int(stands_for[one]), own, int(sums["total_ns"][one]), *counts, low, high))
+        found.append(Place(int(stands_for[one]), own, near, inclusive, own_samples, samples, low, high))
     return found
 
 

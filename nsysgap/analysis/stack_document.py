@@ -53,6 +53,7 @@ def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
     return {
         **shown,
         "self_ns": place.self_ns,
+        "nearest_ns": place.near_ns,
         "self_low_ns": place.low_ns,
         "self_high_ns": place.high_ns,
         "self_samples": place.self_samples,

@@ -181,15 +181,16 @@ def _weighed(
     of = np.full(len(shares.ns), rest, np.int64)
     of[received] = stack[shares.receiver[received]]
     of[with_rest.stacks["count"][of] == 0] = rest
-    ns, samples = np.zeros(rest + 1, np.int64), np.zeros(rest + 1, np.int64)
+    ns, near, samples = np.zeros((3, rest + 1), np.int64)
     np.add.at(ns, of, shares.ns)
+    np.add.at(near, of[shares.near], shares.ns[shares.near])
     receivers = np.unique(shares.receiver[received & (shares.ns > 0)])
     exact = source not in SAMPLED
     np.add.at(samples, of[received] if exact else stack[receivers], 1)
     return IdleStacks(
         source=source,
         stacks=with_rest,
-        tree=call_tree(with_rest, ns, samples),
+        tree=call_tree(with_rest, ns, near, samples),
         total=int(shares.ns.sum()),
         inside_ns=int(shares.ns[received & ~shares.near].sum()),
         near_ns=int(shares.ns[shares.near].sum()),

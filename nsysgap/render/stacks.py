@@ -23,7 +23,7 @@ SAID = {
     "launch": "the lines that launched the op after each gap",
 }
 CSV_COLUMNS = (
-    *("function", "file", "line", "kind", "self_ns", "self_low_ns", "self_high_ns", "self_samples"),
+    *("function", "file", "line", "kind", "self_ns", "nearest_ns", "self_low_ns", "self_high_ns", "self_samples"),
     *("inclusive_ns", "inclusive_samples", "few_samples"),
 )
 
@@ -37,11 +37,18 @@ def stacks_blocks(
     yield _rows(document, top, sources, full_paths=full_paths)
     if any(row["few_samples"] for row in _shown(document)[:top]) and _sampled(document):
         yield Text("~ fewer than 10 samples: there is time on this line, how much is a guess.", style="dim")
+    if any(_launched_near(document, row) for row in _shown(document)[:top]):
+        yield Text("* in whole or in part by the last sample before the launch, not by its own stack.", style="dim")
     yield from notices(document["report"]["warnings"], ("warning", "note"))
 
 
 def _sampled(document: Document) -> bool:
     return document["stacks"] in ("python", "native")
+
+
+def _launched_near(document: Document, row: Document) -> bool:
+    """Whether the row's launches are known by samples before them: near, but not the launches themselves."""
+    return bool(document["stacks"] == "launch" and row["nearest_ns"])
 
 
 def _head(document: Document) -> Text:
@@ -88,7 +95,8 @@ def _rows(document: Document, top: int | None, sources: Sequence[str | None], *,
             percent(row["inclusive_ns"], total),
             count(row["self_samples"]),
         )
-        add(made, _where(row, row["file"] if full_paths else known[row["file"]]), *figures)
+        where = _where(row, row["file"] if full_paths else known[row["file"]])
+        add(made, where.append(" *", style="dim") if _launched_near(document, row) else where, *figures)
         if i < len(sources) and sources[i]:
             add(made, Text(f"  {printable(str(sources[i]))}", style="dim"), *[""] * (len(made.columns) - 1))
     rest = rows[len(rows[:top]) :]
