@@ -24,6 +24,23 @@ NO_GRAPH_NODE = 0
 NONE = -1
 
 
+def stream_ids(stored: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Streams' IDs as CUPTI counts them, in 32 bits, unsigned; -1 where the report holds none."""
+    found = stored.astype(np.int64)
+    return np.where(found == NONE, NONE, found & 0xFFFFFFFF)
+
+
+def stream_id(stored: int) -> int | None:
+    """`stream_ids` of one, None where the report holds none."""
+    return None if stored == NONE else stored & 0xFFFFFFFF
+
+
+def stream_name(stored: int) -> str:
+    """ "Stream 7"."""
+    stream = stream_id(stored)
+    return "No stream" if stream is None else f"Stream {stream}"
+
+
 def names_launch(correlation: Array) -> NDArray[np.bool_]:
     """Which correlation IDs of ops are keys to a launch call: neither 0 nor -1, which stands for NULL."""
     named: NDArray[np.bool_] = (correlation != 0) & (correlation != NONE)

@@ -17,7 +17,7 @@ from nsysgap.analysis.metrics import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.nvtx import RangeFinder
 from nsysgap.analysis.syncs import sync_summary
 from nsysgap.analysis.untraced import UntracedSummary, untraced_pieces, untraced_summary
-from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice
+from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice, stream_id
 
 SCHEMA = "nsysgap.gaps/1"
 Document = dict[str, Any]
@@ -148,7 +148,7 @@ def op(idle: IdleReport, row: int) -> Document | None:
     return {
         "kind": OP_KINDS[ops["kind"][row]],
         "name": idle.trace.name(int(ops["name"][row])),
-        "stream": None if stream == NONE else stream & 0xFFFFFFFF,  # CUPTI counts them in 32 bits, unsigned
+        "stream": stream_id(stream),
         "start_ns": int(ops["start"][row]),
         "end_ns": int(ops["end"][row]),
         "correlation_id": None if correlation == NONE else correlation,

@@ -12,7 +12,7 @@ from nsysgap.analysis.causes import PARTS
 from nsysgap.analysis.document import gap_rows, group_rows
 from nsysgap.analysis.grouping import Group
 from nsysgap.analysis.idle import IdleReport
-from nsysgap.tables import OP_KINDS, Trace
+from nsysgap.tables import NONE, OP_KINDS, Trace, stream_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,11 +110,18 @@ def _ops_frame(trace: Trace, rows: NDArray[np.intp]) -> pd.DataFrame:
             "kind": np.array(OP_KINDS, object)[ops["kind"][rows]],
             "name": _names(trace, ops["name"][rows]),
             "device": ops["device"][rows],
-            "stream": ops["stream"][rows],
+            "stream": _stream_ids(ops["stream"][rows]),
             "start_ns": ops["start"][rows],
             "end_ns": ops["end"][rows],
         }
     )
+
+
+def _stream_ids(stored: NDArray[np.int32]) -> pd.Series[int]:
+    import pandas as pd
+
+    ids = pd.Series(stream_ids(stored), dtype="Int64")
+    return ids.mask(ids == NONE)
 
 
 def _names(trace: Trace, index: NDArray[np.int32]) -> NDArray[np.object_]:

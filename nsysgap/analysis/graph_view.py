@@ -19,7 +19,7 @@ from nsysgap.analysis.graph_replays import NodeTimes, Replays, joined, node_time
 from nsysgap.analysis.graph_singly import Singly, launched_singly
 from nsysgap.analysis.stats import Stats, stats
 from nsysgap.arrays import distinct
-from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace
+from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
 
 SCHEMA = "nsysgap.graphs/1"
 UPDATES = re.compile(r"cu(?:da)?Graph(?:ExecUpdate|\w*NodeSet)")
@@ -262,7 +262,7 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
                 "grid": _triple(details, "grid", op),
                 "block": _triple(details, "block", op),
                 "shared_bytes": _shared(details, op),
-                "stream": int(trace.ops["stream"][op]),
+                "stream": stream_id(int(trace.ops["stream"][op])),
                 "count": int(times.count[i]),
                 "mean_ns": round(float(times.mean[i])),
                 "spread_ns": round(float(times.spread[i])),

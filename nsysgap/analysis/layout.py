@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.cut import Kept
 from nsysgap.analysis.lanes import assign_lanes, assign_nested_lanes
 from nsysgap.arrays import combined_codes, grouped
-from nsysgap.tables import NONE, Table, Trace
+from nsysgap.tables import NONE, Table, Trace, stream_name
 from nsysgap.tracks import Group, Track
 
 Times = NDArray[np.int64]
@@ -90,11 +90,11 @@ def stream_tracks(layout: Layout, trace: Trace, rows: Rows) -> NDArray[np.int32]
     several = {one[0]: len({other[1:] for other in contexts if other[0] == one[0]}) > 1 for one in contexts}
     for mine, (device, process, context) in zip(groups, contexts, strict=True):
         stream = int(keys[3][mine[0]])
-        name = f"Stream {stream}"
+        name = stream_name(stream)
         if several[device]:
             pid = trace.processes["pid"][process] if process != NONE else "?"
             name += f" of process {pid}, context {context}"
-        wanted = stream if stream < MOST_STREAM else UNPLACED
+        wanted = stream if 0 <= stream < MOST_STREAM else UNPLACED
         lanes = assign_lanes(ops["start"][rows[mine]], ops["end"][rows[mine]])
         track[mine] = layout.add_lanes(layout.gpu(trace, int(device)), wanted, name, lanes)
     return track

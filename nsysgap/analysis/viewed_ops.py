@@ -11,7 +11,7 @@ from nsysgap.analysis.flows import LaunchFlows
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.viewed_options import Extras, Show
 from nsysgap.analysis.viewed_texts import OP_CATEGORIES, Namer
-from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch
+from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch, stream_ids
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Flow, Slices, Source
 
 Rows = NDArray[np.integer[Any]]
@@ -67,7 +67,8 @@ class OpSlices:
     def _args(self, kind: int, rows: Rows) -> tuple[Arg, ...]:
         ops = self.trace.ops
         correlation = ops["correlation"][rows]
-        args = [Arg(name, ops[name][rows].astype(np.int64)) for name in ("device", "context", "stream")]
+        args = [Arg(name, ops[name][rows].astype(np.int64)) for name in ("device", "context")]
+        args.append(Arg("stream", stream_ids(ops["stream"][rows])))
         args.append(Arg("correlation", correlation, names_launch(correlation)))
         if kind != KERNEL:
             args += self._copied(kind, rows)

@@ -82,6 +82,12 @@ def test_launches(made: nsysgap.Report) -> None:
     }
 
 
+def test_streams_are_named_as_they_are_or_missing(report: ReportBuilder, tmp_path: Path) -> None:
+    report.launch((0, 1), (5, 10), stream=None).launch((2, 3), (6, 9), stream=3_000_000_000)
+    made = nsysgap.open_report(report.save(tmp_path))
+    assert made.launches()["stream"].tolist() == [pd.NA, 3_000_000_000]
+
+
 def test_syncs(report: ReportBuilder, tmp_path: Path) -> None:
     report.launch((0, 1), (5, 30)).sync(10, 40).sync(50, 55, context=9)
     frame = nsysgap.open_report(report.save(tmp_path)).syncs()

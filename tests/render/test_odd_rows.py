@@ -161,6 +161,19 @@ def test_ids_above_32_bits(through_both: Callable[..., list[Reader]]) -> None:
         assert len(reader.rows(ARROWS)) == 1
 
 
+def test_streams_above_31_bits_and_none(through_both: Callable[..., list[Reader]]) -> None:
+    report = ReportBuilder().kernel(0, 10, name="high", stream=3_000_000_000).kernel(20, 30, name="none", stream=None)
+    for place, reader in zip(("args", "debug"), through_both(report), strict=True):
+        assert rows(reader, "name", "track", category="kernel") == [
+            ("high", "Stream 3000000000"),
+            ("none", "No stream"),
+        ]
+        stream = (
+            f"SELECT extract_arg(arg_set_id, '{place}.stream') AS it FROM slice WHERE category = 'kernel' ORDER BY ts"
+        )
+        assert [row["it"] for row in reader.rows(stream)] == [3_000_000_000, -1]
+
+
 def test_ops_that_overlap_on_one_stream_get_lanes(through_both: Callable[..., list[Reader]]) -> None:
     report = ReportBuilder().kernel(0, 10, name="a").kernel(9, 20, name="b").kernel(10, 12, name="c")
     for reader in through_both(report):

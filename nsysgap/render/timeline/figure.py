@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nsysgap.render.timeline.categories import CALLS, OPS, call_categories, op_categories
 from nsysgap.render.timeline.model import Indices, TimelineLike, Times, TrackLike
+from nsysgap.tables import stream_name
 from nsysgap.units import duration, printable, short_kernel_name
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _labels(data: TimelineLike, tracks: list[TrackLike]) -> list[str]:
 
 def _label(data: TimelineLike, track: TrackLike) -> str:
     if track.kind == "stream":
-        return f"GPU {track.device}: stream {track.stream}"
+        return f"GPU {track.device}: {stream_name(track.stream).lower()}"
     return f"thread {int(data.trace.threads['tid'][track.thread])}: CUDA API"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nsysgap.render.timeline.model import TimelineLike, TrackLike
-from nsysgap.tables import NONE
+from nsysgap.tables import NONE, stream_name
 from nsysgap.units import printable
 
 Node = dict[str, Any]
@@ -54,7 +54,7 @@ def _gpu(data: TimelineLike, device: int, tracks: list[tuple[int, TrackLike]], g
     streams = [t for t in tracks if t[1].kind == "stream"]
     several = len({track.context for _, track in streams}) > 1
     for number, track in sorted(streams, key=lambda t: (t[1].context, t[1].stream)):
-        children.append(_node(f"Stream {track.stream}", f"context {track.context}" if several else "", number))
+        children.append(_node(stream_name(track.stream), f"context {track.context}" if several else "", number))
     children += [_node("NVTX on the GPU", "", number) for number, track in tracks if track.kind == "projected"]
     return _node(f"GPU {device}", printable(data.trace.device(device).name or "", 40), children=children)
 
