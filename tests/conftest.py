@@ -13,9 +13,12 @@ import pytest
 from real_reports import real_reports, require_report
 from report_builder import ReportBuilder
 
-# A background job inherits "ignore Ctrl-C" and would hand it on to the programs that tests interrupt.
+# A background job inherits "ignore Ctrl-C", one below nohup "ignore hanging up": they would hand it on to the programs
+# that tests stop. A handler of our own is not handed on.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
 

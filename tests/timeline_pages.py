@@ -102,9 +102,14 @@ def view(page: Any) -> list[int]:
     return found
 
 
+SETTLED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+    () => setTimeout(() => requestAnimationFrame(done), 260))))"""
+
+
 def settle(page: Any) -> None:
     """Until the view has come to rest: drawn, in the address and in words."""
-    page.wait_for_timeout(260)
+    # By the page's own clock: on a busy machine ours runs ahead of what it still has to draw.
+    page.evaluate(SETTLED)
 
 
 def gap_place(page: Any, length: int) -> list[int]:
