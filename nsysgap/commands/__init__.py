@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -27,6 +28,8 @@ COMMANDS = {
     "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),
     "view": ("view", "Open the report in the Perfetto UI, from this machine, without uploading it."),
 }
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class LazyGroup(click.Group):
@@ -80,6 +83,11 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         code = 0  # whoever read our output has seen enough
         drop_output()
+    except OSError as error:
+        # Files that commands write have their own sentences: what names no file was printed.
+        if error.filename is not None or error.errno not in NO_ROOM:
+            raise
+        code = show_error(output_refused(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -99,6 +107,12 @@ def drop_output() -> None:
     """Keep Python from complaining, while it shuts down, of what standard output could not take."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def output_refused(error: OSError) -> NsysgapError:
+    """What to say where standard output takes no more, as on a full disk."""
+    drop_output()
+    return NsysgapError(f"Standard output cannot be written ({error.strerror}).", "Free some space.")
 
 
 def show_error(error: NsysgapError) -> int:

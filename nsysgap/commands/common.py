@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nsysgap.commands import drop_output, show_error
+from nsysgap.commands import output_refused, show_error
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration, parse_duration, printable
 
@@ -309,8 +309,7 @@ def _stdout() -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        drop_output()
-        raise NsysgapError(f"Standard output cannot be written ({error.strerror}).", "Free some space.") from None
+        raise output_refused(error) from None
 
 
 def require_new(target: Path, *, force: bool) -> None:

@@ -358,11 +358,15 @@ def test_control_characters_of_names_never_reach_the_terminal(
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full")
-@pytest.mark.parametrize("command", [["gaps"], ["to-chrome", "-o", "-"]])
-def test_standard_output_on_a_full_disk(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["gaps", str(NAIVE)], ["to-chrome", str(NAIVE), "-o", "-"], ["--help"], ["gaps", "--help"], ["--version"]],
+    ids=" ".join,
+)
+def test_standard_output_on_a_full_disk(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "nsysgap", command[0], str(NAIVE), *command[1:]],
+            [sys.executable, "-m", "nsysgap", *arguments],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert ran.returncode == 1
