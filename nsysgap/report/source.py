@@ -1,7 +1,7 @@
 """From whatever file the user names to a readable SQLite export: unpacked, exported, checked, never written to.
 
 `.sqlite` is opened where it lies; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is exported into a temporary
-folder that goes away with the source.
+folder that goes away with the source; a compressed `.nsys-rep` is first unpacked, then exported.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SQLITE_MAGIC = b"SQLite format 3\x00"
 WAL_MODE = 2  # in bytes 18 and 19 of the header: the versions to write and to read the file with
 COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
+NSYS_REP = (".nsys-rep", ".qdrep")
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
 WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
@@ -77,15 +78,17 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
     path = Path(path)
     head = _head(path)
     with ExitStack() as cleanup:
-        file = path
+        file, kind = path, path.suffix
         for suffix, magic in COMPRESSED.items():
             if head.startswith(magic):
-                file = _unpack(path, suffix, _temporary(cleanup) / "report")
+                kind = Path(path.stem).suffix if path.suffix == suffix else path.suffix
+                # nsys goes by the name's ending.
+                file = _unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
                 head = _head(file)
-        if file.suffix == ".qdstrm" or path.name.endswith(".qdstrm"):
+        if kind == ".qdstrm":
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
-        if not head.startswith(SQLITE_MAGIC) and _is_nsys_rep(path):
-            file = _export(path, _temporary(cleanup))
+        if not head.startswith(SQLITE_MAGIC) and kind in NSYS_REP:
+            file = _export(path, file, _temporary(cleanup))
             head = _head(file)
         with translated_errors(path):
             _check_file(path, file, head)
@@ -258,16 +261,13 @@ def _zst(path: Path, packed: IO[bytes]) -> Iterator[bytes]:
         raise EOFError("it ends within a frame")
 
 
-def _is_nsys_rep(path: Path) -> bool:
-    return path.suffix in {".nsys-rep", ".qdrep"}
-
-
-def _export(path: Path, folder: Path) -> Path:
+def _export(path: Path, file: Path, folder: Path) -> Path:
+    """Let nsys export `file`, which is what the user named `path`, unpacked."""
     nsys = shutil.which("nsys")
     if nsys is None:
         raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)
     target = folder / "report.sqlite"
-    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(path)]
+    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not target.exists():
         said = (done.stderr or done.stdout).strip().splitlines()

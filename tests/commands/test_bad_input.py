@@ -25,7 +25,11 @@ from nsysgap.commands import main
 
 ROOT = Path(__file__).parents[2]
 NAIVE = ROOT / "sample_traces" / "naive.sqlite"
-PACKERS = [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]
+PACKERS: list[tuple[str, Callable[[bytes], bytes]]] = [
+    (".gz", gzip.compress),
+    (".xz", lzma.compress),
+    (".zst", zstandard.compress),
+]
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -228,10 +232,14 @@ def test_nsys_rep_without_nsys_says_how_to_export(
     monkeypatch.setenv("PATH", str(tmp_path))
     path = tmp_path / "report.nsys-rep"
     path.write_bytes(b"something of nsys")
-    code, said = answer(capsys, "gaps", path)
-    assert code == 1
-    assert "no nsys on PATH" in said
-    assert "nsys export --type sqlite" in said
+    packed = tmp_path / "report.nsys-rep.gz"
+    packed.write_bytes(gzip.compress(b"something of nsys"))
+    for one in (path, packed):
+        code, said = answer(capsys, "gaps", one)
+        assert code == 1
+        assert f"{one} must be exported to SQLite first" in said
+        assert "no nsys on PATH" in said
+        assert "nsys export --type sqlite" in said
 
 
 def test_nsys_rep_is_exported_by_nsys_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -240,7 +248,10 @@ def test_nsys_rep_is_exported_by_nsys_and_leaves_nothing_behind(tmp_path: Path) 
     subprocess.run([nsys, "profile", *options, "true"], capture_output=True, check=True)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    (tmp_path / "cut.nsys-rep").write_bytes((tmp_path / "made.nsys-rep").read_bytes()[:3000])
+    made = (tmp_path / "made.nsys-rep").read_bytes()
+    (tmp_path / "cut.nsys-rep").write_bytes(made[:3000])
+    for suffix, pack in PACKERS:
+        (tmp_path / f"packed.nsys-rep{suffix}").write_bytes(pack(made))
     before = sorted(tmp_path.iterdir())
     path = f"{Path(nsys).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
@@ -252,7 +263,9 @@ def test_nsys_rep_is_exported_by_nsys_and_leaves_nothing_behind(tmp_path: Path) 
     whole, idle, cut = (
         run(*one) for one in (("info", before[1]), ("gaps", before[1]), ("gaps", tmp_path / "cut.nsys-rep"))
     )
-    assert (whole.returncode, "command   true" in whole.stdout) == (0, True), whole.stderr
+    packed = [run("info", tmp_path / f"packed.nsys-rep{suffix}") for suffix, _ in PACKERS]
+    for one in (whole, *packed):
+        assert (one.returncode, "command   true" in one.stdout) == (0, True), one.stderr
     assert (idle.returncode, "holds no GPU work" in idle.stderr) == (1, True)
     assert (cut.returncode, "nsys export could not read" in cut.stderr) == (1, True)
     assert sorted(tmp_path.iterdir()) == before
