@@ -198,6 +198,24 @@ def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
     assert names(folder) == {"program.py"}
 
 
+def test_control_characters_of_names_and_of_nsys_never_reach_the_terminal(folder: Path) -> None:
+    nsys = folder / "nsys"
+    nsys.write_text(
+        "#!/bin/sh\n"
+        "[ \"$1\" = --version ] && echo 'NVIDIA Nsight Systems version 2025.3.2' && exit\n"
+        "printf 'Generated:\\n    /tmp/\\033[31mred.nsys-rep\\n'\n"
+        "exit 3\n"
+    )
+    nsys.chmod(0o755)
+    (folder / "odd\x1b[31m.py").write_text("")
+    arguments = command("--nsys", str(nsys), "--no-baseline", "odd\x1b[31m.py")
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "nsys wrote no report of odd\N{REPLACEMENT CHARACTER}[31m.py" in done.stderr
+    assert "red.nsys-rep" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 def test_full_disk(profile: Profile, folder: Path) -> None:
     small = folder / "small"
     small.mkdir()

@@ -10,8 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from nsysgap.commands import show_error
 from nsysgap.commands.common import Pattern
 from nsysgap.errors import NsysgapError
+from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured, Sinks
@@ -300,7 +302,7 @@ class _Report:
             click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
             click.echo("\n" + perturbation_text(self.summary))
         names = ", ".join(str(self.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
-        click.echo(f"\nWrote {names}.")
+        click.echo(f"\nWrote {printable(names)}.")
 
 
 def vars_of(notice: Any) -> dict[str, str]:
@@ -352,7 +354,8 @@ def _sinks(*, text: bool) -> Sinks:
 
 
 def _say(message: str, hint: str = "") -> None:
-    click.echo(f"nsysgap: {message}" + (f"\n  {hint}" if hint else ""), err=True)
+    """Say something on standard error, in the form that errors have."""
+    show_error(NsysgapError(message, hint))
 
 
 def _progress(percent: int) -> None:

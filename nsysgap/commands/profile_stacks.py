@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.errors import NsysgapError
+from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured
@@ -27,13 +28,14 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[
     try:
         document = stacks_of(str(file), kind, nvtx)
     except NsysgapError as error:
-        return f"\nnsysgap: {error}\n"
+        return f"\nnsysgap: {printable(str(error))}\n"
     scaled = None if plain is sampled else with_times_of(str(plain.target.file(".sqlite")), document, nvtx)
     said = as_text(stacks_blocks(scaled or document, LINES), color=False)
     cost = _cost(plain, sampled)
     if scaled:
-        cost += f"Times are those of {plain.target.file('.sqlite')}, shared out as the stacks say.\n"
-    return f"\n{said}\n{cost}Wrote {file}: nsysgap stacks {file} --format html -o idle.html draws it.\n"
+        cost += f"Times are those of {printable(str(plain.target.file('.sqlite')))}, shared out as the stacks say.\n"
+    name = printable(str(file))
+    return f"\n{said}\n{cost}Wrote {name}: nsysgap stacks {name} --format html -o idle.html draws it.\n"
 
 
 def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, Any]:
