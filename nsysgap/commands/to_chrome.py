@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,18 @@ def command(report: str, form: str | None, per_gpu: str | None, output: str | No
         for target in targets.values():
             if target != "-":
                 require_new(Path(target), force=force)
-        for gpu, viewed in pictures(source, trace, options, per_gpu=per_gpu is not None):
-            if per_gpu is not None:
-                _make_folder(Path(per_gpu))
-            with output_file(targets[gpu], force=force) as file:
+        written: list[tuple[str, int]] = []
+        # All files appear at the end, or none: half of the GPUs would look like the whole machine.
+        with ExitStack() as files:
+            for gpu, viewed in pictures(source, trace, options, per_gpu=per_gpu is not None):
+                if per_gpu is not None:
+                    _make_folder(Path(per_gpu))
+                file = files.enter_context(output_file(targets[gpu], force=force))
                 write_trace(viewed, form, file)
-            _say(targets[gpu], viewed.slice_count)
+                file.flush()  # what does not fit is to be known before the first file is in place
+                written.append((targets[gpu], viewed.slice_count))
+        for target, slices in written:
+            _say(target, slices)
 
 
 def _per_gpu(folder: str, form: str, trace: Trace, options: TraceOptions) -> dict[int | None, str]:

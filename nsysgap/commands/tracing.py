@@ -84,7 +84,11 @@ def trace_options(command: Command) -> Command:
 def pictures(
     source: Source, trace: Trace, options: TraceOptions, *, per_gpu: bool = False
 ) -> Iterator[tuple[int | None, Viewed]]:
-    """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something."""
+    """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something.
+
+    GPUs of which the cut leaves nothing are left out and named on standard error. Raises NsysgapError if nothing at all
+    is left.
+    """
     from nsysgap.analysis.idle import IdleReport
     from nsysgap.analysis.viewed import View
     from nsysgap.analysis.viewed_options import Show
@@ -96,15 +100,23 @@ def pictures(
     extras = _extras(source, trace, options)
     not_shown = _not_shown(source, extras)
     show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters, per_gpu)
-    for rank, gpu in enumerate(gpus if per_gpu else [options.device]):
+    empty: list[int | None] = []
+    wanted = gpus if per_gpu else [options.device]
+    for rank, gpu in enumerate(wanted):
         cut, said = _cut(idle, options, gpu)
         facts = _facts(trace, said, extras.stacks) | {"not_shown": not_shown}
         if per_gpu:
             facts |= {"rank": rank, "world_size": len(gpus), "launches": "driver calls carry the runtime's names"}
         viewed = View(idle, extras, cut, show).viewed(facts)
-        if not viewed.slice_count:
-            raise _nothing(trace, said)
-        yield (gpu if per_gpu else None), viewed
+        if viewed.slice_count:
+            yield (gpu if per_gpu else None), viewed
+        else:
+            empty.append(gpu)
+            if len(empty) == len(wanted):
+                raise _nothing(trace, said)
+    if empty:
+        names = ", ".join(f"GPU {gpu}" for gpu in empty)
+        click.echo(f"nsysgap: the cut holds nothing of {names}: no file is written.", err=True)
 
 
 def gpus_with_work(trace: Trace, device: int | None) -> list[int]:

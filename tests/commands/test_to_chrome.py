@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from report_builder import ReportBuilder, global_pid
@@ -15,6 +16,8 @@ from stack_reports import StackReport
 from trace_files import document
 
 from nsysgap.commands import main
+from nsysgap.commands.tracing import write_trace
+from nsysgap.tracks import Viewed
 
 US = 1000
 Event = dict[str, Any]
@@ -351,6 +354,38 @@ def test_one_file_per_gpu_writes_all_or_says_why_not(tmp_path: Path, capsys: pyt
     assert [path.name for path in folder.iterdir()] == ["gpu1.json.gz"]
     assert to_chrome(report, "--per-gpu", folder, "--force") == 0
     assert [len(events(folder / f"gpu{gpu}.json.gz", cat="kernel")) for gpu in (0, 1)] == [1, 1]
+
+
+def test_gpus_of_which_the_cut_leaves_nothing_get_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70), device=1, pid=2)
+    report = made.launch((80, 90), (95, 99)).save(tmp_path)
+    assert to_chrome(report, "--per-gpu", tmp_path / "early", "--to", "35ns") == 0
+    said = capsys.readouterr().err
+    assert "the cut holds nothing of GPU 1: no file is written" in said
+    assert [path.name for path in (tmp_path / "early").iterdir()] == ["gpu0.json.gz"]
+    assert to_chrome(report, "--per-gpu", tmp_path / "late", "--from", "55ns", "--to", "75ns", "--kernels-only") == 0
+    assert "nothing of GPU 0" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "late").iterdir()] == ["gpu1.json.gz"]
+    assert to_chrome(report, "--per-gpu", tmp_path / "none", "--from", "75ns", "--to", "78ns", "--kernels-only") == 1
+    assert "Nothing of" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_one_file_per_gpu_or_none_where_one_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70), device=1).save(tmp_path)
+
+    def full_at_the_second(viewed: Viewed, form: str, file: IO[bytes]) -> None:
+        if list(folder.glob(".gpu1*")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_trace(viewed, form, file)
+
+    folder = tmp_path / "out"
+    monkeypatch.setattr("nsysgap.commands.to_chrome.write_trace", full_at_the_second)
+    assert to_chrome(report, "--per-gpu", folder) == 1
+    assert f"{folder / 'gpu1.json.gz'} cannot be written (No space left on device)" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_a_process_with_a_gpus_number_gets_another_pid(tmp_path: Path) -> None:
