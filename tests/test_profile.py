@@ -11,7 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def profile(folder: Path) -> Profile:
     """Runs `nsysgap profile ARGUMENTS` in the folder with the real nsys."""
-    environment = {**os.environ, "NSYS": require_nsys()}
+    nsys = require_nsys()
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "NSYS": nsys}
         return subprocess.run(
             command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
@@ -216,23 +218,50 @@ def test_control_characters_of_names_and_of_nsys_never_reach_the_terminal(folder
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_full_disk(profile: Profile, folder: Path) -> None:
-    small = folder / "small"
-    small.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", small], capture_output=True, check=False
-    ).returncode:
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
         if os.environ.get("NSYSGAP_REQUIRE_ALL") == "1" and os.getuid() == 0:
             pytest.fail("a small file system cannot be mounted")
         pytest.skip("only root can mount a small file system")
     try:
-        done = profile("--no-baseline", "-o", "small/program", "program.py", "--", "0.1", "0")
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_disk_that_fills_up(profile: Profile, folder: Path) -> None:
+    """It has room when the capture begins; the program leaves none."""
+    (folder / "fills.py").write_text(
+        "with open('small/mine', 'wb', buffering=0) as mine:\n"
+        "    try:\n        while mine.write(bytes(4096)): pass\n    except OSError: pass\n"
+    )
+    with small_disk(folder / "small", "17m") as small:
+        done = profile("--no-baseline", "-o", "small/program", "fills.py")
         assert done.returncode == 1
         assert "the disk is full" in done.stderr
         assert "No space left on device" in done.stderr
+        assert names(small) == {"mine"}
+
+
+@pytest.mark.parametrize("place", ["output", "TMPDIR"])
+def test_disk_without_room_is_refused_before_anything_runs(
+    profile: Profile, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """nsys would wait for ever with so little room for its temporary files."""
+    with small_disk(folder / "small", "300k") as small:
+        if place == "TMPDIR":
+            monkeypatch.setenv("TMPDIR", str(small))
+        done = profile("-o", "small/program" if place == "output" else "program", "program.py", "--", "0.1", "0")
+        assert done.returncode == 1
+        name = "small" if place == "output" else str(small)
+        assert f"nsysgap: The disk of {name} has 0.3 MB free: a capture needs 17 MB and more.\n" in done.stderr
+        assert ("-o FOLDER/NAME" if place == "output" else "set TMPDIR to a larger disk") in done.stderr
+        assert done.stdout == ""
         assert names(small) == set()
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

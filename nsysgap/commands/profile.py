@@ -167,13 +167,14 @@ class _Session:
     def run(self, targets: list[Target]) -> int:
         """Capture every target, print the summary, return the exit code: the first failing target's."""
         from nsysgap.profiling.finding import check_version, find_driver, find_nsys
-        from nsysgap.profiling.plan import check_outputs, check_target
+        from nsysgap.profiling.plan import check_outputs, check_room, check_target
 
         for target in targets:
             check_target(target, command=self.given["is_command"])
             check_outputs(target, force=self.given["force"])
             if self.twice:
                 check_outputs(target.sampled, force=self.given["force"])
+            check_room(target)
         nsys, driver = find_nsys(self.given["nsys_path"]), find_driver()
         check_version(nsys, driver)
         if driver is None:

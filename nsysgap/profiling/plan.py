@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,9 @@ STACK_FLAGS = {
 STACKS_NAME = ".stacks"
 SHORT_OPTIONS = {"-t": "--trace", "-s": "--sample", "-o": "--output", "-c": "--capture-range", "-e": "--env-var"}
 OWN_OPTIONS = ("--output", "--export")
+# The report of a program that does nothing takes 1 MB here and 1 to 2 MB in nsys's temporary folder: with 1 MB there
+# nsys crashed, with 0.3 MB it waited for ever. No capture worth having fits into eight times that.
+LEAST_ROOM = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -186,3 +190,20 @@ def check_outputs(target: Target, *, force: bool) -> None:
             )
     if not os.access(folder, os.W_OK):
         raise NsysgapError(f"You may not write into {folder}.", "Choose another place: -o FOLDER/NAME.")
+
+
+def check_room(target: Target) -> None:
+    """Raise NsysgapError where nsys could write next to nothing: it may wait for ever instead of saying so."""
+    temporary = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - nsys's, wherever Python's would be
+    for folder, hint in (
+        (target.output.parent, "Free some space, or write elsewhere: -o FOLDER/NAME."),
+        (temporary, "nsys keeps its temporary files there: free some space, or set TMPDIR to a larger disk."),
+    ):
+        with suppress(OSError):  # nsys says what is wrong with the folder
+            disk = shutil.disk_usage(folder)
+            if disk.free < LEAST_ROOM and disk.total:  # some network disks tell no sizes
+                raise NsysgapError(
+                    f"The disk of {folder} has {disk.free / 1e6:.1f} MB free: a capture needs {LEAST_ROOM / 1e6:.0f} "
+                    "MB and more.",
+                    hint,
+                )
