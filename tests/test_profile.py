@@ -120,6 +120,52 @@ def test_capture_with_stacks_has_files_and_a_summary_of_its_own(profile: Profile
     assert sampled["profiled"]["record"]["kernels_of_work"] == 10
 
 
+READS = "import sys; print(repr(sys.stdin.readline()), flush=True)\n"
+
+
+def test_every_run_reads_the_same_of_a_file(folder: Path) -> None:
+    (folder / "reads.py").write_text(READS)
+    (folder / "lines").write_text("zero\none\ntwo\n")
+    environment = {**os.environ, "NSYS": require_nsys()}
+    with (folder / "lines").open("rb", buffering=0) as given:
+        given.read(len("zero\n"))  # as by a command before it in the same script
+        arguments = command("--stacks", "native", "reads.py")
+        done = subprocess.run(
+            arguments, cwd=folder, env=environment, stdin=given, capture_output=True, text=True, check=False
+        )
+    assert done.stdout.count("'one\\n'") == 3  # plain, under nsys, once more with stacks
+    assert "standard input" not in done.stderr
+
+
+@pytest.mark.parametrize(("options", "read"), [((), ["'one\\n'", "''"]), (("--no-baseline",), ["'one\\n'"])])
+def test_pipe_is_read_once_and_the_next_run_says_so(folder: Path, options: tuple[str, ...], read: list[str]) -> None:
+    (folder / "reads.py").write_text(READS)
+    arguments, environment = command(*options, "reads.py"), {**os.environ, "NSYS": require_nsys()}
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment, input="one\n", capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[: len(read)] == read
+    for words in ("standard input is a pipe, which can be read only once", "< FILE", "--no-baseline"):
+        assert (words in done.stderr) == (len(read) > 1)
+
+
+def test_open_pipe_without_a_writer_at_work_holds_nothing_up(folder: Path) -> None:
+    with subprocess.Popen(
+        command("program.py", "--", "0", "0"),
+        cwd=folder,
+        env={**os.environ, "NSYS": require_nsys()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        said = running.stderr.read()  # to its end, with its input open still
+    assert running.returncode == 1
+    assert "holds no GPU work" in said
+    assert "standard input" not in said
+
+
 def test_whole_run_is_compared_where_a_program_measures_nothing(profile: Profile, folder: Path) -> None:
     (folder / "quiet.py").write_text("import time; time.sleep(0.4)\n")
     profile("quiet.py")

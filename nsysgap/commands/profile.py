@@ -16,7 +16,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import printable
 
 if TYPE_CHECKING:
-    from nsysgap.profiling.capture import Captured, Sinks
+    from nsysgap.profiling.capture import Captured, Streams
     from nsysgap.profiling.finding import Driver, Nsys
     from nsysgap.profiling.plan import Options, Target
 
@@ -88,6 +88,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     TARGET is a Python script; ARGS after -- are passed to it. Several targets end with a comparison.
+    Every run reads standard input from the same place on if it is a file; a pipe can be read only
+    once: give a file (< FILE), or leave out the plain run (--no-baseline).
     Example: nsysgap profile workloads/naive.py -- --steps 10
     """
     from nsysgap.profiling.children import Interrupted, interruptible
@@ -118,11 +120,14 @@ class _Session:
     """One call of the command: its options, and what it does with each target."""
 
     def __init__(self, given: dict[str, Any]) -> None:
+        from nsysgap.profiling.standard_input import StandardInput
+
         self.given = given
         self.text = given["form"] == "text"
         self.stacks: str = given["stacks"] or ""
         self.twice = bool(self.stacks) and not given["no_baseline"]
         self.capture_range = _range_name(given["capture_range"])
+        self.input = StandardInput()
 
     def options(self, nsys: Nsys | None) -> Options:
         """How to capture, in the words that this nsys knows."""
@@ -199,7 +204,7 @@ class _Session:
         """Capture a target, write its NAME.json, print its gaps; its exit code, 1 if its report cannot answer."""
         from nsysgap.profiling.capture import capture
 
-        captured = capture(target, nsys, options, _sinks(text=self.text), baseline=not self.given["no_baseline"])
+        captured = capture(target, nsys, options, self._streams(), baseline=not self.given["no_baseline"])
         report = _Report(captured, driver, self.given["nvtx"], whole=self.capture_range is None)
         summaries.append(report.summary)
         report.write_json()
@@ -216,6 +221,13 @@ class _Session:
             return 1
         return 0
 
+    def _streams(self) -> Streams:
+        from nsysgap.profiling.capture import Streams
+
+        sys.stdout.flush()
+        out: IO[bytes] = sys.stdout.buffer if self.text else sys.stderr.buffer
+        return Streams(self.input, out, sys.stderr.buffer, _say, _progress if sys.stderr.isatty() else lambda _: None)
+
     def _print_stacks(self, captured: Captured, nsys: Nsys, driver: Driver | None, options: Options) -> None:
         """The table of lines: of a capture with stacks, made here (with a summary of its own) if the first had none."""
         from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
@@ -224,7 +236,7 @@ class _Session:
         if self.twice:
             _say(SAMPLING_COST)
             chosen = replace(options, stacks=self.stacks)
-            sampled = capture(captured.target.sampled, nsys, chosen, _sinks(text=self.text), baseline=False)
+            sampled = capture(captured.target.sampled, nsys, chosen, self._streams(), baseline=False)
             _Report(sampled, driver, self.given["nvtx"], whole=self.capture_range is None).write_json()
         else:
             sampled = captured
@@ -344,14 +356,6 @@ def _failure(captured: Captured, driver: Driver | None) -> NsysgapError | None:
         extra = "gpu" if driver is not None and driver.cuda < (13, 0) else "gpu13"
         hint = f"It needs CuPy: pip install 'nsysgap[{extra}]' (gpu for CUDA 12, gpu13 for CUDA 13)."
     return NsysgapError(message, hint, exit_code=code)
-
-
-def _sinks(*, text: bool) -> Sinks:
-    from nsysgap.profiling.capture import Sinks
-
-    sys.stdout.flush()
-    out: IO[bytes] = sys.stdout.buffer if text else sys.stderr.buffer
-    return Sinks(out, sys.stderr.buffer, _say, _progress if sys.stderr.isatty() else lambda _: None)
 
 
 def _say(message: str, hint: str = "") -> None:

@@ -19,6 +19,7 @@ from nsysgap.profiling.children import Interrupted, Ran, run
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
 from nsysgap.profiling.plan import Options, Target, export_command, nsys_command, shell_line
+from nsysgap.profiling.standard_input import StandardInput
 from nsysgap.profiling.temporaries import remove_named
 
 Record = dict[str, Any]
@@ -26,9 +27,11 @@ _NO_CUPY = re.compile(rb"No module named 'cupy'|CuPy is not installed")
 
 
 @dataclass(frozen=True)
-class Sinks:
-    """Where a program's two outputs go, what to say between the runs, and whom to tell how far nsys has written."""
+class Streams:
+    """What a program's runs read, where their two outputs go, what to say between them, and whom to tell how far nsys
+    has written."""
 
+    given: StandardInput
     out: IO[bytes]
     err: IO[bytes]
     say: Callable[[str], None]
@@ -56,7 +59,7 @@ class Captured:
     missing_cupy: bool = False
 
 
-def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, baseline: bool) -> Captured:
+def capture(target: Target, nsys: Nsys, options: Options, streams: Streams, *, baseline: bool) -> Captured:
     """Run a target plain (with `baseline`) and under nsys; NAME.nsys-rep and NAME.sqlite are then in place.
 
     Raises NsysgapError when nsys made no report, Interrupted when stopped; then nothing is left behind. A target that
@@ -65,13 +68,13 @@ def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, basel
     command = nsys_command(nsys.path, options, target.output, target.argv)
     plain = None
     if baseline:
-        sinks.say(f"{target.said}: plain run, without nsys")
-        plain = _run_of(_start(target.argv, sinks))
-    sinks.say(f"{target.said}: {shell_line(command)}")
+        streams.say(f"{target.said}: plain run, without nsys")
+        plain = _run_of(_start(target.argv, streams))
+    streams.say(f"{target.said}: {shell_line(command)}")
     with _work_folder(target) as folder:
-        lines = NsysLines(sinks.progress)
+        lines = NsysLines(streams.progress)
         try:
-            ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), sinks, lines)
+            ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), streams, lines)
             _require_report(target, nsys, folder / target.output.name, ran, lines, options)
         except (Interrupted, NsysgapError):
             remove_named(lines.own)
@@ -82,11 +85,12 @@ def capture(target: Target, nsys: Nsys, options: Options, sinks: Sinks, *, basel
     return Captured(target, nsys, tuple(command), plain, _run_of(ran), missing_cupy)
 
 
-def _start(argv: list[str] | tuple[str, ...], sinks: Sinks, lines: NsysLines | None = None) -> Ran:
+def _start(argv: list[str] | tuple[str, ...], streams: Streams, lines: NsysLines | None = None) -> Ran:
+    streams.given.before_run(streams.say)
     try:
         if lines is None:
-            return run(argv, out=sinks.out, err=sinks.err)
-        return run(argv, out=sinks.out, err=sinks.err, keep_out=lines)
+            return run(argv, out=streams.out, err=streams.err)
+        return run(argv, out=streams.out, err=streams.err, keep_out=lines)
     except OSError as error:
         raise NsysgapError(
             f"{argv[0]} could not be started ({error.strerror}).", "Check its path and permissions."
