@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 from real_nsys import require_nsys
 
+from nsysgap.commands import main
 from nsysgap.profiling.finding import find_driver
 
+SAMPLE = Path(__file__).parents[1] / "sample_traces" / "naive.sqlite"
 PROGRAM = """
 import json, sys, time
 print("to stdout", flush=True)
@@ -53,6 +55,18 @@ def profile(folder: Path) -> Profile:
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "nsysgap", "profile", *arguments]
+
+
+def stand_in(path: Path, does: str) -> Path:
+    """A program for nsys, where the real one cannot be made to do a thing: a line of shell, $out is --output."""
+    path.write_text(
+        "#!/bin/sh\n"
+        "[ \"$1\" = --version ] && echo 'NVIDIA Nsight Systems version 2025.3.2' && exit\n"
+        'while [ $# -gt 0 ]; do [ "$1" = --output ] && out=$2; shift; done\n'
+        f"{does}\n"
+    )
+    path.chmod(0o755)
+    return path
 
 
 def names(folder: Path) -> set[str]:
@@ -247,14 +261,7 @@ def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
 
 
 def test_control_characters_of_names_and_of_nsys_never_reach_the_terminal(folder: Path) -> None:
-    nsys = folder / "nsys"
-    nsys.write_text(
-        "#!/bin/sh\n"
-        "[ \"$1\" = --version ] && echo 'NVIDIA Nsight Systems version 2025.3.2' && exit\n"
-        "printf 'Generated:\\n    /tmp/\\033[31mred.nsys-rep\\n'\n"
-        "exit 3\n"
-    )
-    nsys.chmod(0o755)
+    nsys = stand_in(folder / "nsys", "printf 'Generated:\\n    /tmp/\\033[31mred.nsys-rep\\n'; exit 3")
     (folder / "odd\x1b[31m.py").write_text("")
     arguments = command("--nsys", str(nsys), "--no-baseline", "odd\x1b[31m.py")
     done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
@@ -341,6 +348,49 @@ def test_interrupted_run_leaves_no_process_and_no_file(
     assert "Traceback" not in said.partition("nsysgap: stopped")[2]
     assert processes_with(mark) == []
     assert names(folder) == {"long.py", "program.py"}
+
+
+@pytest.mark.parametrize("code", [0, 7])
+@pytest.mark.parametrize("place", ["first rename", "reading"])
+def test_interrupted_after_the_capture_keeps_it_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], place: str, code: int
+) -> None:
+    """All three files, those of a failing target too: reading can be done later, capturing perhaps not."""
+    nsys = stand_in(folder / "nsys", f'cp "{SAMPLE}" "$out.sqlite"; echo > "$out.nsys-rep"; exit {code}')
+
+    def interrupted(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def renamed(path: Path, target: Path) -> None:
+        if target.name == "program.nsys-rep":
+            interrupted()
+        path.rename(target)
+
+    if place == "reading":
+        monkeypatch.setattr("nsysgap.report.read_trace", interrupted)
+    else:
+        monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as stopped:
+        main(["profile", "--nsys", str(nsys), "--no-baseline", "program.py"])
+    assert stopped.value.code == 130
+    said = capfd.readouterr().err
+    assert "stopped by SIGINT; nothing half-written was left." in said
+    if place == "reading":
+        assert "program.py was captured: nsysgap gaps program.sqlite reads its report." in said
+    assert names(folder) == {"nsys", "program.py", "program.nsys-rep", "program.sqlite", "program.json"}
+    summary = json.loads((folder / "program.json").read_text())
+    assert (summary["profiled"]["exit_code"], summary["figures"]) == (code, None)
+    assert "has not been read" in summary["warnings"][0]["text"]
+
+
+def test_failing_target_is_named_also_where_its_report_does_not_answer(folder: Path) -> None:
+    nsys = stand_in(folder / "nsys", f'cp "{SAMPLE}" "$out.sqlite"; echo > "$out.nsys-rep"; exit 7')
+    arguments = command("--nsys", str(nsys), "--no-baseline", "--nvtx", "no such range", "program.py")
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 7
+    assert "No NVTX range matches 'no such range'" in done.stderr
+    assert "program.py ended with exit code 7 under nsys; its partial report is program.sqlite." in done.stderr
 
 
 def processes_with(mark: str) -> list[str]:

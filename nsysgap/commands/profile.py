@@ -110,7 +110,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         with interruptible():
             code = session.run(targets)
     except Interrupted as stopped:
-        click.echo(f"\nnsysgap: stopped by {stopped}; nothing half-written was left.", err=True)
+        click.echo(err=True)
+        _say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
         code = 128 + stopped.number
     if code:
         ctx.exit(code)
@@ -128,6 +129,7 @@ class _Session:
         self.twice = bool(self.stacks) and not given["no_baseline"]
         self.capture_range = _range_name(given["capture_range"])
         self.input = StandardInput()
+        self.unread: Target | None = None
 
     def options(self, nsys: Nsys | None) -> Options:
         """How to capture, in the words that this nsys knows."""
@@ -202,12 +204,8 @@ class _Session:
         self, target: Target, nsys: Nsys, driver: Driver | None, options: Options, summaries: list[dict[str, Any]]
     ) -> int:
         """Capture a target, write its NAME.json, print its gaps; its exit code, 1 if its report cannot answer."""
-        from nsysgap.profiling.capture import capture
-
-        captured = capture(target, nsys, options, self._streams(), baseline=not self.given["no_baseline"])
-        report = _Report(captured, driver, self.given["nvtx"], whole=self.capture_range is None)
+        captured, report = self._capture(target, nsys, driver, options, baseline=not self.given["no_baseline"])
         summaries.append(report.summary)
-        report.write_json()
         if self.text:
             report.print_text()
         if self.stacks:
@@ -221,6 +219,36 @@ class _Session:
             return 1
         return 0
 
+    def _capture(
+        self, target: Target, nsys: Nsys, driver: Driver | None, options: Options, *, baseline: bool
+    ) -> tuple[Captured, _Report]:
+        """Capture a target, read its report and write NAME.json."""
+        from nsysgap.profiling.capture import capture
+
+        self.unread = None
+        captured = capture(
+            target, nsys, options, self._streams(), lambda made: _unread_summary(made, driver), baseline=baseline
+        )
+        self.unread = target
+        try:
+            report = _Report(captured, driver, self.given["nvtx"], whole=self.capture_range is None)
+        except NsysgapError as error:
+            failure = _failure(captured, driver)
+            if failure is None:
+                raise
+            _say(error.message, error.hint)
+            raise failure from error
+        report.write_json()
+        self.unread = None
+        return captured, report
+
+    def kept(self) -> str:
+        """Where a capture is whose report was not read to its end; "" if there is none."""
+        if self.unread is None:
+            return ""
+        name = self.unread.file(".sqlite")
+        return f"{self.unread.said} was captured: nsysgap gaps {name} reads its report."
+
     def _streams(self) -> Streams:
         from nsysgap.profiling.capture import Streams
 
@@ -231,13 +259,11 @@ class _Session:
     def _print_stacks(self, captured: Captured, nsys: Nsys, driver: Driver | None, options: Options) -> None:
         """The table of lines: of a capture with stacks, made here (with a summary of its own) if the first had none."""
         from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
-        from nsysgap.profiling.capture import capture
 
         if self.twice:
             _say(SAMPLING_COST)
             chosen = replace(options, stacks=self.stacks)
-            sampled = capture(captured.target.sampled, nsys, chosen, self._streams(), baseline=False)
-            _Report(sampled, driver, self.given["nvtx"], whole=self.capture_range is None).write_json()
+            sampled, _ = self._capture(captured.target.sampled, nsys, driver, chosen, baseline=False)
         else:
             sampled = captured
         if self.text:
@@ -258,6 +284,17 @@ class _Session:
             click.echo(comparison_markdown(summaries), nl=False)
         elif several and summaries:
             click.echo("\n" + comparison_text(summaries), nl=False)
+
+
+def _unread_summary(captured: Captured, driver: Driver | None) -> str:
+    """The text of NAME.json as long as the report has not been read: without figures."""
+    from nsysgap.analysis.comparison import INFLATED
+    from nsysgap.profiling.summary import summary
+    from nsysgap.render.data import dump_json
+
+    document = summary(captured, driver, session_ns=None, selection="", figures=None, inflated=INFLATED)
+    unread = {"level": "warning", "text": "The report has not been read: there are no figures."}
+    return dump_json(document | {"warnings": [unread]}) + "\n"
 
 
 class _Report:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from nsysgap.errors import NsysgapError
-from nsysgap.profiling.children import Interrupted, Ran, run
+from nsysgap.profiling.children import Interrupted, Ran, run, uninterrupted
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
-from nsysgap.profiling.plan import Options, Target, export_command, nsys_command, shell_line
+from nsysgap.profiling.plan import SUFFIXES, Options, Target, export_command, nsys_command, shell_line
 from nsysgap.profiling.standard_input import StandardInput
 from nsysgap.profiling.temporaries import remove_named
 
@@ -59,9 +59,18 @@ class Captured:
     missing_cupy: bool = False
 
 
-def capture(target: Target, nsys: Nsys, options: Options, streams: Streams, *, baseline: bool) -> Captured:
-    """Run a target plain (with `baseline`) and under nsys; NAME.nsys-rep and NAME.sqlite are then in place.
+def capture(
+    target: Target,
+    nsys: Nsys,
+    options: Options,
+    streams: Streams,
+    summed_up: Callable[[Captured], str],
+    *,
+    baseline: bool,
+) -> Captured:
+    """Run a target plain (with `baseline`) and under nsys; NAME.nsys-rep, NAME.sqlite and NAME.json are then in place.
 
+    `summed_up` makes the text of NAME.json, before the report is read: whoever stops the reading has a whole capture.
     Raises NsysgapError when nsys made no report, Interrupted when stopped; then nothing is left behind. A target that
     fails is captured all the same: its exit code is in the result.
     """
@@ -79,10 +88,13 @@ def capture(target: Target, nsys: Nsys, options: Options, streams: Streams, *, b
         except (Interrupted, NsysgapError):
             remove_named(lines.own)
             raise
-        for suffix in (".nsys-rep", ".sqlite"):
-            (folder / (target.output.name + suffix)).replace(target.file(suffix))
-    missing_cupy = bool(_NO_CUPY.search(ran.stderr))
-    return Captured(target, nsys, tuple(command), plain, _run_of(ran), missing_cupy)
+        missing_cupy = bool(_NO_CUPY.search(ran.stderr))
+        captured = Captured(target, nsys, tuple(command), plain, _run_of(ran), missing_cupy)
+        (folder / (target.output.name + ".json")).write_text(summed_up(captured))
+        with uninterrupted():
+            for suffix in SUFFIXES:
+                (folder / (target.output.name + suffix)).replace(target.file(suffix))
+    return captured
 
 
 def _start(argv: list[str] | tuple[str, ...], streams: Streams, lines: NsysLines | None = None) -> Ran:

@@ -79,6 +79,23 @@ def _interrupt(number: int, _: FrameType | None) -> None:
     raise Interrupted(number)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal that would interrupt the block do so at its end."""
+    came: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    held = [number for number in STOPPING if ours and signal.getsignal(number) is _interrupt]
+    for number in held:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number in held:
+            signal.signal(number, _interrupt)
+    if came:
+        raise Interrupted(came[0])
+
+
 def _ignore_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in STOPPING:
