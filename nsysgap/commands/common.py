@@ -312,6 +312,11 @@ def _stdout() -> Iterator[IO[bytes]]:
         raise output_refused(error) from None
 
 
+def to_terminal(output: str | None) -> bool:
+    """Whether what is written to `output` is seen on a terminal."""
+    return output is None and sys.stdout is not None and sys.stdout.isatty()
+
+
 def require_new(target: Path, *, force: bool) -> None:
     """Raise NsysgapError if a file would be overwritten without --force."""
     if target.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +20,7 @@ from nsysgap.commands.common import (
     raise_all,
     select_time,
     selection_options,
+    to_terminal,
 )
 from nsysgap.errors import NsysgapError
 
@@ -85,26 +86,36 @@ def command(
     """
     if form == "parquet" and output in (None, "-"):
         raise NsysgapError("Parquet is no text.", "Name a file: -o gaps.parquet", exit_code=2)
-    answers = []
+    color = to_terminal(output)
     failed: list[NsysgapError] = []
+    refused: list[NsysgapError] = []
+
+    def result(path: str) -> Any:
+        """What is written of one report, None for nothing. All else is released on return: the next needs the room."""
+        with opened(path) as (source, trace):
+            selected = select_time(trace, nvtx, since, until)
+            answer = _Answer(trace, device, selected, hidden_after, minimum, top, by)
+            answer.read_stacks(source)
+        refusal = answer.refusal()
+        if refusal is not None:
+            refused.append(refusal)
+        if form == "json":
+            return answer.document()
+        if not trace.ops.rows:
+            return None
+        return answer.text(color=color) if form == "text" else answer.frame()
+
+    results = []
     for path in reports:
         try:
-            with opened(path) as (source, trace):
-                selected = select_time(trace, nvtx, since, until)
-                answer = _Answer(trace, device, selected, hidden_after, minimum, top, by)
-                answer.read_stacks(source)
-                answers.append(answer)
+            results.append(result(path))
         except NsysgapError as error:
-            failed.append(error)
-    answers_with_work = [answer for answer in answers if answer.trace.ops.rows]
-    if answers_with_work or (answers and form == "json"):
+            failed.append(error.with_traceback(None))  # it would hold on to the report
+    results = [one for one in results if one is not None]
+    if results:
         with output_file(output, force=force) as file:
-            if form == "text":
-                file.write(_text(answers_with_work, color=output is None and sys.stdout.isatty()))
-            else:
-                file.write(_WRITERS[form](answers if form == "json" else answers_with_work))
-    failed += [refusal for answer in answers if (refusal := answer.refusal()) is not None]
-    raise_all(failed)
+            file.write(_WRITERS[form](results))
+    raise_all(failed + refused)
 
 
 class _Answer:
@@ -184,11 +195,16 @@ class _Answer:
         """One row per gap, or with --by one per group."""
         from nsysgap.analysis.frames import gaps_frame, groups_frame
 
-        if self.by:
-            return groups_frame(self.by, self.groups())
-        return gaps_frame(self.idle, self.rows(None))
+        made = groups_frame(self.by, self.groups()) if self.by else gaps_frame(self.idle, self.rows(None))
+        return made.assign(report=self.trace.path)
 
-    def blocks(self) -> list[Any]:
+    def text(self, *, color: bool) -> str:
+        """What the terminal shows."""
+        from nsysgap.render.text import as_text
+
+        return as_text(self._blocks(), color=color)
+
+    def _blocks(self) -> list[Any]:
         """The blocks to print: the list of gaps, or with --by the groups."""
         from nsysgap.render.text import gaps_blocks, groups_table
 
@@ -209,39 +225,35 @@ class _Answer:
         return None if why is None else NsysgapError(*why)
 
 
-def _text(answers: list[_Answer], *, color: bool) -> bytes:
-    from nsysgap.render.text import as_text
-
-    return "\n".join(as_text(answer.blocks(), color=color) for answer in answers).encode("utf-8", "replace")
+def _text(texts: list[str]) -> bytes:
+    return "\n".join(texts).encode("utf-8", "replace")
 
 
-def _json(answers: list[_Answer]) -> bytes:
+def _json(documents: list[dict[str, Any]]) -> bytes:
     from nsysgap.render.data import dump_json
 
-    documents = [answer.document() for answer in answers]
     return (dump_json(documents[0] if len(documents) == 1 else documents) + "\n").encode()
 
 
-def _frames(answers: list[_Answer]) -> Any:
+def _one_frame(frames: list[pd.DataFrame]) -> Any:
     import pandas as pd
 
-    frames = [answer.frame().assign(report=answer.trace.path) for answer in answers]
     return pd.concat(frames, ignore_index=True)
 
 
-def _csv(answers: list[_Answer]) -> bytes:
-    text: str = _frames(answers).to_csv(index=False)
+def _csv(frames: list[pd.DataFrame]) -> bytes:
+    text: str = _one_frame(frames).to_csv(index=False)
     return text.encode("utf-8", "replace")
 
 
-def _parquet(answers: list[_Answer]) -> bytes:
+def _parquet(frames: list[pd.DataFrame]) -> bytes:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise NsysgapError("Writing Parquet needs pyarrow.", "pip install 'nsysgap[parquet]'") from None
     sink = io.BytesIO()
-    _frames(answers).to_parquet(sink, index=False)
+    _one_frame(frames).to_parquet(sink, index=False)
     return sink.getvalue()
 
 
-_WRITERS = {"json": _json, "csv": _csv, "parquet": _parquet}
+_WRITERS: dict[str, Callable[[list[Any]], bytes]] = {"text": _text, "json": _json, "csv": _csv, "parquet": _parquet}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,10 @@ from stack_reports import MAIN, OTHER, StackReport
 
 import nsysgap
 from nsysgap.analysis.causes import PARTS
+from nsysgap.commands import main
+from nsysgap.commands.common import opened
+from nsysgap.report.source import Source
+from nsysgap.tables import Trace
 
 ROOT = Path(__file__).parents[2]
 NAIVE = ROOT / "sample_traces" / "naive.sqlite"
@@ -242,3 +250,26 @@ def test_a_closed_pipe_is_no_error() -> None:
     )
     assert done.stdout.splitlines()[-1] == "0"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv"])
+def test_each_report_is_released_before_the_next_is_read(
+    report: ReportBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    path = report.launch((0, 10), (20, 30)).launch((40, 50), (60, 70)).save(tmp_path)
+    read: list[weakref.ref[Trace]] = []
+
+    @contextmanager
+    def watched(path: str) -> Iterator[tuple[Source, Trace]]:
+        gc.collect()
+        assert [one() for one in read] == [None] * len(read)
+        with opened(path) as (source, trace):
+            read.append(weakref.ref(trace))
+            yield source, trace
+
+    monkeypatch.setattr("nsysgap.commands.gaps.opened", watched)
+    selected_nothing = ["--nvtx", "none"]  # an error must not hold on to its report either
+    for options in ([], selected_nothing):
+        with pytest.raises(SystemExit):
+            main(["gaps", str(path), str(path), str(path), "--format", form, *options])
+    assert len(read) == 6
