@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -449,6 +450,14 @@ def test_wrong_input_is_one_sentence_and_a_next_step(
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_closed_standard_output_is_refused_before_anything_runs(folder: Path) -> None:
+    line = f"{shlex.join(command('program.py', '--', '0', '0'))} >&-"
+    done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "nsysgap: Standard output is closed (>&-).\n  To drop what is printed: > /dev/null\n"
+    assert names(folder) == {"program.py"}
 
 
 def test_no_nsys_anywhere_says_how_to_get_one(folder: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, opened, output_file, output_options
+from nsysgap.commands.common import Top, opened, output_file, output_options, to_terminal
 from nsysgap.errors import NsysgapError
 from nsysgap.units import count
 
@@ -66,7 +65,7 @@ def command(
     if draw is not None:
         made = _drawn(view, details, number, dot, draw)
     else:
-        made = _figures(view, details, number, top, form, color=output is None and sys.stdout.isatty())
+        made = _figures(view, details, number, top, form, color=to_terminal(output))
     with output_file(output, force=force) as file:
         file.write(made)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened, output_file, output_options, raise_all
+from nsysgap.commands.common import opened, output_file, output_options, raise_all, to_terminal
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def command(reports: tuple[str, ...], form: str, output: str | None, force: bool
             failed.append(error)
     if documents:
         with output_file(output, force=force) as file:
-            file.write((_json if form == "json" else _text)(documents, color=output is None and sys.stdout.isatty()))
+            file.write((_json if form == "json" else _text)(documents, color=to_terminal(output)))
     raise_all(failed)
 
 

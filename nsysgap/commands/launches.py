@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from nsysgap.commands.common import (
     output_file,
     output_options,
     select_time,
+    to_terminal,
 )
 from nsysgap.errors import NsysgapError
 
@@ -67,7 +67,7 @@ def command(
             "Record them: nsys profile --trace=cuda --cuda-graph-trace=node ...",
         )
     with output_file(output, force=force) as file:
-        file.write(_made(document, top, form, color=output is None and sys.stdout.isatty()))
+        file.write(_made(document, top, form, color=to_terminal(output)))
 
 
 def _document(trace: Any, details: Any, selection: Any) -> dict[str, Any]:

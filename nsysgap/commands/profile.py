@@ -176,6 +176,8 @@ class _Session:
         from nsysgap.profiling.finding import check_version, find_driver, find_nsys
         from nsysgap.profiling.plan import check_outputs, check_room, check_target
 
+        if sys.stdout is None:
+            raise NsysgapError("Standard output is closed (>&-).", "To drop what is printed: > /dev/null")
         for target in targets:
             check_target(target, command=self.given["is_command"])
             check_outputs(target, force=self.given["force"])

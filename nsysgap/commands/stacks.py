@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from nsysgap.commands.common import (
     output_options,
     select_time,
     selection_options,
+    to_terminal,
 )
 from nsysgap.errors import NsysgapError
 
@@ -96,7 +96,7 @@ def command(
     from nsysgap.analysis.limits import why_no_kernels
     from nsysgap.report.stacks import read_stacks
 
-    if form == "html" and output is None and sys.stdout.isatty():
+    if form == "html" and to_terminal(output):
         raise NsysgapError("An HTML page is nothing for a terminal.", "Name a file: -o idle.html", exit_code=2)
     with opened(report) as (source, trace):
         why = why_no_kernels(trace)
@@ -110,7 +110,7 @@ def command(
     writer = {"text": _text, "json": _json, "csv": _csv}.get(form)
     if writer is not None:
         limit = DEFAULT_TOP if top is None else None if top == ALL else top
-        shown = {"top": limit, "folder": folder, "full_paths": full_paths, "color": output is None}
+        shown = {"top": limit, "folder": folder, "full_paths": full_paths, "color": to_terminal(output)}
         written = writer(answer.document(by, selected.said), shown)
     else:
         written = _tree(form, answer.tree(selected.said))
@@ -207,7 +207,7 @@ def _text(document: dict[str, Any], shown: dict[str, Any]) -> bytes:
 
     lines = source_lines(document["rows"][: shown["top"]], shown["folder"]) if shown["folder"] else []
     blocks = stacks_blocks(document, shown["top"], lines, full_paths=shown["full_paths"])
-    return as_text(blocks, color=shown["color"] and sys.stdout.isatty()).encode("utf-8", "replace")
+    return as_text(blocks, color=shown["color"]).encode("utf-8", "replace")
 
 
 def _json(document: dict[str, Any], _: dict[str, Any]) -> bytes:

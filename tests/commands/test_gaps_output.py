@@ -215,8 +215,16 @@ def test_info_names_processes_and_threads_and_how_many_it_leaves_out(report: Rep
 
 
 @pytest.mark.parametrize(("redirect", "words"), [("> /dev/full", "cannot be written"), (">&-", "is closed")])
-def test_an_output_that_takes_nothing(redirect: str, words: str) -> None:
-    command = f"{sys.executable} -m nsysgap gaps {NAIVE} {redirect}"
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["gaps", NAIVE], ["info", NAIVE], ["launches", NAIVE]),
+        *(["graphs", ROOT / "sample_traces/graph.sqlite.xz"], ["stacks", ROOT / "sample_traces/slow_host.sqlite.xz"]),
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+def test_an_output_that_takes_nothing(arguments: list[object], redirect: str, words: str) -> None:
+    command = f"{sys.executable} -m nsysgap {' '.join(map(str, arguments))} {redirect}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1
