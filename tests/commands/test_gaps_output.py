@@ -214,6 +214,15 @@ def test_info_names_processes_and_threads_and_how_many_it_leaves_out(report: Rep
     assert "(40 more)" in text
 
 
+@pytest.mark.parametrize("command", ["graphs", "launches", "gaps", "info"])
+def test_a_narrow_terminal_gets_the_tables_of_80_columns(command: str) -> None:
+    """It wraps their lines; cut to its width the figures would be gone."""
+    narrow, usual = (run(command, ROOT / "sample_traces/graph_pitfalls.sqlite.xz", columns=one) for one in (40, 80))
+    assert narrow.returncode == 0, narrow.stderr
+    assert narrow.stdout == usual.stdout
+    assert max(map(len, usual.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(("redirect", "words"), [("> /dev/full", "cannot be written"), (">&-", "is closed")])
 @pytest.mark.parametrize(
     "arguments",
