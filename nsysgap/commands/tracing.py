@@ -112,8 +112,8 @@ def pictures(
             yield (gpu if per_gpu else None), viewed
         else:
             empty.append(gpu)
-            if len(empty) == len(wanted):
-                raise _nothing(trace, said)
+    if len(empty) == len(wanted):
+        raise _nothing(trace, _cut(idle, options, options.device)[1])
     if empty:
         names = ", ".join(f"GPU {gpu}" for gpu in empty)
         click.echo(f"nsysgap: the cut holds nothing of {names}: no file is written.", err=True)

@@ -367,7 +367,7 @@ def test_gpus_of_which_the_cut_leaves_nothing_get_no_file(tmp_path: Path, capsys
     assert "nothing of GPU 0" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "late").iterdir()] == ["gpu1.json.gz"]
     assert to_chrome(report, "--per-gpu", tmp_path / "none", "--from", "75ns", "--to", "78ns", "--kernels-only") == 1
-    assert "Nothing of" in capsys.readouterr().err
+    assert "is left: from 75 ns to 78 ns; only kernels.\n" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 
 
