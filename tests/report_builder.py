@@ -44,6 +44,7 @@ _COLUMNS = {
     "TARGET_INFO_CUDA_DEVICE": "gpuId cudaId pid",
     "PROCESSES": "globalPid pid name",
     "ThreadNames": "nameId priority globalTid",
+    "TARGET_INFO_SYSTEM_ENV": "globalVid devStateName name nameEnum value",
     "DIAGNOSTIC_EVENT": "timestamp timestampType source severity text globalPid",
     KERNEL: f"{_OP} demangledName shortName mangledName registersPerThread gridX gridY gridZ blockX blockY blockZ "
     "staticSharedMemory dynamicSharedMemory graphNodeId",
@@ -339,9 +340,9 @@ class ReportBuilder:
         self.row("META_DATA_EXPORT", name="EXPORT_PRODUCT_VERSION", value=nsys)
         return self.row("META_DATA_EXPORT", name="EXPORT_SCHEMA_VERSION", value=schema)
 
-    def diagnostic(self, severity: int, text: str) -> ReportBuilder:
+    def diagnostic(self, severity: int, text: str, pid: int = 0) -> ReportBuilder:
         """What nsys said about the capture: severity 1 note, 2 warning, 3 error."""
-        return self.row("DIAGNOSTIC_EVENT", timestamp=0, severity=severity, text=text, globalPid=0)
+        return self.row("DIAGNOSTIC_EVENT", timestamp=0, severity=severity, text=text, globalPid=global_pid(pid))
 
     # ----------------------------------------------------------------- results
 

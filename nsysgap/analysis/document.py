@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def _untraced(found: UntracedSummary | None) -> Document:
     """The range of % idle and the kernels concerned; null without untraced time."""
     if found is None:
         return {"untraced": None}
-    kernels = [{"name": one.name, "count": one.count, "untraced_ns": one.untraced_ns} for one in found.kernels]
+    kernels = [asdict(one) for one in found.kernels]
     percent = [round(value, 3) for value in found.idle_percent]
     return {"untraced": {"untraced_ns": found.untraced_ns, "idle_percent": percent, "kernels": kernels}}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from nsysgap.arrays import is_any
+from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
+from nsysgap.units import count
 
 NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
 NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
 PYTHON_SAMPLES, PYTHON_CALLS = "Python Periodic Sampling", "Python Backtrace on CUDA"
+_LAUNCHES = re.compile(r"cu(?:da)?(?:Graph)?Launch(?!HostFunc)")
 
 
 @dataclass(frozen=True)
@@ -41,28 +44,45 @@ def why_no_kernels(trace: Trace) -> tuple[str, str] | None:
         return None
     said = [one.text for one in trace.warnings if one.level != "note"]
     because = f" {' '.join(said)}" if said else ""
-    if trace.ops.rows:
-        return f"{trace.path} holds no kernel rows, only copies and memsets.{because}", _CAPTURE_CUDA
-    return f"{trace.path} holds no GPU work: how idle the GPU was cannot be told from it.{because}", _capture_hint(
-        trace
+    what = (
+        "holds no kernel rows, only copies and memsets."
+        if trace.ops.rows
+        else "holds no GPU work: how idle the GPU was cannot be told from it."
     )
-
-
-_CAPTURE_CUDA = (
-    "Capture with --trace=cuda,nvtx,osrt, and let the program end by itself so that nsys can flush its buffers."
-)
+    return f"{trace.path} {what}{because}", _capture_hint(trace)
 
 
 def _capture_hint(trace: Trace) -> str:
-    if trace.api.rows:
+    """What the report itself tells of why it has no kernels, and what to do next."""
+    if not trace.api.rows:
         return (
-            "CUDA calls were recorded but no GPU work: the program was killed or crashed before nsys could flush, or "
-            "launched nothing. Let it end by itself, or bound the capture with cudaProfilerStop or --duration."
+            "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
+            "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
+        )
+    launches = is_any(trace.api["name"], _launch_names(trace))
+    failed = int((launches & trace.api["failed"]).sum())
+    succeeded = int(launches.sum()) - failed
+    if succeeded:
+        return (
+            f"{count(succeeded)} {'launch' if succeeded == 1 else 'launches'} succeeded and left no kernel row: nsys "
+            "could not trace the GPU (an nsys older than the driver, WSL2), or the program was killed before nsys "
+            "could flush. Use the newest nsys and let the program end by itself, or bound the capture with "
+            "cudaProfilerStop or --duration."
+        )
+    if failed:
+        return (
+            f"No kernel ran: {'the only launch' if failed == 1 else f'all {count(failed)} launches'} returned an "
+            "error. Run the program under compute-sanitizer, and check what its CUDA calls return."
         )
     return (
-        "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
-        "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
+        "The CUDA calls that were recorded launch no kernel: the capture ended before the program launched any, or the "
+        "program launches none. Let it end by itself, or bound the capture with cudaProfilerStop or --duration."
     )
+
+
+def _launch_names(trace: Trace) -> list[int]:
+    """The names of calls that launch kernels or graphs."""
+    return [int(index) for index in distinct(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
 
 
 def limits(trace: Trace) -> list[Limit]:
@@ -99,6 +119,7 @@ def questions(trace: Trace) -> list[Question]:
     """The questions of `nsysgap gaps`, each with whether this report can answer it."""
     kernels = ("kernel rows", has_kernels(trace))
     calls = ("CUDA API rows", bool(trace.api.rows))
+    ops = ("GPU rows", bool(trace.ops.rows))
     syncs = ("synchronization records", bool(trace.sync_records.rows))
     osrt = ("OS runtime rows", bool(trace.osrt.rows))
     nvtx = ("NVTX ranges", bool(trace.nvtx.rows))
@@ -108,7 +129,7 @@ def questions(trace: Trace) -> list[Question]:
         _question("Why: launch, sync, CUDA call, host?", kernels, calls),
         _question("Was the host in an OS call?", kernels, osrt),
         _question("What does a launch cost?", kernels, calls),
-        _question("How long do syncs return after the GPU?", calls, syncs),
+        _question("How long do syncs return after the GPU?", ops, calls, syncs),
         _question("What happens inside a CUDA graph?", nodes),
         _question("In which phase of the program?", kernels, nvtx),
         _question("Which line of the program?", kernels, calls, _lines(trace)),

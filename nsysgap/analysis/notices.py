@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -10,36 +11,48 @@ from nsysgap.analysis.captures import graph_costs
 from nsysgap.analysis.causes import UNKNOWN
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.launches import Latencies
+from nsysgap.analysis.syncs import Syncs
 from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, duration, percent
 
+PREFETCHES = ("cudaMemPrefetchAsync", "cuMemPrefetchAsync")
 _LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
 
 
 def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
     """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes."""
-    found = [*idle.trace.warnings, *no_kernels(idle.trace), *_clock(latencies), *_missing_calls(idle), *_unknown(idle)]
-    found += [*_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
+    found = [*idle.trace.warnings, *no_kernels(idle.trace), *_clock(latencies, idle.syncs), *_missing_calls(idle)]
+    found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
     order = ("incomplete", "warning", "note")
     return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
 
 
 def no_kernels(trace: Trace) -> list[Notice]:
     """Why a report without kernel or graph rows answers nothing about kernels."""
-    if not trace.ops.rows or is_any(trace.ops["kind"], (KERNEL, GRAPH)).any():
+    if is_any(trace.ops["kind"], (KERNEL, GRAPH)).any():
         return []
+    if not trace.ops.rows:
+        said = "No GPU work was recorded: nothing tells how idle the GPU was, or what syncs waited for."
+        return [Notice("incomplete", said)]
     return [Notice("incomplete", "No kernel rows: the figures know only of copies and memsets, not of kernels.")]
 
 
-def _clock(latencies: Latencies) -> list[Notice]:
+def _clock(latencies: Latencies, syncs: Syncs) -> list[Notice]:
+    """Effects before their causes: negative latencies and tails."""
+    found = []
     number, worst = latencies.negative()
-    if not number:
-        return []
-    said = f"{count(number)} ops start before the call that launched them (by up to {duration(worst)})"
-    return [
-        Notice("warning", f"{said}: the clocks of host and GPU are not aligned. The figures keep them as they are.")
-    ]
+    if number:
+        said = f"{count(number)} {'op starts' if number == 1 else 'ops start'} before the call that launched"
+        said += f" {'it' if number == 1 else 'them'} (by up to {duration(worst)}): "
+        found.append(f"{said}the clocks of host and GPU are not aligned. The figures keep them as they are.")
+    early = syncs.tail[syncs.tail < 0]
+    if len(early):
+        said = f"{count(len(early))} sync {'call returns' if len(early) == 1 else 'calls return'} before the work that"
+        said += f" {'it covers' if len(early) == 1 else 'they cover'} ends (by up to {duration(-int(early.min()))}): "
+        why = "the clocks of host and GPU are not aligned, or the call did not wait for all of it."
+        found.append(f"{said}{why} Sync tails are negative there.")
+    return [Notice("warning", text) for text in found]
 
 
 def _missing_calls(idle: IdleReport) -> list[Notice]:
@@ -63,14 +76,26 @@ def _unknown(idle: IdleReport) -> list[Notice]:
     chosen = chosen[idle.gaps.after[chosen] != NONE][migrations]
     time = int(idle.gaps.duration[chosen].sum())
     whole = sum(device.idle for device in idle.devices)
-    return [
-        Notice(
-            "note",
-            f"{count(len(chosen))} gaps ({duration(time)}, {percent(time, whole)} of the idle time) end with a page "
-            "migration of unified memory, which no call launches: they are 'unknown'. cudaMemPrefetchAsync before the "
-            "kernel and cudaMemAdvise keep pages from moving on demand.",
-        )
-    ]
+    said = (
+        f"{count(len(chosen))} {'gap' if len(chosen) == 1 else 'gaps'} ({duration(time)}, {percent(time, whole)} of "
+        f"the idle time) {'ends' if len(chosen) == 1 else 'end'} with a page migration of unified memory, which no "
+        "call launches: 'unknown'."
+    )
+    ways = {idle.trace.names[int(index)] for index in np.unique(names[migrations])}
+    return [Notice("note", " ".join([said, *_about_migrations(idle.trace, ways)]))]
+
+
+def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
+    """What helps against the migrations of these directions, as far as the report tells."""
+    prefetches = int(is_any(trace.api["name"], trace.names.find(PREFETCHES)).sum())
+    to_host = [way for way in ways if "Device-to-Host" in way]
+    if prefetches:
+        calls = "call" if prefetches == 1 else "calls"
+        yield f"Those that {count(prefetches)} cudaMemPrefetchAsync {calls} asked for are among them."
+    elif len(to_host) < len(ways):
+        yield "cudaMemPrefetchAsync before the kernel and cudaMemAdvise keep pages from moving on demand."
+    if to_host:
+        yield "Pages move to the host when it touches them: cudaMemPrefetchAsync to cudaCpuDeviceId moves them before."
 
 
 def failed_launches(trace: Trace) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.causes import PROFILER, UNTRACED, Pieces
 from nsysgap.analysis.idle import DeviceIdle, IdleReport
 from nsysgap.intervals import IntervalSet, pieces, subtract
-from nsysgap.tables import NONE, Trace
+from nsysgap.tables import NONE, OP_KINDS, Trace
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -34,8 +34,9 @@ class UntracedPieces:
 
 @dataclass(frozen=True)
 class UntracedKernel:
-    """An op after which the GPU went dark: name, in how many pieces, for how many ns in all."""
+    """An op after which the GPU went dark: kind (kernel, ...), name, in how many pieces, for how many ns in all."""
 
+    kind: str
     name: str
     count: int
     untraced_ns: int
@@ -82,12 +83,14 @@ def _of_device(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> U
 
 def _kernels(trace: Trace, before: NDArray[np.int64], length: Times) -> tuple[UntracedKernel, ...]:
     before, length = before[before != NONE], length[before != NONE]
-    index, place = np.unique(trace.ops["name"][before], return_inverse=True)
+    index, first, place = np.unique(trace.ops["name"][before], return_index=True, return_inverse=True)
+    kind = trace.ops["kind"][before[first]]
     total = np.zeros(len(index), np.int64)
     np.add.at(total, place, length)
     number = np.bincount(place, minlength=len(index))
     kernels = [
-        UntracedKernel(trace.name(int(i)), int(n), int(ns)) for i, n, ns in zip(index, number, total, strict=True)
+        UntracedKernel(OP_KINDS[one], trace.name(int(i)), int(n), int(ns))
+        for one, i, n, ns in zip(kind, index, number, total, strict=True)
     ]
     return tuple(sorted(kernels, key=lambda one: (-one.untraced_ns, one.name)))
 

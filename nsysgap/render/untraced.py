@@ -27,10 +27,15 @@ def _untraced(device: Document) -> Iterable[str]:
     if found is None:
         return
     low, high = found["idle_percent"]
-    yield (
-        f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work. The GPU was probably "
-        "busy with work that nsys cannot record, such as kernels launched by kernels (CUDA dynamic parallelism)."
-    )
+    yield f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work."
+    copies = bool(found["kernels"]) and all(one["kind"] in ("memcpy", "memset") for one in found["kernels"])
+    if copies:  # which launch no kernels
+        yield "The GPU may have worked on what nsys cannot record, or the calls returned late."
+    else:
+        yield (
+            "The GPU was probably busy with work that nsys cannot record, such as kernels launched by kernels (CUDA "
+            "dynamic parallelism), unless the calls only returned late."
+        )
     if found["kernels"]:
         yield f"It follows {_kernels(found['kernels'])}."
     yield f"So the GPU was idle {low:.1f} % of the window if that time was busy, {high:.1f} % if it was idle."
@@ -38,11 +43,15 @@ def _untraced(device: Document) -> Iterable[str]:
 
 def _kernels(kernels: Sequence[Document]) -> str:
     named = [
-        f"{printable(short_kernel_name(one['name']), 60)} ({count(one['count'])} times, {duration(one['untraced_ns'])})"
+        f"{printable(short_kernel_name(one['name']), 60)} ({_times(one['count'])}, {duration(one['untraced_ns'])})"
         for one in kernels[:NAMED]
     ]
     more = len(kernels) - NAMED
     return ", ".join(named) + (f" and {count(more)} other names" if more > 0 else "")
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{count(number)} times"
 
 
 def _evidence(device: Document) -> Iterable[str]:

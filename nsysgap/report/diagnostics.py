@@ -21,10 +21,10 @@ _LOST = re.compile(
     r"|CUPTI.*(?:fail|error|not supported)",
     re.IGNORECASE,
 )
-
-
-# Said of each process without CUDA calls: in a report that has CUDA rows it is of a process that needs none.
-_OF_ONE_PROCESS = re.compile("No CUDA events collected", re.IGNORECASE)
+# Said of each process without CUDA calls. In a report that has CUDA rows those are of other processes, and what a shell
+# or git, which the program started, did not record is no loss.
+_NO_CUDA = re.compile("No CUDA events collected", re.IGNORECASE)
+_OF_ONE_PROCESS = re.compile("No CUDA events collected|CUDA profiling might have not been started", re.IGNORECASE)
 
 
 def _has_cuda_rows(connection: Connection, catalog: Catalog) -> bool:
@@ -34,10 +34,18 @@ def _has_cuda_rows(connection: Connection, catalog: Catalog) -> bool:
 
 def diagnostics(connection: Connection, catalog: Catalog) -> list[tuple[str, str]]:
     """(severity, text) of every DIAGNOSTIC_EVENT in the report's order; severity "note", "warning" or "error"."""
+    return [(severity, said) for severity, said, _ in _with_processes(connection, catalog)]
+
+
+def _with_processes(connection: Connection, catalog: Catalog) -> list[tuple[str, str, int | None]]:
+    """`diagnostics`, each with the process it is of (as nsys numbers them); None where the report does not say."""
     if not catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
         return []
-    rows = connection.execute(text("SELECT severity, text FROM DIAGNOSTIC_EVENT ORDER BY rowid"))
-    return [(SEVERITIES.get(severity, "note"), " ".join(words(said).split())) for severity, said in rows if said]
+    process = "globalPid" if catalog.has("DIAGNOSTIC_EVENT", "globalPid") else "NULL"
+    rows = connection.execute(text(f"SELECT severity, text, {process} FROM DIAGNOSTIC_EVENT ORDER BY rowid"))
+    return [
+        (SEVERITIES.get(severity, "note"), " ".join(words(said).split()), of) for severity, said, of in rows if said
+    ]
 
 
 def is_incomplete(said: str) -> bool:
@@ -48,13 +56,18 @@ def is_incomplete(said: str) -> bool:
 def notices(connection: Connection, catalog: Catalog) -> list[Notice]:
     """The diagnostics that bear on the figures: level "incomplete" where events are missing, else what it warns of
     about CUDA, and its errors."""
-    found = []
-    recorded = _has_cuda_rows(connection, catalog)
-    for severity, said in dict.fromkeys(diagnostics(connection, catalog)):
-        if recorded and _OF_ONE_PROCESS.search(said):
-            found.append(Notice("note", f"nsys says of one process: {said}"))
+    said_of = _with_processes(connection, catalog)
+    without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(connection, catalog) else set()
+    found: dict[Notice, None] = {}
+    needless: dict[str, set[int | None]] = {}
+    for severity, said, of in said_of:
+        if of in without and _OF_ONE_PROCESS.search(said):
+            needless.setdefault(said, set()).add(of)
         elif is_incomplete(said):
-            found.append(Notice("incomplete", f"nsys says: {said}"))
+            found[Notice("incomplete", f"nsys says: {said}")] = None
         elif severity == "error" or (severity == "warning" and "CUDA" in said):
-            found.append(Notice("warning", f"nsys says: {said}"))
-    return found
+            found[Notice("warning", f"nsys says: {said}")] = None
+    for said, processes in needless.items():
+        whom = "one process" if len(processes) == 1 else f"{len(processes)} processes"
+        found[Notice("note", f"nsys says of {whom} without CUDA events: {said}")] = None
+    return list(found)

@@ -22,6 +22,12 @@ def key_values(connection: Connection, catalog: Catalog, table: str) -> list[tup
     return [(words(name), words(value)) for name, value in rows]
 
 
+def under_wsl(connection: Connection, catalog: Catalog) -> bool:
+    """Whether the program ran under Windows Subsystem for Linux, as far as the report tells."""
+    found = dict(key_values(connection, catalog, "TARGET_INFO_SYSTEM_ENV"))
+    return "microsoft" in found.get("SoftwareReleaseVersion", "").lower()
+
+
 def export_versions(connection: Connection, catalog: Catalog) -> tuple[str | None, str | None]:
     """(nsys version, schema version); None where the exporter was too old to write them."""
     found = {name: value for table in EXPORT_TABLES for name, value in key_values(connection, catalog, table)}

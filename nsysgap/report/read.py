@@ -31,6 +31,7 @@ from nsysgap.report.metadata import (
     read_devices,
     session_duration,
     thread_names,
+    under_wsl,
 )
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import NO_STRING, read_names
@@ -105,6 +106,10 @@ class _Reading:
         versions = export_versions(self.connection, self.catalog)
         ops = self._ops(raw_ops, processes)
         self._check_names(ops, raw_api)
+        if not ops.rows and len(raw_api["start"]) and under_wsl(self.connection, self.catalog):
+            self.warnings.append(
+                Notice("warning", "The program ran under WSL2, where nsys often records CUDA calls but no GPU work.")
+            )
         return Trace(
             path=str(self.source.path),
             ops=ops,

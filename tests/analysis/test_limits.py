@@ -87,7 +87,7 @@ def test_a_graph_traced_as_a_whole(tmp_path: Path) -> None:
 
 
 UNANSWERED = {
-    "CUPTI_ACTIVITY_KIND_KERNEL": [0, 1, 2, 3, 5, 6, 7],
+    "CUPTI_ACTIVITY_KIND_KERNEL": [0, 1, 2, 3, 4, 5, 6, 7],
     "CUPTI_ACTIVITY_KIND_RUNTIME": [1, 3, 4, 7],
     "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION": [4],
     "OSRT_API": [2],
@@ -110,7 +110,30 @@ def test_no_gpu_work_and_why(report: ReportBuilder, tmp_path: Path) -> None:
     why = why_no_kernels(report.trace(tmp_path))
     assert why is not None
     assert why[0].endswith("how idle the GPU was cannot be told from it. nsys says: The application crashed.")
-    assert why[1].startswith("CUDA calls were recorded but no GPU work")
+    assert why[1].startswith("1 launch succeeded and left no kernel row: nsys could not trace the GPU")
+
+
+def test_no_gpu_work_under_wsl(report: ReportBuilder, tmp_path: Path) -> None:
+    report.row("TARGET_INFO_SYSTEM_ENV", name="SoftwareReleaseVersion", value="5.15.90.1-microsoft-standard-WSL2")
+    why = why_no_kernels(report.call(0, 1, 1).trace(tmp_path))
+    assert why is not None
+    assert "The program ran under WSL2" in why[0]
+
+
+@pytest.mark.parametrize(("calls", "said"), [(1, "the only launch"), (2, "all 2 launches")])
+def test_no_kernels_since_all_launches_failed(report: ReportBuilder, tmp_path: Path, calls: int, said: str) -> None:
+    report.memcpy(0, 10)
+    for number in range(calls):
+        report.call(number, number + 1, number + 1, returnValue=222)
+    why = why_no_kernels(report.trace(tmp_path))
+    assert why is not None
+    assert why[1].startswith(f"No kernel ran: {said} returned an error.")
+
+
+def test_no_kernels_since_nothing_was_launched(report: ReportBuilder, tmp_path: Path) -> None:
+    why = why_no_kernels(report.call(0, 1, 1, "cudaMalloc").call(2, 3, 2, "cudaLaunchHostFunc").trace(tmp_path))
+    assert why is not None
+    assert "launch no kernel" in why[1]
 
 
 def test_no_cuda_at_all(report: ReportBuilder, tmp_path: Path) -> None:

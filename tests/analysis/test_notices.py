@@ -45,6 +45,12 @@ def test_negative_latency(complete: ReportBuilder, tmp_path: Path) -> None:
     assert text.startswith("warning: 2 ops start before the call that launched them (by up to 10 ns): the clocks of ")
 
 
+def test_negative_sync_tail(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.launch((30, 31), (40, 60)).sync(35, 50)
+    (text,) = texts(complete, tmp_path)
+    assert text.startswith("warning: 1 sync call returns before the work that it covers ends (by up to 10 ns): the clo")
+
+
 def test_ops_whose_call_is_missing(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.kernel(20, 30, 77).memcpy(40, 50, 0, copyKind=1)
     assert texts(complete, tmp_path) == [
@@ -71,7 +77,17 @@ def test_page_migrations(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.memcpy(20, 30, copyKind=11).memcpy(40, 50, copyKind=12).memcpy(60, 70, copyKind=8)
     (text,) = texts(complete, tmp_path)
     assert text.startswith("note: 2 gaps (20 ns, 66.7 % of the idle time) end with a page migration of unified memory")
-    assert "cudaMemPrefetchAsync" in text
+    assert "cudaMemPrefetchAsync before the kernel" in text
+    assert "cudaCpuDeviceId" in text  # 12: from the GPU to the host
+
+
+def test_page_migrations_that_the_program_asked_for(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.call(12, 15, 0, "cudaMemPrefetchAsync_v8000").memcpy(20, 30, copyKind=11)
+    (text,) = texts(complete, tmp_path)
+    assert text == (
+        "note: 1 gap (10 ns, 100.0 % of the idle time) ends with a page migration of unified memory, which no call "
+        "launches: 'unknown'. Those that 1 cudaMemPrefetchAsync call asked for are among them."
+    )
 
 
 def test_only_copies(report: ReportBuilder, tmp_path: Path) -> None:
@@ -111,10 +127,29 @@ def test_the_profiler_s_own_words(
 def test_a_process_without_cuda_in_a_report_with_cuda(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.diagnostic(2, "No CUDA events collected. Does the process use CUDA?")
     assert texts(complete, tmp_path) == [
-        "note: nsys says of one process: No CUDA events collected. Does the process use CUDA?"
+        "note: nsys says of one process without CUDA events: No CUDA events collected. Does the process use CUDA?"
     ]
+
+
+def test_doubts_about_processes_without_cuda_are_no_loss(complete: ReportBuilder, tmp_path: Path) -> None:
+    doubt = "CUDA profiling might have not been started correctly."
+    for pid in (7, 8):
+        complete.diagnostic(2, doubt, pid=pid).diagnostic(2, "No CUDA events collected. Does it?", pid=pid)
+    assert texts(complete, tmp_path) == [
+        f"note: nsys says of 2 processes without CUDA events: {doubt}",
+        "note: nsys says of 2 processes without CUDA events: No CUDA events collected. Does it?",
+    ]
+
+
+def test_a_doubt_about_a_process_with_cuda_stands(complete: ReportBuilder, tmp_path: Path) -> None:
+    doubt = "CUDA profiling might have not been started correctly."
+    complete.diagnostic(2, doubt, pid=1).diagnostic(2, "No CUDA events collected. Does it?", pid=8)
+    assert texts(complete, tmp_path)[0] == f"incomplete: nsys says: {doubt}"
 
 
 def test_a_report_without_any_cuda(report: ReportBuilder, tmp_path: Path) -> None:
     report.osrt(0, 1).diagnostic(2, "No CUDA events collected. Does the process use CUDA?")
-    assert texts(report, tmp_path) == ["incomplete: nsys says: No CUDA events collected. Does the process use CUDA?"]
+    assert texts(report, tmp_path)[:2] == [
+        "incomplete: nsys says: No CUDA events collected. Does the process use CUDA?",
+        "incomplete: No GPU work was recorded: nothing tells how idle the GPU was, or what syncs waited for.",
+    ]

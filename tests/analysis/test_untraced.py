@@ -74,7 +74,7 @@ def test_untraced_piece_names_the_kernel_before_it_and_gives_a_range(tmp_path: P
     [summary] = untraced_summary(idle, found)
     assert (summary.untraced_ns, summary.idle_low_ns, summary.idle_high_ns, summary.window_ns) == (800, 100, 900, 1200)
     assert list(summary.idle_percent) == pytest.approx([100 * 100 / 1200, 100 * 900 / 1200])
-    assert summary.kernels == (UntracedKernel("parent", 1, 800),)
+    assert summary.kernels == (UntracedKernel("kernel", "parent", 1, 800),)
 
 
 def test_without_untraced_time_there_is_no_range(tmp_path: Path) -> None:
