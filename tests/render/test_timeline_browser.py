@@ -220,7 +220,7 @@ def test_a_link_opens_at_the_same_place(watched: Watched, rich: Path) -> None:
     page = ready(watched, rich)
     reference, start, end = gap_place(page, US)
     page.evaluate("(r) => nsysgap.choose(r)", reference)
-    page.evaluate("nsysgap.setFilter(2, null)")
+    page.evaluate("nsysgap.setFilter({ cause: 2 })")
     page.evaluate("([a, b]) => nsysgap.setView(a, b)", [start - 100, end + 100])
     settle(page)
     fragment = page.evaluate("location.hash")
@@ -280,6 +280,7 @@ def test_filters_leave_the_matching_gaps(watched: Watched, rich: Path) -> None:
     assert 0 < len(starts) < every
     assert all(10 * US <= start < 34 * US for start in starts)
     page.fill("#gap-nvtx", "")
+    settle(page)
     page.select_option("#gap-device", "1")
     assert page.evaluate("nsysgap.page.tables.listed.map(({ track }) => track.device)") == [1]
 

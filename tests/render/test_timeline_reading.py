@@ -258,6 +258,72 @@ def test_another_link_in_the_same_tab_lets_go_of_the_filter(watched: Watched, ri
     assert page.evaluate("[nsysgap.state.cause, nsysgap.state.bin, nsysgap.state.chosen]") == [-1, None, 0]
 
 
+def table_shown(page: Any) -> Any:
+    """The open table as it is read: its name, the texts of its cells, which column sorts it and how."""
+    return page.evaluate(
+        """() => { const panel = document.querySelector("#tables [role=tabpanel]:not([hidden])");
+        return [panel.id, [...panel.querySelectorAll("tbody tr")].map((row) => row.innerText),
+          [...panel.querySelectorAll("th[aria-sort]")].map((cell) => [cell.innerText, cell.ariaSort])]; }"""
+    )
+
+
+def test_a_link_shows_the_same_table(watched: Watched, rich: Path) -> None:
+    page = ready(watched, rich)
+    whole = table_shown(page)
+    page.select_option("#gap-device", "0")
+    page.fill("#gap-nvtx", "EPOCH ")
+    page.click("#gaps-table th button:has-text('Start')")
+    page.click("#gaps-table th button:has-text('Start')")
+    settle(page)
+    filtered = table_shown(page)
+    assert 0 < len(filtered[1]) < len(whole[1])
+    assert filtered[2] == [["Start", "ascending"]]
+    page.click("#tab-ranges")
+    page.click("#ranges-table th button:has-text('Idle inside')")
+    settle(page)
+    ranges, fragment = table_shown(page), page.evaluate("location.hash")
+    assert "&g=0&n=EPOCH&t=ranges&o=Idle+inside,down" in fragment
+    page.goto("about:blank")
+    again = ready(watched, rich, fragment)
+    assert table_shown(again) == ranges
+    again.click("#tab-gaps")
+    assert [again.input_value("#gap-device"), again.input_value("#gap-nvtx")] == ["0", "EPOCH"]
+    assert set(table_shown(again)[1]) == set(filtered[1])
+    settle(again)
+    gaps_link = again.evaluate("location.hash")
+    again.click("#release")
+    assert table_shown(again) == whole
+    again.evaluate("(hash) => { location.hash = hash; }", gaps_link + "&o=Start,up")  # in the same tab
+    settle(again)
+    assert table_shown(again) == filtered
+
+
+def test_an_odd_link_shows_the_first_table(watched: Watched, rich: Path) -> None:
+    page = ready(watched, rich)
+    whole = table_shown(page)
+    page.goto("about:blank")
+    assert table_shown(ready(watched, rich, "#g=9&t=secrets&o=Op before,up&o=x")) == whole
+    page.fill("#gap-nvtx", "100 % <b>&n=\u00b5#\u2026'")
+    settle(page)
+    fragment = page.evaluate("location.hash")
+    page.goto("about:blank")
+    again = ready(watched, rich, fragment)
+    assert again.input_value("#gap-nvtx") == "100 % <b>&n=\u00b5#\u2026'"
+    assert again.inner_text("#gap-note").startswith("0 of ")
+    assert again.is_visible("#release")
+
+
+def test_gaps_that_the_table_leaves_out_turn_grey(watched: Watched, rich: Path) -> None:
+    page = ready(watched, rich)
+    page.select_option("#gap-device", "1")
+    grey = page.evaluate(
+        "nsysgap.store.gapTracks.map((track) => [track.device, track.shown.every((cat) => cat === 254)])"
+    )
+    assert grey == [[0, True], [1, False]]
+    page.click("#next button")
+    assert page.evaluate("[nsysgap.state.device, nsysgap.state.chosen > 0]") == [None, True]
+
+
 def test_a_link_unfolds_what_is_chosen(watched: Watched, tmp_path: Path) -> None:
     """Threads that call nothing of CUDA begin folded."""
     made = ReportBuilder().launch((0, 10), (20, 60)).launch((61, 70), (80, 90)).osrt(30, 50, "read", tid=9)

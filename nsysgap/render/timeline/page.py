@@ -30,8 +30,8 @@ PLOTLY_VERSION = "4.1.1"
 CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
 # The order of definition: a module comes after those it imports.
 MODULES = (
-    *("codec", "format", "categories", "track", "lines", "store", "explain", "state", "rows", "draw", "overlay"),
-    *("pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
+    *("codec", "format", "categories", "track", "lines", "store", "explain", "state", "filter", "rows", "draw"),
+    *("overlay", "pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
 )
 OF_LINES = frozenset(("lines", "icicle"))
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

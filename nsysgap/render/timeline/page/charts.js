@@ -35,7 +35,7 @@ export class Causes {
       element("span", { class: "cause-time" }, duration(ns)),
       element("span", { class: "cause-share" }, percent(ns, whole)),
       element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} ${gaps === 1 ? "gap" : "gaps"}` : "-"));
-    made.addEventListener("click", () => setFilter(state.cause === cause ? -1 : cause, state.bin));
+    made.addEventListener("click", () => setFilter({ cause: state.cause === cause ? -1 : cause }));
     return made;
   }
 
@@ -87,7 +87,7 @@ export class Histogram {
   }
 
   filter(bin) {
-    setFilter(state.cause, bin === null || bin === this.chosen ? null : { of: this.of, bin });
+    setFilter({ bin: bin === null || bin === this.chosen ? null : { of: this.of, bin } });
   }
 
   draw() {

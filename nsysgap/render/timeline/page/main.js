@@ -4,6 +4,7 @@ import { Causes, histograms, idleByCause } from "./charts.js";
 import { detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
 import { save, standalone } from "./export.js";
+import { gapTest } from "./filter.js";
 import { count, duration, element, exact, percent } from "./format.js";
 import { Icicle } from "./icicle.js";
 import { KEYS, listen } from "./keys.js";
@@ -12,9 +13,9 @@ import { Overlay } from "./overlay.js";
 import { explanation, Pointing } from "./pointing.js";
 import { Rows } from "./rows.js";
 import { Search } from "./search.js";
-import { choose, emit, fragment, on, pan, readFragment, setFilter, setView, state, zoom } from "./state.js";
+import { choose, emit, fragment, NO_FILTER, on, pan, readFragment, setFilter, setView, state, zoom } from "./state.js";
 import { Store } from "./store.js";
-import { inBin, Tables } from "./tables.js";
+import { Tables } from "./tables.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -35,7 +36,8 @@ class Page {
     this.header();
     this.whole();
     this.readAddress();
-    if (state.cause >= 0 || state.bin) this.dim();
+    on("filter", () => this.dim()); // before the tables, which list what it leaves
+    this.dim();
     this.draw();
     this.minimap = new Minimap($("minimap"), store, () => this.width);
     this.minimap.draw();
@@ -64,7 +66,7 @@ class Page {
 
   readAddress() {
     const last = this.store.tracks.at(-1);
-    const known = { references: last ? last.base + last.n : 0, causes: CAUSES.length, bins: this.store.meta.histograms.edges.length };
+    const known = { references: last ? last.base + last.n : 0, causes: CAUSES.length, bins: this.store.meta.histograms.edges.length, devices: this.store.gapTracks.map((track) => track.device) };
     readFragment(location.hash, this.store.base, known);
   }
 
@@ -98,8 +100,8 @@ class Page {
     if (!sum) return;
     const button = element("button", { type: "button", class: "primary" }, "Show its longest gap");
     button.addEventListener("click", () => {
-      setFilter(most, null);
-      const [first] = this.tables.listed;
+      setFilter({ ...NO_FILTER, cause: most });
+      const first = longestGap(this.store, most);
       if (first) this.tables.go(first.track, first.i);
     });
     const first = `Look first at \u201c${CAUSES[most].label}\u201d (${percent(totals[most], sum)} of the idle time): `;
@@ -122,7 +124,8 @@ class Page {
     on("view", () => this.later());
     on("rows", () => this.later());
     on("chosen", () => this.chosen());
-    on("filter", () => this.filtered());
+    on("filter", () => (this.later(), this.settled()));
+    on("table", () => this.settled());
     on("drag", () => (this.over(), this.status()));
     on("jump", () => this.bringIntoSight());
     addEventListener("resize", () => (this.later(), this.minimap.draw()));
@@ -131,6 +134,7 @@ class Page {
       this.readAddress();
       this.revealChosen();
       emit("filter");
+      emit("table");
       emit("chosen");
     });
     $("rows").addEventListener("scroll", () => this.later());
@@ -220,26 +224,13 @@ class Page {
     $("live").textContent = `${about.title}. ${about.sentence}`;
   }
 
-  filtered() {
-    this.dim();
-    $("release").hidden = state.cause < 0 && !state.bin;
-    this.later();
-    this.settled();
-  }
-
   /** Gaps that the filter leaves out turn grey. */
   dim() {
+    const stays = gapTest(this.store);
     for (const track of this.store.gapTracks) {
-      if (state.cause < 0 && !state.bin) {
-        track.recolor(null);
-        continue;
-      }
-      const shown = Uint8Array.from(track.cat, (cat, i) => {
-        const stays = (state.cause < 0 || cat === state.cause) && (!state.bin || inBin(this.store, track, i));
-        return stays ? cat : DIMMED;
-      });
-      track.recolor(shown);
+      track.recolor(stays && Uint8Array.from(track.cat, (cat, i) => (stays(track, i) ? cat : DIMMED)));
     }
+    $("release").hidden = !stays;
   }
 
   /** Go to the gap before or after what is chosen, in time, of those that the table lists. */
@@ -282,7 +273,7 @@ class Page {
   release() {
     state.drag = null;
     emit("drag");
-    if (state.cause >= 0 || state.bin) setFilter(-1, null);
+    if (gapTest(this.store)) setFilter(NO_FILTER);
     if (state.chosen) choose(0);
   }
 

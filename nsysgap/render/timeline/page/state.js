@@ -3,9 +3,16 @@
 const LEAST_SPAN = 20;
 const listeners = new Map();
 
-export const state = { t0: 0, t1: 1, limits: [0, 1], chosen: 0, cause: -1, bin: null, dark: false, drag: null };
+/** Gaps of every cause (-1), of every histogram bin (else {of: "gaps" | "latency", bin}), GPU and NVTX range. */
+export const NO_FILTER = { cause: -1, bin: null, device: null, nvtx: "" };
+export const TABLES = ["gaps", "kernels", "ranges"];
 
-/** Call `listener` whenever a topic changes: view, chosen, filter, theme, rows, drag. */
+/** `sorts` has, for tables that are not in their first order, [title of the column, whether the largest comes first]. */
+export const state = {
+  t0: 0, t1: 1, limits: [0, 1], chosen: 0, ...NO_FILTER, table: "gaps", sorts: {}, dark: false, drag: null,
+};
+
+/** Call `listener` whenever a topic changes: view, chosen, filter, table, theme, rows, drag. */
 export function on(topic, listener) {
   if (!listeners.has(topic)) listeners.set(topic, []);
   listeners.get(topic).push(listener);
@@ -43,10 +50,9 @@ export function choose(reference) {
   emit("chosen");
 }
 
-/** Filter by a cause (-1: none) and a histogram's bin ({of: "gaps" | "latency", bin} or null). */
-export function setFilter(cause, bin) {
-  state.cause = cause;
-  state.bin = bin;
+/** Change some of the filter, which has the keys of NO_FILTER. */
+export function setFilter(changes) {
+  Object.assign(state, changes);
   emit("filter");
 }
 
@@ -56,12 +62,17 @@ export function fragment(base) {
   if (state.chosen) parts.push(`s=${state.chosen}`);
   if (state.cause >= 0) parts.push(`c=${state.cause}`);
   if (state.bin) parts.push(`b=${state.bin.of}-${state.bin.bin}`);
+  if (state.device !== null) parts.push(`g=${state.device}`);
+  if (state.nvtx) parts.push(String(new URLSearchParams({ n: state.nvtx })));
+  if (state.table !== "gaps") parts.push(`t=${state.table}`);
+  const sort = state.sorts[state.table];
+  if (sort) parts.push(`${new URLSearchParams({ o: sort[0] })},${sort[1] ? "down" : "up"}`);
   return `#${parts.join("&")}`;
 }
 
 /**
  * Take over what an address's fragment says: nothing chosen and no filter where it says none or something unknown, the
- * view of before where it has none. `known`: how many {references, causes, bins} there are.
+ * view of before where it has none. `known`: how many {references, causes, bins} there are, and which {devices}.
  */
 export function readFragment(text, base, known) {
   const said = new URLSearchParams(text.replace(/^#/, ""));
@@ -70,6 +81,11 @@ export function readFragment(text, base, known) {
   state.cause = number("c", known.causes) ?? -1;
   const bin = /^(gaps|latency)-(\d{1,3})$/.exec(said.get("b") ?? "");
   state.bin = bin && Number(bin[2]) < known.bins ? { of: bin[1], bin: Number(bin[2]) } : null;
+  state.device = known.devices.find((device) => String(device) === said.get("g")) ?? null;
+  state.nvtx = (said.get("n") ?? "").trim();
+  state.table = TABLES.find((name) => name === said.get("t")) ?? "gaps";
+  const sort = /^(.{1,40}),(up|down)$/.exec(said.get("o") ?? "");
+  state.sorts = sort ? { [state.table]: [sort[1], sort[2] === "down"] } : {};
   const view = /^(-?\d{1,19}),(-?\d{1,19})$/.exec(said.get("v") ?? "");
   if (!view || BigInt(view[2]) <= BigInt(view[1])) return false;
   setView(Number(BigInt(view[1]) - base), Number(BigInt(view[2]) - base));

@@ -1,41 +1,18 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
-import { CAUSES } from "./categories.js";
+import { CAUSES, DIMMED } from "./categories.js";
 import { count, duration, element, moment } from "./format.js";
 import { NOT_SAMPLED } from "./lines.js";
-import { choose, emit, on, setView, state } from "./state.js";
+import { choose, emit, on, setFilter, setView, state, TABLES } from "./state.js";
 
 const PAGE = 50;
 
-/** References of the gaps that the filter leaves, longest first. `where`: {device, inside(track, i)}. */
-export function chosenGaps(store, where) {
+/** The gaps that the filter leaves. */
+function chosenGaps(store) {
   const found = [];
   for (const track of store.gapTracks) {
-    if (where.device !== null && track.device !== where.device) continue;
-    for (let i = 0; i < track.n; i++) {
-      if (state.cause >= 0 && track.cat[i] !== state.cause) continue;
-      if (state.bin && !inBin(store, track, i)) continue;
-      if (where.inside && !where.inside(track, i)) continue;
-      found.push({ track, i });
-    }
+    for (let i = 0; i < track.n; i++) if (track.shown[i] !== DIMMED) found.push({ track, i });
   }
   return found;
-}
-
-export function inBin(store, track, i) {
-  const { edges } = store.meta.histograms, { of, bin } = state.bin;
-  const value = of === "gaps" ? track.dur[i] : store.gapLatency(track, i);
-  return value >= edges[bin] && (bin + 1 >= edges.length || value < edges[bin + 1]);
-}
-
-/** A test whether a gap's launch lies in an NVTX range whose name holds the text. */
-export function nvtxTest(store, text) {
-  const wanted = text.toLowerCase();
-  const names = new Set([...store.meta.names.keys()].filter((k) => store.meta.names[k].toLowerCase().includes(wanted)));
-  return (track, i) => {
-    const call = store.gapCall(track, i);
-    if (!call) return false;
-    return store.onThread(call.track.thread, "nvtx", call.track.start[call.i]).some((range) => names.has(range.track.name[range.i]));
-  };
 }
 
 const GAP_COLUMNS = [
@@ -78,8 +55,9 @@ function summaryColumns(kind) {
 }
 
 class Listing {
-  constructor(box, store, columns, sorted) {
-    Object.assign(this, { box, store, columns, sorted, down: true, limit: PAGE });
+  /** `first`: the column whose largest values come first until another is chosen. */
+  constructor(name, box, store, columns, first) {
+    Object.assign(this, { name, box, store, columns, first, limit: PAGE });
     this.body = element("tbody");
     this.more = element("button", { type: "button", class: "more" });
     this.more.addEventListener("click", () => {
@@ -98,12 +76,19 @@ class Listing {
     }
     const sort = element("button", { type: "button" }, column.title);
     sort.addEventListener("click", () => {
-      this.down = this.sorted === k ? !this.down : true;
-      this.sorted = k;
-      this.fill();
+      const [sorted, down] = this.sort;
+      state.sorts[this.name] = [column.title, sorted === k ? !down : true];
+      emit("table");
     });
     cell.append(sort);
     return cell;
+  }
+
+  /** [number of the column, whether its largest values come first]. */
+  get sort() {
+    const [title, down] = state.sorts[this.name] ?? [];
+    const k = this.columns.findIndex((column) => column.value && column.title === title);
+    return k < 0 ? [this.first, true] : [k, down];
   }
 
   /** Show rows; `go(row)` leads to one. */
@@ -113,7 +98,7 @@ class Listing {
   }
 
   fill() {
-    const { value } = this.columns[this.sorted], sign = this.down ? -1 : 1;
+    const [sorted, down] = this.sort, { value } = this.columns[sorted], sign = down ? -1 : 1;
     const keys = Float64Array.from(this.rows, value);
     const order = Uint32Array.from(keys.keys()).sort((a, b) => sign * (keys[a] - keys[b]) || a - b);
     this.order = order;
@@ -122,7 +107,7 @@ class Listing {
     this.more.hidden = left <= 0;
     this.more.textContent = `Show more (${count(Math.max(0, left))} left)`;
     this.box.querySelectorAll("th").forEach((cell, k) => {
-      if (k === this.sorted) cell.setAttribute("aria-sort", this.down ? "descending" : "ascending");
+      if (k === sorted) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       else cell.removeAttribute("aria-sort");
     });
   }
@@ -151,17 +136,20 @@ export class Tables {
     this.note = root.querySelector("#gap-note");
     const shown = store.gapTracks.length > 1 ? GAP_COLUMNS : GAP_COLUMNS.filter(({ title }) => title !== "GPU");
     const columns = store.lines ? shown.toSpliced(3, 0, LINE_COLUMN) : shown;
-    this.gaps = new Listing(box("gaps"), store, columns, 0);
+    this.gaps = new Listing("gaps", box("gaps"), store, columns, 0);
+    this.listings = { gaps: this.gaps };
     this.fillChoices();
     for (const [kind, name] of [["ops", "kernels"], ["ranges", "ranges"]]) {
-      const listing = new Listing(box(name), store, summaryColumns(kind), 1);
-      listing.show(store.meta[kind], (row) => this.goTo(kind, row));
+      this.listings[name] = new Listing(name, box(name), store, summaryColumns(kind), 1);
+      this.listings[name].show(store.meta[kind], (row) => this.goTo(kind, row));
     }
-    for (const tab of root.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => this.open(tab));
+    for (const tab of root.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => this.open(tab.id));
     root.querySelector("[role=tablist]").addEventListener("keydown", (event) => this.step(event));
     on("filter", () => this.refresh());
+    on("table", () => this.show());
     on("chosen", () => this.mark());
     this.refresh();
+    this.markTab();
   }
 
   fillChoices() {
@@ -169,27 +157,25 @@ export class Tables {
     this.device.replaceChildren(element("option", { value: "" }, "all GPUs"), ...options);
     const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.store.meta.causes[k]);
     this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, cause.label)));
-    this.device.addEventListener("change", () => this.refresh());
-    this.cause.addEventListener("change", () => {
-      state.cause = Number(this.cause.value);
-      emit("filter");
-    });
+    this.device.addEventListener("change", () => setFilter({ device: this.device.value === "" ? null : Number(this.device.value) }));
+    this.cause.addEventListener("change", () => setFilter({ cause: Number(this.cause.value) }));
     let waiting = 0;
     this.text.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(() => this.refresh(), 200);
+      waiting = setTimeout(() => setFilter({ nvtx: this.text.value.trim() }), 200);
     });
   }
 
   refresh() {
     this.cause.value = String(state.cause);
-    const text = this.text.value.trim();
-    const where = { device: this.device.value === "" ? null : Number(this.device.value), inside: text ? nvtxTest(this.store, text) : null };
-    const rows = chosenGaps(this.store, where);
+    this.device.value = String(state.device ?? "");
+    if (this.text.value.trim() !== state.nvtx) this.text.value = state.nvtx; // a space at its end may be half a word
+    const rows = chosenGaps(this.store);
     const total = rows.reduce((sum, { track, i }) => sum + track.dur[i], 0);
     const all = this.store.gapTracks.reduce((sum, track) => sum + track.n, 0);
     this.note.textContent = `${count(rows.length)} of ${count(all)} gaps, ${duration(total)} together`;
     this.gaps.show(rows, ({ track, i }) => this.go(track, i));
+    this.mark();
   }
 
   /** Gaps in the table's order, for n and p. */
@@ -234,10 +220,23 @@ export class Tables {
   }
 
   open(tab) {
-    for (const one of this.root.querySelectorAll("[role=tab]")) {
-      one.setAttribute("aria-selected", String(one === tab));
-      one.tabIndex = one === tab ? 0 : -1;
-      this.root.querySelector(`#${one.getAttribute("aria-controls")}`).hidden = one !== tab;
+    state.table = TABLES.find((name) => tab === `tab-${name}`);
+    emit("table");
+  }
+
+  /** The chosen table in its order. */
+  show() {
+    this.markTab();
+    this.listings[state.table].fill();
+    this.mark();
+  }
+
+  markTab() {
+    for (const name of TABLES) {
+      const tab = this.root.querySelector(`#tab-${name}`), chosen = name === state.table;
+      tab.setAttribute("aria-selected", String(chosen));
+      tab.tabIndex = chosen ? 0 : -1;
+      this.root.querySelector(`#${name}-panel`).hidden = !chosen;
     }
   }
 
@@ -246,7 +245,7 @@ export class Tables {
     if (!by) return;
     const tabs = [...this.root.querySelectorAll("[role=tab]")];
     const next = tabs[(tabs.indexOf(document.activeElement) + by + tabs.length) % tabs.length];
-    this.open(next);
+    this.open(next.id);
     next.focus();
     event.stopPropagation();
     event.preventDefault();
