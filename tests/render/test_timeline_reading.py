@@ -14,6 +14,7 @@ from report_builder import ReportBuilder
 from timeline_pages import US, center, gap_place, ready, sample, settle, view, write_page
 
 UNIFIED_TO_HOST = 12
+Point = tuple[float, float]
 
 
 def slice_named(page: Any, kind: str, name: str) -> int:
@@ -407,6 +408,90 @@ def test_a_saved_view_has_what_is_chosen(watched: Watched, rich: Path, tmp_path:
         page.click("#save-svg")
     waiting.value.save_as(tmp_path / "view.svg")
     assert (tmp_path / "view.svg").read_text().count("rgb(194, 24, 91)") >= 3  # outline, flow line and its end
+
+
+class Hand:
+    """Fingers on a touch screen, as the browser gets them from the device."""
+
+    def __init__(self, page: Any) -> None:
+        self.session = page.context.new_cdp_session(page)
+
+    def touch(self, kind: str, fingers: dict[int, Point]) -> None:
+        """touchStart or touchMove: all fingers that are there; touchEnd: those that are lifted."""
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in fingers.items()]
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def move(self, start: dict[int, Point], end: dict[int, Point]) -> None:
+        """Each finger from a place to another, in steps."""
+        for part in (step / 8 for step in range(1, 9)):
+            between = {
+                number: (x + part * (end[number][0] - x), y + part * (end[number][1] - y))
+                for number, (x, y) in start.items()
+            }
+            self.touch("touchMove", between)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_two_fingers_zoom_where_they_are(browser: Any, naive: Path, upright: bool) -> None:
+    with watched_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as watched:
+        page = ready(watched, naive)
+        page.locator("#surface").scroll_into_view_if_needed()
+        page.evaluate("nsysgap.choose(1)")
+        scrolled = page.evaluate("[scrollY, document.getElementById('rows').scrollTop]")
+        box, hand, whole = page.locator("#surface").bounding_box(), Hand(page), view(page)
+        x, y = box["x"] + 0.25 * box["width"], box["y"] + 90
+        near, far = {0: (x - 20, y), 1: (x + 20, y)}, {0: (x - 40, y - 69), 1: (x + 40, y + 69)}
+        if upright:
+            near, far = {0: (x, y - 20), 1: (x, y + 20)}, {0: (x, y - 80), 1: (x, y + 80)}
+        hand.touch("touchStart", {0: near[0]})
+        hand.touch("touchStart", near)
+        hand.move(near, far)
+        settle(page)
+        close = view(page)
+        assert abs((whole[1] - whole[0]) / (close[1] - close[0]) - 4) < 0.05
+        middle = whole[0] + 0.25 * (whole[1] - whole[0])
+        assert abs((middle - close[0]) / (close[1] - close[0]) - 0.25) < 0.01
+        hand.touch("touchEnd", {0: far[0]})  # the other moves on
+        hand.move({1: far[1]}, {1: (far[1][0] + 60, far[1][1])})
+        moved = view(page)
+        assert moved[1] - moved[0] == close[1] - close[0]
+        assert abs((close[0] - moved[0]) / (close[1] - close[0]) - 60 / box["width"]) < 0.01
+        hand.touch("touchEnd", {})
+        assert page.evaluate("nsysgap.state.chosen") == 1
+        assert page.evaluate("[scrollY, document.getElementById('rows').scrollTop]") == scrolled
+        assert page.evaluate("visualViewport.scale") == 1
+        watched.check()
+
+
+def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
+    with watched_page(browser, viewport={"width": 390, "height": 500}, has_touch=True, is_mobile=True) as watched:
+        page = ready(watched, rich)
+        page.evaluate("nsysgap.zoom(0.5)")
+        page.locator("#surface").scroll_into_view_if_needed()
+        settle(page)
+        box, hand, before = page.locator("#rows").bounding_box(), Hand(page), view(page)
+        x, y = box["x"] + 250, box["y"] + 100
+        hand.touch("touchStart", {0: (x, y)})
+        hand.move({0: (x, y)}, {0: (x - 50, y)})
+        hand.touch("touchEnd", {})
+        after = view(page)
+        assert after[1] - after[0] == before[1] - before[0]
+        assert after[0] > before[0]
+        assert page.evaluate("nsysgap.state.drag") is None
+        hand.touch("touchStart", {0: (x, y)})
+        hand.move({0: (x, y)}, {0: (x, y - 80)})
+        hand.touch("touchEnd", {})
+        page.wait_for_function("scrollY + document.getElementById('rows').scrollTop > 20")
+        assert view(page) == after
+        page.evaluate("nsysgap.page.whole()")
+        reference = gap_place(page, US)[0]
+        page.evaluate("(r) => nsysgap.page.reveal(nsysgap.store.locate(r).track)", reference)
+        go_to(page, reference)
+        page.locator("#surface").scroll_into_view_if_needed()
+        page.touchscreen.tap(*center(page, reference))
+        assert page.evaluate("nsysgap.state.chosen") == reference
+        assert "two zoom where they are" in page.locator("#help").text_content()
+        watched.check()
 
 
 def test_a_phone_cuts_no_number_off(browser: Any, tmp_path: Path) -> None:

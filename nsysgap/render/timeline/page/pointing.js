@@ -2,9 +2,10 @@
 import { CAUSES } from "./categories.js";
 import { explain } from "./explain.js";
 import { duration, element, percent } from "./format.js";
-import { choose, emit, pan, setView, state, zoom } from "./state.js";
+import { choose, emit, pan, setView, state, viewAround, zoom } from "./state.js";
 
 const SLACK = 4, CLICK = 4, TWICE_MS = 1000;
+const LEAST_DISTANCE = 30; // pixels: fingers closer than that would zoom by leaps
 
 /** The parts of a gap as a small bar and a list. */
 export function partsBar(parts) {
@@ -35,12 +36,14 @@ export function explanation(about) {
 
 export class Pointing {
   constructor(surface, tooltip, store, rows, width, redraw) {
-    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null, released: null });
+    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null, released: null, fingers: new Map(), pinch: null });
     surface.addEventListener("pointermove", (event) => this.move(event));
     surface.addEventListener("pointerleave", () => this.point(0));
     surface.addEventListener("pointerdown", (event) => this.down(event));
     surface.addEventListener("pointerup", (event) => this.up(event));
-    surface.addEventListener("pointercancel", () => this.cancel());
+    surface.addEventListener("pointercancel", (event) => this.cancel(event));
+    // One finger up or down is the browser's, to scroll; two are never, whichever way they begin.
+    surface.addEventListener("touchmove", (event) => event.touches.length > 1 && event.cancelable && event.preventDefault(), { passive: false });
     surface.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     surface.addEventListener("dblclick", (event) => this.twice(event));
   }
@@ -63,6 +66,11 @@ export class Pointing {
   }
 
   move(event) {
+    if (this.fingers.has(event.pointerId)) this.fingers.set(event.pointerId, event);
+    if (this.pinch) {
+      this.pinchTo();
+      return;
+    }
     if (this.press) {
       this.dragTo(event);
       return;
@@ -95,9 +103,41 @@ export class Pointing {
 
   down(event) {
     if (event.button > 0) return;
+    const touch = event.pointerType === "touch";
     this.surface.focus({ preventScroll: true });
-    this.press = { x: event.clientX, t: this.time(event), moved: false, pan: event.shiftKey || event.pointerType === "touch" };
     this.surface.setPointerCapture(event.pointerId);
+    if (touch) this.fingers.set(event.pointerId, event);
+    if (this.fingers.size > 1) this.beginPinch();
+    else this.press = { x: event.clientX, t: this.time(event), moved: false, pan: event.shiftKey || touch };
+  }
+
+  /** {clientX, distance} of the first two fingers: their middle, and how far they are apart. */
+  spread() {
+    const [a, b] = this.fingers.values();
+    const distance = Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+    return { clientX: (a.clientX + b.clientX) / 2, distance: Math.max(distance, LEAST_DISTANCE) };
+  }
+
+  beginPinch() {
+    const spread = this.spread();
+    this.press = null;
+    this.pinch = { t: this.time(spread), width: (state.t1 - state.t0) * spread.distance };
+  }
+
+  /** The time that was between the fingers stays between them. */
+  pinchTo() {
+    const spread = this.spread(), share = (spread.clientX - this.surface.getBoundingClientRect().left) / this.width();
+    viewAround(this.pinch.t, share, this.pinch.width / spread.distance);
+  }
+
+  /** A finger less: two go on zooming, the last one moves on, and does not choose when it is lifted. */
+  lift(event) {
+    if (!this.fingers.delete(event.pointerId) || !this.pinch) return false;
+    this.pinch = null;
+    const [last] = this.fingers.values();
+    if (this.fingers.size > 1) this.beginPinch();
+    else if (last) this.press = { x: last.clientX, t: this.time(last), moved: true, pan: true };
+    return true;
   }
 
   dragTo(event) {
@@ -116,6 +156,7 @@ export class Pointing {
   }
 
   up(event) {
+    if (this.lift(event)) return;
     const { press } = this;
     this.press = null;
     if (!press || press.moved) return;
@@ -132,8 +173,8 @@ export class Pointing {
     if (this.released && event.timeStamp - this.released.at < TWICE_MS) setView(...this.released.span);
   }
 
-  cancel() {
-    this.press = null;
+  cancel(event) {
+    if (!this.lift(event)) this.press = null;
   }
 
   wheel(event) {

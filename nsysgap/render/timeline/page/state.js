@@ -35,9 +35,13 @@ export function setView(t0, t1) {
 
 /** Zoom by a factor (below 1: closer) around a time that stays where it is. */
 export function zoom(factor, around = (state.t0 + state.t1) / 2) {
-  const span = Math.max((state.t1 - state.t0) * factor, LEAST_SPAN);
-  const share = (around - state.t0) / (state.t1 - state.t0);
-  setView(around - share * span, around + (1 - share) * span);
+  viewAround(around, (around - state.t0) / (state.t1 - state.t0), (state.t1 - state.t0) * factor);
+}
+
+/** Show `span` ns, with a time at a share of the width. */
+export function viewAround(t, share, span) {
+  const shown = Math.max(span, LEAST_SPAN);
+  setView(t - share * shown, t + (1 - share) * shown);
 }
 
 export function pan(share) {
