@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -452,6 +453,51 @@ def test_a_shortened_page_adds_up_too(watched: Watched, tmp_path: Path) -> None:
     assert page.evaluate("document.querySelectorAll('#plot text').length") > 0
 
 
+def test_every_step_of_a_shortened_page_is_exact(watched: Watched, tmp_path: Path) -> None:
+    """At any zoom, in every row: the steps that are drawn against the slices of the whole page."""
+    report = sample("naive", tmp_path)
+    page = ready(watched, write_page(report, "--top-gaps", "1"))
+    drawn = page.evaluate(
+        """() => { const { store, laneColumns, detailOf } = nsysgap, found = [];
+        for (let span = store.span; span > 5000; span /= 3) for (const share of [0, 0.31, 0.7, 0.705, 0.71, 0.715, 1])
+          for (const track of store.tracks) for (let lane = 0; lane < track.bins.length; lane++) {
+            const t0 = Math.round(share * (store.span - span)), t1 = Math.round(t0 + span);
+            if (detailOf(store, track, lane, t0, t1, 300) !== "bins") continue;
+            const { edges, columns } = laneColumns(store, track, lane, t0, t1, 300);
+            found.push([track.number, lane, edges, [...columns].map(([cat, ns]) => [cat, [...ns]])]);
+          }
+        return found; }"""
+    )
+    widths = {b - a for _, _, edges, _ in drawn for a, b in pairwise(edges)}
+    assert min(widths) * 16 <= page.evaluate("nsysgap.store.meta.reduced.binNs") in widths
+    page.goto("about:blank")
+    whole = ready(watched, write_page(report))
+    wrong = whole.evaluate(
+        """(drawn) => drawn.filter(([number, lane, edges, columns]) => {
+        const wanted = nsysgap.store.tracks[number].columns(lane, Float64Array.from(edges)), shown = new Map(columns);
+        const same = (cat, ns) => ns.every((one, k) => one === (shown.get(cat)?.[k] ?? 0));
+        return edges.length > 1 && ![...wanted].every(([cat, ns]) => same(cat, ns)); })""",
+        drawn,
+    )
+    assert len(drawn) > 300
+    assert wrong == []
+
+
+def test_a_zoom_between_the_detailed_parts_gains_detail(watched: Watched, tmp_path: Path) -> None:
+    page = ready(watched, write_page(sample("naive", tmp_path), "--top-gaps", "1"))
+    bin_ns, gap_ns = page.evaluate("[nsysgap.store.meta.reduced.binNs, nsysgap.store.meta.reduced.gapNs]")
+    assert gap_ns * 16 == bin_ns
+    assert f"or finer, of gaps {gap_ns / 1000:.2f} us" in page.inner_text("#notices")
+    steps = page.evaluate(
+        """(binNs) => { const { store, laneColumns, detailOf } = nsysgap, [track] = store.gapTracks;
+        const t0 = track.bins[0].values().next().value.starts[3], t1 = t0 + 4 * binNs, view = [t0, t1, 1000];
+        return [detailOf(store, track, 0, ...view), laneColumns(store, track, 0, ...view).edges.length - 1]; }""",
+        bin_ns,
+    )
+    assert steps[0] == "bins"
+    assert steps[1] >= 64
+
+
 def test_an_empty_gpu_is_said(watched: Watched, tmp_path: Path) -> None:
     page = ready(watched, write_page(ReportBuilder().call(5, 50).nvtx(0, 90, "only the host").save(tmp_path)))
     assert "no GPU work" in page.inner_text("#answer")
@@ -463,7 +509,7 @@ def test_plotly_beside_the_page(browser: Any, tmp_path: Path) -> None:
 
     (tmp_path / "plotly.js").write_text(_asset("plotly-basic.min.js", "vendor"), encoding="utf-8")
     page_file = write_page(everything().save(tmp_path), "--plotlyjs", "plotly.js")
-    assert page_file.stat().st_size < 120_000
+    assert page_file.stat().st_size < 130_000
     with watched_page(browser) as watched:
         page = ready(watched, page_file)
         assert page.locator("#plot .trace").count() > 0

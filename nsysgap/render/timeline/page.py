@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from nsysgap.render.timeline.bins import Grid
+from nsysgap.render.timeline.bins import Grid, TrackBins
 from nsysgap.render.timeline.histogram import histograms
 from nsysgap.render.timeline.icicle import COLORS, KIND_NAMES
 from nsysgap.render.timeline.lines import packed_lines
@@ -30,8 +30,8 @@ PLOTLY_VERSION = "4.1.1"
 CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
 # The order of definition: a module comes after those it imports.
 MODULES = (
-    *("codec", "format", "categories", "track", "lines", "store", "explain", "state", "filter", "rows", "draw"),
-    *("overlay", "pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
+    *("codec", "format", "categories", "track", "lines", "bins", "store", "explain", "state", "filter", "rows"),
+    *("draw", "overlay", "pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
 )
 OF_LINES = frozenset(("lines", "icicle"))
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
@@ -58,10 +58,13 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     reduced = data.reduced is not None
     grid = Grid(base, last) if reduced else None
     tracks = Tracks(data, base, grid)
-    packed = tracks.packed()
+    packed, bins = tracks.packed(), tracks.binned()
+    for (entry, _), binned in zip(packed, bins, strict=False):
+        entry["bins"] = [level.specs for level in binned.levels]
     plotly, app = plotly_script(plotlyjs), _inline(application(lines=data.lines is not None))
     style = _asset("style.css") + (_asset("icicle.css") if data.lines is not None else "")
-    meta = _meta(data, tracks, base, last, grid)
+    meta = _meta(data, tracks, base, last)
+    meta["reduced"] = _reduced(data, base, grid, bins)
     meta["tracks"] = [entry for entry, _ in packed]
     columns = [one for _, one in packed]
     if data.lines is not None:
@@ -75,6 +78,9 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
     for number, one in enumerate(columns):
         yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
+    for number, track in enumerate(bins):
+        for level, values in enumerate(track.levels):
+            yield f'<script type="text/plain" id="bins-{number}-{level}">{values.text}</script>\n'
     yield plotly.tag + "\n" + app.tag + shell[1]
 
 
@@ -89,7 +95,7 @@ def _extent(data: TimelineLike) -> tuple[int, int]:
     return first, max([*ends, first + 1])
 
 
-def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid | None) -> Json:
+def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
     names = tracks.names
     texts = [printable(data.trace.name(int(index))) for index in names]
     gap_tracks = {device: len(data.tracks) + i for i, device in enumerate(tracks.devices)}
@@ -113,7 +119,6 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int, grid: Grid |
         "ops": [_row(one, place, base) for one in data.op_names],
         "ranges": [_row(one, place, base) for one in data.range_names],
         "histograms": histograms(data),
-        "reduced": _reduced(data, base, grid),
         "hint": data.hint,
     }
 
@@ -149,7 +154,7 @@ def _row(one: Json, place: dict[int, int], base: int) -> Json:
     return {**one, "name": place[one["name"]], "at": [one["at"][0] - base, one["at"][1] - base]}
 
 
-def _reduced(data: TimelineLike, base: int, grid: Grid | None) -> Json | None:
+def _reduced(data: TimelineLike, base: int, grid: Grid | None, bins: list[TrackBins]) -> Json | None:
     if data.reduced is None or grid is None:
         return None
     kept = sum(len(track.rows) for track in data.tracks)
@@ -161,6 +166,7 @@ def _reduced(data: TimelineLike, base: int, grid: Grid | None) -> Json | None:
         "slices": data.reduced.slices,
         "kept": kept,
         "binNs": grid.width,
+        "gapNs": min((grid.width // track.split for track in bins if track.kind == "gaps"), default=grid.width),
         "bins": len(grid.edges) - 1,
     }
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.arrays import codes
-from nsysgap.render.timeline.bins import Grid, packed_bins
+from nsysgap.render.timeline.bins import Grid, TrackBins, fill
 from nsysgap.render.timeline.categories import call_categories, nvtx_colors, op_categories
-from nsysgap.render.timeline.model import TimelineLike, TrackLike
+from nsysgap.render.timeline.model import TimelineLike, Times, TrackLike
 from nsysgap.render.timeline.pack import Packed, pack_columns
 from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch
 
@@ -66,6 +68,31 @@ class Tracks:
         with ThreadPoolExecutor(WORKERS) as pool:
             return list(pool.map(lambda build: build(), self._builds()))
 
+    def binned(self) -> list[TrackBins]:
+        """The bins of every track of a shortened page, gaps after the others."""
+        if self.data.reduced is None or self.grid is None:
+            return []
+        kinds = [track.kind for track in self.data.reduced.whole] + ["gaps"] * len(self.devices)
+        found = [TrackBins(kind, partial(self._slices, number), self.grid) for number, kind in enumerate(kinds)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            fill(found, pool)
+        return found
+
+    def _slices(self, number: int) -> Iterator[tuple[str, Times, Times]]:
+        """All slices of a track, also those that a shortened page leaves out: ("lane category", start, end)."""
+        whole = self.data.reduced.whole if self.data.reduced is not None else self.data.tracks
+        if number < len(whole):
+            track = whole[number]
+            start, end, category, lanes = track.start, track.end, self.category_of(track), track.lanes.tolist()
+        else:
+            gaps = self.data.gaps
+            mine = gaps.device == self.devices[number - len(whole)]
+            start, end, category, lanes = gaps.start[mine], gaps.end[mine], gaps.cause[mine], [0, int(mine.sum())]
+        for lane, (low, high) in enumerate(pairwise(lanes)):
+            for one in np.unique(category[low:high]).tolist():
+                chosen = category[low:high] == one
+                yield f"{lane} {one}", start[low:high][chosen], end[low:high][chosen]
+
     def _builds(self) -> Iterator[Callable[[], tuple[Json, Packed]]]:
         for number, track in enumerate(self.data.tracks):
             yield lambda number=number, track=track: self._track(number, track)  # type: ignore[misc]
@@ -84,9 +111,6 @@ class Tracks:
             "thread": track.thread,
             "device": track.device,
         }
-        if self.data.reduced is not None and self.grid is not None:
-            whole = self.data.reduced.whole[number]
-            entry["bins"] = packed_bins(whole.start, whole.end, self.category_of(whole), whole.lanes, self.grid)
         return self._packed(entry, columns, track.lanes)
 
     def _packed(self, entry: Json, columns: Columns, lanes: NDArray[np.intp]) -> tuple[Json, Packed]:
@@ -155,10 +179,6 @@ class Tracks:
             "thread": NONE,
             "device": device,
         }
-        if self.data.reduced is not None and self.grid is not None:
-            mine = gaps.device == device
-            bounds = np.array([0, int(mine.sum())])
-            entry["bins"] = packed_bins(gaps.start[mine], gaps.end[mine], gaps.cause[mine], bounds, self.grid)
         return self._packed(entry, columns, lanes)
 
     def _op_reference(self, ops: NDArray[np.int64]) -> NDArray[np.int64]:

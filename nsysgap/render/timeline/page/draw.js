@@ -1,4 +1,5 @@
 // The timeline itself, drawn by Plotly: per lane either single slices or utilisation per pixel column, never both.
+import { PARTS } from "./bins.js";
 import { categoryOf, textOn } from "./categories.js";
 import { cut, duration, moment, plotlyText } from "./format.js";
 
@@ -24,13 +25,18 @@ export function laneColumns(store, track, lane, t0, t1, width) {
     const edges = columnEdges(t0, t1, Math.max(1, Math.min(width, t1 - t0)));
     return { edges, columns: track.columns(lane, edges) };
   }
-  const { binNs, bins } = store.meta.reduced;
+  let { binNs, bins } = store.meta.reduced;
+  for (let level = 0; level < track.finer && binNs > (t1 - t0) / width; level++) {
+    binNs /= PARTS;
+    bins *= PARTS;
+  }
   const first = Math.max(0, Math.floor(t0 / binNs)), last = Math.min(bins, Math.ceil(t1 / binNs));
   const step = Math.max(1, Math.ceil((last - first) / width));
   const numbers = [];
   for (let k = first; k < last; k += step) numbers.push(k);
   numbers.push(last);
-  return { edges: numbers.map((k) => k * binNs), columns: track.binColumns(lane, numbers) };
+  const edges = numbers.map((k) => k * binNs);
+  return { edges, columns: track.binColumns(lane, edges) };
 }
 
 class Shapes {

@@ -355,7 +355,8 @@ function answer(device) {
 }
 
 function reducedText(reduced) {
-  return `Shortened: all ${count(reduced.slices)} slices count in the utilisation (in steps of ${duration(reduced.binNs)}), `
+  const { binNs, gapNs } = reduced, finer = gapNs < binNs ? `, of gaps ${duration(gapNs)}` : "";
+  return `Shortened: all ${count(reduced.slices)} slices count in the utilisation (in steps of ${duration(binNs)} or finer${finer}), `
     + `but only ${count(reduced.kept)} around the ${count(reduced.gaps)} longest of ${count(reduced.allGaps)} gaps are here one by one. `
     + "Totals and histograms are of all. Cut with --from, --to or --nvtx to see another part in full.";
 }

@@ -1,4 +1,5 @@
 // Everything the page holds: the directory (meta), the tracks, and how slices refer to one another.
+import { loadBins } from "./bins.js";
 import { decodeColumns, inflate } from "./codec.js";
 import { Lines } from "./lines.js";
 import { Track, search } from "./track.js";
@@ -12,23 +13,13 @@ function take(id) {
   return text;
 }
 
-function sumBins(columns) {
-  return new Map(
-    Object.entries(columns).map(([cat, values]) => {
-      const sums = new Float64Array(values.length + 1);
-      for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i] + values[i];
-      return [Number(cat), sums];
-    }),
-  );
-}
-
-async function loadTrack(entry, number) {
+async function loadTrack(entry, number, binNs) {
   const bytes = await inflate(take(`track-${number}`));
   const track = new Track(entry, decodeColumns(entry.columns, bytes), number);
   if (entry.bins) {
-    track.bins = await Promise.all(
-      entry.bins.map(async (lane) => sumBins(decodeColumns(lane.columns, await inflate(lane.data)))),
-    );
+    const texts = entry.bins.map((_, level) => take(`bins-${number}-${level}`));
+    track.bins = await loadBins(entry.bins, texts, track.laneCount, binNs);
+    track.finer = entry.bins.length - 1;
   }
   return track;
 }
@@ -42,7 +33,7 @@ async function loadLines(about, number) {
 export class Store {
   static async load() {
     const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
-    const tracks = await Promise.all(meta.tracks.map(loadTrack));
+    const tracks = await Promise.all(meta.tracks.map((entry, number) => loadTrack(entry, number, meta.reduced?.binNs)));
     meta.tracks = null;
     return new Store(meta, tracks, await loadLines(meta.lines, tracks.length));
   }

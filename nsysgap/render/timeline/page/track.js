@@ -21,7 +21,8 @@ export class Track {
     this.lanes = entry.lanes;
     this.thread = entry.thread;
     this.device = entry.device;
-    this.bins = null;
+    this.bins = null; // of a shortened page, with so many levels finer than the first
+    this.finer = 0;
     this.shown = this.cat;
     this.cache = [];
   }
@@ -86,14 +87,7 @@ export class Track {
   /** The ns that a category of a lane covers before each of ascending times. */
   coveredBefore(lane, cat, times) {
     const one = this.prefixes(lane).get(cat);
-    const covered = new Float64Array(times.length);
-    let at = 0;
-    for (let k = 0; k < times.length; k++) {
-      at = search(one.starts, at, one.n, times[k]);
-      const open = at ? Math.max(0, this.end(one.index[at - 1]) - times[k]) : 0;
-      covered[k] = one.sums[at] - open;
-    }
-    return covered;
+    return coveredBefore(one, (k) => this.end(one.index[k]), times);
   }
 
   /** The categories of a lane in order. */
@@ -104,12 +98,7 @@ export class Track {
   /** The ns that each category of a lane covers between ascending edges: Map of category to Float64Array. */
   columns(lane, edges) {
     const found = new Map();
-    for (const cat of this.categories(lane)) {
-      const covered = this.coveredBefore(lane, cat, edges);
-      const columns = new Float64Array(edges.length - 1);
-      for (let k = 0; k < columns.length; k++) columns[k] = covered[k + 1] - covered[k];
-      found.set(cat, columns);
-    }
+    for (const cat of this.categories(lane)) found.set(cat, steps(this.coveredBefore(lane, cat, edges)));
     return found;
   }
 
@@ -125,14 +114,25 @@ export class Track {
     return sum;
   }
 
-  /** As `columns`, from the bins of a shortened page: `edges` are numbers of bins. */
+  /** As `columns`, from the bins of a shortened page: exact where the edges are edges of bins of any level it has. */
   binColumns(lane, edges) {
     const found = new Map();
-    for (const [cat, sums] of this.bins[lane]) {
-      const columns = new Float64Array(edges.length - 1);
-      for (let k = 0; k < columns.length; k++) columns[k] = sums[edges[k + 1]] - sums[edges[k]];
-      found.set(cat, columns);
-    }
+    for (const [cat, bins] of this.bins[lane]) found.set(cat, steps(coveredBefore(bins, (k) => bins.ends[k], edges)));
     return found;
   }
+}
+
+/** The ns covered before each of ascending times by slices or bins {starts, sums, n}; what begins just then is not cut. */
+function coveredBefore({ starts, sums, n }, endOf, times) {
+  const covered = new Float64Array(times.length);
+  let at = 0;
+  for (let k = 0; k < times.length; k++) {
+    at = search(starts, at, n, times[k], true);
+    covered[k] = sums[at] - (at ? Math.max(0, endOf(at - 1) - times[k]) : 0);
+  }
+  return covered;
+}
+
+function steps(values) {
+  return Float64Array.from({ length: values.length - 1 }, (_, k) => values[k + 1] - values[k]);
 }
