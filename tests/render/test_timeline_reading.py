@@ -494,6 +494,36 @@ def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
         watched.check()
 
 
+@pytest.mark.parametrize("name", ["slow_host", "slow_host_native", "graph"])
+def test_a_phone_breaks_nothing_apart(browser: Any, tmp_path: Path, name: str) -> None:
+    with watched_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as watched:
+        page = ready(watched, write_page(sample(name, tmp_path)))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for label in page.locator("#facts dt").all():
+            value = label.locator("xpath=following-sibling::dd[1]").bounding_box()
+            assert value["y"] == label.bounding_box()["y"]
+        quantities = page.locator("#answer .quantity")
+        assert quantities.count() > 3
+        assert {one.evaluate("(e) => e.getClientRects().length") for one in quantities.all()} == {1}
+        assert "Tap a gap" in page.inner_text("#details")
+        watched.check()
+
+
+def test_the_ruler_cuts_no_time_off(watched: Watched, naive: Path) -> None:
+    """ "+20" reads as another time than "+20 ms"."""
+    page = ready(watched, naive)
+    for _ in range(12):
+        page.evaluate("nsysgap.zoom(0.77)")
+        settle(page)
+        edge = page.evaluate("document.getElementById('ruler').getBoundingClientRect().right")
+        ends = page.evaluate(
+            """[...document.querySelectorAll('#ruler span')].filter((one) => one.textContent.startsWith('+'))
+            .map((one) => one.getBoundingClientRect().right)"""
+        )
+        assert ends
+        assert max(ends) <= edge
+
+
 def test_a_phone_cuts_no_number_off(browser: Any, tmp_path: Path) -> None:
     made = ReportBuilder().process(1_701_896, "a program with a long name")
     made.launch((0, 10), (20, 60), pid=1_701_896, tid=1_701_902).launch(

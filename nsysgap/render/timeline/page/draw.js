@@ -3,7 +3,8 @@ import { PARTS } from "./bins.js";
 import { categoryOf, textOn } from "./categories.js";
 import { cut, duration, moment, plotlyText } from "./format.js";
 
-const MIN_TEXT = 34, CHAR = 6.5, MAX_TEXTS = 500;
+export const CHAR = 6.5; // pixels that a character takes
+const MIN_TEXT = 34, MAX_TEXTS = 500;
 
 /** Whole-ns edges of `number` pixel columns over [t0, t1). */
 export function columnEdges(t0, t1, number) {

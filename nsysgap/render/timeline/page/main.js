@@ -1,7 +1,7 @@
 // Puts the page together and keeps it up to date.
 import { CALLS, CAUSES, categoryOf, DIMMED, OPS, PLAIN } from "./categories.js";
 import { Causes, histograms, idleByCause } from "./charts.js";
-import { detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
+import { CHAR, detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
 import { save, standalone } from "./export.js";
 import { gapTest } from "./filter.js";
@@ -77,7 +77,7 @@ class Page {
 
   header() {
     const { summary, facts, selected, reduced, nsysgap } = this.store.meta;
-    $("facts").replaceChildren(...[...facts, ["nsysgap", nsysgap]].flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+    $("facts").replaceChildren(...[...facts, ["nsysgap", nsysgap]].map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
     $("answer").replaceChildren(...summary.devices.map((device) => element("p", {}, answer(device))));
     if (!summary.devices.length) $("answer").replaceChildren(element("p", {}, "The report holds no GPU work: how idle the GPU was cannot be told from it."));
     const notices = summary.report.warnings.map(({ level, text }) => element("li", { class: level }, text));
@@ -105,7 +105,7 @@ class Page {
       if (first) this.tables.go(first.track, first.i);
     });
     const first = `Look first at \u201c${CAUSES[most].label}\u201d (${percent(totals[most], sum)} of the idle time): `;
-    $("next").replaceChildren(button, element("p", {}, element("strong", {}, first), this.advice(most)));
+    $("next").replaceChildren(button, element("p", {}, element("strong", {}, ...unbroken(first)), this.advice(most)));
   }
 
   advice(cause) {
@@ -177,8 +177,9 @@ class Page {
 
   ruler() {
     const marks = ticks(state.t0, state.t1, this.width).map(([t, text]) => {
-      const mark = element("span", {}, text);
-      mark.style.left = `${(t / (state.t1 - state.t0)) * this.width}px`;
+      const left = (t / (state.t1 - state.t0)) * this.width;
+      const mark = element("span", {}, left + CHAR * text.length < this.width ? text : "\u200b"); // "+20" reads as another time than "+200 ms"
+      mark.style.left = `${left}px`;
       return mark;
     });
     $("ruler").replaceChildren(...marks);
@@ -216,7 +217,8 @@ class Page {
     this.over();
     this.settled();
     if (!found) {
-      box.replaceChildren(element("p", { class: "quiet" }, "Nothing yet. Click a gap, kernel or call, or press n for the next gap."));
+      const next = matchMedia("(pointer: coarse)").matches ? "Tap a gap, kernel or call, or Gap \u2192" : "Click a gap, kernel or call, or press n";
+      box.replaceChildren(element("p", { class: "quiet" }, `Nothing yet. ${next} for the next gap.`));
       return;
     }
     const about = explain(this.store, found.track, found.i);
@@ -345,13 +347,18 @@ function answer(device) {
   const share = hidden ? `${percent(device.idle_ns - hidden, whole)} to ${percent(device.idle_ns, whole)}` : percent(device.idle_ns, whole);
   const largest = CAUSES.map((cause) => [cause, device.idle_by_cause_ns[cause.key]]).filter(([, ns]) => ns > 0).sort((a, b) => b[1] - a[1]);
   const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${cause.phrase ?? cause.label}`);
-  const strong = element("strong", {}, `${name} idle ${share} of ${duration(whole)}`);
+  const strong = element("strong", {}, ...unbroken(`${name} idle ${share} of ${duration(whole)}`));
   const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? ", the rest elsewhere" : ""}.` : ".";
   const active = device.sm_active_percent?.untraced;
   const counter = hidden && typeof active === "number" ? ` The hardware counter has its SMs active in ${Math.round(active)} % of that time.` : "";
   const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.${counter}` : "";
   const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
-  return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, rest, range);
+  return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, ...unbroken(rest + range));
+}
+
+/** Text whose numbers stay on one line with their units. */
+function unbroken(text) {
+  return text.split(/(\d[\d.,]* (?:%|[num]?s\b))/).map((part, k) => (k % 2 ? element("span", { class: "quantity" }, part) : part));
 }
 
 function reducedText(reduced) {
