@@ -5,6 +5,7 @@ Skipped without Playwright and Chromium (NSYSGAP_REQUIRE_ALL=1 makes that a fail
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -507,6 +508,20 @@ def test_a_phone_breaks_nothing_apart(browser: Any, tmp_path: Path, name: str) -
         assert {one.evaluate("(e) => e.getClientRects().length") for one in quantities.all()} == {1}
         assert "Tap a gap" in page.inner_text("#details")
         watched.check()
+
+
+def test_the_marks_of_a_histogram_lie_apart(watched: Watched, tmp_path: Path) -> None:
+    made = ReportBuilder().launch((0, 10), (20, 60)).launch((61, 70), (230, 300))  # a gap of 170 ns: a mark at 100 ns
+    page = ready(watched, write_page(made.launch((301, 310), (470, 500)).save(tmp_path)))
+    boxes = page.evaluate(
+        """[...document.querySelectorAll('.histogram:nth-child(2) :is(.xtick, .ytick) text')].map((one) => {
+        const { left, right, top, bottom } = one.getBoundingClientRect();
+        return [one.textContent, left, right, top, bottom]; })"""
+    )
+    assert {"0", "100 ns"} <= {text for text, *_ in boxes}
+    for (one, left, right, top, bottom), (other, *others) in combinations(boxes, 2):
+        apart = right <= others[0] or others[1] <= left or bottom <= others[2] or others[3] <= top
+        assert apart, (one, other)
 
 
 def test_the_ruler_cuts_no_time_off(watched: Watched, naive: Path) -> None:

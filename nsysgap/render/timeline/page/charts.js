@@ -56,6 +56,7 @@ export class Histogram {
     this.counts = store.meta.histograms[of];
     const filled = [...this.counts.keys()].filter((bin) => this.counts[bin]);
     this.from = Math.max(0, (filled[0] ?? 0) - 1);
+    if (this.isDecade(this.from)) this.from = Math.max(0, this.from - 1); // a mark at the edge lies on the other axis' zero
     this.to = Math.min(this.edges.length - 1, (filled.at(-1) ?? 0) + 1);
     this.fillChoice(filled);
     if (!filled.length) {
@@ -75,6 +76,10 @@ export class Histogram {
   label(bin) {
     const next = this.edges[bin + 1];
     return next ? `${duration(this.edges[bin])} to ${duration(next)}` : `${duration(this.edges[bin])} and more`;
+  }
+
+  isDecade(bin) {
+    return /^1(0*)$/.test(String(this.edges[bin]));
   }
 
   fillChoice(filled) {
@@ -100,7 +105,7 @@ export class Histogram {
     });
     const traces = this.of === "gaps" ? [bar(this.counts, "gaps", "#e8710a")]
       : [bar(this.counts, "launches", "#7c9cc9"), bar(this.store.meta.histograms.unqueued, "to an empty stream", "#2f6fd0")];
-    const decades = bins.filter((bin) => /^1(0*)$/.test(String(this.edges[bin])));
+    const decades = bins.filter((bin) => this.isDecade(bin));
     const every = Math.ceil((decades.length * TICK) / Math.max(TICK, this.plot.clientWidth - 46));
     const marks = decades.filter((_, k) => k % every === 0);
     Plotly.react(this.plot, traces, {
