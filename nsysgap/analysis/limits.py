@@ -49,13 +49,17 @@ def why_no_kernels(trace: Trace) -> tuple[str, str] | None:
         if trace.ops.rows
         else "holds no GPU work: how idle the GPU was cannot be told from it."
     )
-    return f"{trace.path} {what}{because}", _capture_hint(trace)
+    reason, hint = _reason(trace)
+    return f"{trace.path} {what}{because}{reason}", hint
 
 
-def _capture_hint(trace: Trace) -> str:
-    """What the report itself tells of why it has no kernels, and what to do next."""
+_LET_IT_END = "let the program end by itself, or bound the capture with cudaProfilerStop or --duration."
+
+
+def _reason(trace: Trace) -> tuple[str, str]:
+    """(what the report itself tells of why it has no kernels, what to do next)."""
     if not trace.api.rows:
-        return (
+        return "", (
             "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
             "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
         )
@@ -63,21 +67,18 @@ def _capture_hint(trace: Trace) -> str:
     failed = int((launches & trace.api["failed"]).sum())
     succeeded = int(launches.sum()) - failed
     if succeeded:
-        return (
-            f"{count(succeeded)} {'launch' if succeeded == 1 else 'launches'} succeeded and left no kernel row: nsys "
+        reason = (
+            f" {count(succeeded)} {'launch' if succeeded == 1 else 'launches'} succeeded and left no kernel row: nsys "
             "could not trace the GPU (an nsys older than the driver, WSL2), or the program was killed before nsys "
-            "could flush. Use the newest nsys and let the program end by itself, or bound the capture with "
-            "cudaProfilerStop or --duration."
+            "could flush."
         )
+        return reason, f"Use --trace=cuda,nvtx,osrt and the newest nsys; {_LET_IT_END}"
     if failed:
-        return (
-            f"No kernel ran: {'the only launch' if failed == 1 else f'all {count(failed)} launches'} returned an "
-            "error. Run the program under compute-sanitizer, and check what its CUDA calls return."
-        )
-    return (
-        "The CUDA calls that were recorded launch no kernel: the capture ended before the program launched any, or the "
-        "program launches none. Let it end by itself, or bound the capture with cudaProfilerStop or --duration."
-    )
+        which = "the only launch" if failed == 1 else f"all {count(failed)} launches"
+        hint = "Run the program under compute-sanitizer, and check what its CUDA calls return."
+        return f" No kernel ran: {which} returned an error.", hint
+    reason = " The CUDA calls that were recorded launch no kernel."
+    return reason, f"Capture the part that launches kernels with --trace=cuda,nvtx,osrt; {_LET_IT_END}"
 
 
 def _launch_names(trace: Trace) -> list[int]:

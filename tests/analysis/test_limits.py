@@ -109,8 +109,8 @@ def test_no_gpu_work_and_why(report: ReportBuilder, tmp_path: Path) -> None:
     report.call(0, 1, 1).diagnostic(3, "The application crashed.").diagnostic(1, "A note.")
     why = why_no_kernels(report.trace(tmp_path))
     assert why is not None
-    assert why[0].endswith("how idle the GPU was cannot be told from it. nsys says: The application crashed.")
-    assert why[1].startswith("1 launch succeeded and left no kernel row: nsys could not trace the GPU")
+    assert "how idle the GPU was cannot be told from it. nsys says: The application crashed. 1 launch suc" in why[0]
+    assert "let the program end by itself" in why[1]
 
 
 def test_no_gpu_work_under_wsl(report: ReportBuilder, tmp_path: Path) -> None:
@@ -127,13 +127,13 @@ def test_no_kernels_since_all_launches_failed(report: ReportBuilder, tmp_path: P
         report.call(number, number + 1, number + 1, returnValue=222)
     why = why_no_kernels(report.trace(tmp_path))
     assert why is not None
-    assert why[1].startswith(f"No kernel ran: {said} returned an error.")
+    assert why[0].endswith(f"No kernel ran: {said} returned an error.")
 
 
 def test_no_kernels_since_nothing_was_launched(report: ReportBuilder, tmp_path: Path) -> None:
     why = why_no_kernels(report.call(0, 1, 1, "cudaMalloc").call(2, 3, 2, "cudaLaunchHostFunc").trace(tmp_path))
     assert why is not None
-    assert "launch no kernel" in why[1]
+    assert why[0].endswith("launch no kernel.")
 
 
 def test_no_cuda_at_all(report: ReportBuilder, tmp_path: Path) -> None:

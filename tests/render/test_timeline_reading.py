@@ -58,7 +58,7 @@ def test_a_first_look_says_what_to_do(watched: Watched, rich: Path) -> None:
 def test_no_gpu_work_is_not_no_idle_time(watched: Watched, tmp_path: Path) -> None:
     page = ready(watched, write_page(ReportBuilder().call(5, 50).nvtx(0, 90, "only the host").save(tmp_path)))
     assert "cannot be told" in page.inner_text("#answer")
-    assert "Let it end by itself" in page.inner_text("#next")
+    assert "let the program end by itself" in page.inner_text("#next")
     assert page.inner_text("#causes") == "Cannot be told: no GPU work was recorded."
     assert "No gaps in the report." in page.inner_text(".histogram >> nth=0")
     assert page.inner_text("#status").endswith(" s.")
