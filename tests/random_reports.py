@@ -78,7 +78,9 @@ _op: dict[str, Any] = {
     **_sometimes_null("globalPid"),
 }
 _thread: dict[str, Any] = {"pid": _pid, "tid": _tid, **_sometimes_null("globalTid")}
-_kernel = _row("kernel", node=_node, name=st.sampled_from(["a", "b"]), **_op)
+_only_short_name = [{"demangledName": missing, "shortName": 1} for missing in (None, 0, 99)]
+_kernel_op = {**_op, "more": st.sampled_from([{}] * 30 + [{"globalPid": None}, *_only_short_name])}
+_kernel = _row("kernel", node=_node, name=st.sampled_from(["a", "b"]), **_kernel_op)
 _call = _row(
     "call",
     correlation=_correlation,

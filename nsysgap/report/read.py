@@ -19,7 +19,7 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.engine import Connection
 
 from nsysgap import tables
-from nsysgap.arrays import distinct
+from nsysgap.arrays import distinct, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
@@ -53,6 +53,7 @@ PID_SHIFT = 24
 NO_EVENT = 0xFFFFFFFF
 PUSH_POP, START_END = 59, 60
 NVTX_RANGES = OneOf("eventType", (PUSH_POP, START_END))
+KERNEL_NAMES = ("demangledName", "shortName", "mangledName")
 COPY_KINDS = (  # ENUM_CUDA_MEMCPY_OPER, the same in every exporter that has it
     *("Unknown", "Host-to-Device", "Device-to-Host", "Host-to-Array", "Array-to-Host", "Array-to-Array"),
     *("Array-to-Device", "Device-to-Array", "Device-to-Device", "Host-to-Host", "Peer-to-Peer"),
@@ -155,8 +156,9 @@ class _Reading:
         return [self._raw_op_table(kind, table) for kind, table in enumerate(OP_TABLES.values())]
 
     def _raw_op_table(self, kind: int, table: str) -> Columns:
+        kernel_names = [column for column in KERNEL_NAMES if self.catalog.has(table, column)]
         name = {
-            tables.KERNEL: self.catalog.first(table, "demangledName", "shortName") or "shortName",
+            tables.KERNEL: kernel_names[0] if kernel_names else "no_name",
             tables.MEMCPY: "copyKind",
             tables.GRAPH: "graphId",
         }.get(kind, "no_name")
@@ -177,13 +179,25 @@ class _Reading:
         rows = len(columns["start"])
         columns["kind"] = np.full(rows, kind, np.int8)
         columns["row"] = np.arange(rows, dtype=np.int32)
-        columns["name"] = self._op_names(kind, columns["name"])
+        if kind == tables.KERNEL:
+            columns["name"] = self._kernel_names(table, columns["name"], kernel_names[1:])
+        else:
+            columns["name"] = self._numbered_names(kind, columns["name"])
         return self._usable_ops(table, columns)
 
-    def _op_names(self, kind: int, values: Array) -> Array:
+    def _kernel_names(self, table: str, values: Array, others: list[str]) -> Array:
+        """Name indices of kernels: where StringIds lacks a kernel's first name, its next that is there."""
+        for other in others:
+            lacking = [index for index in distinct(values).tolist() if index not in self.names]
+            if not lacking:  # as in all that nsys writes: the other columns need not be read
+                break
+            found = self._read(table, [Read("name", other, tables.NONE, "int32", NO_STRING)])["name"]
+            known = [index for index in distinct(found).tolist() if index in self.names]
+            values = np.where(is_any(values, lacking) & is_any(found, known), found, values)
+        return values
+
+    def _numbered_names(self, kind: int, values: Array) -> Array:
         """Name indices of ops that the report names by a number: the copy's direction, the graph's ID."""
-        if kind == tables.KERNEL:
-            return values
         present = np.unique(values)
         index = [self.names.add(_op_name(kind, int(value)).encode()) for value in present]
         return np.array(index, np.int32)[np.searchsorted(present, values)] if len(present) else values

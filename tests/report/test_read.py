@@ -181,6 +181,17 @@ def test_without_demangled_names_the_short_ones(tmp_path: Path) -> None:
     assert names(report.trace(tmp_path)) == ["short"]
 
 
+def test_a_kernel_without_its_demangled_name_has_the_next_one_known(report: ReportBuilder, tmp_path: Path) -> None:
+    """Row by row: NULL, 0 or an ID that StringIds lacks."""
+    short, mangled = report.text("short"), report.text("mangled")
+    for start, demangled in enumerate((None, 0, 4711)):
+        report.kernel(start, 9, demangledName=demangled, shortName=short, mangledName=mangled)
+    report.kernel(3, 9, name="long", shortName=short).kernel(4, 9, demangledName=0, shortName=0, mangledName=mangled)
+    trace = report.trace(tmp_path)
+    assert names(trace) == ["short", "short", "short", "long", "mangled"]
+    assert trace.warnings == ()
+
+
 def test_missing_names_are_counted(report: ReportBuilder, tmp_path: Path) -> None:
     trace = report.kernel(0, 1, demangledName=4711).kernel(2, 3, demangledName=4711).trace(tmp_path)
     assert names(trace) == ["<no string 4711>"] * 2
