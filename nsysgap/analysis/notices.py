@@ -57,10 +57,15 @@ def _clock(latencies: Latencies, syncs: Syncs) -> list[Notice]:
 
 def _missing_calls(idle: IdleReport) -> list[Notice]:
     ops = idle.trace.ops
-    lost = int(((idle.calls == NONE) & names_launch(ops["correlation"])).sum())
+    without_call = (idle.calls == NONE) & names_launch(ops["correlation"])
+    lost = int(without_call.sum())
     if not lost:
         return []
     said = f"{count(lost)} of {count(ops.rows)} ops have no launch call in the report"
+    nameless = int((idle.trace.processes["global_pid"][ops["process"][without_call]] == 0).sum())
+    if nameless:
+        whose = "they" if nameless == lost else f"{count(nameless)} of them"
+        said += f" ({whose} have no globalPid: whose calls to match is unknown)"
     return [Notice("warning", f"{said}: gaps that end with one of them are 'unknown'.")]
 
 

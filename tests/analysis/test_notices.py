@@ -58,6 +58,15 @@ def test_ops_whose_call_is_missing(complete: ReportBuilder, tmp_path: Path) -> N
     ]
 
 
+def test_ops_that_name_no_process(complete: ReportBuilder, tmp_path: Path) -> None:
+    """Their calls may well be in the report, but correlation IDs are numbers of a process."""
+    complete.call(12, 13, 77).kernel(20, 30, 77, globalPid=None)
+    why = "have no globalPid: whose calls to match is unknown): gaps that end with one of them are 'unknown'."
+    assert texts(complete, tmp_path) == [f"warning: 1 of 2 ops have no launch call in the report (they {why}"]
+    complete.kernel(40, 50, 78)
+    assert texts(complete, tmp_path) == [f"warning: 2 of 3 ops have no launch call in the report (1 of them {why}"]
+
+
 def test_failed_launches(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.call(20, 21, 8, returnValue=1).call(22, 23, 9, "cuLaunchKernelEx", returnValue=700)
     complete.call(24, 25, 10, "cudaEventQuery_v3020", returnValue=600)  # not ready: no launch
