@@ -20,8 +20,8 @@ Array = NDArray[Any]
 OP_KINDS = ("kernel", "memcpy", "memset", "graph")
 KERNEL, MEMCPY, MEMSET, GRAPH = range(4)
 OPEN_END = np.iinfo(np.int64).max
-NO_GRAPH_NODE = 0
-NONE = -1
+NONE, NO_GRAPH_NODE = -1, 0
+HIGHEST_TEXT_ID = 2_000_000_000  # of a report's own texts: indices are int32, and texts that are added come after these
 
 
 def stream_ids(stored: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -331,7 +331,7 @@ class Names:
     def __init__(self, strings: Mapping[int, bytes] | None = None) -> None:
         self._strings: dict[int, bytes] = dict(strings or {})
         self._index = {text: index for index, text in self._strings.items()}
-        self._next = max(self._strings, default=0) + 1
+        self._next = HIGHEST_TEXT_ID + 1  # not after the highest here: rows may name IDs that StringIds lacks
 
     def __getitem__(self, index: int) -> str:
         text = self._strings.get(int(index))

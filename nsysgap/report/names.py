@@ -6,9 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.tables import Names
+from nsysgap.tables import HIGHEST_TEXT_ID, Names
 
-HIGHEST_ID = 2_000_000_000  # indices are int32, and texts that rows carry themselves come after the report's own
 NO_STRING = 2**31 - 1  # the index of no text, for numbers that no exporter gives
 
 
@@ -18,7 +17,7 @@ def read_names(connection: Connection, catalog: Catalog) -> Names:
         return Names()
     usable = "value IS NOT NULL AND typeof(id) = 'integer' AND id BETWEEN 0 AND :highest"
     rows = connection.execute(
-        text(f"SELECT id, CAST(value AS BLOB) FROM StringIds WHERE {usable}"), {"highest": HIGHEST_ID}
+        text(f"SELECT id, CAST(value AS BLOB) FROM StringIds WHERE {usable}"), {"highest": HIGHEST_TEXT_ID}
     )
     # Damage shows as NULL even where the column is declared NOT NULL, which SQLite then takes for granted.
     return Names({index: value for index, value in rows if value is not None})

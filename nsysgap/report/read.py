@@ -19,7 +19,7 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.engine import Connection
 
 from nsysgap import tables
-from nsysgap.arrays import distinct, is_any
+from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
@@ -238,14 +238,12 @@ class _Reading:
         """Map each name index to that of the name without _v7000 and _ptsz."""
         if not len(values):
             return values
-        low, high = int(values.min()), int(values.max())
-        seen = np.zeros(high - low + 1, np.bool_)
-        seen[values - low] = True
-        mapped = np.arange(low, high + 1, dtype=np.int32)
-        for index in (np.flatnonzero(seen) + low).tolist():
-            if index in self.names:
-                mapped[index - low] = self.names.add(_VERSION_SUFFIX.sub(b"", self.names.raw(index)))
-        result: Array = mapped[values - low]
+        present, place = codes(values)
+        mapped = [
+            self.names.add(_VERSION_SUFFIX.sub(b"", self.names.raw(index))) if index in self.names else index
+            for index in present.tolist()
+        ]
+        result: Array = np.array(mapped, np.int32)[place]
         return result
 
     def _raw_spans(self, table: str) -> Columns:

@@ -198,6 +198,16 @@ def test_missing_names_are_counted(report: ReportBuilder, tmp_path: Path) -> Non
     assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
 
 
+@pytest.mark.parametrize("beyond", [1, 2, 3, 1000])
+def test_a_missing_name_is_never_another_text(report: ReportBuilder, tmp_path: Path, beyond: int) -> None:
+    """Texts that the report's rows carry, and names without suffixes, get indices that no row can name."""
+    report.call(0, 1, 1, "cudaLaunchKernel_v7000").nvtx(0, 50, "own text").process(1, "python").memcpy(20, 30, 1)
+    missing = report.text("") + beyond
+    trace = report.kernel(5, 10, 1, "", demangledName=missing).trace(tmp_path)
+    assert names(trace) == [f"<no string {missing}>", "[CUDA memcpy Host-to-Device]"]
+    assert [one.text for one in trace.warnings] == ["1 names are missing in StringIds: shown as <no string ID>."]
+
+
 @pytest.mark.parametrize("number", [-5, 2**40, 2**32 + 1, -(2**40)])
 def test_texts_whose_number_no_exporter_gives_are_missing(report: ReportBuilder, tmp_path: Path, number: int) -> None:
     assert report.text("near") == 1
