@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.cells import whole
+from nsysgap.report.cells import rows_of_bytes, whole
 from nsysgap.report.columns import read_columns
 from nsysgap.report.metadata import physical_gpus
 from nsysgap.report.read import CUDA_EVENT, OP_TABLES, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
@@ -78,16 +78,16 @@ def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
         catalog = Catalog.probe(connection)
         if not catalog.has("NVTX_EVENTS", "eventType", "domainId", "globalTid"):
             return {}
-        own = "CAST(text AS BLOB)" if catalog.has("NVTX_EVENTS", "text") else "NULL"
+        own = "CAST(text AS TEXT)" if catalog.has("NVTX_EVENTS", "text") else "NULL"
         shared = "NULL"
         if catalog.has("NVTX_EVENTS", "textId") and catalog.has("StringIds", "id", "value"):
-            shared = "(SELECT CAST(value AS BLOB) FROM StringIds WHERE id = textId)"
+            shared = "(SELECT CAST(value AS TEXT) FROM StringIds WHERE id = textId)"
         statement = (
             f"SELECT (globalTid >> 24) & 0xFFFFFF, domainId, coalesce({own}, {shared}) FROM NVTX_EVENTS "
             f"WHERE eventType = {_NVTX_DOMAIN} AND domainId IS NOT NULL ORDER BY rowid"
         )
-        rows = connection.execute(text(statement)).all()
-    return {(int(pid), int(domain)): bytes(name).decode("utf-8", "replace") for pid, domain, name in rows if name}
+        rows = rows_of_bytes(connection, statement)
+    return {(int(pid), int(domain)): name.decode("utf-8", "replace") for pid, domain, name in rows if name}
 
 
 def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from nsysgap.report.catalog import Catalog
-from nsysgap.report.cells import whole, words
+from nsysgap.report.cells import rows_of_bytes, whole, words
 from nsysgap.tables import NONE, Device, Names
 
 EXPORT_TABLES = ("META_DATA_EXPORT", "EXPORT_META_DATA")
@@ -75,7 +75,7 @@ def process_names(
     found = np.full(len(global_pids), NONE, np.int32)
     if catalog.has("PROCESSES", "globalPid", "name"):
         place = {int(pid): i for i, pid in enumerate(global_pids)}
-        for pid, name in connection.execute(text("SELECT globalPid, CAST(name AS BLOB) FROM PROCESSES")):
+        for pid, name in rows_of_bytes(connection, "SELECT globalPid, CAST(name AS TEXT) FROM PROCESSES"):
             if name and pid in place:
                 found[place[pid]] = names.add(name)
     return found

@@ -22,6 +22,7 @@ from nsysgap import tables
 from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
+from nsysgap.report.cells import rows_of_bytes
 from nsysgap.report.columns import read_columns
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.metadata import (
@@ -292,8 +293,8 @@ class _Reading:
         """A range's own text where it carries one, else its registered string."""
         index = columns["name"].copy()
         if len(index) and self.catalog.has("NVTX_EVENTS", "text"):
-            statement = f"SELECT rowid, CAST(text AS BLOB) FROM NVTX_EVENTS WHERE {NVTX_RANGES} AND text IS NOT NULL"
-            texts = self.connection.execute(sql_text(statement)).all()
+            statement = f"SELECT rowid, CAST(text AS TEXT) FROM NVTX_EVENTS WHERE {NVTX_RANGES} AND text IS NOT NULL"
+            texts = rows_of_bytes(self.connection, statement)
             rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
             ids = np.fromiter((self.names.add(text) for _, text in texts), np.int32, len(texts))
             place = np.searchsorted(columns["rowid"], rows)

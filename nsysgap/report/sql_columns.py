@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import LargeBinary, bindparam, cast, func, literal_column, select, table
+from sqlalchemy import bindparam, func, literal_column, select, table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ColumnElement
 
@@ -75,11 +75,8 @@ class SqlReader:
 
     def _sql(self, *, with_defaults: bool) -> str:
         columns = [
-            cast(
-                func.group_concat(
-                    literal_column(f"ifnull({one.expression}, {one.default})" if with_defaults else one.expression)
-                ),
-                LargeBinary,
+            func.group_concat(
+                literal_column(f"ifnull({one.expression}, {one.default})" if with_defaults else one.expression)
             )
             for one in self.reads
         ]

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from report_builder import KERNEL, MEMCPY, OLD_LAYOUT, RUNTIME, ReportBuilder, gap_parts
 
+from nsysgap.analysis.document import gaps_document
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.errors import NsysgapError
-from nsysgap.report import open_source, read_trace
+from nsysgap.report import columns, open_source, read_trace
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.details import read_op_details
+from nsysgap.report.extras import read_nvtx_domains
 from nsysgap.tables import Device, Trace
 
 VERSIONS = {
@@ -221,6 +223,47 @@ def test_names_that_are_not_utf_8_are_counted(report: ReportBuilder, tmp_path: P
     assert names(trace) == ["kern\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}el"]
     assert [one.text for one in trace.warnings] == ["1 names are not valid UTF-8: shown with replacement characters."]
     assert trace.names.raw(int(trace.ops["name"][0])) == b"kern\xff\xfeel"
+
+
+def translated(path: Path, encoding: str) -> Path:
+    """A copy of a report whose texts are in another encoding."""
+    target = path.with_name(f"{encoding}.sqlite")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        copy.execute(f"PRAGMA encoding = '{encoding}'")
+        for table, layout in source.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
+            copy.execute(layout)
+            rows = source.execute(f'SELECT * FROM "{table}"').fetchall()
+            marks = ", ".join("?" * len(rows[0]))
+            copy.executemany(f'INSERT INTO "{table}" VALUES ({marks})', rows)
+        copy.commit()
+    return target
+
+
+@pytest.mark.parametrize("way", ["pages", "SQL"])
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_the_encoding_of_texts_changes_nothing(
+    tmp_path: Path, encoding: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "SQL":
+        monkeypatch.setattr(columns, "plain_table", lambda *_: None)
+    report = full().nvtx(0, 45, registered="r\N{LATIN SMALL LETTER E WITH ACUTE}gistr\N{GREEK SMALL LETTER MU}")
+    report.kernel(70, 80, name="k\N{GREEK SMALL LETTER MU}rnel\N{GRINNING FACE}").nvtx(
+        0, 1, "domain", event_type=75, domainId=3
+    )
+    path = report.save(tmp_path)
+    expected, found = (_everything(one) for one in (path, translated(path, encoding)))
+    assert found == expected
+    assert expected[1:] == [{(1, 3): "domain"}, ["python"], ["main"]]
+
+
+def _everything(path: Path) -> list[object]:
+    """The document of `gaps`, and the texts that it has no place for."""
+    with open_source(path) as source:
+        trace, domains = read_trace(source), read_nvtx_domains(source)
+    idle = IdleReport(trace)
+    document = gaps_document(idle, idle.gaps.longest())
+    texts = [[trace.name(int(name)) for name in table["name"]] for table in (trace.processes, trace.threads)]
+    return [{**document, "report": {**document["report"], "path": ""}}, domains, *texts]
 
 
 @pytest.mark.parametrize(
