@@ -738,7 +738,8 @@ def gaps_json(
         nvtx = NvtxRanges(db, strings)
         versions = read_versions(db)
         details = rows(db, "ANALYSIS_DETAILS", "duration")
-        gpus = dict(row[1:] for row in reversed(rows(db, "TARGET_INFO_GPU", "id", "name")))
+        number = "id" if "id" in columns_of(db, "TARGET_INFO_GPU") else "deviceId"
+        gpus = dict(row[1:] for row in reversed(rows(db, "TARGET_INFO_GPU", number, "name")))
         devices: list[Json] = []
         gaps: list[Gap] = []
         for device in sorted({op.device for op in trace.ops}):

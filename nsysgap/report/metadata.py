@@ -42,18 +42,31 @@ def session_duration(connection: Connection, catalog: Catalog) -> int | None:
 
 
 def read_devices(connection: Connection, catalog: Catalog) -> tuple[Device, ...]:
-    """The GPUs that TARGET_INFO_GPU describes, by ID."""
-    if not catalog.has("TARGET_INFO_GPU", "id"):
+    """The GPUs that TARGET_INFO_GPU describes, by ID; for the oldest exporters' with what TARGET_INFO_CUDA_GPU adds."""
+    table = "TARGET_INFO_GPU"
+    number = catalog.first(table, "id", "deviceId")
+    if number is None:
         return ()
-    wanted = ("id", "name", "smCount", "totalMemory", "busLocation")
-    columns = [column if catalog.has("TARGET_INFO_GPU", column) else "NULL" for column in wanted]
-    rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM TARGET_INFO_GPU ORDER BY id"))
+    wanted = (number, "name", "smCount", "totalMemory", "busLocation")
+    columns = [column if catalog.has(table, column) else "NULL" for column in wanted]
+    rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {number}"))
+    sizes = {} if catalog.has(table, "smCount", "totalMemory") else _oldest_sizes(connection, catalog)
     found: dict[int, Device] = {}
-    for number, name, sm_count, memory, bus in rows:
-        gpu = whole(number, 32)
+    for cell, name, sm_count, memory, bus in rows:
+        gpu = whole(cell, 32)
         if gpu is not None:
-            found[gpu] = Device(gpu, words(name) or None, whole(sm_count), whole(memory), words(bus) or None)
+            size = sizes.get(gpu, (sm_count, memory))
+            found[gpu] = Device(gpu, words(name) or None, whole(size[0]), whole(size[1]), words(bus) or None)
     return tuple(found.values())
+
+
+def _oldest_sizes(connection: Connection, catalog: Catalog) -> dict[object, tuple[object, object]]:
+    """(multiprocessors, bytes of memory) by device ID: exporters of 2021 keep them in a table of their own."""
+    columns = ("deviceId", "numMultiprocessors", "globalMemorySize")
+    if not catalog.has("TARGET_INFO_CUDA_GPU", *columns):
+        return {}
+    rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM TARGET_INFO_CUDA_GPU"))
+    return {gpu: (multiprocessors, memory) for gpu, multiprocessors, memory in rows}
 
 
 def physical_gpus(connection: Connection, catalog: Catalog) -> dict[tuple[int, int], int]:

@@ -316,6 +316,17 @@ def test_metadata(tmp_path: Path) -> None:
     assert trace.device(7) == Device(7)
 
 
+def test_the_gpus_of_the_oldest_exporters(report: ReportBuilder, tmp_path: Path) -> None:
+    """They number them in another column, and keep their sizes in another table."""
+    report.without = tuple(f"TARGET_INFO_GPU.{column}" for column in ("id", "smCount", "totalMemory"))
+    report.row("TARGET_INFO_GPU", deviceId=1, name="GPU one").row(
+        "TARGET_INFO_GPU", deviceId=0, name="GPU zero", busLocation="0000:01:00.0"
+    )
+    report.row("TARGET_INFO_CUDA_GPU", deviceId=0, pid=7, numMultiprocessors=68, globalMemorySize=10_495_524_864)
+    trace = report.kernel(5, 10).trace(tmp_path)
+    assert trace.devices == (Device(0, "GPU zero", 68, 10_495_524_864, "0000:01:00.0"), Device(1, "GPU one"))
+
+
 def test_the_session_s_start_is_never_subtracted(report: ReportBuilder, tmp_path: Path) -> None:
     """ANALYSIS_DETAILS.startTime is another clock's."""
     report.row("ANALYSIS_DETAILS", duration=100, startTime=18_899_000_000_000, stopTime=18_900_000_000_000)
