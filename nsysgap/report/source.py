@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SQLITE_MAGIC = b"SQLite format 3\x00"
 WAL_MODE = 2  # in bytes 18 and 19 of the header: the versions to write and to read the file with
 COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+LFS_HINT = "Fetch the file in its repository: git lfs pull"
 NSYS_REP = (".nsys-rep", ".qdrep")
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
@@ -87,7 +89,7 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
                 head = _head(file)
         if kind == ".qdstrm":
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
-        if not head.startswith(SQLITE_MAGIC) and kind in NSYS_REP:
+        if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
             file = _export(path, file, _temporary(cleanup))
             head = _head(file)
         with translated_errors(path):
@@ -161,6 +163,8 @@ def _head(path: Path) -> bytes:
 def _check_file(path: Path, file: Path, head: bytes) -> None:
     if not head:
         raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
+    if head.startswith(LFS_POINTER):
+        raise NsysgapError(f"{path} is a Git LFS pointer, not the file that it stands for.", LFS_HINT)
     if not head.startswith(SQLITE_MAGIC):
         raise NsysgapError(
             f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",

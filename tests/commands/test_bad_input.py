@@ -96,6 +96,14 @@ def test_not_sqlite(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     refused(capsys, path, "neither SQLite nor .nsys-rep")
 
 
+@pytest.mark.parametrize("ending", [".sqlite", ".sqlite.xz", ".nsys-rep"])
+def test_a_git_lfs_pointer(capsys: pytest.CaptureFixture[str], tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"report{ending}"
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
+    refused(capsys, path, "is a Git LFS pointer, not the file")
+    assert "git lfs pull" in answer(capsys, "gaps", path)[1]
+
+
 @pytest.mark.parametrize("size", [50, 1000, 200_000])
 def test_truncated(capsys: pytest.CaptureFixture[str], tmp_path: Path, size: int) -> None:
     path = tmp_path / "report.sqlite"
