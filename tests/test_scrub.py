@@ -193,6 +193,8 @@ def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) 
     assert "still there" not in done.stdout
     assert "removed: 2 rows of TARGET_INFO_SYSTEM_ENV" in done.stdout
     assert "removed: 1 rows of ProcessStreams" in done.stdout
+    assert "rewritten: 1 diagnostics, now without paths and addresses" in done.stdout
+    assert "rewritten: 1 process names cut to the program's name" in done.stdout
 
 
 def test_what_says_nothing_about_people_stays(telltale: Path, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def command(report: str, output: str, force: bool) -> None:
             _write(copy, target, file)
     for line in done.removed:
         click.echo(f"removed: {line}")
+    for line in done.rewritten:
+        click.echo(f"rewritten: {line}")
     for line in done.remains:
         click.echo(f"still there: {line}")
     click.echo(f"Wrote {target} ({target.stat().st_size:,} bytes). Every event row is as it was.")

@@ -43,15 +43,21 @@ _MIN_SECRET = 4
 
 @dataclass
 class Scrubbed:
-    """What was removed, one line each, and what remains in texts that were kept."""
+    """What was removed and what was rewritten, one line each, and what remains in texts that were kept."""
 
     removed: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
     remains: list[str] = field(default_factory=list)
 
     def add(self, number: int, what: str) -> None:
         """Note a removal, if there was any."""
         if number:
             self.removed.append(f"{number:,} {what}")
+
+    def add_rewritten(self, number: int, what: str) -> None:
+        """Note texts that stay in another form, if there are any."""
+        if number:
+            self.rewritten.append(f"{number:,} {what}")
 
 
 def scrub(file: Path) -> Scrubbed:
@@ -91,7 +97,7 @@ class _Scrubbing:
             self._metadata(table)
         self._captured_output()
         self._processes()
-        self._rewrite("DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostics without paths and addresses")
+        self._rewrite("DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostics, now without paths and addresses")
         self._blank("TARGET_INFO_GPU", "uuid", "''", "GPU UUIDs")
         self._blank("TARGET_INFO_CUDA_DEVICE", "uuid", "NULL", "GPU UUIDs of CUDA devices")
         self._blank("TARGET_INFO_NIC_INFO", "GUID", "0", "GUIDs of network adapters, which hold their addresses")
@@ -186,7 +192,7 @@ class _Scrubbing:
                 changed = new.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 self.connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (changed, row))
                 number += 1
-        self.done.add(number, what)
+        self.done.add_rewritten(number, what)
 
     def _blank(self, table: str, column: str, empty: str, what: str) -> None:
         if self._has(table, column):
@@ -220,7 +226,7 @@ class _Scrubbing:
                     "UPDATE StringIds SET value = ? WHERE id = ?", (name.decode("utf-8", "replace"), one)
                 )
                 number += 1
-        self.done.add(number, "paths of libraries and source files cut to the file's or package's name")
+        self.done.add_rewritten(number, "paths of libraries and source files cut to the file's or package's name")
 
     def _references(self) -> tuple[set[int], set[int]]:
         """String IDs by who points to them: (names of events, call stacks and the like)."""
