@@ -193,6 +193,24 @@ def test_call_stacks_alone_are_stacks(tmp_path: Path) -> None:
     assert "by calls whose stack was recorded" in stacks(with_call_stacks(tmp_path / "r.sqlite"))
 
 
+@pytest.mark.parametrize(
+    ("options", "causes", "in_call"),
+    [((), "all causes", 400), (("--stacks", "calls"), "all causes", 400), (("--cause", "host"), "host", 0)],
+)
+def test_by_stacks_of_calls_all_idle_time_counts(
+    tmp_path: Path, options: tuple[str, ...], causes: str, in_call: int
+) -> None:
+    """Unless told: the program's own code is in no call, so it alone would be in no stack."""
+    report = StackReport()
+    report.gap(1000, 2000, correlation=5, call_ns=400)
+    chain = report.chain("CUDA", [("go", "/b/p")], 9)
+    report.call("cudaLaunchKernel", 1600, 2000, correlation=5, chain=chain, event_class=67)
+    path = report.write(tmp_path / "r.sqlite")
+    assert f"of idle time ({causes})" in stacks(path, *options)
+    rows = document(path, *options)["rows"]
+    assert sum(row["self_ns"] for row in rows if row["function"] == "go") == in_call
+
+
 @pytest.mark.parametrize("options", [(), ("--stacks", "nvtx")])
 def test_nvtx_ranges_launch_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
     report = StackReport()

@@ -46,8 +46,7 @@ CAPTURE_HINT = (
     "causes",
     type=click.Choice(CAUSES),
     multiple=True,
-    default=("host",),
-    show_default=True,
+    show_default="host; all by stacks of single calls",
     help="Which parts of the idle time count; may be repeated.",
 )
 @click.option(
@@ -135,10 +134,15 @@ class Answer:
         from nsysgap.analysis.stacks import launched_from as share_by_launch
         from nsysgap.analysis.stretches import idle_stretches
 
+        def parts(causes: Sequence[str]) -> tuple[list[str], Stretches]:
+            chosen = list(PARTS) if "all" in causes else [part for part in PARTS if part in causes]
+            return chosen, idle_stretches(idle, frozenset(PARTS.index(one) for one in chosen))
+
         self.idle = idle
-        self.causes = list(PARTS) if "all" in causes else [part for part in PARTS if part in causes]
-        stretches = idle_stretches(idle, frozenset(PARTS.index(one) for one in self.causes))
+        self.causes, stretches = parts(causes or ("host",))
         source = wanted or _best_source(idle, stacks, stretches, launched_from=launched_from)
+        if source == "calls" and not causes and not launched_from:  # the program's own code is in no call
+            self.causes, stretches = parts(("all",))
         self.notices: list[Notice] = [
             *stacks.warnings,
             *_require_stacks(idle, stacks, source, wanted, launched_from=launched_from),
