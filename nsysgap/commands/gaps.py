@@ -213,9 +213,9 @@ class _Answer:
         if not self.by:
             return list(gaps_blocks(document, counts, self.selected.said))
         document["gaps"] = []
-        blocks = list(gaps_blocks(document, counts, self.selected.said))
         top = DEFAULT_TOP if self.top is None else None if self.top == ALL else self.top
-        return [*blocks[:2], groups_table(self.by, self.groups(), top), *blocks[2:]]
+        groups = groups_table(self.by, self.groups(), top)
+        return list(gaps_blocks(document, counts, self.selected.said, groups))
 
     def refusal(self) -> NsysgapError | None:
         """Why this report cannot say how idle the GPU was; None if it can."""

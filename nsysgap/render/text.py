@@ -31,6 +31,7 @@ CAUSE_MEANING = {
     "host": "in the program's own code",
     "unknown": "no launch call known for the next op",
 }
+SHARING = ("cause", "api", "line")  # groupings of which several may have a share in one gap
 NARROWEST = 8
 NARROWEST_CONSOLE = 80
 LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
@@ -76,12 +77,17 @@ def add(made: Table, *cells: str | Text) -> None:
     made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
 
 
-def gaps_blocks(document: Document, counts: Mapping[str, int], selected: str = "") -> Iterable[RenderableType]:
-    """All blocks of `nsysgap gaps` for one report, in reading order. `counts`: gaps per cause."""
+def gaps_blocks(
+    document: Document, counts: Mapping[str, int], selected: str = "", groups: Table | None = None
+) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap gaps` for one report, in reading order. `counts`: gaps per cause; `groups`: of --by."""
     yield _head(document["report"], selected)
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _devices(document["devices"])
-    yield _causes(document["devices"], counts)
+    if groups is not None:
+        yield groups
+    if groups is None or document["groups"]["by"] != "cause":  # else it would be said twice
+        yield _causes(document["devices"], counts)
     yield from untraced_lines(document["devices"])
     yield from _latencies(document["launches"], document["graph_launches"], document["syncs"])
     if document["gaps"]:
@@ -226,12 +232,15 @@ def _nvtx(gap: Document) -> str:
 
 def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Table:
     """Idle time grouped (`analysis.grouping.Group`), largest first; a last row sums up what `top` leaves out."""
-    made = table(f"<idle by {by}", "time", "share", "gaps", "longest", "|main cause")
+    gaps = "in gaps" if by in SHARING else "gaps"
+    made = table(f"<idle by {by}", "time", "share", gaps, "longest", "<" if by == "cause" else "|main cause")
     total = sum(group.idle for group in groups)
     for group in groups[:top]:
         name = printable(short_kernel_name(group.name) if by == "kernel" else group.name)
         figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
-        add(made, name, *figures, group.main_cause)
+        add(made, name, *figures, Text(CAUSE_MEANING[name], style="dim") if by == "cause" else group.main_cause)
+    if not groups:
+        add(made, "no idle time", "0 ns", "-", "0", "-", "")
     rest = [] if top is None else groups[top:]
     if rest:
         time = sum(group.idle for group in rest)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -118,6 +119,22 @@ def test_every_grouping_sums_to_the_idle_time(by: str) -> None:
     document = gaps_json("--by", by)
     assert sum(row["idle_ns"] for row in document["groups"]["rows"]) == document["devices"][0]["idle_ns"]
     assert f"idle by {by}" in run("gaps", NAIVE, "--by", by).stdout
+
+
+def test_by_cause_is_said_once_and_counts_the_gaps_with_a_share() -> None:
+    text = run("gaps", NAIVE, "--by", "cause").stdout
+    assert text.count("idle by cause") == 1
+    assert re.search(r"^idle by cause +time +share +in gaps +longest\n", text, re.MULTILINE)
+    rows = {row["name"]: row["gaps"] for row in gaps_json("--by", "cause")["groups"]["rows"]}
+    assert rows
+    for cause, gaps in rows.items():
+        assert re.search(rf"^{cause} .* % +{gaps:,} ", text, re.MULTILINE)
+
+
+def test_by_cause_without_any_gap(tmp_path: Path) -> None:
+    done = run("gaps", ReportBuilder().launch((0, 1), (5, 10)).save(tmp_path), "--by", "cause")
+    assert done.stdout.count("idle by cause") == 1
+    assert "no idle time" in done.stdout
 
 
 def test_several_reports_give_one_block_each_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
