@@ -56,6 +56,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number and what there are so many of: "1 name is", "2 names are"."""
+    return f"{count(number)} {one if number == 1 else many}"
+
+
 def printable(name: str, width: int | None = None) -> str:
     """An untrusted name without control or direction-changing characters, cut in the middle to `width`."""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)

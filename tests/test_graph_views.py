@@ -166,8 +166,8 @@ def test_notice_says_that_captured_launches_are_not_lost(tmp_path: Path) -> None
     idle = captured_graph().idle(tmp_path)
     texts = [one.text for one in all_notices(idle, idle.latencies)]
     assert (
-        "2 launch calls were captured into CUDA graphs and own no op (not lost): 1 captures took 60 ns; "
-        "1 graph instantiations took 30 ns. See: nsysgap graphs."
+        "2 launch calls were captured into CUDA graphs and own no op (not lost): 1 capture took 60 ns; "
+        "1 graph instantiation took 30 ns. See: nsysgap graphs."
     ) in texts
 
 

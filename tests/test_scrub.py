@@ -192,9 +192,9 @@ def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) 
     assert NETWORK_GUID.to_bytes(8, "big") not in copy.read_bytes()
     assert "still there" not in done.stdout
     assert "removed: 2 rows of TARGET_INFO_SYSTEM_ENV" in done.stdout
-    assert "removed: 1 rows of ProcessStreams" in done.stdout
-    assert "rewritten: 1 diagnostics, now without paths and addresses" in done.stdout
-    assert "rewritten: 1 process names cut to the program's name" in done.stdout
+    assert "removed: 1 row of ProcessStreams" in done.stdout
+    assert "rewritten: 1 diagnostic, now without paths and addresses" in done.stdout
+    assert "rewritten: 1 process name cut to the program's name" in done.stdout
 
 
 def test_what_says_nothing_about_people_stays(telltale: Path, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_name_in_an_event_text_is_kept_and_said(telltale: Path, tmp_path: Path) 
     with database(telltale) as made:
         made.execute("UPDATE NVTX_EVENTS SET text = 'run of geordi'")
     done = nsysgap("scrub", telltale, "-o", tmp_path / "copy.sqlite")
-    assert "still there: 1 kept texts (NVTX_EVENTS.text) hold 'geordi'" in done.stdout
+    assert "still there: 1 kept text (NVTX_EVENTS.text) holds 'geordi'" in done.stdout
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])

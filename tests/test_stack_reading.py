@@ -232,7 +232,7 @@ def test_cpu_samples_and_python_samples_in_one_report(tmp_path: Path) -> None:
     assert samples["source"].tolist() == [NATIVE_SAMPLE, PYTHON_SAMPLE, NATIVE_SAMPLE]
     assert frames(found, int(samples["stack"][0])) == [("leaf", "/bin/prog", 0), ("main", "/bin/prog", 0)]
     assert samples["thread"].tolist()[2] == NONE
-    assert [one.text for one in found[1].warnings] == ["1 CPU samples have no call chain: left out."]
+    assert [one.text for one in found[1].warnings] == ["1 CPU sample has no call chain: left out."]
 
 
 def test_call_stacks_are_joined_to_their_calls(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from nsysgap.analysis.launches import Latencies
 from nsysgap.analysis.syncs import Syncs
 from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace, names_launch
-from nsysgap.units import count, duration, percent
+from nsysgap.units import count, counted, duration, percent
 
 PREFETCHES = ("cudaMemPrefetchAsync", "cuMemPrefetchAsync")
 _LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
@@ -61,12 +61,12 @@ def _missing_calls(idle: IdleReport) -> list[Notice]:
     lost = int(without_call.sum())
     if not lost:
         return []
-    said = f"{count(lost)} of {count(ops.rows)} ops have no launch call in the report"
+    have, such = ("has", "it") if lost == 1 else ("have", "one of them")
+    said = f"{count(lost)} of {counted(ops.rows, 'op', 'ops')} {have} no launch call in the report"
     nameless = int((idle.trace.processes["global_pid"][ops["process"][without_call]] == 0).sum())
     if nameless:
-        whose = "they" if nameless == lost else f"{count(nameless)} of them"
-        said += f" ({whose} have no globalPid: whose calls to match is unknown)"
-    return [Notice("warning", f"{said}: gaps that end with one of them are 'unknown'.")]
+        said += f" (without globalPid, so whose calls to match is unknown: {count(nameless)})"
+    return [Notice("warning", f"{said}: gaps that end with {such} are 'unknown'.")]
 
 
 def _unknown(idle: IdleReport) -> list[Notice]:
@@ -114,7 +114,14 @@ def _failed_launches(trace: Trace) -> list[Notice]:
     if not failed:
         return []
     return [
-        Notice("warning", f"{count(failed)} launch calls returned an error: they own no op. Check their error codes.")
+        Notice(
+            "warning",
+            counted(
+                failed,
+                "launch call returned an error: it owns no op. Check its error code.",
+                "launch calls returned an error: they own no op. Check their error codes.",
+            ),
+        )
     ]
 
 
@@ -123,13 +130,17 @@ def _graphs(idle: IdleReport) -> list[Notice]:
     costs = graph_costs(idle.trace, idle.calls)
     said = []
     if costs.captures is not None:
-        said.append(
-            f"{count(costs.captured_launches)} launch calls were captured into CUDA graphs and own no op (not lost): "
-            f"{count(costs.captures.count)} captures took {duration(costs.captures.total)}"
+        launches = counted(
+            costs.captured_launches,
+            "launch call was captured into CUDA graphs and owns no op",
+            "launch calls were captured into CUDA graphs and own no op",
         )
+        captures = counted(costs.captures.count, "capture", "captures")
+        said.append(f"{launches} (not lost): {captures} took {duration(costs.captures.total)}")
     if costs.instantiations is not None:
         took = duration(costs.instantiations.total)
-        said.append(f"{count(costs.instantiations.count)} graph instantiations took {took}")
+        number = costs.instantiations.count
+        said.append(f"{counted(number, 'graph instantiation', 'graph instantiations')} took {took}")
     return [Notice("note", f"{'; '.join(said)}. See: nsysgap graphs.")] if said else []
 
 

@@ -24,6 +24,7 @@ from nsysgap.analysis.untraced import untraced_pieces
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.intervals import IntervalSet, covered_length, union
 from nsysgap.tables import NONE, Notice, Stacks, Table, Trace
+from nsysgap.units import counted
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -255,7 +256,8 @@ def _near(trace: Trace, tracks: tuple[Track, ...]) -> tuple[tuple[Track, ...], t
     if not lost:
         return tracks, ()
     kept = tuple(track.take(one) for track, one in zip(tracks, near, strict=True))
-    said = f"{lost:,} events lie more than 26 days away from the GPU's work (a damaged clock): not shown here."
+    lie = counted(lost, "event lies", "events lie")
+    said = f"{lie} more than 26 days away from the GPU's work (a damaged clock): not shown here."
     return kept, (Notice("warning", said),)
 
 

@@ -40,6 +40,7 @@ from nsysgap.report.payloads import python_stacks
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import ROWID, OneOf, Progress, Read
 from nsysgap.tables import Notice, Table, Trace
+from nsysgap.units import counted
 
 OP_TABLES = {
     "kernel": "CUPTI_ACTIVITY_KIND_KERNEL",
@@ -208,15 +209,16 @@ class _Reading:
         untimed = ((start == 0) & (end == 0)) | (start == tables.OPEN_END)
         broken = (end < start) & ~untimed
         nowhere = (columns["device"] == tables.NONE) & ~untimed & ~broken
-        self._left_out(table, untimed, "have no timestamp")
-        self._left_out(table, broken, "end before they start")
-        self._left_out(table, nowhere, "name no device")
+        self._left_out(table, untimed, "has no timestamp", "have no timestamp")
+        self._left_out(table, broken, "ends before it starts", "end before they start")
+        self._left_out(table, nowhere, "names no device", "name no device")
         keep = ~(untimed | broken | nowhere)
         return columns if keep.all() else {name: column[keep] for name, column in columns.items()}
 
-    def _left_out(self, table: str, mask: NDArray[np.bool_], why: str) -> None:
+    def _left_out(self, table: str, mask: NDArray[np.bool_], one: str, many: str) -> None:
         if number := int(mask.sum()):
-            self.warnings.append(Notice("warning", f"{number:,} rows of {table} {why}: left out of every figure."))
+            said = counted(number, f"row of {table} {one}", f"rows of {table} {many}")
+            self.warnings.append(Notice("warning", f"{said}: left out of every figure."))
 
     def _raw_api(self) -> Columns:
         where = OneOf("eventClass", (0, 1)) if self.catalog.has(RUNTIME, "eventClass") else None
@@ -261,7 +263,11 @@ class _Reading:
 
     def _usable_spans(self, table: str, columns: Columns) -> Columns:
         broken = columns["end"] < columns["start"]
-        self._left_out(table, broken, "have no start or no end, or end before they start")
+        one, many = (
+            "has no start or no end, or ends before it starts",
+            "have no start or no end, or end before they start",
+        )
+        self._left_out(table, broken, one, many)
         return {name: column[~broken] for name, column in columns.items()} if broken.any() else columns
 
     def _raw_nvtx(self) -> Columns:
@@ -282,7 +288,7 @@ class _Reading:
             NVTX_RANGES if self.catalog.has(table, "eventType") else "0",
         )
         broken = (columns["end"] < columns["start"]) | (columns["start"] == tables.OPEN_END)
-        self._left_out(table, broken, "have no start or end before they start")
+        self._left_out(table, broken, "has no start or ends before it starts", "have no start or end before they start")
         columns = {name: column[~broken] for name, column in columns.items()}
         columns["name"] = self._nvtx_names(columns)
         columns["start_end"] = columns["start_end"] == START_END
@@ -379,13 +385,11 @@ class _Reading:
         used = np.union1d(distinct(ops["name"]), distinct(api["name"]))
         missing = sum(int(index) not in self.names for index in used)
         if missing:
-            self.warnings.append(
-                Notice("warning", f"{missing:,} names are missing in StringIds: shown as <no string ID>.")
-            )
+            said = counted(missing, "name is missing", "names are missing")
+            self.warnings.append(Notice("warning", f"{said} in StringIds: shown as <no string ID>."))
         if invalid := self.names.invalid:
-            self.warnings.append(
-                Notice("note", f"{invalid:,} names are not valid UTF-8: shown with replacement characters.")
-            )
+            said = counted(invalid, "name is", "names are")
+            self.warnings.append(Notice("note", f"{said} not valid UTF-8: shown with replacement characters."))
 
 
 def require_nsys_export(source: Source, catalog: Catalog) -> None:

@@ -13,6 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nsysgap.units import counted
+
 # What stays of TARGET_INFO_SYSTEM_ENV: facts about hardware and software, none about whose they are.
 KEPT_SYSTEM_FACTS = (
     *("CpuCores", "CpuSpeedMhz", "CpuArchitecture", "CpuDescription", "HardwarePlatform", "SoftwarePlatform"),
@@ -49,15 +51,15 @@ class Scrubbed:
     rewritten: list[str] = field(default_factory=list)
     remains: list[str] = field(default_factory=list)
 
-    def add(self, number: int, what: str) -> None:
+    def add(self, number: int, noun: str, rest: str = "") -> None:
         """Note a removal, if there was any."""
         if number:
-            self.removed.append(f"{number:,} {what}")
+            self.removed.append(counted(number, noun, f"{noun}s") + rest)
 
-    def add_rewritten(self, number: int, what: str) -> None:
+    def add_rewritten(self, number: int, noun: str, rest: str) -> None:
         """Note texts that stay in another form, if there are any."""
         if number:
-            self.rewritten.append(f"{number:,} {what}")
+            self.rewritten.append(counted(number, noun, f"{noun}s") + rest)
 
 
 def scrub(file: Path) -> Scrubbed:
@@ -97,11 +99,15 @@ class _Scrubbing:
             self._metadata(table)
         self._captured_output()
         self._processes()
-        self._rewrite("DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostics, now without paths and addresses")
-        self._blank("TARGET_INFO_GPU", "uuid", "''", "GPU UUIDs")
-        self._blank("TARGET_INFO_CUDA_DEVICE", "uuid", "NULL", "GPU UUIDs of CUDA devices")
-        self._blank("TARGET_INFO_NIC_INFO", "GUID", "0", "GUIDs of network adapters, which hold their addresses")
-        self._rewrite("OSRT_FILE_ACCESS_DESCRIPTORS", "filePath", _file_name, "paths of opened files cut to the name")
+        self._rewrite(
+            "DIAGNOSTIC_EVENT", "text", self._without_paths, "diagnostic", ", now without paths and addresses"
+        )
+        self._blank("TARGET_INFO_GPU", "uuid", "''", "GPU UUID")
+        self._blank("TARGET_INFO_CUDA_DEVICE", "uuid", "NULL", "GPU UUID", " of CUDA devices")
+        self._blank("TARGET_INFO_NIC_INFO", "GUID", "0", "GUID", " of network adapters, which hold their addresses")
+        self._rewrite(
+            "OSRT_FILE_ACCESS_DESCRIPTORS", "filePath", _file_name, "path", " of opened files cut to the name"
+        )
         self._strings()
         self._look_for_secrets()
         return self.done
@@ -126,7 +132,7 @@ class _Scrubbing:
                 self._environment_secrets(str(value))
         marks = ", ".join("?" * len(KEPT_SYSTEM_FACTS))
         number = self._delete(table, f"name NOT IN ({marks}) OR name IS NULL", *KEPT_SYSTEM_FACTS)
-        self.done.add(number, "rows of TARGET_INFO_SYSTEM_ENV (environment, host name, devices of the machine)")
+        self.done.add(number, "row", " of TARGET_INFO_SYSTEM_ENV (environment, host name, devices of the machine)")
 
     def _environment_secrets(self, text: str) -> None:
         for variable in ("HOME", "USER", "LOGNAME", "HOSTNAME", "CONTAINER_NAME"):
@@ -149,12 +155,12 @@ class _Scrubbing:
                 number += self._delete(table, "rowid = ?", row)
                 if re.search("USER|HOST|DISPLAY_NAME|WORKING_DIR", key):
                     self._secret(value)
-        self.done.add(number, f"rows of {table} (command, arguments, environment, host, user, paths)")
+        self.done.add(number, "row", f" of {table} (command, arguments, environment, host, user, paths)")
 
     def _captured_output(self) -> None:
         for table in OUTPUT_TABLES:
             if table in self.columns:
-                self.done.add(self._delete(table), f"rows of {table} (captured output and files)")
+                self.done.add(self._delete(table), "row", f" of {table} (captured output and files)")
 
     def _processes(self) -> None:
         """Processes and threads without a single event go; names of the others lose their folders and arguments."""
@@ -167,8 +173,8 @@ class _Scrubbing:
                 ]
                 for row in gone:
                     self._delete(table, "rowid = ?", row)
-                self.done.add(len(gone), f"rows of {table} (of processes and threads without an event)")
-        self._rewrite("PROCESSES", "name", _program_name, "process names cut to the program's name")
+                self.done.add(len(gone), "row", f" of {table} (of processes and threads without an event)")
+        self._rewrite("PROCESSES", "name", _program_name, "process name", " cut to the program's name")
 
     def _seen(self) -> dict[str, set[object]]:
         """The global thread and process IDs that event rows carry."""
@@ -183,21 +189,21 @@ class _Scrubbing:
         processes |= {value >> 24 << 24 for value in threads | processes if isinstance(value, int)}
         return {"globalPid": processes, "globalTid": threads}
 
-    def _rewrite(self, table: str, column: str, change: Callable[[str], str], what: str, where: str = "1") -> None:
+    def _rewrite(self, table: str, column: str, change: Callable[[str], str], noun: str, rest: str) -> None:
         if not self._has(table, column):
             return
         number = 0
-        for row, value in self._rows(f'SELECT rowid, "{column}" FROM "{table}" WHERE {where}'):
+        for row, value in self._rows(f'SELECT rowid, "{column}" FROM "{table}"'):
             if isinstance(value, str) and (new := change(value)) != value:
                 changed = new.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 self.connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (changed, row))
                 number += 1
-        self.done.add_rewritten(number, what)
+        self.done.add_rewritten(number, noun, rest)
 
-    def _blank(self, table: str, column: str, empty: str, what: str) -> None:
+    def _blank(self, table: str, column: str, empty: str, noun: str, rest: str = "") -> None:
         if self._has(table, column):
             sql = f'UPDATE "{table}" SET "{column}" = {empty} WHERE "{column}" NOT IN (\'\', 0)'
-            self.done.add(self.connection.execute(sql).rowcount, what)
+            self.done.add(self.connection.execute(sql).rowcount, noun, rest)
 
     def _without_paths(self, text: str) -> str:
         text = _ADDRESSES.sub("<address>", _PATHS.sub(r".../\1", text))
@@ -214,7 +220,7 @@ class _Scrubbing:
         known = {row for (row,) in self._rows("SELECT id FROM StringIds") if isinstance(row, int)}
         gone = known - named - listed
         self.connection.executemany("DELETE FROM StringIds WHERE id = ?", ((one,) for one in sorted(gone)))
-        self.done.add(len(gone), "texts that nothing refers to any more")
+        self.done.add(len(gone), "text", " that nothing refers to any more")
         number = 0
         for one in sorted((listed - named) & known):
             [(value,)] = self._rows("SELECT value FROM StringIds WHERE id = ?", one)
@@ -226,7 +232,7 @@ class _Scrubbing:
                     "UPDATE StringIds SET value = ? WHERE id = ?", (name.decode("utf-8", "replace"), one)
                 )
                 number += 1
-        self.done.add_rewritten(number, "paths of libraries and source files cut to the file's or package's name")
+        self.done.add_rewritten(number, "path", " of libraries and source files cut to the file's or package's name")
 
     def _references(self) -> tuple[set[int], set[int]]:
         """String IDs by who points to them: (names of events, call stacks and the like)."""
@@ -277,7 +283,10 @@ class _Scrubbing:
                 for secret in sorted(self.secrets):
                     [(number,)] = self._rows(f'SELECT count(*) FROM "{table}" WHERE instr("{column}", ?)', secret)
                     if isinstance(number, int) and number:
-                        self.done.remains.append(f"{number:,} kept texts ({table}.{column}) hold '{secret}'")
+                        held = counted(
+                            number, f"kept text ({table}.{column}) holds", f"kept texts ({table}.{column}) hold"
+                        )
+                        self.done.remains.append(f"{held} '{secret}'")
 
 
 def _file_name(path: str) -> str:

@@ -37,10 +37,11 @@ from nsysgap.report.read import RUNTIME
 from nsysgap.report.source import Source, translated_errors
 from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
+from nsysgap.units import counted
 
 _PYTHON = {PYTHON_SAMPLING: PYTHON_SAMPLE, PYTHON_BACKTRACE: PYTHON_CALL}
 _WITHOUT_BLOBS = (
-    "{} NVTX marks may be Python stacks, but the report was exported without them: nsys export --type sqlite "
+    "{} may be Python stacks, but the report was exported without them: nsys export --type sqlite "
     "--include-blobs=true REPORT.nsys-rep."
 )
 ALL_SOURCES = frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL))
@@ -132,7 +133,8 @@ class _Reading:
         if not len(rows["time"]) and not decoder.malformed:
             self._exported_without_blobs("eventType = 34 AND binaryData IS NULL AND text IS NULL")
         for reason, number in sorted(decoder.malformed.items()):
-            self._warn(f"{number:,} Python stacks are not laid out as their schema says ({reason}): left out.")
+            said = counted(number, "Python stack is", "Python stacks are")
+            self._warn(f"{said} not laid out as the schema says ({reason}): left out.")
         return {
             kind: {name: column[rows["source"] == kind] for name, column in rows.items()}
             for kind in sorted(self.sources & {PYTHON_SAMPLE, PYTHON_CALL})
@@ -159,7 +161,9 @@ class _Reading:
         if self.catalog.has("NVTX_EVENTS", "eventType"):
             number = self.connection.exec_driver_sql(f"SELECT count(*) FROM NVTX_EVENTS WHERE {where}").scalar_one()
             if number:
-                self.warnings.append(Notice("warning", _WITHOUT_BLOBS.format(f"{number:,}")))
+                self.warnings.append(
+                    Notice("warning", _WITHOUT_BLOBS.format(counted(number, "NVTX mark", "NVTX marks")))
+                )
 
     def _python_calls(self, columns: Columns) -> Columns:
         """Python backtraces as call stacks: each begins with the CUDA call (an eventClass 67 row) it was taken for."""
@@ -190,7 +194,7 @@ class _Reading:
         columns["stack"] = chains(columns.pop("id"))
         known = columns["stack"] != NONE
         if missing := int((~known).sum()):
-            self._warn(f"{missing:,} CPU samples have no call chain: left out.")
+            self._warn(f"{counted(missing, 'CPU sample has', 'CPU samples have')} no call chain: left out.")
         columns = {name: column[known] for name, column in columns.items()}
         columns["source"] = np.full(len(columns["time"]), NATIVE_SAMPLE, np.int8)
         return [columns]

@@ -86,11 +86,11 @@ def test_untimed_and_broken_rows_are_left_out_and_counted(report: ReportBuilder,
     idle = report.idle(tmp_path)
     assert figures(idle) == [(0, (10, 20), 10, 0)]
     assert [notice.text.split(":")[0] for notice in idle.trace.warnings] == [
-        "1 rows of CUPTI_ACTIVITY_KIND_KERNEL have no timestamp",
-        "1 rows of CUPTI_ACTIVITY_KIND_KERNEL end before they start",
-        "1 rows of CUPTI_ACTIVITY_KIND_KERNEL name no device",
+        "1 row of CUPTI_ACTIVITY_KIND_KERNEL has no timestamp",
+        "1 row of CUPTI_ACTIVITY_KIND_KERNEL ends before it starts",
+        "1 row of CUPTI_ACTIVITY_KIND_KERNEL names no device",
         "2 rows of CUPTI_ACTIVITY_KIND_MEMCPY have no timestamp",
-        "1 rows of CUPTI_ACTIVITY_KIND_MEMSET end before they start",
+        "1 row of CUPTI_ACTIVITY_KIND_MEMSET ends before it starts",
     ]
 
 

@@ -54,17 +54,21 @@ def test_negative_sync_tail(complete: ReportBuilder, tmp_path: Path) -> None:
 def test_ops_whose_call_is_missing(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.kernel(20, 30, 77).memcpy(40, 50, 0, copyKind=1)
     assert texts(complete, tmp_path) == [
-        "warning: 1 of 3 ops have no launch call in the report: gaps that end with one of them are 'unknown'."
+        "warning: 1 of 3 ops has no launch call in the report: gaps that end with it are 'unknown'."
     ]
 
 
 def test_ops_that_name_no_process(complete: ReportBuilder, tmp_path: Path) -> None:
     """Their calls may well be in the report, but correlation IDs are numbers of a process."""
     complete.call(12, 13, 77).kernel(20, 30, 77, globalPid=None)
-    why = "have no globalPid: whose calls to match is unknown): gaps that end with one of them are 'unknown'."
-    assert texts(complete, tmp_path) == [f"warning: 1 of 2 ops have no launch call in the report (they {why}"]
+    why = "(without globalPid, so whose calls to match is unknown: 1): gaps that end with"
+    assert texts(complete, tmp_path) == [
+        f"warning: 1 of 2 ops has no launch call in the report {why} it are 'unknown'."
+    ]
     complete.kernel(40, 50, 78)
-    assert texts(complete, tmp_path) == [f"warning: 2 of 3 ops have no launch call in the report (1 of them {why}"]
+    assert texts(complete, tmp_path) == [
+        f"warning: 2 of 3 ops have no launch call in the report {why} one of them are 'unknown'."
+    ]
 
 
 def test_failed_launches(complete: ReportBuilder, tmp_path: Path) -> None:
@@ -73,6 +77,13 @@ def test_failed_launches(complete: ReportBuilder, tmp_path: Path) -> None:
     assert failed_launches(complete.trace(tmp_path)) == 2
     assert texts(complete, tmp_path) == [
         "warning: 2 launch calls returned an error: they own no op. Check their error codes."
+    ]
+
+
+def test_one_failed_launch(complete: ReportBuilder, tmp_path: Path) -> None:
+    complete.call(20, 21, 8, returnValue=1)
+    assert texts(complete, tmp_path) == [
+        "warning: 1 launch call returned an error: it owns no op. Check its error code."
     ]
 
 
