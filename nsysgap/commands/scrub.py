@@ -11,6 +11,7 @@ import click
 
 from nsysgap.commands.common import output_file, require_new
 from nsysgap.errors import NsysgapError
+from nsysgap.units import printable
 
 
 @click.command("scrub")
@@ -53,7 +54,7 @@ def command(report: str, output: str, force: bool) -> None:
         click.echo(f"rewritten: {line}")
     for line in done.remains:
         click.echo(f"still there: {line}")
-    click.echo(f"Wrote {target} ({target.stat().st_size:,} bytes). Every event row is as it was.")
+    click.echo(f"Wrote {printable(str(target))} ({target.stat().st_size:,} bytes). Every event row is as it was.")
 
 
 def _require_other(report: Path, target: Path) -> None:

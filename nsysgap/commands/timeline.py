@@ -9,6 +9,7 @@ import click
 
 from nsysgap.commands.common import check_device, opened, output_file, require_new, select_time, selection_options
 from nsysgap.errors import NsysgapError
+from nsysgap.units import printable
 
 
 @click.command("timeline")
@@ -69,8 +70,10 @@ def command(
     if target != "-":
         beside = Path(target).parent / plotlyjs
         if plotlyjs not in ("inline", "cdn") and "://" not in plotlyjs and not beside.exists():
-            click.echo(f"{beside} does not exist: the page shows nothing until Plotly's script lies there.", err=True)
-        click.echo(f"Wrote {target} ({Path(target).stat().st_size / 1e6:.1f} MB): open it in a browser.", err=True)
+            lacking = "does not exist: the page shows nothing until Plotly's script lies there."
+            click.echo(f"{printable(str(beside))} {lacking}", err=True)
+        size = Path(target).stat().st_size
+        click.echo(f"Wrote {printable(target)} ({size / 1e6:.1f} MB): open it in a browser.", err=True)
 
 
 def default_name(report: str) -> str:

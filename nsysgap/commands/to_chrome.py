@@ -11,7 +11,7 @@ import click
 from nsysgap.commands.common import opened, output_file, output_options, require_new
 from nsysgap.commands.tracing import FORMATS, TraceOptions, gpus_with_work, pictures, trace_options, write_trace
 from nsysgap.errors import NsysgapError
-from nsysgap.units import count
+from nsysgap.units import counted, printable
 
 if TYPE_CHECKING:
     from nsysgap.tables import Trace
@@ -69,7 +69,8 @@ def _per_gpu(folder: str, form: str, trace: Trace, options: TraceOptions) -> dic
 
 def _say(target: str, slices: int) -> None:
     if target != "-":
-        click.echo(f"{target}: {count(slices)} slices. Open it at https://ui.perfetto.dev", err=True)
+        said = f"{printable(target)}: {counted(slices, 'slice', 'slices')}"
+        click.echo(f"{said}. Open it at https://ui.perfetto.dev", err=True)
 
 
 def _format_of(output: str | None) -> str:

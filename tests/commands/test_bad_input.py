@@ -378,6 +378,18 @@ def test_control_characters_of_names_never_reach_the_terminal(
     assert not set("\x1b\x07\r") & set(out)
 
 
+@pytest.mark.parametrize(("command", "suffix"), [("timeline", "html"), ("to-chrome", "json"), ("scrub", "sqlite")])
+def test_nor_do_those_of_files(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str, suffix: str) -> None:
+    target = tmp_path / f"odd\x1b[31m.{suffix}"
+    with pytest.raises(SystemExit) as stopped:
+        main([command, str(NAIVE), "-o", str(target)])
+    assert not stopped.value.code
+    assert target.exists()
+    said = "".join(capsys.readouterr())
+    assert f"[31m.{suffix}" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full")
 @pytest.mark.parametrize(
     "arguments",
