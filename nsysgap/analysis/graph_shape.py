@@ -12,6 +12,7 @@ from nsysgap.analysis.graph_replays import NodeTimes, Replays
 from nsysgap.analysis.graph_view import GraphEntry
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.tables import NONE, OP_KINDS, Table, Trace
+from nsysgap.units import counted
 
 MOST_REPLAYS = 64
 MOST_NODES = 3000
@@ -34,7 +35,7 @@ def drawing_from_replays(trace: Trace, entry: GraphEntry, details: Table) -> Dra
     edges = _reduced(start, end) if len(nodes) <= MOST_NODES else _in_order(start)
     numbers = entry.times.node
     pairs = tuple((int(numbers[a]), int(numbers[b])) for a, b in edges)
-    return Drawing(nodes, pairs, f"the order and overlap seen in {looked} replay{'s' if looked != 1 else ''}")
+    return Drawing(nodes, pairs, f"the order and overlap seen in {counted(looked, 'replay', 'replays')}")
 
 
 def with_times(drawing: Drawing, trace: Trace, entry: GraphEntry | None, details: Table) -> Drawing:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nsysgap.arrays import distinct, is_any
+from nsysgap.analysis.captures import calls_named
+from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
-from nsysgap.units import count
+from nsysgap.units import count, counted
 
 NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
 NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
@@ -63,12 +64,12 @@ def _reason(trace: Trace) -> tuple[str, str]:
             "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
             "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
         )
-    launches = is_any(trace.api["name"], _launch_names(trace))
+    launches = calls_named(trace, _LAUNCHES)
     failed = int((launches & trace.api["failed"]).sum())
     succeeded = int(launches.sum()) - failed
     if succeeded:
         reason = (
-            f" {count(succeeded)} {'launch' if succeeded == 1 else 'launches'} succeeded and left no kernel row: nsys "
+            f" {counted(succeeded, 'launch', 'launches')} succeeded and left no kernel row: nsys "
             "could not trace the GPU (an nsys older than the driver, WSL2), or the program was killed before nsys "
             "could flush."
         )
@@ -79,11 +80,6 @@ def _reason(trace: Trace) -> tuple[str, str]:
         return f" No kernel ran: {which} returned an error.", hint
     reason = " The CUDA calls that were recorded launch no kernel."
     return reason, f"Capture the part that launches kernels with --trace=cuda,nvtx,osrt; {_LET_IT_END}"
-
-
-def _launch_names(trace: Trace) -> list[int]:
-    """The names of calls that launch kernels or graphs."""
-    return [int(index) for index in distinct(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
 
 
 def limits(trace: Trace) -> list[Limit]:

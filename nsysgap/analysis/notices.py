@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nsysgap.analysis.captures import graph_costs
+from nsysgap.analysis.captures import calls_named, graph_costs
 from nsysgap.analysis.causes import UNKNOWN
 from nsysgap.analysis.idle import IdleReport
 from nsysgap.analysis.launches import Latencies
+from nsysgap.analysis.limits import has_kernels
 from nsysgap.analysis.syncs import Syncs
-from nsysgap.arrays import distinct, is_any
-from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Notice, Trace, names_launch
+from nsysgap.arrays import is_any
+from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent
 
 PREFETCHES = ("cudaMemPrefetchAsync", "cuMemPrefetchAsync")
@@ -30,7 +31,7 @@ def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
 
 def no_kernels(trace: Trace) -> list[Notice]:
     """Why a report without kernel or graph rows answers nothing about kernels."""
-    if is_any(trace.ops["kind"], (KERNEL, GRAPH)).any():
+    if has_kernels(trace):
         return []
     if not trace.ops.rows:
         said = "No GPU work was recorded: nothing tells how idle the GPU was, or what syncs waited for."
@@ -43,15 +44,16 @@ def _clock(latencies: Latencies, syncs: Syncs) -> list[Notice]:
     found = []
     number, worst = latencies.negative()
     if number:
-        said = f"{count(number)} {'op starts' if number == 1 else 'ops start'} before the call that launched"
-        said += f" {'it' if number == 1 else 'them'} (by up to {duration(worst)}): "
-        found.append(f"{said}the clocks of host and GPU are not aligned. The figures keep them as they are.")
+        one, many = "op starts before the call that launched it", "ops start before the call that launched them"
+        why = "the clocks of host and GPU are not aligned. The figures keep them as they are."
+        found.append(f"{counted(number, one, many)} (by up to {duration(worst)}): {why}")
     early = syncs.tail[syncs.tail < 0]
     if len(early):
-        said = f"{count(len(early))} sync {'call returns' if len(early) == 1 else 'calls return'} before the work that"
-        said += f" {'it covers' if len(early) == 1 else 'they cover'} ends (by up to {duration(-int(early.min()))}): "
+        one = "sync call returns before the work that it covers ends"
+        many = "sync calls return before the work that they cover ends"
         why = "the clocks of host and GPU are not aligned, or the call did not wait for all of it."
-        found.append(f"{said}{why} Sync tails are negative there.")
+        said = f"{counted(len(early), one, many)} (by up to {duration(-int(early.min()))})"
+        found.append(f"{said}: {why} Sync tails are negative there.")
     return [Notice("warning", text) for text in found]
 
 
@@ -82,7 +84,7 @@ def _unknown(idle: IdleReport) -> list[Notice]:
     time = int(idle.gaps.duration[chosen].sum())
     whole = sum(device.idle for device in idle.devices)
     said = (
-        f"{count(len(chosen))} {'gap' if len(chosen) == 1 else 'gaps'} ({duration(time)}, {percent(time, whole)} of "
+        f"{counted(len(chosen), 'gap', 'gaps')} ({duration(time)}, {percent(time, whole)} of "
         f"the idle time) {'ends' if len(chosen) == 1 else 'end'} with a page migration of unified memory, which no "
         "call launches: 'unknown'."
     )
@@ -95,8 +97,8 @@ def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
     prefetches = int(is_any(trace.api["name"], trace.names.find(PREFETCHES)).sum())
     to_host = [way for way in ways if "Device-to-Host" in way]
     if prefetches:
-        calls = "call" if prefetches == 1 else "calls"
-        yield f"Those that {count(prefetches)} cudaMemPrefetchAsync {calls} asked for are among them."
+        calls = counted(prefetches, "cudaMemPrefetchAsync call", "cudaMemPrefetchAsync calls")
+        yield f"Those that {calls} asked for are among them."
     elif len(to_host) < len(ways):
         yield "cudaMemPrefetchAsync before the kernel and cudaMemAdvise keep pages from moving on demand."
     if to_host:
@@ -105,8 +107,7 @@ def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
 
 def failed_launches(trace: Trace) -> int:
     """How many launch, copy and memset calls returned an error: they own no op."""
-    names = [int(index) for index in distinct(trace.api["name"]) if _LAUNCHES.match(trace.name(index))]
-    return int((trace.api["failed"] & is_any(trace.api["name"], names)).sum())
+    return int((trace.api["failed"] & calls_named(trace, _LAUNCHES)).sum())
 
 
 def _failed_launches(trace: Trace) -> list[Notice]:

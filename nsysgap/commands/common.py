@@ -18,7 +18,7 @@ import click
 
 from nsysgap.commands import output_refused, show_error
 from nsysgap.errors import NsysgapError
-from nsysgap.units import duration, parse_duration, printable
+from nsysgap.units import counted, duration, parse_duration, printable
 
 if TYPE_CHECKING:
     from nsysgap.intervals import IntervalSet
@@ -141,8 +141,8 @@ def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str
         raise NsysgapError(f"No NVTX range matches '{pattern.pattern}'.", _known_names(trace))
     names = ", ".join(printable(name, 40) for name in found.names[:3])
     more = f" and {len(found.names) - 3:,} more names" if len(found.names) > 3 else ""
-    plural = "" if found.ranges == 1 else "s"
-    return found.time, f"inside {found.ranges:,} NVTX range{plural} ({names}{more}), {duration(found.time.total)}"
+    ranges = counted(found.ranges, "NVTX range", "NVTX ranges")
+    return found.time, f"inside {ranges} ({names}{more}), {duration(found.time.total)}"
 
 
 def _known_names(trace: Trace) -> str:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from nsysgap.render.text import add, notices, table
-from nsysgap.units import count, duration, percent, printable, short_kernel_name
+from nsysgap.units import count, counted, duration, percent, printable, short_kernel_name
 
 Document = Mapping[str, Any]
 _FIGURES = (
@@ -190,7 +190,7 @@ def _arithmetic(whole: Document) -> Text:
     if not whole["launches"]:
         return Text("No launch calls.")
     calls, kernels = whole["launches"], whole["kernel_call_ns"]
-    said = f"{count(calls)} launch call{'s' if calls != 1 else ''} took {duration(whole['calls_ns'])} of host time"
+    said = f"{counted(calls, 'launch call', 'launch calls')} took {duration(whole['calls_ns'])} of host time"
     if kernels is not None:
         said += (
             f"; {'all' if kernels['count'] == calls else 'the ' + count(kernels['count']) + ' that'} launched kernels: "

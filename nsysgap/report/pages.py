@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.report.source import page_size
+
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.intp]
 Values = NDArray[np.int64]
@@ -58,8 +60,7 @@ class PageFile:
         """What the file's header says."""
         with path.open("rb") as file:
             head = file.read(100)
-        size = int.from_bytes(head[16:18], "big")
-        size = 65536 if size == 1 else size
+        size = page_size(head)
         return cls(path, size, size - head[20], path.stat().st_size // size)
 
     @contextmanager

@@ -181,10 +181,15 @@ def _check_file(path: Path, file: Path, head: bytes) -> None:
     _check_writer(path, file)
 
 
+def page_size(head: bytes) -> int:
+    """Bytes of a page, as the first 100 bytes of a SQLite file say: 1 stands for what two bytes cannot hold."""
+    size = int.from_bytes(head[16:18], "big")
+    return 65536 if size == 1 else size
+
+
 def _check_length(path: Path, file: Path, head: bytes) -> None:
     """SQLite's header says how many pages the file has: a shorter file was truncated."""
-    page_size = int.from_bytes(head[16:18], "big")
-    promised = (65536 if page_size == 1 else page_size) * int.from_bytes(head[28:32], "big")
+    promised = page_size(head) * int.from_bytes(head[28:32], "big")
     if len(head) < 100 or file.stat().st_size < promised:
         raise NsysgapError(
             f"{path} is truncated: {file.stat().st_size:,} of {promised:,} bytes.", "Copy or export the report again."
