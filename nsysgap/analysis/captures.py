@@ -76,13 +76,16 @@ def _outermost(rows: list[int], begins: NDArray[np.bool_]) -> list[tuple[int, in
     return pairs
 
 
-def captured_calls(trace: Trace, calls: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
+def captured_calls(
+    trace: Trace, calls: NDArray[np.int32] | None = None, within: Captures | None = None
+) -> NDArray[np.bool_]:
     """Which rows of api are launch, copy or memset calls that a capture recorded: bool of shape (api,).
 
-    They lie inside a capture on their thread, succeeded, and own no op. `calls`: the launch call of each op, if known.
+    They lie inside a capture on their thread, succeeded, and own no op. `calls`: the launch call of each op, `within`:
+    the captures; where the caller knows them.
     """
     found = np.zeros(trace.api.rows, np.bool_)
-    within = captures(trace)
+    within = captures(trace) if within is None else within
     if not len(within.begin):
         return found
     owners = launch_calls(trace) if calls is None else calls
@@ -119,9 +122,10 @@ class GraphCosts:
 
 def graph_costs(trace: Trace, calls: NDArray[np.int32] | None = None) -> GraphCosts:
     """The cost of capturing, instantiating and uploading graphs."""
+    within = captures(trace)
     return GraphCosts(
-        captures=stats(captures(trace).duration),
-        captured_launches=int(captured_calls(trace, calls).sum()),
+        captures=stats(within.duration),
+        captured_launches=int(captured_calls(trace, calls, within).sum()),
         instantiations=durations(trace, INSTANTIATE),
         uploads=durations(trace, UPLOAD),
     )

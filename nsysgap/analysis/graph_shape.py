@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.graph_replays import NodeTimes, Replays
-from nsysgap.analysis.graph_view import GraphEntry
+from nsysgap.analysis.graph_view import GraphEntry, shared_bytes, size_of
 from nsysgap.drawing import Drawing, DrawnNode
-from nsysgap.tables import NONE, OP_KINDS, Table, Trace
+from nsysgap.tables import OP_KINDS, Table, Trace
 from nsysgap.units import counted
 
 MOST_REPLAYS = 64
@@ -60,10 +60,8 @@ def matching_entry(drawing: Drawing, entries: list[GraphEntry]) -> GraphEntry | 
 def _drawn(trace: Trace, times: NodeTimes, details: Table, i: int) -> DrawnNode:
     op = int(times.op[i])
     kind = OP_KINDS[trace.ops["kind"][op]]
-    sizes = [tuple(int(details[f"{name}_{axis}"][op]) for axis in "xyz") for name in ("grid", "block")]
-    grid, block = (None if NONE in one else one for one in sizes)
-    parts = [int(details[f"{one}_shared"][op]) for one in ("static", "dynamic")]
-    shared = None if kind != "kernel" or NONE in parts else sum(parts)
+    grid, block = (size_of(details, name, op) for name in ("grid", "block"))
+    shared = shared_bytes(details, op) if kind == "kernel" else None
     name = trace.name(int(trace.ops["name"][op]))
     return DrawnNode(int(times.node[i]), kind, name, grid, block, shared, round(float(times.mean[i])))
 

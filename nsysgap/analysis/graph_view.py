@@ -259,9 +259,9 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
                 "node": int(times.node[i]),
                 "kind": OP_KINDS[trace.ops["kind"][op]],
                 "name": trace.name(int(trace.ops["name"][op])),
-                "grid": _triple(details, "grid", op),
-                "block": _triple(details, "block", op),
-                "shared_bytes": _shared(details, op),
+                "grid": size_of(details, "grid", op),
+                "block": size_of(details, "block", op),
+                "shared_bytes": shared_bytes(details, op),
                 "stream": stream_id(int(trace.ops["stream"][op])),
                 "count": int(times.count[i]),
                 "mean_ns": round(float(times.mean[i])),
@@ -275,12 +275,14 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
     return found
 
 
-def _triple(details: Table, name: str, op: int) -> list[int] | None:
-    values = [int(details[f"{name}_{axis}"][op]) for axis in "xyz"]
+def size_of(details: Table, name: str, op: int) -> tuple[int, ...] | None:
+    """A kernel's grid or block, whichever `name` says; None where it has none."""
+    values = tuple(int(details[f"{name}_{axis}"][op]) for axis in "xyz")
     return None if NONE in values else values
 
 
-def _shared(details: Table, op: int) -> int | None:
+def shared_bytes(details: Table, op: int) -> int | None:
+    """A kernel's shared memory per block, static and dynamic together; None where it has none."""
     values = [int(details[f"{kind}_shared"][op]) for kind in ("static", "dynamic")]
     return None if NONE in values else sum(values)
 

@@ -41,8 +41,9 @@ class View:
         self.idle, self.trace, self.extras = idle, idle.trace, extras
         self.cut, self.show = cut or Cut(), show or Show()
         self.kept: Kept = keep(self.trace, idle.calls, self.cut)
-        self.captured = captured_calls(self.trace, idle.calls)
         self.captures = captures(self.trace)
+        self.captured = captured_calls(self.trace, idle.calls, self.captures)
+        self.launches_of_captures = launches_of_captures(self.trace, self.captures, self.captured)
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
         self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
@@ -189,8 +190,7 @@ class View:
         order = np.argsort(ends)
         place = order[np.minimum(np.searchsorted(ends, part, sorter=order), len(ends) - 1)]
         here = ends[place] == part
-        launches = launches_of_captures(self.trace, self.captures, self.captured)
-        figures = {"captured launches": launches, "capture took ns": self.captures.duration}
+        figures = {"captured launches": self.launches_of_captures, "capture took ns": self.captures.duration}
         return [Arg(name, values[place], here) for name, values in figures.items()]
 
     def _event_ends(self) -> EventEnds | None:
