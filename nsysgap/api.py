@@ -6,8 +6,8 @@ import os
 from html import escape
 from typing import TYPE_CHECKING
 
-from nsysgap.analysis.causes import HIDDEN_AFTER_NS
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace
 from nsysgap.units import count, duration, percent
@@ -51,7 +51,7 @@ class Report:
         Columns: device, name, window_start_ns, window_end_ns, busy_ns, idle_ns (busy + idle = window), gaps,
         longest_gap_ns, and <part>_ns for each of the ten parts of docs/definitions.md, which sum to idle_ns.
         """
-        from nsysgap.analysis.frames import idle_frame
+        from nsysgap.analysis.idle.dataframes import idle_frame
 
         return idle_frame(self.analyse(device=device, hidden_after_ns=hidden_after_ns))
 
@@ -64,7 +64,7 @@ class Report:
         duration_ns), process, thread, nvtx (the ranges around the launch, outermost first, " > " between), and
         before_/after_ + kind, name, stream, start_ns, end_ns, correlation_id, graph_node of the ops at the edges.
         """
-        from nsysgap.analysis.frames import gaps_frame
+        from nsysgap.analysis.idle.dataframes import gaps_frame
 
         idle = self.analyse(device=device, hidden_after_ns=hidden_after_ns)
         return gaps_frame(idle, idle.gaps.longest(top))
@@ -76,7 +76,7 @@ class Report:
         start - call start), queue_ns (op start - call end, at least 0), unqueued (the stream was empty when the call
         began: only then latency_ns is what a launch costs), process, thread, correlation_id.
         """
-        from nsysgap.analysis.frames import launches_frame
+        from nsysgap.analysis.idle.dataframes import launches_frame
 
         return launches_frame(self.analyse(device=device))
 
@@ -86,7 +86,7 @@ class Report:
         Columns: api, start_ns, end_ns, waited, wait_ns (from the call to the end of the last op it covers), tail_ns
         (from there to the return; both missing where it found nothing to wait for), finished_ns, process, thread.
         """
-        from nsysgap.analysis.frames import syncs_frame
+        from nsysgap.analysis.idle.dataframes import syncs_frame
 
         return syncs_frame(self.analyse())
 
@@ -95,8 +95,8 @@ class Report:
 
         At most 4,000 slices are drawn; `timeline_html` has everything.
         """
-        from nsysgap.analysis.timeline import timeline_data
-        from nsysgap.render.timeline import timeline_figure
+        from nsysgap.analysis.pictures.page import timeline_data
+        from nsysgap.render.pages.timeline import timeline_figure
 
         return timeline_figure(timeline_data(self.analyse(device=device)), top_gaps=top_gaps)
 
@@ -105,8 +105,8 @@ class Report:
 
         `top_gaps`: full detail only around that many of the longest gaps; `plotlyjs`: inline, cdn or a path.
         """
-        from nsysgap.analysis.timeline import run_facts, timeline_data
-        from nsysgap.render.timeline import timeline_html
+        from nsysgap.analysis.pictures.page import run_facts, timeline_data
+        from nsysgap.render.pages.timeline import timeline_html
         from nsysgap.report.describe import describe
         from nsysgap.report.details import read_op_details
         from nsysgap.report.stacks import read_samples

@@ -19,8 +19,8 @@ from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from real_reports import real_reports
 from report_builder import intervals
 
-from nsysgap.analysis.document import gaps_document
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.document import gaps_document
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.intervals import IntervalSet
 from nsysgap.render.data import as_json, dump_json
 from nsysgap.report import open_source, read_trace

@@ -16,18 +16,18 @@ from browser import chromium, watched_page
 from click.testing import CliRunner
 from report_builder import ReportBuilder, global_tid
 
-from nsysgap.analysis.captures import captured_calls, captures, graph_costs
-from nsysgap.analysis.graph_replays import originals, replays_by_graph
-from nsysgap.analysis.graph_shape import Fold, find_fold, folded, layers
-from nsysgap.analysis.graph_view import GraphView, graphs_document
-from nsysgap.analysis.kernel_launches import launches_document
-from nsysgap.analysis.launches import launch_calls
+from nsysgap.analysis.graphs.overview import GraphView, graphs_document
+from nsysgap.analysis.graphs.replays import originals, replays_by_graph
+from nsysgap.analysis.graphs.shape import Fold, find_fold, folded, layers
+from nsysgap.analysis.launch_costs import launches_document
 from nsysgap.analysis.notices import all_notices
+from nsysgap.analysis.relations.captures import captured_calls, captures, graph_costs
+from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.commands import cli
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.errors import NsysgapError
 from nsysgap.render.data import as_json
-from nsysgap.render.graph_drawing import Picture, graph_svg
+from nsysgap.render.pages.graph import Picture, graph_svg
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.details import read_op_details
 from nsysgap.report.dot import read_dot
@@ -663,7 +663,7 @@ def test_samples_are_small_and_whole() -> None:
 
 
 def test_numbers_of_a_signature_do_not_collide_by_order() -> None:
-    from nsysgap.analysis.graph_singly import _runs
+    from nsysgap.analysis.graphs.savings import _runs
 
     names = np.array([9, 1, 2, 3, 9, 1, 3, 2, 9, 1, 2, 3], np.int32)
     assert _runs(names, np.array([1, 2, 3], np.int32)) == [1, 9]

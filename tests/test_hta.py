@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from real_reports import require_report
 from trace_files import unpacked
 
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.commands import main
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import KERNEL, NONE, Trace

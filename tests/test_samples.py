@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import reference
 
-from nsysgap.analysis.document import gaps_document
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.nvtx import select_ranges
+from nsysgap.analysis.idle.document import gaps_document
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.intervals import IntervalSet
 from nsysgap.render.data import as_json
 from nsysgap.report import open_source, read_trace

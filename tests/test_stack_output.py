@@ -14,7 +14,7 @@ from browser import chromium, missing, watched_page
 from click.testing import CliRunner
 from stack_reports import StackReport
 
-from nsysgap.analysis.modules import kind_of, short_paths
+from nsysgap.analysis.stacks.code_owner import kind_of, short_paths
 from nsysgap.commands import cli
 from nsysgap.commands.profile_stacks import stacks_text
 from nsysgap.errors import NsysgapError

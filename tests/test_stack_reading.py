@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from real_reports import require_report
 from stack_reports import MAIN, OTHER, PYTHON_SCHEMAS, SAMPLING, StackReport, stack_blob
 
-from nsysgap.analysis.nvtx import RangeFinder
+from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.payloads import Entry, PayloadSchema, StackLayout, stack_bytes, stack_layouts
 from nsysgap.report.stacks import read_stacks

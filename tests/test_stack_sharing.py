@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stack_reports import MAIN, OTHER, StackReport
 
-from nsysgap.analysis.calltree import interval, places
-from nsysgap.analysis.causes import HOST, PARTS
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.lines import idle_by_line, lines_of_gaps
-from nsysgap.analysis.sharing import Shares, measured_period, share_among_samples
-from nsysgap.analysis.stacks import IdleStacks, choose_source, idle_stacks, launched_from, samples_by_thread
-from nsysgap.analysis.stretches import Stretches, idle_stretches
+from nsysgap.analysis.idle.attribution import HOST, PARTS
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
+from nsysgap.analysis.stacks.call_tree import interval, places
+from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
+from nsysgap.analysis.stacks.idle_stacks import IdleStacks, choose_source, idle_stacks, launched_from, samples_by_thread
+from nsysgap.analysis.stacks.shares import Shares, measured_period, share_among_samples
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
 from nsysgap.tables import NONE, STACK_SAMPLES, Table

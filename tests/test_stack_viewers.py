@@ -19,9 +19,9 @@ from test_stack_output import gaps
 from timeline_pages import READY, sample, write_page
 from trace_files import document, write
 
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.idle_lines import IdleLines, idle_lines
-from nsysgap.analysis.lines import idle_by_line
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.stacks.gap_lines import idle_by_line
+from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_samples
 from nsysgap.tables import NONE

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from nsysgap.analysis.captures import calls_named, graph_costs
-from nsysgap.analysis.causes import UNKNOWN
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.launches import Latencies
-from nsysgap.analysis.limits import has_kernels
-from nsysgap.analysis.syncs import Syncs
+from nsysgap.analysis.idle.attribution import UNKNOWN
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.questions import has_kernels
+from nsysgap.analysis.relations.captures import calls_named, graph_costs
+from nsysgap.analysis.relations.launches import Latencies
+from nsysgap.analysis.relations.syncs import Syncs
 from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent

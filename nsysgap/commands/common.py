@@ -134,7 +134,7 @@ def select_time(
 
 
 def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str]:
-    from nsysgap.analysis.nvtx import select_ranges
+    from nsysgap.analysis.relations.ranges import select_ranges
 
     found = select_ranges(trace, pattern)
     if not found.ranges:

@@ -27,8 +27,8 @@ from nsysgap.errors import NsysgapError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nsysgap.analysis.grouping import Group
-    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.analysis.idle.grouping import Group
+    from nsysgap.analysis.idle.idle_report import IdleReport
     from nsysgap.report.source import Source
     from nsysgap.tables import Notice, Stacks, Trace
 
@@ -131,7 +131,7 @@ class _Answer:
         top: int | None,
         by: str | None,
     ) -> None:
-        from nsysgap.analysis.idle import IdleReport
+        from nsysgap.analysis.idle.idle_report import IdleReport
 
         check_device(trace, device)
         self.trace = trace
@@ -156,8 +156,8 @@ class _Answer:
 
     def groups(self) -> list[Group]:
         """The idle time by what --by names."""
-        from nsysgap.analysis.grouping import idle_by
-        from nsysgap.analysis.lines import idle_by_line
+        from nsysgap.analysis.idle.grouping import idle_by
+        from nsysgap.analysis.stacks.gap_lines import idle_by_line
 
         if self.by == "line" and self.stacks is not None:
             return idle_by_line(self.idle, self.stacks)
@@ -176,8 +176,8 @@ class _Answer:
 
     def document(self) -> dict[str, Any]:
         """The contract nsysgap.gaps/1; with --by also the groups, with a selection also what it was."""
-        from nsysgap.analysis.document import gaps_document, group_rows
-        from nsysgap.analysis.lines import lines_of_gaps
+        from nsysgap.analysis.idle.document import gaps_document, group_rows
+        from nsysgap.analysis.stacks.gap_lines import lines_of_gaps
         from nsysgap.render.data import as_json
 
         rows = self.rows()
@@ -193,20 +193,20 @@ class _Answer:
 
     def frame(self) -> pd.DataFrame:
         """One row per gap, or with --by one per group."""
-        from nsysgap.analysis.frames import gaps_frame, groups_frame
+        from nsysgap.analysis.idle.dataframes import gaps_frame, groups_frame
 
         made = groups_frame(self.by, self.groups()) if self.by else gaps_frame(self.idle, self.rows(None))
         return made.assign(report=self.trace.path)
 
     def text(self, *, color: bool) -> str:
         """What the terminal shows."""
-        from nsysgap.render.text import as_text
+        from nsysgap.render.text.console import as_text
 
         return as_text(self._blocks(), color=color)
 
     def _blocks(self) -> list[Any]:
         """The blocks to print: the list of gaps, or with --by the groups."""
-        from nsysgap.render.text import gaps_blocks, groups_table
+        from nsysgap.render.text.gaps import gaps_blocks, groups_table
 
         document = self.document()
         counts = self.idle.gaps_by_cause()
@@ -219,7 +219,7 @@ class _Answer:
 
     def refusal(self) -> NsysgapError | None:
         """Why this report cannot say how idle the GPU was; None if it can."""
-        from nsysgap.analysis.limits import why_no_kernels
+        from nsysgap.analysis.questions import why_no_kernels
 
         why = why_no_kernels(self.trace)
         return None if why is None else NsysgapError(*why)

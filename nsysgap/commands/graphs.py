@@ -11,7 +11,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import count
 
 if TYPE_CHECKING:
-    from nsysgap.analysis.graph_view import GraphEntry, GraphView
+    from nsysgap.analysis.graphs.overview import GraphEntry, GraphView
     from nsysgap.drawing import Drawing
     from nsysgap.tables import Table, Trace
 
@@ -71,16 +71,16 @@ def command(
 
 
 def _view(source: Any, trace: Trace) -> GraphView:
-    from nsysgap.analysis.graph_view import GraphView
-    from nsysgap.analysis.launches import launch_calls
+    from nsysgap.analysis.graphs.overview import GraphView
+    from nsysgap.analysis.relations.launches import launch_calls
     from nsysgap.report.graphs import read_graph_events, read_graph_nodes
 
     return GraphView(trace, launch_calls(trace), read_graph_nodes(source, trace), read_graph_events(source, trace))
 
 
 def _require_graphs(view: GraphView, number: int | None) -> None:
-    from nsysgap.analysis.captures import calls_named
-    from nsysgap.analysis.graph_view import LAUNCH
+    from nsysgap.analysis.graphs.overview import LAUNCH
+    from nsysgap.analysis.relations.captures import calls_named
     from nsysgap.tables import GRAPH
 
     if not view.entries and not (view.trace.ops["kind"] == GRAPH).any():
@@ -102,7 +102,7 @@ def _require_graphs(view: GraphView, number: int | None) -> None:
 
 
 def _figures(view: GraphView, details: Table, number: int | None, top: int | None, form: str, *, color: bool) -> bytes:
-    from nsysgap.analysis.graph_view import graphs_document
+    from nsysgap.analysis.graphs.overview import graphs_document
     from nsysgap.render.data import as_json, dump_json
 
     document = as_json(graphs_document(view, details, number))
@@ -110,8 +110,8 @@ def _figures(view: GraphView, details: Table, number: int | None, top: int | Non
         return (dump_json(document) + "\n").encode()
     if form == "csv":
         return _csv(document)
-    from nsysgap.render.graphs import graphs_blocks
-    from nsysgap.render.text import as_text
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.graphs import graphs_blocks
 
     most = DEFAULT_TOP if top is None else None if top == ALL else top
     return as_text(graphs_blocks(document, most), color=color).encode("utf-8", "replace")
@@ -133,7 +133,7 @@ def _csv(document: dict[str, Any]) -> bytes:
 
 
 def _drawn(view: GraphView, details: Table, number: int | None, dot: str | None, form: str) -> bytes:
-    from nsysgap.render.graph_drawing import graph_html, graph_svg
+    from nsysgap.render.pages.graph import graph_html, graph_svg
 
     entry, drawing = _what_to_draw(view, details, number, dot)
     title = f"CUDA graph {view.entries.index(entry) + 1} of {view.trace.path}" if entry else f"CUDA graph of {dot}"
@@ -158,7 +158,7 @@ def _drawn(view: GraphView, details: Table, number: int | None, dot: str | None,
 def _what_to_draw(
     view: GraphView, details: Table, number: int | None, dot: str | None
 ) -> tuple[GraphEntry | None, Drawing]:
-    from nsysgap.analysis.graph_shape import drawing_from_replays, matching_entry, with_times
+    from nsysgap.analysis.graphs.shape import drawing_from_replays, matching_entry, with_times
 
     if dot is not None:
         from nsysgap.report.dot import read_dot
@@ -179,8 +179,8 @@ def _what_to_draw(
 
 def _pictures(drawing: Drawing) -> list[tuple[str, Any]]:
     """What to show: the folded graph first where it is large and repeats, then all nodes."""
-    from nsysgap.analysis.graph_shape import find_fold, folded, layers
-    from nsysgap.render.graph_drawing import Picture
+    from nsysgap.analysis.graphs.shape import find_fold, folded, layers
+    from nsysgap.render.pages.graph import Picture
 
     whole = (f"all {count(len(drawing.nodes))} nodes", Picture(drawing, layers(drawing), {}))
     fold = find_fold(drawing) if len(drawing.nodes) > FOLD_FROM else None

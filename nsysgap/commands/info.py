@@ -39,8 +39,8 @@ def command(reports: tuple[str, ...], form: str, output: str | None, force: bool
 
 
 def _text(documents: list[dict[str, Any]], *, color: bool) -> bytes:
-    from nsysgap.render.info import info_blocks
-    from nsysgap.render.text import as_text
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.info import info_blocks
 
     return "\n".join(as_text(info_blocks(one), color=color) for one in documents).encode("utf-8", "replace")
 
@@ -52,7 +52,7 @@ def _json(documents: list[dict[str, Any]], *, color: bool) -> bytes:  # noqa: AR
 
 
 def _document(source: Source, trace: Trace) -> dict[str, Any]:
-    from nsysgap.analysis.limits import limits, questions
+    from nsysgap.analysis.questions import limits, questions
     from nsysgap.report.describe import describe
     from nsysgap.report.diagnostics import is_incomplete
 
@@ -85,7 +85,7 @@ def _document(source: Source, trace: Trace) -> dict[str, Any]:
 
 def _span(trace: Trace) -> list[int] | None:
     """First start and last end of all events."""
-    from nsysgap.analysis.nvtx import trace_end
+    from nsysgap.analysis.relations.ranges import trace_end
 
     tables = [table for table in (trace.ops, trace.api, trace.nvtx, trace.osrt) if table.rows]
     return [min(int(table["start"][0]) for table in tables), trace_end(trace)] if tables else None

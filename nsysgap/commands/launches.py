@@ -71,8 +71,8 @@ def command(
 
 
 def _document(trace: Any, details: Any, selection: Any) -> dict[str, Any]:
-    from nsysgap.analysis.kernel_launches import launches_document
-    from nsysgap.analysis.launches import launch_calls
+    from nsysgap.analysis.launch_costs import launches_document
+    from nsysgap.analysis.relations.launches import launch_calls
     from nsysgap.render.data import as_json
 
     document: dict[str, Any] = as_json(launches_document(trace, launch_calls(trace), details, selection))
@@ -86,8 +86,8 @@ def _made(document: dict[str, Any], top: int | None, form: str, *, color: bool) 
         return (dump_json(document) + "\n").encode()
     if form == "csv":
         return _csv(document)
-    from nsysgap.render.graphs import launches_blocks
-    from nsysgap.render.text import as_text
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.graphs import launches_blocks
 
     most = DEFAULT_TOP if top is None else None if top == ALL else top
     return as_text(launches_blocks(document, most), color=color).encode("utf-8", "replace")

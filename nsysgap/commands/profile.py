@@ -274,7 +274,7 @@ class _Session:
     def _print_summary(self, summaries: list[dict[str, Any]], *, several: bool) -> None:
         from nsysgap.profiling.summary import COMPARISON_SCHEMA
         from nsysgap.render.data import dump_json
-        from nsysgap.render.profile import comparison_csv, comparison_markdown, comparison_text
+        from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text
 
         form = self.given["form"]
         if form == "json":
@@ -290,7 +290,7 @@ class _Session:
 
 def _unread_summary(captured: Captured, driver: Driver | None) -> str:
     """The text of NAME.json as long as the report has not been read: without figures."""
-    from nsysgap.analysis.comparison import INFLATED
+    from nsysgap.analysis.launching_ways import INFLATED
     from nsysgap.profiling.summary import summary
     from nsysgap.render.data import dump_json
 
@@ -303,9 +303,9 @@ class _Report:
     """A captured report, read and summed up."""
 
     def __init__(self, captured: Captured, driver: Driver | None, nvtx: re.Pattern[str] | None, *, whole: bool) -> None:
-        from nsysgap.analysis.comparison import INFLATED, launch_figures
-        from nsysgap.analysis.idle import IdleReport
-        from nsysgap.analysis.limits import why_no_kernels
+        from nsysgap.analysis.idle.idle_report import IdleReport
+        from nsysgap.analysis.launching_ways import INFLATED, launch_figures
+        from nsysgap.analysis.questions import why_no_kernels
         from nsysgap.commands.common import opened, select_time
         from nsysgap.profiling.summary import summary
         from nsysgap.render.data import as_json
@@ -338,11 +338,12 @@ class _Report:
 
     def print_text(self) -> None:
         """Print what `nsysgap gaps` says, and what nsys changed."""
-        from nsysgap.analysis.document import gaps_document
+        from nsysgap.analysis.idle.document import gaps_document
         from nsysgap.analysis.notices import all_notices
         from nsysgap.render.data import as_json
-        from nsysgap.render.profile import perturbation_text
-        from nsysgap.render.text import console, gaps_blocks, print_blocks
+        from nsysgap.render.text.console import console, print_blocks
+        from nsysgap.render.text.gaps import gaps_blocks
+        from nsysgap.render.text.profile import perturbation_text
 
         if self.idle is not None:
             notices = all_notices(self.idle, self.idle.latencies)

@@ -21,8 +21,8 @@ SAMPLING_COST = (
 
 def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[str] | None) -> str:
     """The table of lines of a capture with stacks, and what the stacks cost; an error as its sentence."""
-    from nsysgap.render.stacks import stacks_blocks
-    from nsysgap.render.text import as_text
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.stacks import stacks_blocks
 
     file = sampled.target.file(".sqlite")
     try:
@@ -40,8 +40,8 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[
 
 def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, Any]:
     """The document nsysgap.stacks/1 of a capture. Raises NsysgapError if it holds no GPU work or no stacks."""
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.limits import why_no_kernels
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.questions import why_no_kernels
     from nsysgap.commands.common import opened, select_time
     from nsysgap.commands.stacks import Answer
     from nsysgap.report.stacks import read_stacks
@@ -59,8 +59,8 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
 
 def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
     """The document with the idle times of a capture without stacks: shares stay, rounded to ns; None if it has none."""
-    from nsysgap.analysis.causes import PARTS
-    from nsysgap.analysis.idle import IdleReport
+    from nsysgap.analysis.idle.attribution import PARTS
+    from nsysgap.analysis.idle.idle_report import IdleReport
     from nsysgap.commands.common import opened, select_time
 
     try:

@@ -21,9 +21,9 @@ from nsysgap.commands.common import (
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.stacks import IdleStacks
-    from nsysgap.analysis.stretches import Stretches
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.idle.stretches import Stretches
+    from nsysgap.analysis.stacks.idle_stacks import IdleStacks
     from nsysgap.tables import Notice, Stacks
 
 DEFAULT_TOP = 20
@@ -91,8 +91,8 @@ def command(
     REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) with stacks; docs/stacks.md says how to record them.
     Example: nsysgap stacks report.sqlite --nvtx decode
     """
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.limits import why_no_kernels
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.questions import why_no_kernels
     from nsysgap.report.stacks import read_stacks
 
     if form == "html" and to_terminal(output):
@@ -129,10 +129,10 @@ class Answer:
         *,
         launched_from: bool,
     ) -> None:
-        from nsysgap.analysis.causes import PARTS
-        from nsysgap.analysis.stacks import idle_stacks
-        from nsysgap.analysis.stacks import launched_from as share_by_launch
-        from nsysgap.analysis.stretches import idle_stretches
+        from nsysgap.analysis.idle.attribution import PARTS
+        from nsysgap.analysis.idle.stretches import idle_stretches
+        from nsysgap.analysis.stacks.idle_stacks import idle_stacks
+        from nsysgap.analysis.stacks.idle_stacks import launched_from as share_by_launch
 
         def parts(causes: Sequence[str]) -> tuple[list[str], Stretches]:
             chosen = list(PARTS) if "all" in causes else [part for part in PARTS if part in causes]
@@ -152,7 +152,7 @@ class Answer:
 
     def document(self, by: str, selected: str) -> dict[str, Any]:
         """The contract nsysgap.stacks/1; with a selection also what it was."""
-        from nsysgap.analysis.stack_document import stacks_document
+        from nsysgap.analysis.stacks.document import stacks_document
 
         document = stacks_document(self.idle, self.found, self.causes, by, self.notices)
         if selected:
@@ -161,14 +161,14 @@ class Answer:
 
     def tree(self, selected: str) -> dict[str, Any]:
         """The call tree, for flame graphs."""
-        from nsysgap.analysis.stack_document import tree_document
+        from nsysgap.analysis.stacks.document import tree_document
 
         return tree_document(self.idle, self.found, self.causes, selected)
 
 
 def _best_source(idle: IdleReport, stacks: Stacks, stretches: Stretches, *, launched_from: bool) -> str:
     """Samples of the launching threads, else NVTX ranges (no range says what launched), else stacks of calls."""
-    from nsysgap.analysis.stacks import choose_source
+    from nsysgap.analysis.stacks.idle_stacks import choose_source
 
     best = choose_source(stacks, stretches)
     if best == "nvtx" and stacks.calls.rows and (launched_from or not idle.trace.nvtx.rows):
@@ -180,7 +180,7 @@ def _require_stacks(
     idle: IdleReport, stacks: Stacks, source: str, wanted: str | None, *, launched_from: bool
 ) -> list[Notice]:
     """What to say about the chosen source. Raises NsysgapError if the report holds none of its stacks."""
-    from nsysgap.analysis.stacks import SAMPLED
+    from nsysgap.analysis.stacks.idle_stacks import SAMPLED
     from nsysgap.tables import Notice
 
     missing = {
@@ -206,8 +206,8 @@ def _require_stacks(
 
 def _text(document: dict[str, Any], shown: dict[str, Any]) -> bytes:
     from nsysgap.commands.source_lines import source_lines
-    from nsysgap.render.stacks import stacks_blocks
-    from nsysgap.render.text import as_text
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.stacks import stacks_blocks
 
     lines = source_lines(document["rows"][: shown["top"]], shown["folder"]) if shown["folder"] else []
     blocks = stacks_blocks(document, shown["top"], lines, full_paths=shown["full_paths"])
@@ -221,16 +221,16 @@ def _json(document: dict[str, Any], _: dict[str, Any]) -> bytes:
 
 
 def _csv(document: dict[str, Any], _: dict[str, Any]) -> bytes:
-    from nsysgap.render.stacks import stacks_csv
+    from nsysgap.render.text.stacks import stacks_csv
 
     return stacks_csv(document).encode("utf-8", "replace")
 
 
 def _tree(form: str, tree: dict[str, Any]) -> bytes:
     if form == "html":
-        from nsysgap.render.timeline.icicle import icicle_page
+        from nsysgap.render.pages.flame_graph import icicle_page
 
         return icicle_page(tree).encode("utf-8", "replace")
-    from nsysgap.render.flamegraph import collapsed, speedscope
+    from nsysgap.render.stack_formats import collapsed, speedscope
 
     return collapsed(tree) if form == "collapsed" else speedscope(tree)

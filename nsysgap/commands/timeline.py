@@ -42,10 +42,10 @@ def command(
     REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) or a .nsys-rep.
     Example: nsysgap timeline report.sqlite -o report.html
     """
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.limits import why_no_kernels
-    from nsysgap.analysis.timeline import run_facts, timeline_data
-    from nsysgap.render.timeline.page import page_parts
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.pictures.page import run_facts, timeline_data
+    from nsysgap.analysis.questions import why_no_kernels
+    from nsysgap.render.pages.timeline.page import page_parts
     from nsysgap.report.describe import describe
     from nsysgap.report.details import read_op_details
     from nsysgap.report.stacks import read_samples

@@ -16,9 +16,9 @@ from nsysgap.units import count
 from nsysgap.version import __version__
 
 if TYPE_CHECKING:
-    from nsysgap.analysis.cut import Cut
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.viewed_options import Extras
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.pictures.kept_rows import Cut
+    from nsysgap.analysis.pictures.trace_options import Extras
     from nsysgap.report.source import Source
     from nsysgap.tables import Stacks, Trace
     from nsysgap.tracks import Viewed
@@ -89,9 +89,9 @@ def pictures(
     GPUs of which the cut leaves nothing are left out and named on standard error. Raises NsysgapError if nothing at all
     is left.
     """
-    from nsysgap.analysis.idle import IdleReport
-    from nsysgap.analysis.viewed import View
-    from nsysgap.analysis.viewed_options import Show
+    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.analysis.pictures.trace import View
+    from nsysgap.analysis.pictures.trace_options import Show
 
     gpus = gpus_with_work(trace, options.device)
     if per_gpu and not gpus:
@@ -128,7 +128,7 @@ def gpus_with_work(trace: Trace, device: int | None) -> list[int]:
 
 
 def _not_shown(source: Source, extras: Extras) -> dict[str, int]:
-    from nsysgap.report.extras import read_not_shown
+    from nsysgap.report.viewer_tables import read_not_shown
 
     return read_not_shown(source, extras.stacks)
 
@@ -140,16 +140,16 @@ def _nothing(trace: Trace, said: list[str]) -> NsysgapError:
 
 
 def _extras(source: Source, trace: Trace, options: TraceOptions) -> Extras:
-    from nsysgap.analysis.viewed_options import Extras
+    from nsysgap.analysis.pictures.trace_options import Extras
     from nsysgap.report.details import read_op_details
-    from nsysgap.report.extras import (
+    from nsysgap.report.metrics import read_gpu_metrics
+    from nsysgap.report.viewer_tables import (
         MEMORY_KINDS,
         read_copies,
         read_memory_events,
         read_nvtx_domains,
         read_session_start,
     )
-    from nsysgap.report.metrics import read_gpu_metrics
 
     copies = read_copies(source, trace)
     wanted = options.counters and not options.kernels_only
@@ -175,7 +175,7 @@ def _samples(source: Source, trace: Trace, options: TraceOptions) -> Stacks | No
 
 def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut, list[str]]:
     """What to leave out, and a sentence for each reason."""
-    from nsysgap.analysis.cut import Cut, around_gaps
+    from nsysgap.analysis.pictures.kept_rows import Cut, around_gaps
     from nsysgap.intervals import intersect
 
     selected = select_time(idle.trace, options.nvtx, options.since, options.until)

@@ -19,12 +19,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import ColumnElement
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report.page_columns import plain_table
-from nsysgap.report.pages import UnusualPagesError
-from nsysgap.report.rooms import Room, close_up, make_room, side_by_side
+from nsysgap.report.reads import OneOf, Progress, Read
 from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
-from nsysgap.report.sql_columns import CHANGED_HINT, SqlReader
-from nsysgap.report.wanted import OneOf, Progress, Read
+from nsysgap.report.sqlite.buffers import Room, close_up, make_room, side_by_side
+from nsysgap.report.sqlite.page_columns import plain_table
+from nsysgap.report.sqlite.pages import UnusualPagesError
+from nsysgap.report.sqlite.sql_columns import CHANGED_HINT, SqlReader
 
 PARALLEL_ROWS = 100_000
 

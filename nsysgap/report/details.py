@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
 from nsysgap.report.read import OP_TABLES
+from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import NONE, OP_DETAILS, Table, Trace
 
 _COLUMNS = {

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
+from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.report.wanted import Progress, Read
 from nsysgap.tables import GRAPH_EVENTS, GRAPH_NODES, NONE, Table, Trace
 
 _NODES, _EVENTS = "CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS"

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import whole, words
 from nsysgap.report.columns import read_columns
+from nsysgap.report.reads import OneOf, Progress, Read
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.report.wanted import OneOf, Progress, Read
 from nsysgap.tables import GPU_METRICS, Names, Table
 
 SM_ACTIVE = "SMs Active [Throughput %]"

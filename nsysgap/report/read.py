@@ -37,8 +37,8 @@ from nsysgap.report.metadata import (
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
+from nsysgap.report.reads import ROWID, OneOf, Progress, Read
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.report.wanted import ROWID, OneOf, Progress, Read
 from nsysgap.tables import Notice, Table, Trace
 from nsysgap.units import counted
 

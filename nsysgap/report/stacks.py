@@ -21,7 +21,6 @@ from sqlalchemy.engine import Connection
 from nsysgap import tables
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.columns import read_columns
-from nsysgap.report.frames import FrameBuilder
 from nsysgap.report.metadata import key_values
 from nsysgap.report.payloads import (
     PYTHON_BACKTRACE,
@@ -34,8 +33,9 @@ from nsysgap.report.payloads import (
     stack_layouts,
 )
 from nsysgap.report.read import RUNTIME
+from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source, translated_errors
-from nsysgap.report.wanted import Progress, Read
+from nsysgap.report.stack_frames import FrameBuilder
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
 from nsysgap.units import counted
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from report_builder import ReportBuilder, gap_parts
 
-from nsysgap.analysis.document import op
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.document import op
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.tables import NONE
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.graphs import graph_summary
+from nsysgap.analysis.relations.graph_launches import graph_summary
 from nsysgap.analysis.stats import Stats
 
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from report_builder import ReportBuilder, intervals
 
-from nsysgap.analysis.causes import PARTS
-from nsysgap.analysis.grouping import GROUPINGS, Group, idle_by
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.stretches import idle_stretches
+from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.analysis.idle.grouping import GROUPINGS, Group, idle_by
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.stretches import idle_stretches
 
 
 @pytest.fixture

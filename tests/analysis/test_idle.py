@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from report_builder import ReportBuilder, gap_parts
 
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.nvtx import select_ranges
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.commands.common import select_time
 from nsysgap.errors import NsysgapError
 

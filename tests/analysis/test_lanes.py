@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nsysgap.analysis.lanes import assign_lanes, assign_nested_lanes, nesting
+from nsysgap.analysis.pictures.lanes import assign_lanes, assign_nested_lanes, nesting
 
 Times = NDArray[np.int64]
 INTERVALS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)).map(lambda one: (one[0], one[0] + one[1])))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.launches import by_stream, latency_summary
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.launches import by_stream, latency_summary
 from nsysgap.tables import NONE
 
 

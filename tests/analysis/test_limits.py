@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.limits import limits, questions, why_no_kernels
+from nsysgap.analysis.questions import limits, questions, why_no_kernels
 
 
 def missing(report: ReportBuilder, folder: Path) -> list[str]:

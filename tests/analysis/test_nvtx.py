@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_builder import ReportBuilder, global_tid, intervals
 
-from nsysgap.analysis.launches import launch_calls
-from nsysgap.analysis.nvtx import RangeFinder, idle_in_ranges, range_work, select_ranges, trace_end
+from nsysgap.analysis.relations.launches import launch_calls
+from nsysgap.analysis.relations.ranges import RangeFinder, idle_in_ranges, range_work, select_ranges, trace_end
 from nsysgap.tables import NONE, NVTX, Table, Trace
 
 
@@ -99,7 +99,7 @@ def test_equal_starts_the_longer_is_the_outer(report: ReportBuilder, tmp_path: P
 
 
 def test_a_gap_names_the_ranges_at_its_launch(report: ReportBuilder, tmp_path: Path) -> None:
-    from nsysgap.analysis.document import gap_rows
+    from nsysgap.analysis.idle.document import gap_rows
 
     report.launch((0, 1), (5, 10)).launch((20, 30), (40, 50)).nvtx(15, 25, "at the launch").nvtx(25, 60, "too late")
     report.nvtx(0, 60, "other thread's", tid=2)

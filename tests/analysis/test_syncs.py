@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from report_builder import CUDA_EVENT, NO_ID, SYNCHRONIZATION, ReportBuilder
 
-from nsysgap.analysis.syncs import sync_summary
+from nsysgap.analysis.relations.syncs import sync_summary
 
 STREAM, DEVICE, EVENT = "cudaStreamSynchronize_v3020", "cudaDeviceSynchronize_v3020", "cudaEventSynchronize_v3020"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nsysgap.analysis.comparison import launch_figures
-from nsysgap.analysis.document import gaps_document
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.metrics import sm_active
-from nsysgap.analysis.untraced import UntracedKernel, untraced_pieces, untraced_summary
+from nsysgap.analysis.idle.document import gaps_document
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.sm_active import sm_active
+from nsysgap.analysis.idle.untraced import UntracedKernel, untraced_pieces, untraced_summary
+from nsysgap.analysis.launching_ways import launch_figures
 from nsysgap.intervals import IntervalSet
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.metrics import read_gpu_metrics

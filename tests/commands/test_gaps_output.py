@@ -22,7 +22,7 @@ from report_builder import ReportBuilder
 from stack_reports import MAIN, OTHER, StackReport
 
 import nsysgap
-from nsysgap.analysis.causes import PARTS
+from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.commands import main
 from nsysgap.commands.common import opened
 from nsysgap.report.source import Source

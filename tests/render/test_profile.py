@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from nsysgap.analysis.comparison import launch_figures
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.nvtx import select_ranges
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.launching_ways import launch_figures
+from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.profiling.capture import Run
 from nsysgap.profiling.summary import perturbation
 from nsysgap.render.data import as_json
-from nsysgap.render.profile import comparison_csv, comparison_markdown, comparison_text, perturbation_text
+from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text, perturbation_text
 from nsysgap.report import open_source, read_trace
 
 FOLDER = Path(__file__).parents[2] / "sample_traces"

@@ -505,7 +505,7 @@ def test_an_empty_gpu_is_said(watched: Watched, tmp_path: Path) -> None:
 
 
 def test_plotly_beside_the_page(browser: Any, tmp_path: Path) -> None:
-    from nsysgap.render.timeline.page import _asset
+    from nsysgap.render.pages.timeline.page import _asset
 
     (tmp_path / "plotly.js").write_text(_asset("plotly-basic.min.js", "vendor"), encoding="utf-8")
     page_file = write_page(everything().save(tmp_path), "--plotlyjs", "plotly.js")

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from report_builder import ReportBuilder
 from timeline_pages import SAMPLES, everything, gaps_json, run, sample, write_page
 
-from nsysgap.analysis.idle import IdleReport
-from nsysgap.analysis.timeline import stacked_lanes, timeline_data
-from nsysgap.render.timeline.bins import Grid, TrackBins, covered_before, fill
-from nsysgap.render.timeline.figure import COLORS, PATTERNS
-from nsysgap.render.timeline.pack import Packed, encode, pack_text
-from nsysgap.render.timeline.page import MODULES, PLOTLY_VERSION, application
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.pictures.page import stacked_lanes, timeline_data
+from nsysgap.render.pages.timeline.bins import Grid, TrackBins, covered_before, fill
+from nsysgap.render.pages.timeline.figure import COLORS, PATTERNS
+from nsysgap.render.pages.timeline.pack import Packed, encode, pack_text
+from nsysgap.render.pages.timeline.page import MODULES, PLOTLY_VERSION, application
 from nsysgap.report import open_source, read_trace
 
 PAGE = Path(__file__).parent.parent.parent / "nsysgap" / "render" / "timeline"

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report import columns, pages, sql_columns
+from nsysgap.report import columns
 from nsysgap.report.columns import read_columns
+from nsysgap.report.reads import Read
 from nsysgap.report.source import open_source
-from nsysgap.report.wanted import Read
+from nsysgap.report.sqlite import pages, sql_columns
 
 BIG = 2**63 - 1
 Rows = Sequence[tuple[Any, ...]]

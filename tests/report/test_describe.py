@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from report_builder import ReportBuilder, gap_parts, global_tid
 
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.describe import Description, describe
 from nsysgap.tables import Trace

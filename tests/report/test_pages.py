@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from real_reports import real_reports
 
 from nsysgap.report import open_source
-from nsysgap.report.page_columns import plain_table
-from nsysgap.report.pages import PageFile, TablePages, UnusualPagesError
-from nsysgap.report.wanted import ROWID, OneOf, Read
+from nsysgap.report.reads import ROWID, OneOf, Read
+from nsysgap.report.sqlite.page_columns import plain_table
+from nsysgap.report.sqlite.pages import PageFile, TablePages, UnusualPagesError
 
 NULL = -77
 Rows = Sequence[tuple[Any, ...]]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from report_builder import KERNEL, MEMCPY, OLD_LAYOUT, RUNTIME, ReportBuilder, gap_parts
 
-from nsysgap.analysis.document import gaps_document
-from nsysgap.analysis.idle import IdleReport
+from nsysgap.analysis.idle.document import gaps_document
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.errors import NsysgapError
 from nsysgap.report import columns, open_source, read_trace
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.details import read_op_details
-from nsysgap.report.extras import read_nvtx_domains
+from nsysgap.report.viewer_tables import read_nvtx_domains
 from nsysgap.tables import Device, Trace
 
 VERSIONS = {

@@ -1,0 +1,218 @@
+"""Which CUDA graph each op belongs to, and what each node of a graph took, over all its replays.
+
+The executable graph of an op is the upper 32 bits of its graphNodeId; CUDA_GRAPH_NODE_EVENTS leads from the copy that
+instantiation makes of a node back to the node that the program captured or added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import launch_keys
+from nsysgap.intervals import union
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
+
+GRAPH_SHIFT = 32
+NODE_MASK = (1 << GRAPH_SHIFT) - 1
+Indices = NDArray[np.intp]
+
+
+def graph_of(node: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The graph's ID of graph node IDs."""
+    return node >> GRAPH_SHIFT
+
+
+def originals(nodes: Table) -> dict[tuple[int, int], int]:
+    """(process, graph) -> the graph that it is a copy of, followed to the first: from the table GRAPH_NODES."""
+    copies = np.flatnonzero(nodes["original"] != 0)
+    columns = (nodes["process"][copies], graph_of(nodes["node"][copies]), graph_of(nodes["original"][copies]))
+    keys = np.unique(np.column_stack(columns), axis=0) if len(copies) else np.empty((0, 3), np.int64)
+    found = {(int(process), int(graph)): int(original) for process, graph, original in keys}
+    for (process, graph), first in list(found.items()):
+        seen, original = {graph}, first
+        while (process, original) in found and original not in seen:
+            seen.add(original)
+            original = found[(process, original)]
+        found[(process, graph)] = original
+    return found
+
+
+@dataclass(frozen=True)
+class Replays:
+    """All replays of a set of executable graphs that are the same graph to the user.
+
+    `ops` are rows of ops sorted by (replay, start); `replay` numbers them from 0 in that order; `node` is the number of
+    the op's node in its graph. `call` has one row of api per replay, -1 unknown.
+    """
+
+    trace: Trace
+    ops: Indices
+    replay: Indices
+    node: NDArray[np.int64]
+    call: NDArray[np.int32]
+
+    @property
+    def count(self) -> int:
+        """How many replays there are."""
+        return len(self.call)
+
+    @cached_property
+    def heads(self) -> Indices:
+        """The position in `ops` of each replay's first op."""
+        return np.searchsorted(self.replay, np.arange(self.count))
+
+    @cached_property
+    def whole_replay(self) -> Indices:
+        """Rows of ops of the first replay with the most ops: one that the trace's begin or end did not cut."""
+        bounds = np.append(self.heads, len(self.ops))
+        first = int(np.argmax(np.diff(bounds)))
+        return self.ops[bounds[first] : bounds[first + 1]]
+
+    @cached_property
+    def start(self) -> NDArray[np.int64]:
+        """Start of each replay's first op, ns."""
+        return self.trace.ops["start"][self.ops[self.heads]]
+
+    @cached_property
+    def end(self) -> NDArray[np.int64]:
+        """End of each replay's last op, ns."""
+        return np.asarray(np.maximum.reduceat(self.trace.ops["end"][self.ops], self.heads), np.int64)
+
+    @property
+    def span(self) -> NDArray[np.int64]:
+        """First start to last end, ns."""
+        return self.end - self.start
+
+    @cached_property
+    def busy(self) -> NDArray[np.int64]:
+        """Covered time within each span, ns."""
+        bounds = np.append(self.heads, len(self.ops))
+        start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
+        parts = [slice(low, high) for low, high in pairwise(bounds.tolist())]
+        return np.array([union(start[part], end[part]).total for part in parts], np.int64)
+
+    @cached_property
+    def gap(self) -> NDArray[np.int64]:
+        """For each op of `ops` the time since the latest end of earlier ops of its replay, 0 while one ran, ns."""
+        start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
+        base, step = self.start[self.replay], int(self.span.max(initial=0)) + 1
+        reach = np.maximum.accumulate(end - base + self.replay * step) - self.replay * step + base
+        before = np.concatenate((reach[:1], reach[:-1]))
+        before[self.heads] = start[self.heads]
+        return np.asarray(np.maximum(start - before, 0), np.int64)
+
+    @property
+    def known(self) -> Indices:
+        """The replays whose launch call is known."""
+        return np.flatnonzero(self.call != NONE)
+
+    @property
+    def call_duration(self) -> NDArray[np.int64]:
+        """Duration of each known launch call, ns."""
+        call = self.call[self.known]
+        return self.trace.api["end"][call] - self.trace.api["start"][call]
+
+    @property
+    def latency(self) -> NDArray[np.int64]:
+        """From each known launch call's start to the first op's start, ns."""
+        return self.start[self.known] - self.trace.api["start"][self.call[self.known]]
+
+    @property
+    def whole(self) -> NDArray[np.int64]:
+        """From each known launch call's start to the last op's end, ns."""
+        return self.end[self.known] - self.trace.api["start"][self.call[self.known]]
+
+
+@dataclass(frozen=True)
+class NodeTimes:
+    """What each node of a graph took, by node number: arrays of shape (nodes,), times in ns.
+
+    `op` is the node's first op; `mean`, `spread` (standard deviation) and `gap` (mean time since the op before it in
+    the replay ended) are float64; `start` is the mean distance from the replay's start.
+    """
+
+    node: NDArray[np.int64]
+    op: Indices
+    count: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    min: NDArray[np.int64]
+    max: NDArray[np.int64]
+    gap: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+
+def node_times(replays: Replays) -> NodeTimes:
+    """The times of each node over all replays."""
+    ops, rows = replays.trace.ops, replays.ops
+    node, first, place = np.unique(replays.node, return_index=True, return_inverse=True)
+    duration = ops["end"][rows] - ops["start"][rows]
+    count = np.bincount(place, minlength=len(node))
+    mean = np.bincount(place, duration, len(node)) / np.maximum(count, 1)
+    square = np.bincount(place, (duration - mean[place]) ** 2, len(node)) / np.maximum(count, 1)
+    low, high = np.full(len(node), np.iinfo(np.int64).max), np.zeros(len(node), np.int64)
+    np.minimum.at(low, place, duration)
+    np.maximum.at(high, place, duration)
+    offset = ops["start"][rows] - replays.start[replays.replay]
+    return NodeTimes(
+        node=node,
+        op=rows[first],
+        count=count,
+        mean=mean,
+        spread=np.sqrt(square),
+        min=low,
+        max=high,
+        gap=np.bincount(place, replays.gap, len(node)) / np.maximum(count, 1),
+        start=np.bincount(place, offset, len(node)) / np.maximum(count, 1),
+    )
+
+
+def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, int], Replays]:
+    """(process, executable graph) -> its replays, for graphs traced node by node."""
+    ops = trace.ops
+    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"]))
+    if not len(rows):
+        return {}
+    graph = graph_of(ops["graph_node"][rows])
+    launch, _ = launch_keys(ops, rows)
+    order = np.lexsort((rows, launch, graph, ops["process"][rows]))
+    rows, graph, launch = rows[order], graph[order], launch[order]
+    process = ops["process"][rows]
+    new_graph = np.append(True, (process[1:] != process[:-1]) | (graph[1:] != graph[:-1]))
+    new_launch = new_graph | np.append(True, launch[1:] != launch[:-1])
+    bounds = np.append(np.flatnonzero(new_graph), len(rows))
+    found = {}
+    for low, high in pairwise(bounds.tolist()):
+        key = (int(process[low]), int(graph[low]))
+        found[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls)
+    return found
+
+
+def _in_time(trace: Trace, rows: Indices, launch: Indices, calls: NDArray[np.int32]) -> Replays:
+    """Number the replays by the start of their first op."""
+    heads = rows[np.searchsorted(launch, np.arange(launch[-1] + 1))]
+    rank = np.empty(len(heads), np.intp)
+    rank[np.argsort(heads, kind="stable")] = np.arange(len(heads))
+    replay = rank[launch]
+    order = np.lexsort((rows, replay))
+    rows, replay = rows[order], replay[order]
+    return Replays(trace, rows, replay, trace.ops["graph_node"][rows] & NODE_MASK, calls[np.sort(heads)])
+
+
+def joined(parts: list[Replays]) -> Replays:
+    """The replays of several executables of one graph as one."""
+    if len(parts) == 1:
+        return parts[0]
+    offsets = np.cumsum([0, *(part.count for part in parts[:-1])])
+    return Replays(
+        parts[0].trace,
+        np.concatenate([part.ops for part in parts]),
+        np.concatenate([part.replay + offset for part, offset in zip(parts, offsets, strict=True)]),
+        np.concatenate([part.node for part in parts]),
+        np.concatenate([part.call for part in parts]),
+    )

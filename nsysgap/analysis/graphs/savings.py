@@ -1,0 +1,75 @@
+"""What one replay of a graph saved against the same ops launched one by one, when the report holds both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.graphs.replays import Replays
+from nsysgap.analysis.stats import Stats, stats
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Singly:
+    """The same ops launched singly: `time` from the first launch call's start to the last op's end, ns.
+
+    `launches` is the number of launch calls in each, `calls` their durations' sum, ns.
+    """
+
+    launches: int
+    time: Stats
+    calls: Stats
+
+
+def launched_singly(trace: Trace, calls: NDArray[np.int32], replays: Replays, process: int) -> Singly | None:
+    """Find runs of single launches of a process with the same ops as a whole replay; None if there are none.
+
+    A run is as many launches in a row as the graph has nodes, with the same ops by name and number, the first and the
+    last op as in the graph. Runs do not overlap; what the program did between its launches counts.
+    """
+    names = trace.ops["name"][replays.whole_replay]
+    single = np.flatnonzero(
+        (trace.ops["process"] == process) & (trace.ops["graph_node"] == NO_GRAPH_NODE) & (calls != NONE)
+    )
+    single = single[np.argsort(trace.api["start"][calls[single]], kind="stable")]
+    heads = _runs(trace.ops["name"][single], names)
+    if not len(heads):
+        return None
+    return _measured(trace, calls, single, heads, len(names))
+
+
+def _runs(names: NDArray[np.int32], wanted: NDArray[np.int32]) -> list[int]:
+    """Where runs of the wanted names begin, greedily from the first: equal sums of one random number per name."""
+    width = len(wanted)
+    if len(names) < width:
+        return []
+    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_scrambled(names))))
+    equal = sums[width:] - sums[:-width] == _scrambled(wanted).sum()
+    edges = (names[: len(equal)] == wanted[0]) & (names[width - 1 :] == wanted[-1])
+    found: list[int] = []
+    for place in np.flatnonzero(equal & edges).tolist():
+        if not found or place >= found[-1] + width:
+            found.append(place)
+    return found
+
+
+def _scrambled(values: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """The same well-mixed 64 bits for the same value (the finalizer of splitmix64)."""
+    mixed = (values.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), np.uint64)
+
+
+def _measured(trace: Trace, calls: NDArray[np.int32], single: Indices, heads: list[int], width: int) -> Singly | None:
+    place = np.add.outer(np.array(heads), np.arange(width))
+    ops, call = single[place], calls[single[place]]
+    begin, end = trace.api["start"][call], trace.api["end"][call]
+    time = stats(trace.ops["end"][ops].max(axis=1) - begin[:, 0])
+    cost = stats((end - begin).sum(axis=1))
+    return None if time is None or cost is None else Singly(width, time, cost)

@@ -1,0 +1,220 @@
+"""Why the GPU was idle: each gap cut into ten disjoint parts that sum to it, to the nanosecond.
+
+A gap [a, b) ends with its after-op, which the call [s, e) on thread T launched. From the right: [max(a, e), b) was
+`queued`, [max(a, s), min(b, e)) was `launch`; what lies before s is attributed to what T was doing, by the first that
+applies of `profiler`, `untraced`, `sync`, `cuda_api`, `os`, `host`. Whole gaps are `in_graph` (the GPU stepped from
+node to node) or `unknown` (no launch call is known).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.gaps import process_busy
+from nsysgap.arrays import codes, distinct, grouped, is_any
+from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
+from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+PARTS = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
+IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN = range(10)
+SYNC_CALLS = {
+    "cudaStreamSynchronize": "stream",
+    "cuStreamSynchronize": "stream",
+    "cudaEventSynchronize": "event",
+    "cuEventSynchronize": "event",
+    "cudaDeviceSynchronize": "context",
+    "cuCtxSynchronize": "context",
+}
+HIDDEN_AFTER_NS = 100_000
+
+
+Sink = Callable[[int, Indices, Times], None]
+
+
+class Pieces(NamedTuple):
+    """Gaps or pieces of gaps: start, end, the whole gap's end (ns) and its after-op (-1 none), of shape (pieces,)."""
+
+    start: Times
+    end: Times
+    gap_end: Times
+    after: NDArray[np.int64]
+
+
+class Attribution:
+    """Cuts gaps into parts. Built once per report; the time of a thread is worked out when a gap first needs it.
+
+    `hidden_after_ns`: a stretch of a synchronising call during which no op of its process runs on any GPU is
+    `untraced`, not `sync`, when it is longer than this.
+    """
+
+    def __init__(self, trace: Trace, calls: NDArray[np.int32], *, hidden_after_ns: int = HIDDEN_AFTER_NS) -> None:
+        self.trace = trace
+        self.calls = calls
+        self.hidden_after_ns = hidden_after_ns
+        self.sync_names = trace.names.find(SYNC_CALLS)
+        self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
+        self._idle_of_process: dict[int, IntervalSet] = {}
+        self._later_node: NDArray[np.bool_] | None = None
+
+    def parts(self, pieces_of: Pieces) -> Times:
+        """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; rows sum to the pieces."""
+        matrix = np.zeros((len(pieces_of.start), len(PARTS)), np.int64)
+
+        def store(part: int, rows: Indices, values: Times) -> None:
+            matrix[rows, part] = values
+
+        self.each_part(pieces_of, store)
+        return matrix
+
+    def totals(self, pieces_of: Pieces, keep: Indices) -> tuple[Times, NDArray[np.int8], Times]:
+        """(the sum of each of the ten parts in ns, the cause of each piece as an index into PARTS, `parts` of `keep`).
+
+        The same as summing `parts` and taking each row's largest, the first of equals, but only the rows `keep`
+        (sorted) of the matrix are ever held.
+        """
+        sums = np.zeros(len(PARTS), np.int64)
+        largest = np.zeros(len(pieces_of.start), np.int64)
+        cause = np.full(len(pieces_of.start), UNKNOWN, np.int8)
+        kept = np.zeros((len(keep), len(PARTS)), np.int64)
+        wanted = np.zeros(len(pieces_of.start), np.bool_)
+        wanted[keep] = True
+
+        def fold(part: int, rows: Indices, values: Times) -> None:
+            sums[part] += values.sum()
+            best = largest[rows]
+            better = (values > best) | ((values == best) & (part < cause[rows]) & (values > 0))
+            largest[rows[better]] = values[better]
+            cause[rows[better]] = part
+            listed = np.flatnonzero(wanted[rows])
+            kept[np.searchsorted(keep, rows[listed]), part] = values[listed]
+
+        self.each_part(pieces_of, fold)
+        return sums, cause, kept
+
+    def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
+        """Call sink(part, rows, values): the pieces numbered `rows` have so many ns of that part.
+
+        A piece comes at most once per part; zeros may be left out.
+        """
+        start, end, after = pieces_of.start, pieces_of.end, pieces_of.after
+        call = np.full(len(start), NONE, np.int32)
+        known = np.flatnonzero(after != NONE)
+        call[known] = self.calls[after[known]]
+        in_graph = self._in_graph(after)
+        unknown = np.flatnonzero((call == NONE) & ~in_graph)
+        launched = np.flatnonzero((call != NONE) & ~in_graph)
+        whole = np.flatnonzero(in_graph)
+        sink(IN_GRAPH, whole, (end - start)[whole])
+        sink(UNKNOWN, unknown, (end - start)[unknown])
+        self._launched(sink, launched, start[launched], end[launched], call[launched])
+
+    def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each after-op is a graph op, and not the first of its launch."""
+        if self._later_node is None:
+            self._later_node = later_nodes(self.trace)
+        found = np.zeros(len(after), np.bool_)
+        known = after != NONE
+        found[known] = self._later_node[after[known]]
+        return found
+
+    def _launched(self, sink: Sink, rows: Indices, a: Times, b: Times, call: NDArray[np.int32]) -> None:
+        """The parts of pieces [a, b) whose after-ops have launch calls."""
+        call_start, call_end = self.trace.api["start"][call], self.trace.api["end"][call]
+        sink(QUEUED, rows, np.maximum(b - np.maximum(a, call_end), 0))
+        sink(LAUNCH, rows, np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0))
+        before = np.flatnonzero(call_start > a)
+        a, b, rows = a[before], np.minimum(b[before], call_start[before]), rows[before]
+        thread = self.trace.api["thread"][call[before]]
+        for one in distinct(thread):
+            mine = np.flatnonzero(thread == one) if (thread != one).any() else slice(None)
+            self._before_call(sink, rows[mine], int(one), a[mine], b[mine])
+
+    def _before_call(self, sink: Sink, rows: Indices, thread: int, a: Times, b: Times) -> None:
+        """What the launching thread was doing in [a, b), before it began the launch call."""
+        seen = np.zeros(len(a), np.int64)
+        for part, covered in self.nested_sets(thread):
+            if len(covered.starts):
+                until_here = covered_length(covered, a, b)
+                sink(part, rows, until_here - seen)
+                seen = until_here
+        sink(HOST, rows, b - a - seen)
+
+    def nested_sets(self, thread: int) -> Iterator[tuple[int, IntervalSet]]:
+        """What a thread was doing, as growing sets: each holds all the ones before it, so differences are exclusive."""
+        api = self.trace.api
+        rows = self._rows("api", api, thread)
+        syncing = is_any(api["name"][rows], self.sync_names)
+        covered = self._set("overhead", self.trace.overhead, thread)
+        yield PROFILER, covered
+        covered = union_of(covered, self._untraced(thread, rows[syncing]))
+        yield UNTRACED, covered
+        covered = union_of(covered, union(api["start"][rows[syncing]], api["end"][rows[syncing]]))
+        yield SYNC, covered
+        # Calls nest and hardly ever cross: one union over all calls is as good as one over those that do not wait.
+        covered = union_of(covered, union(api["start"][rows], api["end"][rows]))
+        yield CUDA_API, covered
+        osrt = self._set("osrt", self.trace.osrt, thread)
+        if len(osrt.starts):
+            yield OS, union_of(covered, osrt)
+
+    def _set(self, name: str, table: Table, thread: int) -> IntervalSet:
+        rows = self._rows(name, table, thread)
+        return union(table["start"][rows], table["end"][rows])
+
+    def _rows(self, name: str, table: Table, thread: int) -> Indices:
+        """The rows of a table that belong to a thread, by start."""
+        if name not in self._rows_by_thread:
+            self._rows_by_thread[name] = grouped(table["thread"], self.trace.threads.rows)
+        return self._rows_by_thread[name](thread)
+
+    def _untraced(self, thread: int, sync_rows: Indices) -> IntervalSet:
+        """The long stretches of a thread's synchronising calls in which no op of its process runs."""
+        api = self.trace.api
+        start, end = api["start"][sync_rows], api["end"][sync_rows]
+        long = end - start > self.hidden_after_ns  # a shorter call has no longer stretch
+        process = int(self.trace.threads["process"][thread])
+        if process not in self._idle_of_process:
+            self._idle_of_process[process] = complement(process_busy(self.trace, process))
+        start, end, _ = pieces(start[long], end[long], self._idle_of_process[process])
+        hidden = end - start > self.hidden_after_ns
+        return union(start[hidden], end[hidden])
+
+
+def later_nodes(trace: Trace) -> NDArray[np.bool_]:
+    """Which ops are graph ops before which another op of their launch, of their (process, correlation), started."""
+    ops = trace.ops
+    later = np.zeros(ops.rows, np.bool_)
+    nodes = np.flatnonzero(keyed_nodes(trace))
+    # Ops of other kinds may share a launch with them: all with such a correlation ID are looked at.
+    rows = np.flatnonzero(is_any(ops["correlation"], distinct(ops["correlation"][nodes]).tolist()))
+    keys, _ = launch_keys(ops, rows)
+    order = np.argsort(keys, kind="stable")  # ops are sorted by start: each key's first op is its earliest
+    if len(order):
+        keys, rows = keys[order], rows[order]
+        heads = np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
+        earliest = np.repeat(ops["start"][rows[heads]], np.diff(np.append(heads, len(rows))))
+        later[rows] = earliest < ops["start"][rows]
+    return later & keyed_nodes(trace)
+
+
+def keyed_nodes(trace: Trace) -> NDArray[np.bool_]:
+    """Which ops are graph ops of a known launch: with a correlation ID, and a process within which it means one."""
+    ops, named = trace.ops, trace.processes["global_pid"] != 0
+    nodes: NDArray[np.bool_] = (ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"])
+    return nodes if named.all() else nodes & named[ops["process"]]
+
+
+def launch_keys(ops: Table, rows: Indices) -> tuple[NDArray[np.int64], int]:
+    """((process, correlation) of ops as one number each, how far to shift it right for the process)."""
+    correlation, process = ops["correlation"][rows], ops["process"][rows].astype(np.int64)
+    bits = max(int(correlation.max(initial=0)).bit_length(), 1)
+    if correlation.min(initial=0) < 0 or bits + int(process.max(initial=0)).bit_length() > 62:
+        present, correlation = codes(correlation)  # not CUPTI's 32-bit counters: number them instead
+        bits = len(present).bit_length()
+    return (process << bits) | correlation, bits

@@ -1,0 +1,156 @@
+"""Results as pandas DataFrames, for the Python API and for CSV and Parquet. Times are ns, columns as documented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.analysis.idle.document import gap_rows, group_rows
+from nsysgap.analysis.idle.grouping import Group
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.tables import NONE, OP_KINDS, Trace, stream_ids
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OP_COLUMNS = ("kind", "name", "stream", "start_ns", "end_ns", "correlation_id", "graph_node")
+
+
+def gaps_frame(idle: IdleReport, rows: NDArray[np.intp]) -> pd.DataFrame:
+    """One row per gap: device, start_ns, end_ns, duration_ns, cause, <part>_ns for each of the ten parts, process,
+    thread, nvtx (path, " > " between), and before_/after_ with the ops at its edges.
+    """
+    import pandas as pd
+
+    found = []
+    for gap in gap_rows(idle, rows):
+        parts = {f"{name}_ns": gap["parts_ns"].get(name, 0) for name in PARTS}
+        plain = {key: gap[key] for key in ("device", "start_ns", "end_ns", "duration_ns", "cause")}
+        who = {"process": gap["process"], "thread": gap["thread"], "nvtx": " > ".join(gap["nvtx"])}
+        edges = {f"{side}_{key}": (gap[side] or {}).get(key) for side in ("before", "after") for key in OP_COLUMNS}
+        found.append({**plain, **parts, **who, **edges})
+    columns = [
+        *("device", "start_ns", "end_ns", "duration_ns", "cause"),
+        *(f"{name}_ns" for name in PARTS),
+        *("process", "thread", "nvtx"),
+        *(f"{side}_{key}" for side in ("before", "after") for key in OP_COLUMNS),
+    ]
+    frame = pd.DataFrame(found, columns=columns)
+    whole = [
+        name
+        for name in columns
+        if name.split("_", 1)[-1] in {"stream", "start_ns", "end_ns", "correlation_id", "graph_node"}
+    ]
+    return frame.astype(dict.fromkeys([*whole, "process", "thread"], "Int64"))
+
+
+def groups_frame(by: str, groups: Sequence[Group]) -> pd.DataFrame:
+    """One row per group of idle time, largest first: a column of what it is grouped by, then idle_ns, gaps (how many
+    have a share in it), longest_ns, main_cause.
+    """
+    import pandas as pd
+
+    columns = ["name", "idle_ns", "gaps", "longest_ns", "main_cause"]
+    return pd.DataFrame(group_rows(groups), columns=columns).rename(columns={"name": by})
+
+
+def idle_frame(idle: IdleReport) -> pd.DataFrame:
+    """One row per GPU: device, name, window_{start,end}_ns, busy_ns, idle_ns, gaps, longest_gap_ns, <part>_ns."""
+    import pandas as pd
+
+    rows = [
+        {
+            "device": one.device,
+            "name": idle.trace.device(one.device).name,
+            "window_start_ns": one.window[0],
+            "window_end_ns": one.window[1],
+            "busy_ns": one.busy,
+            "idle_ns": one.idle,
+            "gaps": one.gap_count,
+            "longest_gap_ns": one.longest_gap,
+            **{f"{name}_ns": int(value) for name, value in zip(PARTS, one.idle_by_part, strict=True)},
+        }
+        for one in idle.devices
+    ]
+    before = ["device", "name", "window_start_ns", "window_end_ns", "busy_ns", "idle_ns", "gaps", "longest_gap_ns"]
+    return pd.DataFrame(rows, columns=[*before, *(f"{name}_ns" for name in PARTS)])
+
+
+def launches_frame(idle: IdleReport) -> pd.DataFrame:
+    """One row per op that a single call launched: kind, name, device, stream, start_ns, end_ns, api (the call's name),
+    call_ns, latency_ns, queue_ns, unqueued, process (pid), thread (tid), correlation_id.
+    """
+    import pandas as pd
+
+    trace, found = idle.trace, idle.latencies
+    thread = trace.api["thread"][found.api_call]
+    frame = _ops_frame(trace, found.op)
+    return frame.assign(
+        api=_names(trace, trace.api["name"][found.api_call]),
+        call_ns=found.call,
+        latency_ns=found.latency,
+        queue_ns=found.queue,
+        unqueued=found.unqueued,
+        process=trace.processes["pid"][trace.threads["process"][thread]],
+        thread=trace.threads["tid"][thread],
+        correlation_id=trace.ops["correlation"][found.op],
+    ).astype({"kind": pd.CategoricalDtype(list(OP_KINDS))})
+
+
+def _ops_frame(trace: Trace, rows: NDArray[np.intp]) -> pd.DataFrame:
+    import pandas as pd
+
+    ops = trace.ops
+    return pd.DataFrame(
+        {
+            "kind": np.array(OP_KINDS, object)[ops["kind"][rows]],
+            "name": _names(trace, ops["name"][rows]),
+            "device": ops["device"][rows],
+            "stream": _stream_ids(ops["stream"][rows]),
+            "start_ns": ops["start"][rows],
+            "end_ns": ops["end"][rows],
+        }
+    )
+
+
+def _stream_ids(stored: NDArray[np.int32]) -> pd.Series[int]:
+    import pandas as pd
+
+    ids = pd.Series(stream_ids(stored), dtype="Int64")
+    return ids.mask(ids == NONE)
+
+
+def _names(trace: Trace, index: NDArray[np.int32]) -> NDArray[np.object_]:
+    present, inverse = np.unique(index, return_inverse=True)
+    texts = np.array([trace.name(int(one)) for one in present], object)
+    return texts[inverse] if len(present) else np.empty(0, object)
+
+
+def syncs_frame(idle: IdleReport) -> pd.DataFrame:
+    """One row per synchronising call: api, start_ns, end_ns, waited, wait_ns, tail_ns (missing where it found nothing
+    to wait for), finished_ns (latest end of the ops it covers, missing without any), process (pid), thread (tid).
+    """
+    import pandas as pd
+
+    trace, found = idle.trace, idle.syncs
+    thread = trace.api["thread"][found.call]
+    frame = pd.DataFrame(
+        {
+            "api": _names(trace, trace.api["name"][found.call]),
+            "start_ns": trace.api["start"][found.call],
+            "end_ns": trace.api["end"][found.call],
+            "waited": found.waited,
+            "wait_ns": pd.array(found.wait, dtype="Int64"),
+            "tail_ns": pd.array(found.tail, dtype="Int64"),
+            "finished_ns": pd.array(found.finished, dtype="Int64"),
+            "process": trace.processes["pid"][trace.threads["process"][thread]],
+            "thread": trace.threads["tid"][thread],
+        }
+    )
+    frame.loc[~found.waited, ["wait_ns", "tail_ns"]] = pd.NA
+    frame.loc[found.finished == np.iinfo(np.int64).min, "finished_ns"] = pd.NA
+    return frame

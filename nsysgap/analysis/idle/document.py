@@ -1,0 +1,157 @@
+"""The answer as one plain document: the contract "nsysgap.gaps/1" that `gaps --format json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.analysis.idle.grouping import Group
+from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
+from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
+from nsysgap.analysis.idle.untraced import UntracedSummary, untraced_pieces, untraced_summary
+from nsysgap.analysis.relations.graph_launches import graph_summary
+from nsysgap.analysis.relations.launches import latency_summary
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.analysis.relations.syncs import sync_summary
+from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice, stream_id
+
+SCHEMA = "nsysgap.gaps/1"
+Document = dict[str, Any]
+
+
+def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Notice, ...] = ()) -> Document:
+    """Everything about a report, with the gaps of these numbers listed in that order.
+
+    Values are Python's own, NumPy integers or dataclasses (Stats), all times int ns.
+    """
+    trace = idle.trace
+    return {
+        "schema": SCHEMA,
+        "report": {
+            "path": trace.path,
+            "nsys_version": trace.nsys_version,
+            "schema_version": trace.schema_version,
+            "duration_ns": trace.duration_ns,
+            "warnings": [{"level": one.level, "text": one.text} for one in warnings or trace.warnings],
+        },
+        "devices": _devices(idle),
+        "launches": latency_summary(trace, idle.latencies),
+        "graph_launches": graph_summary(idle.graph_launches),
+        "syncs": sync_summary(idle.syncs),
+        "gaps": gap_rows(idle, rows),
+    }
+
+
+def _devices(idle: IdleReport) -> list[Document]:
+    found = untraced_pieces(idle)
+    hidden = {one.device: one for one in untraced_summary(idle, found)}
+    return [
+        {**_device(idle, device), **_untraced(hidden.get(device.device)), **_sm_active(sm_active(idle, device, found))}
+        for device in idle.devices
+    ]
+
+
+def _untraced(found: UntracedSummary | None) -> Document:
+    """The range of % idle and the kernels concerned; null without untraced time."""
+    if found is None:
+        return {"untraced": None}
+    kernels = [asdict(one) for one in found.kernels]
+    percent = [round(value, 3) for value in found.idle_percent]
+    return {"untraced": {"untraced_ns": found.untraced_ns, "idle_percent": percent, "kernels": kernels}}
+
+
+def _sm_active(found: SmActive | None) -> Document:
+    """Mean SMs Active per part, in percent; null without GPU metrics."""
+    if found is None:
+        return {"sm_active_percent": None, "sm_active_samples": 0}
+    means = {part: getattr(found, part) for part in SM_PARTS}
+    return {"sm_active_percent": means, "sm_active_samples": found.samples}
+
+
+def _device(idle: IdleReport, device: DeviceIdle) -> Document:
+    return {
+        "device": device.device,
+        "name": idle.trace.device(device.device).name,
+        "window_ns": list(device.window),
+        "busy_ns": device.busy,
+        "idle_ns": device.idle,
+        "gap_count": device.gap_count,
+        "longest_gap_ns": device.longest_gap,
+        "idle_by_cause_ns": dict(zip(PARTS, device.idle_by_part.tolist(), strict=True)),
+        "op_count": device.op_count,
+    }
+
+
+def group_rows(groups: Sequence[Group]) -> list[Document]:
+    """One document per group of idle time; `gaps` is how many gaps have a share in it, `longest_ns` the longest."""
+    return [
+        {
+            "name": one.name,
+            "idle_ns": one.idle,
+            "gaps": one.gaps,
+            "longest_ns": one.longest,
+            "main_cause": one.main_cause,
+        }
+        for one in groups
+    ]
+
+
+def gap_rows(idle: IdleReport, rows: NDArray[np.intp]) -> list[Document]:
+    """One document per gap, with its non-zero parts, the ops at its edges, and who launched the one after it."""
+    gaps, trace = idle.gaps, idle.trace
+    ranges = RangeFinder(trace)
+    found = []
+    for row, parts in zip(rows.tolist(), idle.parts(rows).tolist(), strict=True):
+        process, thread, nvtx = _launcher(idle, ranges, row)
+        found.append(
+            {
+                "device": int(gaps.device[row]),
+                "start_ns": int(gaps.start[row]),
+                "end_ns": int(gaps.end[row]),
+                "duration_ns": int(gaps.end[row] - gaps.start[row]),
+                "cause": PARTS[gaps.cause[row]],
+                "parts_ns": {name: value for name, value in zip(PARTS, parts, strict=True) if value},
+                "before": op(idle, int(gaps.before[row])),
+                "after": op(idle, int(gaps.after[row])),
+                "process": process,
+                "thread": thread,
+                "nvtx": [trace.name(trace.nvtx["name"][one]) for one in nvtx],
+            }
+        )
+    return found
+
+
+def _launcher(idle: IdleReport, ranges: RangeFinder, row: int) -> tuple[int | None, int | None, list[int]]:
+    """(pid, tid, NVTX ranges) of the call that launched a gap's after-op; the op's own pid where no call is known."""
+    trace, call, after = idle.trace, int(idle.gaps.call[row]), int(idle.gaps.after[row])
+    if call != NONE:
+        thread = int(trace.api["thread"][call])
+        process = trace.threads["process"][thread]
+        nvtx = ranges.path(thread, int(trace.api["start"][call]))
+        return int(trace.processes["pid"][process]), int(trace.threads["tid"][thread]), nvtx
+    if after != NONE:
+        pid = int(trace.processes["pid"][trace.ops["process"][after]])
+        return pid or None, None, []  # an op may name no process
+    return None, None, []
+
+
+def op(idle: IdleReport, row: int) -> Document | None:
+    """An op as the contract's OP; None for -1."""
+    if row == NONE:
+        return None
+    ops = idle.trace.ops
+    node, stream, correlation = (int(ops[name][row]) for name in ("graph_node", "stream", "correlation"))
+    return {
+        "kind": OP_KINDS[ops["kind"][row]],
+        "name": idle.trace.name(int(ops["name"][row])),
+        "stream": stream_id(stream),
+        "start_ns": int(ops["start"][row]),
+        "end_ns": int(ops["end"][row]),
+        "correlation_id": None if correlation == NONE else correlation,
+        "graph_node": None if node == NO_GRAPH_NODE else node,
+    }

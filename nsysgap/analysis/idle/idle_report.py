@@ -1,0 +1,230 @@
+"""The whole answer for one report: idle time per GPU by cause, every gap, and what launching and waiting cost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, PARTS, Attribution, Pieces
+from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
+from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
+from nsysgap.analysis.relations.launches import Latencies, latencies, launch_calls
+from nsysgap.analysis.relations.syncs import Syncs, syncs
+from nsysgap.intervals import IntervalSet, covered_length, intersect, pieces
+from nsysgap.tables import NONE, OP_KINDS, Trace
+
+Indices = NDArray[np.intp]
+KEPT = 1_000  # the parts of so many of the longest gaps per GPU are kept: nearly all lists are shorter
+
+
+@dataclass(frozen=True)
+class DeviceIdle:
+    """One GPU: window (ns), busy + idle = the window's length (of the selected time, if any), gaps, idle by part.
+
+    `idle_by_part` and `gaps_by_cause` are int64 of shape (10,) in the order of PARTS: the sum of each part over all
+    gaps in ns, and the number of gaps whose cause it is.
+    """
+
+    device: int
+    window: tuple[int, int]
+    busy: int
+    idle: int
+    longest_gap: int
+    idle_by_part: NDArray[np.int64]
+    gaps_by_cause: NDArray[np.int64]
+    op_count: dict[str, int]
+
+    @property
+    def gap_count(self) -> int:
+        """How many gaps there are."""
+        return int(self.gaps_by_cause.sum())
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """All gaps of all GPUs, by device and start: arrays of shape (gaps,), times in ns.
+
+    `gap_end` is the end of the whole gap where a selection cut it; `after`, `before` are rows of ops (-1 none), `call`
+    the row of api that launched the after-op (-1 none), `cause` an index into PARTS.
+    """
+
+    device: NDArray[np.int32]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    gap_end: NDArray[np.int64]
+    after: NDArray[np.int64]
+    before: NDArray[np.int64]
+    call: NDArray[np.int32]
+    cause: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def duration(self) -> NDArray[np.int64]:
+        """The length of each gap, ns."""
+        return self.end - self.start
+
+    def longest(self, top: int | None = None, at_least: int = 0) -> Indices:
+        """Numbers of the longest gaps: longest first, then by device and start; all of them for None."""
+        duration = self.duration
+        rows = np.flatnonzero(duration >= at_least) if at_least else np.arange(len(duration))
+        if top is not None:
+            rows = rows[_longest(duration[rows], top)]
+        order = np.lexsort((self.start[rows], self.device[rows], -duration[rows]))
+        return rows[order][:top]
+
+
+class IdleReport:
+    """Everything `nsysgap gaps` says about a report.
+
+    Gaps, parts and after-ops are worked out on the whole trace; `selection` then cuts them: windows, busy and idle time
+    are those inside it, and each stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls
+    where they run inside it. Latencies, graph launches and sync calls are worked out when first asked for, or with
+    `all_at_once` beside the gaps, on another core.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        *,
+        selection: IntervalSet | None = None,
+        device: int | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
+        all_at_once: bool = False,
+    ) -> None:
+        self.trace = trace
+        self.selection = selection
+        self.calls = launch_calls(trace)
+        self.attribution = Attribution(trace, self.calls, hidden_after_ns=hidden_after_ns)
+        self.only_device = device
+        found = [one for one in device_gaps(trace, self.calls) if device is None or one.device == device]
+        self.devices: list[DeviceIdle] = []
+        self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
+        with ThreadPoolExecutor(1) as pool:
+            side = pool.submit(self._latencies_and_syncs) if all_at_once else None
+            cut = [self._cut(one) for one in found]
+            if side is not None:
+                side.result()
+        parts = [part for part in cut if part is not None]
+        self.gaps = _concatenated(parts)
+        offsets = np.cumsum([0, *(len(part) for part in parts)])
+        self._kept_rows = np.concatenate(
+            [[0][:0], *(keep + at for (keep, _), at in zip(self._kept, offsets, strict=False))]
+        )
+        self._kept_parts = np.concatenate([np.empty((0, len(PARTS)), np.int64), *(kept for _, kept in self._kept)])
+
+    def _latencies_and_syncs(self) -> None:
+        """Work out what shares nothing with the gaps; NumPy lets the other core have it."""
+        _ = self.latencies, self.syncs
+
+    def _cut(self, whole: DeviceGaps) -> Gaps | None:
+        window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))
+        start, end, rows = whole.start, whole.end, np.arange(len(whole.start))
+        if self.selection is not None:
+            window = intersect(window, self.selection)
+            start, end, rows = pieces(whole.start, whole.end, self.selection)
+            if not len(window.starts):
+                return None
+        part = Pieces(start, end, whole.end[rows], whole.after[rows])
+        keep = np.sort(_longest(end - start, KEPT))
+        sums, cause, kept = self.attribution.totals(part, keep)
+        self._kept.append((keep, kept))
+        busy = int(covered_length(whole.busy, window.starts, window.ends).sum())
+        self.devices.append(
+            DeviceIdle(
+                device=whole.device,
+                window=(int(window.starts[0]), int(window.ends[-1])),
+                busy=busy,
+                idle=window.total - busy,
+                longest_gap=int((end - start).max(initial=0)),
+                idle_by_part=sums,
+                gaps_by_cause=np.bincount(cause, minlength=len(PARTS)),
+                op_count=self._op_count(whole.device),
+            )
+        )
+        return self._gaps(whole, part, rows, cause)
+
+    def _gaps(self, whole: DeviceGaps, part: Pieces, rows: Indices, cause: NDArray[np.int8]) -> Gaps:
+        call = np.full(len(part.start), NONE, np.int32)
+        known = part.after != NONE
+        call[known] = self.calls[part.after[known]]
+        device = np.full(len(part.start), whole.device, np.int32)
+        return Gaps(device, part.start, part.end, part.gap_end, part.after, whole.before[rows], call, cause)
+
+    def _op_count(self, device: int) -> dict[str, int]:
+        kind = self.trace.ops["kind"][self.selected_ops(device)]
+        numbers = np.bincount(kind, minlength=len(OP_KINDS))
+        return {name: int(number) for name, number in zip(OP_KINDS, numbers, strict=True)}
+
+    def selected_ops(self, device: int | None = None) -> Indices:
+        """Rows of the ops that run inside the selection (a zero-length op: begins inside), of one GPU if given."""
+        ops = self.trace.ops
+        inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
+        if self.selection is not None:
+            inside &= runs_inside(ops["start"], ops["end"], self.selection)
+        return np.flatnonzero(inside)
+
+    def parts(self, rows: Indices) -> NDArray[np.int64]:
+        """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""
+        gaps = self.gaps
+        place = np.searchsorted(self._kept_rows, rows)
+        if len(rows) <= KEPT and (place < len(self._kept_rows)).all() and (self._kept_rows[place] == rows).all():
+            return self._kept_parts[place]
+        return self.attribution.parts(Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows]))
+
+    def gaps_by_cause(self) -> dict[str, int]:
+        """How many gaps have each cause, over all GPUs."""
+        numbers = np.bincount(self.gaps.cause, minlength=len(PARTS))
+        return {name: int(number) for name, number in zip(PARTS, numbers, strict=True)}
+
+    @cached_property
+    def latencies(self) -> Latencies:
+        """Launch latency of the selected ops that single calls launched."""
+        whole = self.selection is None and self.only_device is None
+        return latencies(self.trace, self.calls, None if whole else self.selected_ops(self.only_device))
+
+    @cached_property
+    def graph_launches(self) -> GraphLaunches:
+        """The graph launches whose first op is selected."""
+        found = graph_launches(self.trace, self.calls)
+        if self.selection is None and self.only_device is None:
+            return found
+        return found.take(np.flatnonzero(np.isin(found.first_op, self.selected_ops(self.only_device))))
+
+    @cached_property
+    def syncs(self) -> Syncs:
+        """The synchronising calls that run inside the selection. They belong to no GPU: --device keeps them all."""
+        found = syncs(self.trace, self.calls)
+        if self.selection is None:
+            return found
+        api = self.trace.api
+        return found.take(np.flatnonzero(runs_inside(api["start"][found.call], api["end"][found.call], self.selection)))
+
+
+def _longest(duration: NDArray[np.int64], top: int) -> Indices:
+    """Positions of at least the `top` longest: all that tie with the last of them are there too."""
+    if top >= len(duration):
+        return np.arange(len(duration))
+    least = np.partition(duration, len(duration) - max(top, 1))[len(duration) - max(top, 1)]
+    return np.flatnonzero(duration >= least)
+
+
+def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:
+    """Whether each [start, end) overlaps the selection; an empty one: whether its moment lies inside."""
+    shown = np.where(end > start, end, start + 1)
+    overlap: NDArray[np.bool_] = covered_length(selection, start, shown) > 0
+    return overlap
+
+
+def _concatenated(parts: list[Gaps]) -> Gaps:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        none = np.empty(0, np.int64)
+        return Gaps(none.astype(np.int32), none, none, none, none, none, none.astype(np.int32), none.astype(np.int8))
+    return Gaps(*(np.concatenate([getattr(part, name) for part in parts]) for name in Gaps.__dataclass_fields__))

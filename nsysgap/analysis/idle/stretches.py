@@ -1,0 +1,109 @@
+"""When exactly each part of each gap passed: the stretches of time behind the figures of `causes`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN, Pieces
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.intervals import EMPTY, IntervalSet, complement, pieces, subtract
+from nsysgap.tables import NONE
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+
+
+class Stretches(NamedTuple):
+    """Disjoint stretches [start, end) of idle time within each gap, arrays of shape (stretches,).
+
+    Ordered by gap, part and start. `gap` is the number of the gap, `part` an index into PARTS, `thread` the row of
+    threads that launched the gap's after-op; -1 where no launch call is known. Lengths sum to the parts, exactly.
+    """
+
+    start: Times
+    end: Times
+    gap: NDArray[np.int64]
+    part: NDArray[np.int8]
+    thread: NDArray[np.int32]
+
+    @property
+    def total(self) -> int:
+        """The length of all stretches, ns."""
+        return int((self.end - self.start).sum())
+
+
+def idle_stretches(idle: IdleReport, parts: frozenset[int] = frozenset(range(len(PARTS)))) -> Stretches:
+    """The stretches of the chosen parts (indices into PARTS) of all gaps of a report."""
+    collected = _Collector(idle, parts)
+    gaps, api = idle.gaps, idle.trace.api
+    whole = _whole_parts(idle)
+    for part in (IN_GRAPH, UNKNOWN):
+        rows = np.flatnonzero(whole == part)
+        collected.add(part, rows, gaps.start[rows], gaps.end[rows])
+    rows = np.flatnonzero(whole == NONE)
+    if len(rows):
+        start, end, call = gaps.start[rows], gaps.end[rows], gaps.call[rows]
+        call_start, call_end = api["start"][call], api["end"][call]
+        collected.add(QUEUED, rows, np.maximum(start, call_end), end)
+        collected.add(LAUNCH, rows, np.maximum(start, call_start), np.minimum(end, call_end))
+        thread = api["thread"][call]
+        for one in np.unique(thread):
+            mine = np.flatnonzero((thread == one) & (call_start > start))
+            collected.before(int(one), rows[mine], start[mine], np.minimum(end, call_start)[mine])
+    return collected.stretches()
+
+
+def _whole_parts(idle: IdleReport) -> NDArray[np.int8]:
+    """The part of each gap that belongs to one as a whole (in_graph, unknown); NONE for the others."""
+    gaps = idle.gaps
+    whole = np.full(len(gaps), NONE, np.int8)
+
+    def keep(part: int, rows: Indices, _: Times) -> None:
+        if part in (IN_GRAPH, UNKNOWN):
+            whole[rows] = part
+
+    idle.attribution.each_part(Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after), keep)
+    return whole
+
+
+class _Collector:
+    def __init__(self, idle: IdleReport, parts: frozenset[int]) -> None:
+        self.idle = idle
+        self.parts = parts
+        self.found: list[tuple[Times, Times, NDArray[np.int64], int]] = []
+
+    def add(self, part: int, gaps: Indices, start: Times, end: Times) -> None:
+        """Stretches of gaps; those that are empty are no stretches."""
+        if part in self.parts:
+            lasting = np.flatnonzero(end > start)
+            self.found.append((start[lasting], end[lasting], gaps[lasting].astype(np.int64), part))
+
+    def before(self, thread: int, gaps: Indices, start: Times, end: Times) -> None:
+        """What a thread was doing in [start, end), before it began the launch call."""
+        seen: IntervalSet = EMPTY
+        for part, covered in self.idle.attribution.nested_sets(thread):
+            if part in self.parts:
+                self._within(part, gaps, start, end, subtract(covered, seen) if len(seen.starts) else covered)
+            seen = covered
+        if HOST in self.parts:
+            self._within(HOST, gaps, start, end, complement(seen))
+
+    def _within(self, part: int, gaps: Indices, start: Times, end: Times, covered: IntervalSet) -> None:
+        low, high, owner = pieces(start, end, covered)
+        self.add(part, gaps[owner], low, high)
+
+    def stretches(self) -> Stretches:
+        """All of them, in order."""
+        if not self.found:
+            none = np.empty(0, np.int64)
+            return Stretches(none, none, none, none.astype(np.int8), none.astype(np.int32))
+        start, end, gap = (np.concatenate([one[i] for one in self.found]) for i in range(3))
+        part = np.concatenate([np.full(len(one[0]), one[3], np.int8) for one in self.found])
+        order = np.lexsort((start, part, gap))
+        call = self.idle.gaps.call[gap[order]]
+        api = self.idle.trace.api
+        thread = np.where(call == NONE, NONE, api["thread"][call] if api.rows else NONE).astype(np.int32)
+        return Stretches(start[order], end[order], gap[order], part[order], thread)

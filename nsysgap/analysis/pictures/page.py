@@ -1,0 +1,395 @@
+"""What a timeline shows of a report, ready to be laid out: tracks of slices in lanes, gaps, summaries.
+
+A *track* is one line of a viewer's tree (a stream, a thread's API calls, ...), a *slice* one interval in it, a *lane*
+one of its rows: slices of one lane never overlap, so their covered time is the sum of their durations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.document import Document, gaps_document
+from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle.untraced import untraced_pieces
+from nsysgap.analysis.notices import all_notices
+from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
+from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.analysis.relations.launches import Latencies
+from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
+from nsysgap.arrays import combined_codes, distinct, grouped
+from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.tables import NONE, Notice, Stacks, Table, Trace
+from nsysgap.units import counted
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+FULL_ROWS = 5_000_000
+REDUCED_GAPS, REDUCED_ROWS = 4_000, 1_000_000
+FARTHEST_NS = 2**51
+PAD_LEAST, PAD_MOST = 100_000, 2_000_000
+
+
+@dataclass(frozen=True)
+class Track:
+    """One line of the tree. `kind`: stream, projected, nvtx, api, osrt or overhead; ids are -1 where they do not apply.
+
+    `rows` are rows of the kind's table (nvtx for projected), by lane and start; `start`, `end` are theirs in ns;
+    `lanes` are the positions where each lane begins, and the end: shape (lanes + 1,).
+    """
+
+    kind: str
+    process: int
+    device: int
+    thread: int
+    context: int
+    stream: int
+    rows: Indices
+    start: Times
+    end: Times
+    lanes: Indices
+
+    def take(self, keep: NDArray[np.bool_]) -> Track:
+        """Some of the slices, in their lanes."""
+        kept_before = np.concatenate(([0], np.cumsum(keep)))
+        ids = (self.kind, self.process, self.device, self.thread, self.context, self.stream)
+        return Track(*ids, self.rows[keep], self.start[keep], self.end[keep], kept_before[self.lanes])
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What a shortened timeline keeps: full detail inside `windows`, around the `gaps` longest gaps.
+
+    `whole` are the tracks before the cut, which the utilisation is counted from; `slices` and `all_gaps` count them.
+    """
+
+    windows: IntervalSet
+    gaps: int
+    all_gaps: int
+    whole: tuple[Track, ...]
+    slices: int
+
+
+@dataclass(frozen=True)
+class TimelineData:
+    """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
+    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10). `hint` is how to record the
+    kernels that the report lacks, "" if it has some."""
+
+    trace: Trace
+    details: Table | None
+    calls: NDArray[np.int32]
+    gaps: Gaps
+    gap_rows: Indices
+    parts: Times
+    tracks: tuple[Track, ...]
+    summary: Document
+    gaps_by_cause: NDArray[np.int64]
+    latencies: Latencies
+    untraced: IntervalSet
+    op_names: list[Document]
+    range_names: list[Document]
+    selection: IntervalSet | None = None
+    selected: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    reduced: Reduced | None = None
+    hint: str = ""
+    lines: IdleLines | None = None
+
+
+def timeline_data(
+    idle: IdleReport,
+    details: Table | None = None,
+    *,
+    selected: str = "",
+    facts: tuple[tuple[str, str], ...] = (),
+    top_gaps: int | None = None,
+    full_rows: int = FULL_ROWS,
+    stacks: Stacks | None = None,
+) -> TimelineData:
+    """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
+
+    `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection. With `stacks` the gaps
+    know the lines of the program that were running.
+    """
+    latencies = idle.latencies
+    tracks, far = _near(idle.trace, tuple(_tracks(idle)))
+    gap_rows = np.arange(len(idle.gaps))
+    reduced = None
+    slices = sum(len(track.rows) for track in tracks)
+    if top_gaps is not None or slices + len(gap_rows) > full_rows:
+        reduced, tracks, gap_rows = _reduce(idle, tracks, REDUCED_GAPS if top_gaps is None else top_gaps, full_rows)
+    hidden = untraced_pieces(idle)
+    warnings = (*all_notices(idle, latencies), *far, *(stacks.warnings if stacks is not None else ()))
+    return TimelineData(
+        trace=idle.trace,
+        details=details,
+        calls=idle.calls,
+        gaps=idle.gaps,
+        gap_rows=gap_rows,
+        parts=idle.parts(gap_rows),
+        tracks=tracks,
+        summary=gaps_document(idle, np.empty(0, np.intp), warnings),
+        gaps_by_cause=sum((one.gaps_by_cause for one in idle.devices), np.zeros(10, np.int64)),
+        latencies=latencies,
+        untraced=union(hidden.start, hidden.end),
+        op_names=_op_names(idle),
+        range_names=_range_names(idle),
+        selection=idle.selection,
+        selected=selected,
+        facts=facts,
+        reduced=reduced,
+        hint=(why_no_kernels(idle.trace) or ("", ""))[1],
+        lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
+    )
+
+
+def _tracks(idle: IdleReport) -> Iterator[Track]:
+    yield from _streams(idle)
+    for device, calls in _calls_by_device(idle):
+        yield from _projected(idle, device, calls)
+    for kind in ("nvtx", "api", "osrt", "overhead"):
+        yield from _threads(idle, kind)
+
+
+def _streams(idle: IdleReport) -> Iterator[Track]:
+    rows = idle.selected_ops(idle.only_device)
+    ops = idle.trace.ops
+    stream, number = combined_codes(*(ops[name][rows] for name in ("process", "device", "context", "stream")))
+    of_stream = grouped(stream, number)
+    for one in distinct(stream).tolist():
+        mine = rows[of_stream(one)]
+        process, device, context, name = (int(ops[key][mine[0]]) for key in ("process", "device", "context", "stream"))
+        ids = (process, device, NONE, context, name)
+        yield _laid_out("stream", ids, mine, ops["start"][mine], ops["end"][mine], assign_lanes)
+
+
+def _laid_out(
+    kind: str,
+    ids: tuple[int, int, int, int, int],
+    rows: Indices,
+    start: Times,
+    end: Times,
+    lanes_of: Callable[[Times, Times], NDArray[np.int32]],
+) -> Track:
+    lane = lanes_of(start, end)
+    if lane.any():
+        order = np.lexsort((start, lane))
+        rows, start, end, lane = rows[order], start[order], end[order], lane[order]
+    number = int(lane.max(initial=0)) + 1
+    return Track(kind, *ids, rows, start, end, np.searchsorted(lane, np.arange(number + 1)))
+
+
+def stacked_lanes(start: Times, end: Times) -> NDArray[np.int32]:
+    """The lane of each interval: its depth where intervals nest like calls, else the lowest free lane."""
+    order = np.lexsort((-end, start))
+    try:
+        found = nesting(start, end)
+    except ValueError:
+        return assign_lanes(start, end)
+    lane = np.empty(len(order), np.int32)
+    lane[found.order] = found.depth
+    # Intervals of no length nest in nothing, yet may share a lane with what surrounds them.
+    return lane if _disjoint(start, end, lane) else assign_lanes(start, end)
+
+
+def _disjoint(start: Times, end: Times, lane: NDArray[np.int32]) -> bool:
+    order = np.lexsort((end, start, lane))
+    same = lane[order][1:] == lane[order][:-1]
+    return bool((start[order][1:] >= end[order][:-1])[same].all())
+
+
+def _threads(idle: IdleReport, kind: str) -> Iterator[Track]:
+    trace = idle.trace
+    table: Table = getattr(trace, kind)
+    end = np.minimum(table["end"], trace_end(trace)) if kind == "nvtx" else table["end"]
+    keep = _of_device(idle)[trace.threads["process"][table["thread"]]] if table.rows else np.empty(0, np.bool_)
+    if idle.selection is not None:
+        keep &= runs_inside(table["start"], end, idle.selection)
+    kept = np.flatnonzero(keep)
+    for thread in np.unique(table["thread"][kept]):
+        rows = kept[table["thread"][kept] == thread]
+        ids = (int(trace.threads["process"][thread]), NONE, int(thread), NONE, NONE)
+        yield _laid_out(kind, ids, rows, table["start"][rows], end[rows], stacked_lanes)
+
+
+def _of_device(idle: IdleReport) -> NDArray[np.bool_]:
+    """Which processes are shown: with one GPU chosen, those that use it."""
+    shown = np.ones(idle.trace.processes.rows, np.bool_)
+    if idle.only_device is not None:
+        shown[:] = False
+        shown[idle.trace.ops["process"][idle.trace.ops["device"] == idle.only_device]] = True
+    return shown
+
+
+def _calls_by_device(idle: IdleReport) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    for device in idle.devices if idle.trace.nvtx.rows else []:
+        yield device.device, np.where(idle.trace.ops["device"] == device.device, idle.calls, NONE).astype(np.int32)
+
+
+def _projected(idle: IdleReport, device: int, calls: NDArray[np.int32]) -> Iterator[Track]:
+    """NVTX ranges on the GPU: from the first start to the last end of the ops that a range launched on this device."""
+    trace = idle.trace
+    work = range_work(trace, calls)
+    used = work.ops > 0
+    if idle.selection is not None:
+        used &= runs_inside(work.first, work.last, idle.selection)
+    process = trace.threads["process"][trace.nvtx["thread"]]
+    for one in np.unique(process[used]):
+        rows = np.flatnonzero(used & (process == one))
+        ids = (int(one), device, NONE, NONE, NONE)
+        yield _laid_out("projected", ids, rows, work.first[rows], work.last[rows], stacked_lanes)
+
+
+def _near(trace: Trace, tracks: tuple[Track, ...]) -> tuple[tuple[Track, ...], tuple[Notice, ...]]:
+    """Leave out what lies more than 26 days from the first op: beyond, page times would not be exact."""
+    anchor = (
+        int(trace.ops["start"][0]) if trace.ops.rows else next((int(t.start[0]) for t in tracks if len(t.start)), 0)
+    )
+    low, high = anchor - FARTHEST_NS, anchor + FARTHEST_NS
+    near = [(track.start > low) & (track.end < high) for track in tracks]
+    lost = sum(int((~one).sum()) for one in near)
+    if not lost:
+        return tracks, ()
+    kept = tuple(track.take(one) for track, one in zip(tracks, near, strict=True))
+    lie = counted(lost, "event lies", "events lie")
+    said = f"{lie} more than 26 days away from the GPU's work (a damaged clock): not shown here."
+    return kept, (Notice("warning", said),)
+
+
+def _reduce(
+    idle: IdleReport, tracks: tuple[Track, ...], top: int, limit: int
+) -> tuple[Reduced, tuple[Track, ...], Indices]:
+    """Keep what lies around the longest gaps, fewer of them until it fits."""
+    while True:
+        rows = np.sort(idle.gaps.longest(top))
+        windows = detail_windows(idle, rows)
+        kept = tuple(track.take(_touches(track.start, track.end, windows)) for track in tracks)
+        if top < 2 or sum(len(track.rows) for track in kept) <= limit:
+            break
+        top //= 2
+    inside = _touches(idle.gaps.start, idle.gaps.end, windows)
+    slices = sum(len(track.rows) for track in tracks)
+    return Reduced(windows, len(rows), len(idle.gaps), tracks, slices), kept, np.flatnonzero(inside)
+
+
+def _touches(start: Times, end: Times, windows: IntervalSet) -> NDArray[np.bool_]:
+    first = np.searchsorted(windows.ends, start, side="right")
+    known = first < len(windows.starts)
+    touches = np.zeros(len(start), np.bool_)
+    touches[known] = windows.starts[first[known]] < np.maximum(end, start + 1)[known]
+    return touches
+
+
+def detail_windows(idle: IdleReport, rows: Indices) -> IntervalSet:
+    """The time around gaps that explains them: from the launch call's start to the gap's end, padded on both sides."""
+    gaps, api = idle.gaps, idle.trace.api
+    start, end, call = gaps.start[rows], gaps.end[rows], gaps.call[rows]
+    called = np.where(call == NONE, start, api["start"][call]) if api.rows else start
+    pad = np.clip((end - start) // 2, PAD_LEAST, PAD_MOST)
+    return union(np.minimum(start, called) - pad, end + pad)
+
+
+def _op_names(idle: IdleReport) -> list[Document]:
+    """Per op name: how many, GPU time, the idle time that ended with one, and where: the longest such gap, or op."""
+    ops, gaps = idle.trace.ops, idle.gaps
+    rows = idle.selected_ops(idle.only_device)
+    duration = ops["end"] - ops["start"]
+    name = ops["name"][rows]
+    present, place = np.unique(name, return_inverse=True)
+    count = np.bincount(place, minlength=len(present))
+    total, longest = _sums(place, duration[rows], len(present))
+    ended = np.flatnonzero(gaps.after != NONE)
+    slot = np.searchsorted(present, ops["name"][gaps.after[ended]])
+    known = slot < len(present)
+    ended, slot = ended[known], slot[known]
+    idle_sum, worst = _sums(slot, gaps.duration[ended], len(present))
+    found = []
+    for i, index in enumerate(present.tolist()):
+        op, gap = int(rows[longest[i]]), int(ended[worst[i]]) if worst[i] != NONE else NONE
+        at = (gaps.start[gap], gaps.end[gap]) if gap != NONE else (ops["start"][op], ops["end"][op])
+        found.append(
+            {
+                "name": index,
+                "count": int(count[i]),
+                "total_ns": int(total[i]),
+                "longest_ns": int(duration[op]),
+                "idle_ns": int(idle_sum[i]),
+                "at": [int(at[0]), int(at[1])],
+            }
+        )
+    return sorted(found, key=lambda one: (-one["total_ns"], one["name"]))
+
+
+def _sums(place: Indices, values: Times, number: int) -> tuple[Times, Indices]:
+    """(the sum, the position of the largest value or -1) of each of `number` groups."""
+    total = np.zeros(number, np.int64)
+    np.add.at(total, place, values)
+    order = np.lexsort((-values, place))
+    largest = np.full(number, NONE, np.intp)
+    if len(order):
+        heads = order[np.concatenate(([True], place[order][1:] != place[order][:-1]))]
+        largest[place[heads]] = heads
+    return total, largest
+
+
+def _range_names(idle: IdleReport) -> list[Document]:
+    """Per NVTX name: how many ranges, their time, ops and GPU time launched inside, idle time inside, the longest one.
+
+    The idle time is that of the GPUs that the range's process uses; what nests counts in each of its ranges.
+    """
+    trace = idle.trace
+    if not trace.nvtx.rows or not trace.ops.rows:
+        return []
+    nvtx = trace.nvtx
+    end = np.minimum(nvtx["end"], trace_end(trace))
+    work = range_work(trace, idle.calls)
+    process = trace.threads["process"][nvtx["thread"]]
+    idle_time = np.zeros(nvtx.rows, np.int64)
+    for device in idle.devices:
+        mine = idle.gaps.device == device.device
+        users = np.unique(trace.ops["process"][trace.ops["device"] == device.device])
+        gaps = IntervalSet(idle.gaps.start[mine], idle.gaps.end[mine])
+        uses = np.isin(process, users)
+        idle_time[uses] += covered_length(union(*gaps), nvtx["start"][uses], end[uses])
+    keep = _of_device(idle)[process]
+    if idle.selection is not None:
+        keep &= runs_inside(nvtx["start"], end, idle.selection)
+    rows = np.flatnonzero(keep)
+    present, place = np.unique(nvtx["name"][rows], return_inverse=True)
+    wall, longest = _sums(place, (end - nvtx["start"])[rows], len(present))
+    values = {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}
+    sums = {key: _sums(place, one[rows], len(present))[0] for key, one in values.items()}
+    count = np.bincount(place, minlength=len(present))
+    found: list[Document] = [
+        {
+            "name": index,
+            "count": int(count[i]),
+            "wall_ns": int(wall[i]),
+            **{key: int(one[i]) for key, one in sums.items()},
+            "at": [int(nvtx["start"][rows[longest[i]]]), int(end[rows[longest[i]]])],
+        }
+        for i, index in enumerate(present.tolist())
+    ]
+    return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
+
+
+def run_facts(
+    trace: Trace, command: str | None, started: str | None, target: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """What this run was, (label, text) in the order in which people ask; `target` describes the machine."""
+    programs = dict.fromkeys(trace.name(int(name)) for name in trace.processes["name"])
+    found = (
+        ("Program", command or ", ".join(name for name in programs if name)),
+        ("GPU", ", ".join(dict.fromkeys(one.name for one in trace.devices if one.name))),
+        ("Started", f"{started.replace('T', ' ')} UTC".replace("UTC UTC", "UTC") if started else ""),
+        ("Recorded", f"{trace.duration_ns / 1e9:,.2f} s" if trace.duration_ns else ""),
+        ("nsys", trace.nsys_version or ""),
+        ("Driver", target.get("NvDriverVersion", "")),
+        ("System", target.get("OsDescription", "")),
+    )
+    return tuple((label, text) for label, text in found if text)

@@ -1,0 +1,155 @@
+"""What a report cannot answer, why, and which nsys flag records it next time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nsysgap.analysis.relations.captures import calls_named
+from nsysgap.arrays import is_any
+from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
+from nsysgap.units import count, counted
+
+NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
+NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
+PYTHON_SAMPLES, PYTHON_CALLS = "Python Periodic Sampling", "Python Backtrace on CUDA"
+_LAUNCHES = re.compile(r"cu(?:da)?(?:Graph)?Launch(?!HostFunc)")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something the report does not hold: what, the consequence, and how to record it."""
+
+    missing: str
+    consequence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question people bring, and whether this report can answer it; `why` says what it rests on or lacks."""
+
+    text: str
+    answered: bool
+    why: str
+
+
+def has_kernels(trace: Trace) -> bool:
+    """Whether the report recorded any kernel, alone or inside a graph traced as a whole."""
+    return bool(is_any(trace.ops["kind"], (KERNEL, GRAPH)).any())
+
+
+def why_no_kernels(trace: Trace) -> tuple[str, str] | None:
+    """(message, hint) for a report from which no idle time of kernels can be told; None if it can."""
+    if has_kernels(trace):
+        return None
+    said = [one.text for one in trace.warnings if one.level != "note"]
+    because = f" {' '.join(said)}" if said else ""
+    what = (
+        "holds no kernel rows, only copies and memsets."
+        if trace.ops.rows
+        else "holds no GPU work: how idle the GPU was cannot be told from it."
+    )
+    reason, hint = _reason(trace)
+    return f"{trace.path} {what}{because}{reason}", hint
+
+
+_LET_IT_END = "let the program end by itself, or bound the capture with cudaProfilerStop or --duration."
+
+
+def _reason(trace: Trace) -> tuple[str, str]:
+    """(what the report itself tells of why it has no kernels, what to do next)."""
+    if not trace.api.rows:
+        return "", (
+            "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
+            "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
+        )
+    launches = calls_named(trace, _LAUNCHES)
+    failed = int((launches & trace.api["failed"]).sum())
+    succeeded = int(launches.sum()) - failed
+    if succeeded:
+        reason = (
+            f" {counted(succeeded, 'launch', 'launches')} succeeded and left no kernel row: nsys "
+            "could not trace the GPU (an nsys older than the driver, WSL2), or the program was killed before nsys "
+            "could flush."
+        )
+        return reason, f"Use --trace=cuda,nvtx,osrt and the newest nsys; {_LET_IT_END}"
+    if failed:
+        which = "the only launch" if failed == 1 else f"all {count(failed)} launches"
+        hint = "Run the program under compute-sanitizer, and check what its CUDA calls return."
+        return f" No kernel ran: {which} returned an error.", hint
+    reason = " The CUDA calls that were recorded launch no kernel."
+    return reason, f"Capture the part that launches kernels with --trace=cuda,nvtx,osrt; {_LET_IT_END}"
+
+
+def limits(trace: Trace) -> list[Limit]:
+    """What is missing from this report, most important first."""
+    found = []
+    ops, present = trace.ops, trace.tables_present
+    if not has_kernels(trace):
+        found.append(Limit("kernel rows", "no idle time, no launch latency", "nsys profile --trace=cuda"))
+    if not trace.api.rows:
+        found.append(Limit("CUDA API calls", "causes of idle time are unknown", "nsys profile --trace=cuda"))
+    if (ops["kind"] == GRAPH).any():
+        found.append(Limit("graph nodes (traced as a whole)", "no kernels inside graphs", "--cuda-graph-trace=node"))
+    if not trace.osrt.rows:
+        found.append(Limit("OS runtime calls", "'os' time counts as 'host'", "nsys profile --trace=cuda,nvtx,osrt"))
+    if not trace.nvtx.rows:
+        found.append(Limit("NVTX ranges", "no phases, no --nvtx", "--trace=nvtx, and ranges in the program"))
+    if _launches_graphs(trace) and not (ops["graph_node"] != NO_GRAPH_NODE).any() and not (ops["kind"] == GRAPH).any():
+        found.append(Limit("graph node IDs", "graph launches cannot be told apart", "--cuda-graph-trace=node"))
+    if not _samples(trace):
+        what = "stack samples" if _call_stacks(trace) else "call stacks"
+        remedy = "--python-sampling=true or --sample=process-tree"
+        found.append(Limit(what, "no line of code for 'host' time", remedy))
+    if "GPU_METRICS" not in present:
+        found.append(Limit("GPU metrics", "no hardware check of busy and idle", "--gpu-metrics-devices=all"))
+    return found
+
+
+def _launches_graphs(trace: Trace) -> bool:
+    graph_calls = trace.names.find(("cudaGraphLaunch", "cuGraphLaunch"))
+    return bool(is_any(trace.api["name"], graph_calls).any())
+
+
+def questions(trace: Trace) -> list[Question]:
+    """The questions of `nsysgap gaps`, each with whether this report can answer it."""
+    kernels = ("kernel rows", has_kernels(trace))
+    calls = ("CUDA API rows", bool(trace.api.rows))
+    ops = ("GPU rows", bool(trace.ops.rows))
+    syncs = ("synchronization records", bool(trace.sync_records.rows))
+    osrt = ("OS runtime rows", bool(trace.osrt.rows))
+    nvtx = ("NVTX ranges", bool(trace.nvtx.rows))
+    nodes = ("graph node IDs", bool((trace.ops["graph_node"] != NO_GRAPH_NODE).any()))
+    return [
+        _question("How long was each GPU idle?", kernels),
+        _question("Why: launch, sync, CUDA call, host?", kernels, calls),
+        _question("Was the host in an OS call?", kernels, osrt),
+        _question("What does a launch cost?", kernels, calls),
+        _question("How long do syncs return after the GPU?", ops, calls, syncs),
+        _question("What happens inside a CUDA graph?", nodes),
+        _question("In which phase of the program?", kernels, nvtx),
+        _question("Which line of the program?", kernels, calls, _lines(trace)),
+    ]
+
+
+def _question(text: str, *needs: tuple[str, bool]) -> Question:
+    """A question that rests on all of these (what, whether it is there)."""
+    missing = [what for what, there in needs if not there]
+    why = f"needs {' and '.join(missing)}" if missing else ", ".join(what for what, _ in needs)
+    return Question(text, not missing, why)
+
+
+def _lines(trace: Trace) -> tuple[str, bool]:
+    """What tells lines of code: samples at any time, stacks of calls only inside those."""
+    if _samples(trace):
+        return "stack samples", True
+    return ("call stacks (only inside calls)", True) if _call_stacks(trace) else ("call stacks", False)
+
+
+def _samples(trace: Trace) -> bool:
+    return trace.tables_present >= NATIVE_SAMPLES or PYTHON_SAMPLES in trace.python_stacks
+
+
+def _call_stacks(trace: Trace) -> bool:
+    return bool(trace.tables_present & NATIVE_CALLS) or PYTHON_CALLS in trace.python_stacks

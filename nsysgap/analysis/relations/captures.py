@@ -1,0 +1,137 @@
+"""Stream capture: which API calls were recorded into a CUDA graph instead of being executed, and what graphs cost.
+
+A launch call between cudaStreamBeginCapture and cudaStreamEndCapture on its thread owns no op: the kernel becomes a
+node of the graph and runs when the graph is launched. Such calls are not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.relations.launches import launch_calls
+from nsysgap.analysis.stats import Stats, stats
+from nsysgap.arrays import distinct, is_any
+from nsysgap.tables import NONE, Trace
+
+LAUNCHING = re.compile(r"cu(?:da)?(?:Launch|Memcpy|Memset)(?!.*(?:Attribute|Symbol(?:Address|Size)))")
+BEGIN = re.compile(r"cu(?:da)?StreamBeginCapture")
+END = re.compile(r"cu(?:da)?StreamEndCapture")
+INSTANTIATE = re.compile(r"cu(?:da)?GraphInstantiate")
+UPLOAD = re.compile(r"cu(?:da)?GraphUpload")
+Indices = NDArray[np.intp]
+
+
+def calls_named(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
+    """Which rows of api have a name that begins with the pattern: shape (api,)."""
+    names = [int(index) for index in distinct(trace.api["name"]) if pattern.match(trace.name(int(index)))]
+    return is_any(trace.api["name"], names)
+
+
+@dataclass(frozen=True)
+class Captures:
+    """Stream captures in order of their begin: rows of api of both calls, and the times between, ns."""
+
+    begin: Indices
+    end: Indices
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    thread: NDArray[np.int32]
+
+    @property
+    def duration(self) -> NDArray[np.int64]:
+        """How long each took, from the first call's start to the last one's end, ns."""
+        return self.stop - self.start
+
+
+def captures(trace: Trace) -> Captures:
+    """Every stream capture: an outermost pair of begin and end calls on one thread.
+
+    Captures of several streams that one thread interleaves count as one. One that is never ended is none; a begin that
+    CUDA refused neither.
+    """
+    begins, ends = calls_named(trace, BEGIN) & ~trace.api["failed"], calls_named(trace, END)
+    api, pairs = trace.api, []
+    for thread in distinct(api["thread"][begins]).tolist():
+        rows = np.flatnonzero((begins | ends) & (api["thread"] == thread))
+        pairs += _outermost(rows.tolist(), begins)
+    found = np.array(sorted(pairs), np.intp).reshape(-1, 2)
+    begin, end = found[:, 0], found[:, 1]
+    return Captures(begin, end, api["start"][begin], api["end"][end], api["thread"][begin])
+
+
+def _outermost(rows: list[int], begins: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    pairs, depth, first = [], 0, NONE
+    for row in rows:
+        if begins[row]:
+            first = row if depth == 0 else first
+            depth += 1
+        elif depth:
+            depth -= 1
+            if depth == 0:
+                pairs.append((first, row))
+    return pairs
+
+
+def captured_calls(
+    trace: Trace, calls: NDArray[np.int32] | None = None, within: Captures | None = None
+) -> NDArray[np.bool_]:
+    """Which rows of api are launch, copy or memset calls that a capture recorded: bool of shape (api,).
+
+    They lie inside a capture on their thread, succeeded, and own no op. `calls`: the launch call of each op, `within`:
+    the captures; where the caller knows them.
+    """
+    found = np.zeros(trace.api.rows, np.bool_)
+    within = captures(trace) if within is None else within
+    if not len(within.begin):
+        return found
+    owners = launch_calls(trace) if calls is None else calls
+    candidates = calls_named(trace, LAUNCHING) & ~trace.api["failed"]
+    candidates[owners[owners != NONE]] = False
+    rows = np.flatnonzero(candidates)
+    for thread in distinct(within.thread).tolist():
+        mine = rows[trace.api["thread"][rows] == thread]
+        own = within.thread == thread
+        place = np.searchsorted(within.start[own], trace.api["start"][mine], side="right") - 1
+        inside = (place >= 0) & (trace.api["end"][mine] <= within.stop[own][place])
+        found[mine[inside]] = True
+    return found
+
+
+def launches_of_captures(trace: Trace, within: Captures, captured: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many launch calls each capture recorded: shape (captures,). `captured`: as `captured_calls`."""
+    rows, found = np.flatnonzero(captured), np.zeros(len(within.begin), np.int64)
+    for thread in distinct(within.thread).tolist():
+        start, own = trace.api["start"][rows[trace.api["thread"][rows] == thread]], within.thread == thread
+        found[own] = np.searchsorted(start, within.stop[own]) - np.searchsorted(start, within.start[own])
+    return found
+
+
+@dataclass(frozen=True)
+class GraphCosts:
+    """What a report's graphs cost before their first launch; Stats of ns, None without any."""
+
+    captures: Stats | None
+    captured_launches: int
+    instantiations: Stats | None
+    uploads: Stats | None
+
+
+def graph_costs(trace: Trace, calls: NDArray[np.int32] | None = None) -> GraphCosts:
+    """The cost of capturing, instantiating and uploading graphs."""
+    within = captures(trace)
+    return GraphCosts(
+        captures=stats(within.duration),
+        captured_launches=int(captured_calls(trace, calls, within).sum()),
+        instantiations=durations(trace, INSTANTIATE),
+        uploads=durations(trace, UPLOAD),
+    )
+
+
+def durations(trace: Trace, pattern: re.Pattern[str]) -> Stats | None:
+    """Stats of the durations of the calls whose names begin with a pattern, ns."""
+    rows = calls_named(trace, pattern)
+    return stats(trace.api["end"][rows] - trace.api["start"][rows])

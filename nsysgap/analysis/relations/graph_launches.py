@@ -1,0 +1,90 @@
+"""CUDA graph launches: one call, many ops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import keyed_nodes, launch_keys
+from nsysgap.analysis.stats import Stats, stats
+from nsysgap.intervals import union
+from nsysgap.tables import NONE, Trace
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class GraphLaunches:
+    """One element per graph launch traced node by node, in order of the first op's start.
+
+    `first_op` is a row of ops, `api_call` a row of api (-1 unknown); `latency` = first op's start - call's start (only
+    meaningful with a call), `span` = first start to last end, `busy` = covered time within it, all ns.
+    """
+
+    first_op: Indices
+    api_call: NDArray[np.int32]
+    call: NDArray[np.int64]
+    latency: NDArray[np.int64]
+    span: NDArray[np.int64]
+    busy: NDArray[np.int64]
+    nodes: NDArray[np.int64]
+
+    def take(self, rows: Indices) -> GraphLaunches:
+        """Some of the launches."""
+        return GraphLaunches(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
+    """Group the graph ops by (process, correlation ID)."""
+    ops = trace.ops
+    rows = np.flatnonzero(keyed_nodes(trace))
+    keys, _ = launch_keys(ops, rows)
+    _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
+    by_start = np.argsort(heads, kind="stable")  # ops are sorted by start, so a launch's first row is its first op
+    rank = np.empty(len(heads), np.intp)
+    rank[by_start] = np.arange(len(heads))
+    group, first = rank[group], rows[heads[by_start]]
+    start, end = ops["start"][rows], ops["end"][rows]
+    last_end = np.full(len(first), np.iinfo(np.int64).min)
+    np.maximum.at(last_end, group, end)
+    call = calls[first]
+    known = call != NONE
+    call_start, call_end = np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
+    call_start[known], call_end[known] = trace.api["start"][call[known]], trace.api["end"][call[known]]
+    return GraphLaunches(
+        first_op=first,
+        api_call=call,
+        call=call_end - call_start,
+        latency=ops["start"][first] - call_start,
+        span=last_end - ops["start"][first],
+        busy=_busy(group, start - ops["start"][first][group], end - start, last_end - ops["start"][first]),
+        nodes=np.bincount(group, minlength=len(first)),
+    )
+
+
+def _busy(
+    group: Indices, start: NDArray[np.int64], length: NDArray[np.int64], span: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The covered time of each group's intervals: all groups laid end to end; `start` counts from its group's."""
+    origin = np.concatenate(([0], np.cumsum(span + 1)))
+    order = np.argsort(group, kind="stable")
+    begin = start[order] + origin[group[order]]
+    covered = union(begin, begin + length[order])
+    found = np.zeros(len(span), np.int64)
+    np.add.at(found, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
+    return found
+
+
+def graph_summary(found: GraphLaunches) -> dict[str, int | Stats | None]:
+    """count and the Stats of call, latency, span, busy (ns) and node count."""
+    known = found.api_call != NONE
+    return {
+        "count": len(found.first_op),
+        "call_ns": stats(found.call[known]),
+        "latency_ns": stats(found.latency[known]),
+        "span_ns": stats(found.span),
+        "busy_ns": stats(found.busy),
+        "node_count": stats(found.nodes),
+    }

@@ -1,0 +1,207 @@
+"""Synchronising calls: how long each waited for the GPU, and how long after the GPU had finished it returned."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import SYNC_CALLS
+from nsysgap.analysis.relations.launches import match_calls
+from nsysgap.analysis.stats import Stats, stats
+from nsysgap.arrays import codes, combined_codes, distinct, grouped, is_any
+from nsysgap.intervals import is_sorted
+from nsysgap.tables import NONE, Table, Trace
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+NEVER = int(np.iinfo(np.int64).min)
+NO_EVENT_SYNC = 0
+
+
+@dataclass(frozen=True)
+class Syncs:
+    """Every synchronising call by start, arrays of shape (syncs,): `call` is its row of api.
+
+    `finished` is the latest end of the ops it covers (int64's least without any). waited: finished > start; then `wait`
+    = finished - start and `tail` = end - finished, ns, both 0 for a call that found nothing to wait for.
+    """
+
+    call: Indices
+    finished: Times
+    waited: NDArray[np.bool_]
+    wait: Times
+    tail: Times
+
+    def take(self, rows: Indices) -> Syncs:
+        """Some of the calls."""
+        return Syncs(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
+    """Match every synchronising call with the ops it covers.
+
+    Covered are ops whose launch call starts before the sync call does: on its stream, its context, or on the stream of
+    the awaited event and launched before that was recorded; on the whole process where the report has no
+    synchronization record. The kind of call is taken from the API's name, since syncType has five codings.
+    """
+    api = trace.api
+    call = np.flatnonzero(is_any(api["name"], trace.names.find(SYNC_CALLS)))
+    start, end = api["start"][call], api["end"][call]
+    finished = _finished(trace, calls, call)
+    waited = finished > start
+    return Syncs(
+        call=call,
+        finished=finished,
+        waited=waited,
+        wait=np.where(waited, finished - start, 0),
+        tail=np.where(waited, end - finished, 0),
+    )
+
+
+def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
+    """The latest end of the ops that each sync call covers."""
+    scopes = _Scopes(trace, calls)
+    api, records = trace.api, trace.sync_records
+    record = _record_of(trace, call)
+    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
+    before = api["start"][call]
+    kind = _kinds(trace, call)
+    found = np.full(len(call), NEVER)
+    context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
+    stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
+    by_event = (kind == "event") & (record != NONE)
+    by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
+    by_context = (context != NONE) & ~by_event & ~by_stream
+    whole = (context == NONE) & ~by_event  # no record, or one that names no context
+    found[whole] = scopes.latest_end(before[whole], process[whole])
+    found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
+    found[by_stream] = scopes.latest_end(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
+    events = np.flatnonzero(by_event)
+    found[events] = _events(trace, scopes, records.take(record[events]), before[events])
+    return found
+
+
+def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
+    present, code = codes(trace.api["name"][call])
+    kinds = np.array([SYNC_CALLS[trace.names[index]] for index in present.tolist()], dtype="U7")
+    return kinds[code] if len(kinds) else np.empty(0, "U7")
+
+
+def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
+    """The synchronization record of each call, by (process, correlation): the report's first of several, -1 none."""
+    records, api = trace.sync_records, trace.api
+    found = np.full(len(call), NONE, np.int64)
+    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
+    for one in distinct(process):
+        rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
+        order = np.argsort(records["correlation"][rows], kind="stable")
+        keys = records["correlation"][rows][order]
+        mine = np.flatnonzero(process == one)
+        wanted = api["correlation"][call[mine]]
+        if len(keys):
+            place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            found[mine] = np.where(keys[place] == wanted, rows[order][place], NONE)
+    return found
+
+
+def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
+    """The latest end for event waits: ops of the event's stream launched before it was recorded; of the sync record's
+    context (the process, if it names none) where the report does not say which event or when it was recorded."""
+    event_call = match_calls(trace, trace.event_records)
+    recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
+    awaited = awaited_records(trace.event_records, recorded, records, before)
+    known = awaited != NONE
+    found = np.full(records.rows, NEVER)
+    in_context, in_process = ~known & (records["context"] != NONE), ~known & (records["context"] == NONE)
+    found[in_context] = scopes.latest_end(
+        before[in_context], records["process"][in_context], records["context"][in_context]
+    )
+    found[in_process] = scopes.latest_end(before[in_process], records["process"][in_process])
+    events = trace.event_records.take(awaited[known])
+    limit = recorded[awaited[known]]
+    limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
+    found[known] = scopes.latest_end(limit, events["process"], events["context"], events["stream"])
+    return found
+
+
+def awaited_records(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
+    """The event record of each wait: the same eventSyncId, else the latest of its event recorded before; -1 none."""
+    by_sync: dict[tuple[int, int], int] = {}
+    by_event: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for row, (process, event, sync, at) in enumerate(
+        zip(*(events[name].tolist() for name in ("process", "event", "event_sync")), recorded.tolist(), strict=True)
+    ):
+        if sync not in (NONE, NO_EVENT_SYNC):
+            by_sync.setdefault((process, sync), row)
+        if at != NEVER and event != NONE:
+            by_event.setdefault((process, event), []).append((at, row))
+    for pairs in by_event.values():
+        pairs.sort()
+    columns = (records[name].tolist() for name in ("process", "event", "event_sync"))
+    found = []
+    for process, event, sync, limit in zip(*columns, before.tolist(), strict=True):
+        row = by_sync.get((process, sync), NONE) if sync not in (NONE, NO_EVENT_SYNC) else NONE
+        if row == NONE:
+            pairs = by_event.get((process, event), [])
+            earlier = bisect_left(pairs, (limit,))
+            row = pairs[earlier - 1][1] if earlier else NONE
+        found.append(row)
+    return np.array(found, np.int64)
+
+
+class _Scopes:
+    """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
+
+    def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
+        self.ops, self.api, self.calls = trace.ops, trace.api, calls
+        self.rows = np.flatnonzero(calls != NONE).astype(np.int32)  # in order of launch
+        start = trace.api["start"][calls[self.rows]]
+        if not is_sorted(start):
+            self.rows = self.rows[np.argsort(start, kind="stable")]
+        self._groups: dict[int, tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]] = {}
+
+    def latest_end(self, before: Times, *scope: NDArray[np.int32]) -> Times:
+        """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
+        found = np.full(len(before), NEVER)
+        if not len(before) or not len(self.rows):
+            return found
+        numbers, rows_of = self._grouped(len(scope))
+        wanted, number = combined_codes(*scope)
+        waits_of = grouped(wanted, number)
+        for code in distinct(wanted).tolist():
+            waits = waits_of(code)
+            group = numbers.get(tuple(int(column[waits[0]]) for column in scope))
+            if group is not None:
+                found[waits] = self._within(rows_of(group), before[waits])
+        return found
+
+    def _grouped(self, depth: int) -> tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]:
+        """(scope -> its number, number -> positions of its ops in order of launch), for scopes of `depth` values."""
+        if depth not in self._groups:
+            columns = [self.ops[name] for name in ("process", "context", "stream")[:depth]]
+            code, number = combined_codes(*columns)
+            rows_of = grouped(code[self.rows], number)
+            present = distinct(code[self.rows]).tolist()
+            keys = [tuple(int(column[self.rows[rows_of(one)[0]]]) for column in columns) for one in present]
+            self._groups[depth] = dict(zip(keys, present, strict=True)), rows_of
+        return self._groups[depth]
+
+    def _within(self, rows: Indices, before: Times) -> Times:
+        ops = self.rows[rows]
+        launched_before = np.searchsorted(self.api["start"][self.calls[ops]], before, side="left")
+        reach = np.maximum.accumulate(self.ops["end"][ops])
+        return np.where(launched_before > 0, reach[launched_before - 1], NEVER)
+
+
+def sync_summary(found: Syncs) -> dict[str, object]:
+    """waited: count and the Stats of wait and tail in ns; found_nothing: how many calls had nothing to wait for."""
+    waits: dict[str, int | Stats | None] = {
+        "count": int(found.waited.sum()),
+        "wait_ns": stats(found.wait[found.waited]),
+        "tail_ns": stats(found.tail[found.waited]),
+    }
+    return {"waited": waits, "found_nothing": int((~found.waited).sum())}

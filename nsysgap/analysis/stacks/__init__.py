@@ -1,0 +1,1 @@
+"""Idle time by the program's own stacks: lines, functions, files."""

@@ -1,0 +1,129 @@
+"""Idle time by line as a document: what `nsysgap stacks` prints or writes, schema "nsysgap.stacks/1"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.stacks.call_tree import Place, places
+from nsysgap.analysis.stacks.code_owner import kind_of, short_paths
+from nsysgap.analysis.stacks.idle_stacks import SAMPLED, IdleStacks
+from nsysgap.tables import NONE, Notice, Table, Trace
+
+SCHEMA = "nsysgap.stacks/1"
+Document = dict[str, Any]
+
+
+def stacks_document(
+    idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: str, notices: Sequence[Notice] = ()
+) -> Document:
+    """The whole answer: how much idle time of these causes, how it was shared out, every line, function or file."""
+    describe = frame_describer(idle, found)
+    return {
+        "schema": SCHEMA,
+        "report": {
+            "path": idle.trace.path,
+            "nsys_version": idle.trace.nsys_version,
+            "warnings": [{"level": one.level, "text": one.text} for one in notices],
+        },
+        "idle_ns": sum(device.idle for device in idle.devices),
+        "causes": list(causes),
+        "chosen_ns": found.total,
+        "stacks": found.source,
+        "samples": found.samples,
+        "period_ns": found.period or None,
+        "inside_ns": found.inside_ns,
+        "nearest_ns": found.near_ns,
+        "no_stack_ns": found.rest_ns,
+        "by": by,
+        "rows": [
+            _row(place, describe(place.frame), by, sampled=found.source in SAMPLED)
+            for place in places(found.tree, found.stacks.frames, by, found.effective)
+        ],
+    }
+
+
+def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
+    shown = {**frame, "line": frame["line"] if by == "line" else None}
+    if by == "file":
+        shown["function"] = None if frame["file"] else frame["function"]
+    return {
+        **shown,
+        "self_ns": place.self_ns,
+        "nearest_ns": place.near_ns,
+        "self_low_ns": place.low_ns,
+        "self_high_ns": place.high_ns,
+        "self_samples": place.self_samples,
+        "inclusive_ns": place.inclusive_ns,
+        "inclusive_samples": place.inclusive_samples,
+        "few_samples": sampled and place.few and not frame["placeholder"],
+    }
+
+
+def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
+    """`describer` of the frames that received idle time."""
+    return describer(idle.trace, found.stacks.frames, found.rest_frame, files=found.source != "nvtx")
+
+
+def describer(trace: Trace, frames: Table, rest_frame: int = NONE, *, files: bool = True) -> Callable[[int], Document]:
+    """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown.
+
+    `rest_frame` is the placeholder; without `files` a frame without one is no code: it has no kind.
+    """
+    known = {
+        (int(file), bool(native)) for file, native in zip(frames["file"], frames["native"], strict=True) if file != NONE
+    }
+    short = short_paths((text_of(trace, file, native=native), native) for file, native in known)
+
+    def describe(frame: int) -> Document:
+        line, native = int(frames["line"][frame]), bool(frames["native"][frame])
+        file = text_of(trace, int(frames["file"][frame]), native=native) or None
+        nowhere = frame == rest_frame or not (file or files)
+        return {
+            "function": text_of(trace, int(frames["function"][frame]), native=native),
+            "file": file,
+            "short": None if file is None else short[file],
+            "line": line or None,
+            "kind": None if nowhere else kind_of(file or "", native=native),
+            "native": native,
+            "placeholder": frame == rest_frame,
+        }
+
+    return describe
+
+
+def text_of(trace: Trace, index: int, *, native: bool) -> str:
+    """A function or file as people know it: nsys writes Python's own names as HTML, "&lt;module&gt;"."""
+    text = trace.name(index)
+    return text if native or "&" not in text else text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def line_name(trace: Trace, frames: Table, frame: int, *, place_first: bool = False) -> str:
+    """ "rotate_half modeling_llama.py:134" of a row of frames, or the place first."""
+    native, line = bool(frames["native"][frame]), int(frames["line"][frame])
+    file = text_of(trace, int(frames["file"][frame]), native=native).rsplit("/", 1)[-1]
+    function = text_of(trace, int(frames["function"][frame]), native=native)
+    place = f"{file}:{line}" if line else file
+    return (f"{place} {function}" if place_first else f"{function} {place}").strip()
+
+
+def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str], selected: str = "") -> Document:
+    """The call tree for flame graphs: {path, stacks, causes, selection, total_ns, frames, nodes}.
+
+    Nodes are columns, parents before children; `selection` says what part of the report counts ("" for all).
+    """
+    used, frame = np.unique(found.tree["frame"], return_inverse=True)
+    describe = frame_describer(idle, found)
+    nodes = {name: found.tree[name].tolist() for name in found.tree if name != "frame"}
+    return {
+        "path": idle.trace.path,
+        "stacks": found.source,
+        "causes": list(causes),
+        "selection": selected,
+        "total_ns": found.total,
+        "frames": [describe(int(one)) for one in used],
+        "nodes": {**nodes, "frame": frame.reshape(-1).tolist()},
+    }

@@ -1,0 +1,89 @@
+"""Lines of the program for `gaps`: idle time grouped by line, and the line of a single gap."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.analysis.idle.grouping import Group
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
+from nsysgap.analysis.stacks.document import line_name
+from nsysgap.analysis.stacks.idle_stacks import SAMPLED, choose_source, samples_of
+from nsysgap.analysis.stacks.shares import PERIODS_AWAY, share_among_samples
+from nsysgap.tables import NONE, Stacks
+
+NOT_SAMPLED = "(not sampled)"
+Indices = NDArray[np.intp]
+
+
+class LineShares:
+    """The idle time of chosen gaps shared out among samples, each share with its innermost line and its part.
+
+    `stretches` are those of the gaps. `frame` (row of frames, -1 not sampled), `stack` (row of stacks, -1), `ns`,
+    `gap`, `part`, `stretch` (a number among the stretches) and `receiver` (the sample, -1) are arrays of shape
+    (shares,).
+    """
+
+    def __init__(self, idle: IdleReport, stacks: Stacks, gaps: Indices | None = None) -> None:
+        self.idle = idle
+        self.stacks = stacks
+        self.stretches = idle_stretches(idle)
+        if gaps is not None:
+            self.stretches = _take(self.stretches, np.isin(self.stretches.gap, gaps))
+        source = choose_source(stacks, self.stretches)
+        self.sampled = source in SAMPLED
+        samples, period = samples_of(stacks, source if self.sampled else "python")
+        numbered = self.stretches._replace(gap=np.arange(len(self.stretches.gap)))
+        found = share_among_samples(numbered, samples, PERIODS_AWAY * period)
+        self.ns, self.stretch, self.receiver = found.ns, found.gap, found.receiver
+        self.gap, self.part = self.stretches.gap[self.stretch], self.stretches.part[self.stretch]
+        stack = samples["stack"][found.receiver] if samples.rows else np.zeros(len(found.ns), np.int32)
+        some = (found.receiver != NONE) & (stacks.stacks["count"][stack] > 0 if stacks.stacks.rows else False)
+        self.stack = np.where(some, stack, NONE).astype(np.int64)
+        self.frame = np.full(len(found.ns), NONE, np.int64)
+        self.frame[some] = stacks.chain[stacks.stacks["first"][stack[some]]]
+
+    def name(self, frame: int, *, place_first: bool = False) -> str:
+        """ "rotate_half modeling_llama.py:134", or the place first."""
+        if frame == NONE:
+            return NOT_SAMPLED
+        return line_name(self.idle.trace, self.stacks.frames, frame, place_first=place_first)
+
+
+def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:
+    start, end, gap, part, thread = stretches
+    return Stretches(start[chosen], end[chosen], gap[chosen], part[chosen], thread[chosen])
+
+
+def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
+    """The idle time of all gaps by the innermost line of the launching thread; groups sum to the idle time, exactly."""
+    shares = LineShares(idle, stacks)
+    present, group = np.unique(shares.frame, return_inverse=True)
+    sums = np.zeros((len(present), len(PARTS)), np.int64)
+    np.add.at(sums, (group.reshape(-1), shares.part), shares.ns)
+    of_gap, place = np.unique(np.stack((group.reshape(-1), shares.gap), axis=1), axis=0, return_inverse=True)
+    share = np.zeros(len(of_gap), np.int64)
+    np.add.at(share, place.reshape(-1), shares.ns)
+    gaps = np.bincount(of_gap[:, 0], minlength=len(present)) if len(of_gap) else np.zeros(0, np.int64)
+    longest = np.zeros(len(present), np.int64)
+    np.maximum.at(longest, of_gap[:, 0], share)
+    groups = [
+        Group(shares.name(int(one)), int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
+        for i, one in enumerate(present)
+    ]
+    return sorted((one for one in groups if one.idle), key=lambda one: (-one.idle, one.name))
+
+
+def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> list[str | None]:
+    """For each gap the line with most of the time of its cause, "modeling_llama.py:134 rotate_half"; None without."""
+    shares = LineShares(idle, stacks, gaps)
+    found: list[str | None] = []
+    for gap in gaps.tolist():
+        mine = (shares.gap == gap) & (shares.frame != NONE) & (shares.part == idle.gaps.cause[gap])
+        present, place = np.unique(shares.frame[mine], return_inverse=True)
+        sums = np.zeros(len(present), np.int64)
+        np.add.at(sums, place.reshape(-1), shares.ns[mine])
+        found.append(shares.name(int(present[sums.argmax()]), place_first=True) if len(sums) else None)
+    return found

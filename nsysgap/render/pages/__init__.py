@@ -1,0 +1,1 @@
+"""Answers as HTML pages that open from disk without a network."""

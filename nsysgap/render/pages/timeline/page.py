@@ -1,0 +1,224 @@
+"""The page: one HTML file with everything in it, in the order that a browser needs to show something early."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+
+from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
+from nsysgap.render.pages.timeline.bins import Grid, TrackBins
+from nsysgap.render.pages.timeline.histogram import histograms
+from nsysgap.render.pages.timeline.lines import packed_lines
+from nsysgap.render.pages.timeline.model import Spans, TimelineLike
+from nsysgap.render.pages.timeline.pack import pack_text
+from nsysgap.render.pages.timeline.tracks import Tracks
+from nsysgap.render.pages.timeline.tree import row_tree, thread_labels
+from nsysgap.units import printable, short_kernel_name
+from nsysgap.version import __version__
+
+PLOTLY_VERSION = "4.1.1"
+CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
+# The order of definition: a module comes after those it imports.
+MODULES = (
+    *("codec", "format", "categories", "track", "lines", "bins", "store", "explain", "state", "filter", "rows"),
+    *("draw", "overlay", "pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
+)
+OF_LINES = frozenset(("lines", "icicle"))
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+# Whole lines only: what looks like a comment inside a line may be text.
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
+Json = dict[str, Any]
+
+
+class Script(NamedTuple):
+    """A script of the page: its text, or where it lies; `allow` is what the page's policy must allow for it."""
+
+    tag: str
+    allow: str
+
+
+def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
+    """The page in pieces of text, to be written one after the other.
+
+    `plotlyjs`: "inline" puts Plotly into the page, "cdn" loads it from Plotly's own address, anything else is the path
+    or address of a file to load it from, relative to the page.
+    """
+    base, last = _extent(data)
+    reduced = data.reduced is not None
+    grid = Grid(base, last) if reduced else None
+    tracks = Tracks(data, base, grid)
+    packed, bins = tracks.packed(), tracks.binned()
+    for (entry, _), binned in zip(packed, bins, strict=False):
+        entry["bins"] = [level.specs for level in binned.levels]
+    plotly, app = plotly_script(plotlyjs), _inline(application(lines=data.lines is not None))
+    style = _asset("style.css") + (_asset("icicle.css") if data.lines is not None else "")
+    meta = _meta(data, tracks, base, last)
+    meta["reduced"] = _reduced(data, base, grid, bins)
+    meta["tracks"] = [entry for entry, _ in packed]
+    columns = [one for _, one in packed]
+    if data.lines is not None:
+        meta["lines"], of_lines = packed_lines(data.lines, base)
+        meta["lines"]["kinds"] = {kind: [COLORS[kind], KIND_NAMES[kind]] for kind in COLORS if kind}
+        columns += of_lines
+    shell = _asset("page.html").split("<!-- SPLIT -->")
+    title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
+    head = shell[0].replace("TITLE", html.escape(title)).replace("STYLE", style)
+    yield head.replace("SCRIPTS", f"{plotly.allow} {app.allow}")
+    yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
+    for number, one in enumerate(columns):
+        yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
+    for number, track in enumerate(bins):
+        for level, values in enumerate(track.levels):
+            yield f'<script type="text/plain" id="bins-{number}-{level}">{values.text}</script>\n'
+    yield plotly.tag + "\n" + app.tag + shell[1]
+
+
+def _extent(data: TimelineLike) -> tuple[int, int]:
+    """The first start and the last end of everything shown, ns."""
+    tracks = data.reduced.whole if data.reduced is not None else data.tracks
+    starts = [int(track.start.min()) for track in tracks if len(track.start)]
+    ends = [int(track.end.max()) for track in tracks if len(track.end)]
+    starts += [device["window_ns"][0] for device in data.summary["devices"]]
+    ends += [device["window_ns"][1] for device in data.summary["devices"]]
+    first = min(starts, default=0)
+    return first, max([*ends, first + 1])
+
+
+def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
+    names = tracks.names
+    texts = [printable(data.trace.name(int(index))) for index in names]
+    gap_tracks = {device: len(data.tracks) + i for i, device in enumerate(tracks.devices)}
+    place = {int(index): i for i, index in enumerate(names)}
+    return {
+        "nsysgap": __version__,
+        "base": str(base),
+        "span": last - base,
+        "facts": [[key, printable(value, 200)] for key, value in data.facts],
+        "summary": _shown_summary(data.summary, base),
+        "causes": [int(number) for number in data.gaps_by_cause],
+        "selection": _spans(data.selection, base),
+        "selected": printable(data.selected),
+        "untraced": _spans(data.untraced, base),
+        "names": texts,
+        "short": _short_names(texts, [place[one["name"]] for one in data.op_names]),
+        "configs": tracks.configs,
+        "palette": tracks.palette,
+        "threads": thread_labels(data),
+        "tree": row_tree(data, gap_tracks),
+        "ops": [_row(one, place, base) for one in data.op_names],
+        "ranges": [_row(one, place, base) for one in data.range_names],
+        "histograms": histograms(data),
+        "hint": data.hint,
+    }
+
+
+def _short_names(texts: list[str], ops: list[int]) -> dict[str, str]:
+    """The short forms of op names that look like C++, by place."""
+    cpp = [i for i in sorted(ops) if re.search(r"[(<]|::", texts[i])]
+    return {str(i): short for i in cpp if (short := short_kernel_name(texts[i])) != texts[i]}
+
+
+def _shown_summary(summary: Json, base: int) -> Json:
+    """The part of nsysgap.gaps/1 that the page shows; texts are printable, windows relative to the page's zero."""
+    report = summary["report"]
+    warnings = [{"level": one["level"], "text": printable(one["text"], 600)} for one in report["warnings"]]
+    devices = [
+        {**one, "name": printable(one["name"] or "", 60), "window_ns": [time - base for time in one["window_ns"]]}
+        for one in summary["devices"]
+    ]
+    shown = {key: printable(str(report[key] or ""), 300) for key in ("path", "nsys_version", "schema_version")}
+    return {"report": {**shown, "warnings": warnings}, "devices": devices}
+
+
+def _spans(spans: Spans | None, base: int) -> list[list[int]] | None:
+    """Intervals relative to the page's zero; open ends of a selection stay within exact numbers."""
+    if spans is None:
+        return None
+    limit = 2**52
+    starts = [max(int(start) - base, -limit) for start in spans.starts]
+    return [[start, min(int(end) - base, limit)] for start, end in zip(starts, spans.ends, strict=True)]
+
+
+def _row(one: Json, place: dict[int, int], base: int) -> Json:
+    return {**one, "name": place[one["name"]], "at": [one["at"][0] - base, one["at"][1] - base]}
+
+
+def _reduced(data: TimelineLike, base: int, grid: Grid | None, bins: list[TrackBins]) -> Json | None:
+    if data.reduced is None or grid is None:
+        return None
+    kept = sum(len(track.rows) for track in data.tracks)
+    return {
+        "windows": _spans(data.reduced.windows, base),
+        "gaps": data.reduced.gaps,
+        "allGaps": data.reduced.all_gaps,
+        "shownGaps": len(data.gap_rows),
+        "slices": data.reduced.slices,
+        "kept": kept,
+        "binNs": grid.width,
+        "gapNs": min((grid.width // track.split for track in bins if track.kind == "gaps"), default=grid.width),
+        "bins": len(grid.edges) - 1,
+    }
+
+
+def packed_json(value: Any) -> str:
+    """JSON as base64 of a zlib stream: no name in it can become markup."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain)
+    return pack_text(text.encode("ascii"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def application(*, lines: bool = True) -> str:
+    """The page's own modules as one script: imports and comments dropped, exports made plain, one scope.
+
+    A page without `lines` does without the modules that show them: nothing there asks for them.
+    """
+    parts = []
+    for module in MODULES:
+        if module in OF_LINES and not lines:
+            continue
+        source = _asset(f"{module}.js")
+        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source))))
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
+
+
+def plotly_script(plotlyjs: str) -> Script:
+    """Plotly as the page has it."""
+    if plotlyjs == "inline":
+        return _inline(_asset("plotly-basic.min.js", "vendor"))
+    if plotlyjs == "cdn":
+        digest = _digest(_asset("plotly-basic.min.js", "vendor"), "sha384")
+        tag = f'<script src="{CDN}" integrity="{digest}" crossorigin="anonymous" charset="utf-8"></script>'
+        return Script(tag, "https://cdn.plot.ly")
+    address = plotlyjs if re.match(r"(?:https?|file)://", plotlyjs) else quote(Path(plotlyjs).as_posix(), safe="/:.~")
+    origin = re.match(r"https?://[^/]+", address)
+    allow = origin[0] if origin else "'self' file:"
+    return Script(f'<script src="{html.escape(address)}" charset="utf-8"></script>', html.escape(allow))
+
+
+def _inline(source: str) -> Script:
+    """A script inside the page, allowed by its hash: no other inline script runs."""
+    return Script(f"<script>{source}</script>", f"'{_digest(source, 'sha256')}'")
+
+
+def _digest(source: str, kind: str) -> str:
+    return f"{kind}-{base64.b64encode(hashlib.new(kind, source.encode()).digest()).decode('ascii')}"
+
+
+def _asset(name: str, folder: str = "page") -> str:
+    return files("nsysgap.render.pages.timeline").joinpath(folder, name).read_text(encoding="utf-8")

@@ -1,0 +1,90 @@
+"""What every text renderer prints with: tables that fit the terminal, notices, plain text or colours.
+
+Results are plain text that fits 80 columns, colour only where the console has it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.units import printable
+
+Document = Mapping[str, Any]
+NARROWEST = 8
+NARROWEST_CONSOLE = 80
+LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def console(width: int | None = None, *, file: Any = None) -> Console:
+    """A console for results: `width` columns, else the terminal's, 80 where there is none and at least."""
+    made = Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    made.width = max(made.width, NARROWEST_CONSOLE)  # lines that wrap say more than figures cut to "1…", or nothing
+    return made
+
+
+def table(*columns: str) -> Table:
+    """A borderless table. Heads tell how a column is set: "<" text that may be cut, "|" text, else a figure."""
+    made = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    for column in columns:
+        justify: Any = "left" if column.startswith(("<", "|")) else "right"
+        flexible = column.startswith("<")
+        head = Text(column.lstrip("<|"))
+        made.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis", min_width=3 if flexible else None)
+    return made
+
+
+def fit(made: Table, width: int) -> None:
+    """Set the columns' widths so that only flexible ones give way: to the widest gets the most taken."""
+    natural = [
+        max((cell_len(str(cell)) for cell in [column.header, *column.cells]), default=0) for column in made.columns
+    ]
+    flexible = [i for i, column in enumerate(made.columns) if column.min_width is not None]
+    excess = sum(natural) + 2 * (len(natural) - 1) - width
+    while excess > 0 and flexible:
+        widest = max(flexible, key=lambda i: natural[i])
+        if natural[widest] <= NARROWEST:
+            break
+        natural[widest] -= 1
+        excess -= 1
+    for column, size in zip(made.columns, natural, strict=True):
+        column.width = size
+
+
+def add(made: Table, *cells: str | Text) -> None:
+    """A row; texts are taken as they are, without markup."""
+    made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+
+
+def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[RenderableType]:
+    """What the figures do not show, one line each."""
+    lines = [one for one in found if one["level"] in levels]
+    if not lines:
+        return
+    made = Table.grid(padding=(0, 1))
+    for one in lines:
+        made.add_row(Text(f"{one['level']}:", style=LEVEL_STYLE[one["level"]]), Text(printable(one["text"])))
+    yield made
+
+
+def print_blocks(to: Console, blocks: Iterable[RenderableType]) -> None:
+    """Print blocks with an empty line between them."""
+    for i, block in enumerate(blocks):
+        if isinstance(block, Table) and block.show_header and all(column.no_wrap for column in block.columns):
+            fit(block, to.width)
+        to.print(Padding(block, (1 if i else 0, 0, 0, 0), expand=False))
+
+
+def as_text(blocks: Iterable[RenderableType], *, color: bool) -> str:
+    """Blocks as text of the terminal's width (80 without one), with its colours if wanted; no trailing blanks."""
+    made = console() if color else console(console().width, file=io.StringIO())
+    with made.capture() as captured:
+        print_blocks(made, blocks)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))

@@ -1,0 +1,201 @@
+"""Results as terminal tables: plain text that fits 80 columns, colour only where the console has it.
+
+Takes the documents and groups that the analyses made and computes nothing that a test would want to check elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.untraced import untraced_lines
+from nsysgap.units import count, duration, percent, printable, short_kernel_name
+
+Document = Mapping[str, Any]
+CAUSE_MEANING = {
+    "in_graph": "the GPU going from graph node to node",
+    "queued": "launched, not yet started by the GPU",
+    "launch": "in the call that launched the next op",
+    "profiler": "nsys's own work on that thread",
+    "sync": "in a sync call, after the GPU finished",
+    "untraced": "in a sync call, GPU perhaps busy unseen",
+    "cuda_api": "in another CUDA call",
+    "os": "in an OS call: file, lock, sleep, ...",
+    "host": "in the program's own code",
+    "unknown": "no launch call known for the next op",
+}
+SHARING = ("cause", "api", "line")  # groupings of which several may have a share in one gap
+
+
+def gaps_blocks(
+    document: Document, counts: Mapping[str, int], selected: str = "", groups: Table | None = None
+) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap gaps` for one report, in reading order. `counts`: gaps per cause; `groups`: of --by."""
+    yield _head(document["report"], selected)
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    yield _devices(document["devices"])
+    if groups is not None:
+        yield groups
+    if groups is None or document["groups"]["by"] != "cause":  # else it would be said twice
+        yield _causes(document["devices"], counts)
+    yield from untraced_lines(document["devices"])
+    yield from _latencies(document["launches"], document["graph_launches"], document["syncs"])
+    if document["gaps"]:
+        yield from _longest(document)
+    yield from notices(document["report"]["warnings"], ("warning", "note"))
+
+
+def _head(report: Document, selected: str) -> Text:
+    said = [f"nsys {report['nsys_version']}" if report["nsys_version"] else "an nsys too old to name itself"]
+    if report["duration_ns"] is not None:
+        said.append(f"session of {duration(report['duration_ns'])}")
+    text = Text.assemble((printable(report["path"]), "bold"), (f"\n{', '.join(said)}", "dim"))
+    return Text.assemble(text, (f"\nOnly {selected}.", "cyan")) if selected else text
+
+
+def _devices(devices: Sequence[Document]) -> Table:
+    made = table("|GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
+    for one in devices:
+        window = one["busy_ns"] + one["idle_ns"]
+        name = f"{one['device']} {printable(one['name'] or '', 24)}".strip()
+        times = (duration(window), duration(one["busy_ns"]), duration(one["idle_ns"]))
+        longest = duration(one["longest_gap_ns"])
+        add(made, name, *times, percent(one["idle_ns"], window), count(one["gap_count"]), longest)
+    return made
+
+
+def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
+    several = 1 < len(devices) <= 4
+    heads = [f"GPU {one['device']}" for one in devices] if several else []
+    made = table("|idle by cause", *heads, "time", "share", "gaps", *([] if several else ["<"]))
+    total = sum(one["idle_ns"] for one in devices)
+    sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in CAUSE_MEANING}
+    for cause in sorted(sums, key=lambda cause: -sums[cause]):
+        if sums[cause]:
+            each = [duration(one["idle_by_cause_ns"][cause]) for one in devices] if several else []
+            meaning = [] if several else [Text(CAUSE_MEANING[cause], style="dim")]
+            figures = (duration(sums[cause]), percent(sums[cause], total), count(counts.get(cause, 0)))
+            add(made, cause, *each, *figures, *meaning)
+    if not total:
+        add(made, "no idle time", *([""] * len(heads)), "0 ns", "-", "0")
+    return made
+
+
+def _latencies(launches: Document, graphs: Document, syncs: Document) -> Iterable[RenderableType]:
+    made = table("|launch latency", "|", "count", "median", "p90", "p99", "max")
+    for kind, one in launches.items():
+        rows = (("call", "call_ns"), ("queue", "queue_ns"), ("unqueued", "unqueued_latency_ns"))
+        for i, (label, key) in enumerate(rows):
+            _stats_row(made, kind if i == 0 else "", label, one[key])
+    if made.row_count:
+        yield made
+    if graphs["count"]:
+        made = table("|graph launches", "|", "count", "median", "p90", "p99", "max")
+        for label in ("call", "latency", "span", "busy"):
+            _stats_row(made, "graph" if label == "call" else "", label, graphs[f"{label}_ns"])
+        _stats_row(made, "", "nodes", graphs["node_count"], count)
+        yield made
+    yield from _syncs(syncs)
+
+
+def _syncs(syncs: Document) -> Iterable[RenderableType]:
+    waited, nothing = syncs["waited"], syncs["found_nothing"]
+    if not waited["count"] and not nothing:
+        return
+    made = table("|sync calls", "|", "count", "median", "p90", "p99", "max")
+    if waited["count"]:
+        _stats_row(made, "waited", "wait", waited["wait_ns"])
+        _stats_row(made, "", "tail", waited["tail_ns"])
+    if nothing:
+        add(made, "found nothing", "", count(nothing), "", "", "", "")
+    yield made
+
+
+def _stats_row(made: Table, name: str, label: str, stats: Document | None, unit: Any = duration) -> None:
+    if stats is None:
+        add(made, name, label, "0", "-", "-", "-", "-")
+    else:
+        figures = (unit(stats[key]) for key in ("median", "p90", "p99", "max"))
+        add(made, name, label, count(stats["count"]), *figures)
+
+
+def _longest(document: Document) -> Iterable[RenderableType]:
+    gaps = document["gaps"]
+    several = len(document["devices"]) > 1
+    nvtx = any(gap["nvtx"] for gap in gaps)
+    lines = any(gap.get("line") for gap in gaps)
+    threads = [_thread(gap) for gap in gaps]
+    one_thread = lines and len(set(threads)) == 1  # said once below: lines need the room
+    heads = [
+        "at",
+        *(["GPU"] if several else []),
+        "long",
+        "|cause",
+        *(["<line"] if lines else []),
+        "<ended by",
+        *([] if one_thread else ["|thread"]),
+        *(["<NVTX"] if nvtx else []),
+    ]
+    made = table(*heads)
+    made.columns[0].header = Text("longest gaps at")
+    for gap, thread in zip(gaps, threads, strict=True):
+        cells = [
+            f"{gap['start_ns'] / 1e9:.6f} s",
+            *([str(gap["device"])] if several else []),
+            duration(gap["duration_ns"]),
+        ]
+        line = [printable(gap.get("line") or "")] if lines else []
+        who = [] if one_thread else [thread]
+        add(made, *cells, gap["cause"], *line, _op_name(gap["after"]), *who, *([_nvtx(gap)] if nvtx else []))
+    yield made
+    if one_thread:
+        yield Text("Launched by no known thread." if threads[0] == "-" else f"All launched by thread {threads[0]}.")
+
+
+def _thread(gap: Document) -> str:
+    return "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
+
+
+def _op_name(op: Document | None) -> str:
+    if op is None:
+        return "-"
+    name = (
+        short_kernel_name(op["name"]) if op["kind"] == "kernel" else op["name"].removeprefix("[CUDA ").removesuffix("]")
+    )
+    return printable(name)
+
+
+def _nvtx(gap: Document) -> str:
+    return printable(gap["nvtx"][-1]) if gap["nvtx"] else ""
+
+
+def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Table:
+    """Idle time grouped (`analysis.grouping.Group`), largest first; a last row sums up what `top` leaves out."""
+    gaps = "in gaps" if by in SHARING else "gaps"
+    made = table(f"<idle by {by}", "time", "share", gaps, "longest", "<" if by == "cause" else "|main cause")
+    total = sum(group.idle for group in groups)
+    for group in groups[:top]:
+        name = printable(short_kernel_name(group.name) if by == "kernel" else group.name)
+        figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
+        add(made, name, *figures, Text(CAUSE_MEANING[name], style="dim") if by == "cause" else group.main_cause)
+    if not groups:
+        add(made, "no idle time", "0 ns", "-", "0", "-", "")
+    rest = [] if top is None else groups[top:]
+    if rest:
+        time = sum(group.idle for group in rest)
+        longest = duration(max(group.longest for group in rest))
+        add(
+            made,
+            f"({len(rest):,} more)",
+            duration(time),
+            percent(time, total),
+            count(sum(g.gaps for g in rest)),
+            longest,
+            "",
+        )
+    return made

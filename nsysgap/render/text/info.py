@@ -1,0 +1,118 @@
+"""`nsysgap info` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from nsysgap.render.text.console import LEVEL_STYLE, add, table
+from nsysgap.units import count, duration, printable
+
+Document = Mapping[str, Any]
+MOST_ROWS = 20
+
+
+def info_blocks(document: Document) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap info`, in reading order."""
+    yield _head(document)
+    yield from _machine(document)
+    if document["processes"]:
+        yield _processes(document["processes"])
+    if document["threads"]:
+        yield _threads(document["threads"])
+    yield _tables(document["tables"])
+    yield _questions(document["questions"])
+    if document["missing"]:
+        yield _missing(document["missing"])
+    if document["diagnostics"]:
+        yield _diagnostics(document["diagnostics"])
+
+
+def _head(document: Document) -> Text:
+    span = document["span_ns"]
+    facts = [
+        ("exporter", document["nsys_version"] or "too old to say"),
+        ("schema", document["schema_version"] or "too old to say"),
+        ("captured", document["started"] or "not recorded"),
+        ("session", "not recorded" if document["duration_ns"] is None else duration(document["duration_ns"])),
+        ("events", "none" if span is None else f"from {duration(span[0])} to {duration(span[1])}"),
+        ("command", printable(document["command"] or "not recorded")),
+    ]
+    text = Text(printable(document["path"]), style="bold")
+    for name, value in facts:
+        text.append(f"\n{name:<9} ", style="dim")
+        text.append(str(value), style="default")
+    return text
+
+
+def _machine(document: Document) -> Iterable[RenderableType]:
+    if document["devices"]:
+        made = table("|GPU", "<name", "SMs", "memory", "ops")
+        for one in document["devices"]:
+            memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
+            figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
+            add(made, str(one["device"]), printable(one["name"] or "not described"), *figures)
+        yield made
+
+
+def _processes(processes: Sequence[Document]) -> RenderableType:
+    made = table("process", "<name", "|GPUs", "GPU ops", "threads")
+    for one in processes[:MOST_ROWS]:
+        gpus = ", ".join(str(number) for number in one["devices"]) or "-"
+        add(made, str(one["pid"]), printable(one["name"]) or "-", gpus, count(one["ops"]), count(one["threads"]))
+    if len(processes) > MOST_ROWS:
+        add(made, "", f"({count(len(processes) - MOST_ROWS)} more)", "", *_sums(processes, "ops", "threads"))
+    return made
+
+
+def _threads(threads: Sequence[Document]) -> RenderableType:
+    made = table("process", "thread", "<name", "CUDA calls", "NVTX", "OS calls")
+    keys = ("api", "nvtx", "osrt")
+    for one in threads[:MOST_ROWS]:
+        name = printable(one["thread_name"]) or "-"
+        add(made, str(one["pid"]), str(one["tid"]), name, *(count(one[key]) for key in keys))
+    if len(threads) > MOST_ROWS:
+        add(made, "", "", f"({count(len(threads) - MOST_ROWS)} more)", *_sums(threads, *keys))
+    return made
+
+
+def _sums(rows: Sequence[Document], *keys: str) -> Iterable[str]:
+    """What the rows that are not shown hold together."""
+    return (count(sum(one[key] for one in rows[MOST_ROWS:])) for key in keys)
+
+
+def _tables(rows: Sequence[Document]) -> RenderableType:
+    made = table("<table", "rows")
+    for one in rows:
+        add(made, printable(one["table"]), count(one["rows"]))
+    return made
+
+
+def _questions(rows: Sequence[Document]) -> RenderableType:
+    made = table("|", "|question", "|rests on")
+    made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
+    for one in rows:
+        mark = Text("yes", style="green") if one["answered"] else Text("no", style="yellow")
+        add(made, mark, one["text"], one["why"])
+    return made
+
+
+def _missing(rows: Sequence[Document]) -> RenderableType:
+    made = table("<not in this report", "<so", "<record it with")
+    for one in rows:
+        made.add_row(*(Text(one[key], no_wrap=False) for key in ("missing", "consequence", "remedy")))
+    for column in made.columns:
+        column.no_wrap, column.overflow = False, "fold"
+    return made
+
+
+def _diagnostics(rows: Sequence[Document]) -> RenderableType:
+    made = table("|nsys says", "<")
+    made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
+    for one in rows:
+        style = LEVEL_STYLE["incomplete"] if one["incomplete"] else LEVEL_STYLE.get(one["severity"], "default")
+        add(made, Text("incomplete" if one["incomplete"] else one["severity"], style=style), printable(one["text"]))
+    return made

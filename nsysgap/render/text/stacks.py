@@ -1,0 +1,145 @@
+"""`nsysgap stacks` as text and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.render.text.console import add, notices, table
+from nsysgap.units import count, duration, percent, printable
+
+Document = Mapping[str, Any]
+SAID = {
+    "python": "Python samples",
+    "native": "CPU samples",
+    "calls": "calls whose stack was recorded",
+    "nvtx": "NVTX ranges",
+    "launch": "the lines that launched the op after each gap",
+}
+CSV_COLUMNS = (
+    *("function", "file", "line", "kind", "self_ns", "nearest_ns", "self_low_ns", "self_high_ns", "self_samples"),
+    *("inclusive_ns", "inclusive_samples", "few_samples"),
+)
+
+
+def stacks_blocks(
+    document: Document, top: int | None, sources: Sequence[str | None] = (), *, full_paths: bool = False
+) -> Iterable[RenderableType]:
+    """All blocks, in reading order. `sources`: the text of each row's source line, where it is known."""
+    yield _head(document)
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    yield _rows(document, top, sources, full_paths=full_paths)
+    if any(row["few_samples"] for row in _shown(document)[:top]) and _sampled(document):
+        yield Text("~ fewer than 10 samples: there is time on this line, how much is a guess.", style="dim")
+    if any(_launched_near(document, row) for row in _shown(document)[:top]):
+        yield Text("* in whole or in part by the last sample before the launch, not by its own stack.", style="dim")
+    yield from notices(document["report"]["warnings"], ("warning", "note"))
+
+
+def _sampled(document: Document) -> bool:
+    return document["stacks"] in ("python", "native")
+
+
+def _launched_near(document: Document, row: Document) -> bool:
+    """Whether the row's launches are known by samples before them: near, but not the launches themselves."""
+    return bool(document["stacks"] == "launch" and row["nearest_ns"])
+
+
+def _head(document: Document) -> Text:
+    chosen, idle = document["chosen_ns"], document["idle_ns"]
+    causes = "all causes" if len(document["causes"]) == 10 else " + ".join(document["causes"])
+    text = Text(printable(document["report"]["path"]), style="bold")
+    text.append(f"\n{duration(chosen)} of idle time ({causes}), {percent(chosen, idle)} of {duration(idle)}", "default")
+    if document.get("selection"):
+        text.append(f"\nOnly {document['selection']}.", style="cyan")
+    text.append(f"\nby {SAID[document['stacks']]}{_sharing(document)}", style="dim")
+    return text
+
+
+def _sharing(document: Document) -> str:
+    chosen = document["chosen_ns"]
+    if document["stacks"] in ("calls", "nvtx"):
+        return f", exact; {percent(document['no_stack_ns'], chosen)} in none"
+    inside, near = percent(document["inside_ns"], chosen), percent(document["nearest_ns"], chosen)
+    rest = percent(document["no_stack_ns"], chosen)
+    if document["stacks"] == "launch":
+        return f": {inside} by the call's own stack, {near} by the sample before it, {rest} not known"
+    every = f", one every {duration(document['period_ns'])}" if document["period_ns"] else ""
+    return f" ({count(document['samples'])}{every}): {inside} within it, {near} nearest to it, {rest} not sampled"
+
+
+def _shown(document: Document) -> list[Document]:
+    """The rows with time of their own; those that only call others where there is no other."""
+    return [row for row in document["rows"] if row["self_ns"]] or document["rows"]
+
+
+def _rows(document: Document, top: int | None, sources: Sequence[str | None], *, full_paths: bool) -> Table:
+    sampled, total = _sampled(document), document["chosen_ns"]
+    counted = "samples" if sampled else "gaps" if document["stacks"] == "launch" else "pieces"
+    made = table(f"<idle by {document['by']}", "self", "share", *(["95 %"] if sampled else []), "incl.", counted)
+    rows = _shown(document)
+    known = _file_names(rows[:top])
+    for i, row in enumerate(rows[:top]):
+        bounds = [_bounds(row, total)] if sampled else []
+        share = percent(row["self_ns"], total)
+        figures = (
+            duration(row["self_ns"]),
+            share,
+            *bounds,
+            percent(row["inclusive_ns"], total),
+            count(row["self_samples"]),
+        )
+        where = _where(row, row["file"] if full_paths else known[row["file"]])
+        add(made, where.append(" *", style="dim") if _launched_near(document, row) else where, *figures)
+        if i < len(sources) and sources[i]:
+            add(made, Text(f"  {printable(str(sources[i]))}", style="dim"), *[""] * (len(made.columns) - 1))
+    rest = rows[len(rows[:top]) :]
+    if rest:
+        time = sum(row["self_ns"] for row in rest)
+        number = sum(row["self_samples"] for row in rest)
+        blank = [""] if sampled else []
+        add(made, f"({len(rest):,} more)", duration(time), percent(time, total), *blank, "", count(number))
+    return made
+
+
+def _file_names(rows: Sequence[Document]) -> dict[str | None, str]:
+    """What to call each file where room is scarce: its name, with its folder if another one has the same name."""
+    short = {row["file"]: row["short"] for row in rows if row["file"]}
+    names = [path.rsplit("/", 1)[-1] for path in short.values()]
+    found: dict[str | None, str] = {None: ""}
+    for file, path in short.items():
+        parts = path.split("/")
+        found[file] = "/".join(parts[-2:] if names.count(parts[-1]) > 1 else parts[-1:])
+    return found
+
+
+def _where(row: Document, place: str | None) -> Text:
+    """ "rotate_half modeling_llama.py:134", marked if it rests on few samples."""
+    text = Text("~ " if row["few_samples"] else "")
+    if row["function"] is not None:
+        text.append(printable(row["function"]), style="dim" if row["placeholder"] else "default")
+    if place:
+        line = f":{row['line']}" if row["line"] else ""
+        text.append(f"{' ' if row['function'] is not None else ''}{printable(place)}{line}", style="cyan")
+    return text
+
+
+def _bounds(row: Document, total: int) -> str:
+    if not total or row["placeholder"]:
+        return ""
+    return f"{100 * row['self_low_ns'] / total:.1f}-{100 * row['self_high_ns'] / total:.1f}"
+
+
+def stacks_csv(document: Document) -> str:
+    """One row per line, function or file; times in ns."""
+    sink = io.StringIO()
+    writer = csv.DictWriter(sink, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(document["rows"])
+    return sink.getvalue()

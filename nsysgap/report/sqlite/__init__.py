@@ -1,0 +1,1 @@
+"""The SQLite export read column by column: from its pages, or by SQL."""
