@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+import stack_answers
+from browser import chromium
 from real_reports import real_reports, require_report
 from report_builder import ReportBuilder
+from two_thread_report import two_threads
 
 # A background job inherits "ignore Ctrl-C", one below nohup "ignore hanging up": they would hand it on to the programs
 # that tests stop. A handler of our own is not handed on.
@@ -44,6 +48,25 @@ def real_report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     """real_report("proto_naive"): the unpacked report of a name that starts so, to be read only; skips or fails."""
     folder = tmp_path_factory.mktemp("real")
     return cache(lambda name: require_report(name, folder))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A running Chromium, the only one of this process: every test opens a context of its own."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def hostile_stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made report with stacks and a hostile name of stack_answers.py."""
+    return stack_answers.write_report(tmp_path_factory.mktemp("hostile") / "made.sqlite")
+
+
+@pytest.fixture(scope="session")
+def two_thread_stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The made report of two threads with stacks of two_thread_report.py."""
+    return two_threads().write(tmp_path_factory.mktemp("two_threads") / "made.sqlite")
 
 
 @pytest.fixture

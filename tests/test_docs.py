@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from folders import ROOT
 
 from nsysgap import tables
 from nsysgap.commands import COMMANDS
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SAMPLE = re.compile(r"^<!-- \$ (nsysgap [^\n]*) -->\n```\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import folders
 import pytest
 import reference
 
@@ -20,8 +21,7 @@ from nsysgap.render.data import as_json
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace
 
-FOLDER = Path(__file__).parents[1] / "sample_traces"
-RECORDS: dict[str, dict[str, Any]] = json.loads((FOLDER / "records.json").read_text())
+RECORDS: dict[str, dict[str, Any]] = json.loads((folders.SAMPLES / "records.json").read_text())
 WHOLE_RUNS = ("naive", "graph", "fused", "mega", "cdp")
 SAMPLES = (*WHOLE_RUNS, "cdp_gpu_metrics")  # the last one holds the measured part alone
 CHECK_STEPS, CHECK_KERNELS, WARM_UP_STEPS, EVENT_LAUNCHES = 2, 3, 5, 200  # workloads/common
@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 
 def sample(name: str) -> Path:
-    [path] = FOLDER.glob(f"{name}.sqlite*")
+    [path] = folders.SAMPLES.glob(f"{name}.sqlite*")
     return path
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from browser import Watched
 from click.testing import CliRunner
+from folders import SAMPLES
 from report_builder import ReportBuilder
 
-SAMPLES = Path(__file__).parent.parent / "sample_traces"
 READY = "body[data-ready]"
 US = 1_000
 # Above 2**53 ns, where JavaScript's own numbers begin to miss integers.

@@ -18,13 +18,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from folders import NAIVE, ROOT
 from real_nsys import require_nsys
 from report_builder import ReportBuilder
 
 from nsysgap.commands import main
 
-ROOT = Path(__file__).parents[2]
-NAIVE = ROOT / "sample_traces" / "naive.sqlite"
 PACKERS: list[tuple[str, Callable[[bytes], bytes]]] = [
     (".gz", gzip.compress),
     (".xz", lzma.compress),

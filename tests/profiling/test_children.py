@@ -1,0 +1,62 @@
+"""Programs that are run: their output, their exit codes, and all of them ending with an interrupted run."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from nsysgap.profiling.children import STOPPING, Interrupted, descendants, interruptible, run
+
+
+def test_child_killed_by_a_signal_has_a_shell_exit_code() -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    ran = run([sys.executable, "-c", "import os; print('x', flush=True); os.kill(os.getpid(), 9)"], out=out, err=err)
+    assert (ran.exit_code, ran.stdout, out.getvalue()) == (137, b"x\n", b"x\n")
+
+
+def test_output_is_kept_when_the_reader_is_gone() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb", buffering=0) as closed:
+        ran = run([sys.executable, "-c", "print('x' * 100_000); print('end')"], out=closed, err=io.BytesIO())
+    assert ran.exit_code == 0
+    assert ran.stdout.endswith(b"end\n")
+
+
+def test_detached_grandchildren_end_with_an_interrupted_child() -> None:
+    inner = "import subprocess, sys, time; subprocess.Popen(['sleep', '60'], start_new_session=True); time.sleep(60)"
+    before, handlers = set(descendants()), [signal.getsignal(number) for number in STOPPING]
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    began = time.monotonic()
+    with interruptible(), pytest.raises(Interrupted) as caught:
+        run([sys.executable, "-c", inner], out=io.BytesIO(), err=io.BytesIO())
+    assert caught.value.number == signal.SIGTERM
+    assert time.monotonic() - began < 15
+    assert set(descendants()) <= before
+    assert [signal.getsignal(number) for number in STOPPING] == handlers
+
+
+def test_what_a_program_left_running_ends_too_when_a_later_run_is_interrupted() -> None:
+    leaving = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=-3, stderr=-3)"
+    before = set(descendants())
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    outlived: set[int] = set()
+
+    def runs() -> None:
+        with interruptible():
+            run([sys.executable, "-c", leaving], out=io.BytesIO(), err=io.BytesIO())
+            outlived.update(set(descendants()) - before)
+            run([sys.executable, "-c", "import time; time.sleep(60)"], out=io.BytesIO(), err=io.BytesIO())
+
+    with pytest.raises(Interrupted):
+        runs()
+    assert outlived
+    assert set(descendants()) <= before
