@@ -1,0 +1,1 @@
+"""Programs in two forms: before and after a cure for idle time."""
