@@ -1,7 +1,7 @@
 """Calibrate: what launching, CUDA graphs and copies cost on this machine, measured one by one.
 
-Each series is a range "SERIES" of `--repeats` ranges "repeat N"; a repeat ends with a wait. The host clock's median of a
-repeat is in the record: run plain, it is what costs without nsys; the same program's report holds the same under nsys.
+Each series is a range "SERIES" of `--repeats` ranges "repeat N"; a repeat ends with a wait. The host clock's median of
+a repeat is in the record: plain it is the cost without nsys, and the report of the same program holds that under nsys.
 
 - "stream KIND D": 40 kernels of D us back to back on one stream, KIND "same" (one kernel) or "alternating" (two);
 - "single D": one kernel of D us and a wait;
@@ -122,7 +122,11 @@ def graph_series(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
         for us in GRAPH_US:
             for kind in ("same", "alternating", "copies"):
                 graph = bench.graph(kind, nodes, us)
-                yield f"graph {kind} {nodes} {us}", lambda graph=graph: graph.launch(bench.stream)
+
+                def replay(graph: Any = graph) -> None:
+                    graph.launch(bench.stream)
+
+                yield f"graph {kind} {nodes} {us}", replay
 
 
 def streams_series(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
