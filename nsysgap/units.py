@@ -68,25 +68,3 @@ def printable(name: str, width: int | None = None) -> str:
         return text
     head = (width - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
-
-
-def short_kernel_name(name: str) -> str:
-    """A demangled C++ kernel name without return type, namespaces, template and function arguments.
-
-    "void at::native::softmax<float, 4>(int)" -> "softmax". What does not look like C++ comes back unchanged.
-    """
-    depth = 0
-    kept: list[str] = []
-    text = name.replace("(anonymous namespace)", "").replace("<unnamed>", "")
-    if text.startswith(("[", "<")) or not any(mark in text for mark in ("(", "<", "::")):
-        return name
-    for char in text:
-        if char in "<(":
-            if char == "(" and depth == 0 and kept:
-                break
-            depth += 1
-        elif char in ">)":
-            depth = max(0, depth - 1)
-        elif depth == 0:
-            kept.append(char)
-    return "".join(kept).split("::")[-1].split(" ")[-1].strip() or name

@@ -10,7 +10,7 @@ from folders import SAMPLES
 from report_builder import ReportBuilder, global_tid
 
 from nsysgap.analysis.graphs.overview import GraphView, graphs_document
-from nsysgap.analysis.launch_costs import launches_document
+from nsysgap.analysis.launch_costs import LaunchSelection, launches_document
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.commands import cli
 from nsysgap.drawing import Drawing, DrawnNode
@@ -87,8 +87,9 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(cli, arguments, catch_exceptions=True)
 
 
-def launches(path: Path) -> Document:
+def launches(path: Path, selection: LaunchSelection | None = None) -> Document:
     with open_source(path) as source:
         trace = read_trace(source)
-        found: Document = as_json(launches_document(trace, launch_calls(trace), read_op_details(source, trace)))
+        details = read_op_details(source, trace)
+        found: Document = as_json(launches_document(trace, launch_calls(trace), details, selection))
     return found

@@ -3,21 +3,27 @@
 *call* is the host's time in the launch call, *run* the kernel's duration. A kernel whose median call is longer than its
 median run is marked: the host cannot keep the GPU busy with it (the mean would rest on the first call, which loads the
 module). Kernels of a graph share one call: they have none.
+
+A selection means the same as for idle time: an op counts where it runs inside. A call counts where it starts inside,
+for a range on any thread of the range's process: PyTorch's backward thread launches for the main thread's step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.relations.launches import Latencies, latencies, stream_free_since
-from nsysgap.analysis.stats import stats
-from nsysgap.arrays import distinct
-from nsysgap.intervals import IntervalSet, covered_before
-from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, NONE, OPEN_END, Table, Trace
+from nsysgap.analysis.idle.idle_report import runs_inside
+from nsysgap.analysis.relations.launches import latencies, stream_free_since
+from nsysgap.analysis.relations.ranges import trace_end
+from nsysgap.analysis.stats import Stats, grouped_stats, stats
+from nsysgap.arrays import codes, distinct
+from nsysgap.intervals import IntervalSet, covered_before, pieces
+from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, Table, Trace
 
 SCHEMA = "nsysgap.launches/1"
 MILLION = 1_000_000
@@ -27,20 +33,45 @@ Document = dict[str, Any]
 Indices = NDArray[np.intp]
 
 
+@dataclass(frozen=True)
+class LaunchSelection:
+    """What counts: ops inside `time` and on `device`, calls that start inside and launch on it, and `ranges` to list.
+
+    `time` None is all of it, `device` None all GPUs; `ranges` holds rows of nvtx, None for all that have time inside.
+    """
+
+    time: IntervalSet | None = None
+    device: int | None = None
+    ranges: Indices | None = None
+
+
+@dataclass(frozen=True)
+class _Launching:
+    """The selected launch calls, rows of api in order of start, with what each launched: arrays of equal length.
+
+    `ops` counts its ops, `singly` marks calls that launched a kernel by itself: no graph, no copy.
+    """
+
+    call: Indices
+    process: NDArray[np.int32]
+    start: NDArray[np.int64]
+    spent: NDArray[np.int64]
+    ops: NDArray[np.int64]
+    singly: NDArray[np.bool_]
+
+
 def launches_document(
-    trace: Trace, calls: NDArray[np.int32], details: Table, selection: IntervalSet | None = None
+    trace: Trace, calls: NDArray[np.int32], details: Table, selection: LaunchSelection | None = None
 ) -> Document:
     """The contract "nsysgap.launches/1": kernels by total launch call time, NVTX ranges by launches, and all together.
 
-    `selection`: only kernels and launch calls that start inside it, and ranges that begin inside it.
+    `calls` has the launch call of each op (row of api, -1 none); all times are integer ns.
     """
-    kernels = np.flatnonzero(trace.ops["kind"] == KERNEL)
-    kernels = kernels[_selected(trace.ops["start"][kernels], selection)]
-    owners = np.unique(calls[calls != NONE]).astype(np.intp)
-    owners = owners[_selected(trace.api["start"][owners], selection)]
-    spent = trace.api["end"][owners] - trace.api["start"][owners]
-    of_kernels = stats(spent[_launches_kernels(trace, calls, owners)])
-    ranges = _ranges(trace, calls, owners, selection)
+    chosen = selection or LaunchSelection()
+    kernels = _kernels_inside(trace, chosen)
+    launching = _launching(trace, calls, chosen)
+    of_kernels = stats(launching.spent[launching.singly])
+    ranges = _ranges(trace, launching, chosen)
     return {
         "schema": SCHEMA,
         "report": {
@@ -52,9 +83,9 @@ def launches_document(
         "kernels": _kernels(trace, calls, kernels, details),
         "ranges": ranges,
         "all": {
-            "launches": len(owners),
-            "calls_ns": int(spent.sum()),
-            "call_ns": stats(spent),
+            "launches": len(launching.call),
+            "calls_ns": int(launching.spent.sum()),
+            "call_ns": stats(launching.spent),
             "kernel_call_ns": of_kernels,
             "per_million_ns": None if of_kernels is None else of_kernels.median * MILLION,
             "per_range": _typical(ranges),
@@ -62,105 +93,163 @@ def launches_document(
     }
 
 
-def _selected(time: NDArray[np.int64], selection: IntervalSet | None) -> NDArray[np.bool_]:
-    if selection is None:
-        return np.ones(len(time), np.bool_)
-    return covered_before(selection, time + 1) > covered_before(selection, time)
+def _kernels_inside(trace: Trace, selection: LaunchSelection) -> Indices:
+    """Rows of the kernels that run inside the selection, on its GPU."""
+    ops = trace.ops
+    chosen = ops["kind"] == KERNEL
+    if selection.device is not None:
+        chosen = chosen & (ops["device"] == selection.device)
+    rows = np.flatnonzero(chosen)
+    if selection.time is None:
+        return rows
+    return rows[runs_inside(ops["start"][rows], ops["end"][rows], selection.time)]
 
 
-def _launches_kernels(trace: Trace, calls: NDArray[np.int32], owners: Indices) -> NDArray[np.bool_]:
-    """Which calls launched a kernel or a graph: the others copy or set memory, and may wait until that is done."""
-    working = (trace.ops["kind"] == KERNEL) | (trace.ops["kind"] == GRAPH)
-    found = np.zeros(trace.api.rows, np.bool_)
-    found[calls[working & (calls != NONE)]] = True
-    return found[owners]
+def _launching(trace: Trace, calls: NDArray[np.int32], selection: LaunchSelection) -> _Launching:
+    """The calls that start inside the selection and launched an op on its GPU."""
+    ops, api = trace.ops, trace.api
+    known = calls != NONE
+    if selection.device is not None:
+        known &= ops["device"] == selection.device
+    number = np.bincount(calls[known], minlength=api.rows)
+    singly = np.zeros(api.rows, np.bool_)
+    singly[calls[known & (ops["kind"] == KERNEL) & (ops["graph_node"] == NO_GRAPH_NODE)]] = True
+    call = np.flatnonzero(number)
+    if selection.time is not None:
+        call = call[_starts_inside(api["start"][call], selection.time)]
+    start = api["start"][call]
+    process = trace.threads["process"][api["thread"][call]]
+    return _Launching(call, process, start, api["end"][call] - start, number[call], singly[call])
+
+
+def _starts_inside(time: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = covered_before(selection, time + 1) > covered_before(selection, time)
+    return inside
+
+
+def _by_text(trace: Trace, names: NDArray[np.int32]) -> tuple[list[str], Indices]:
+    """(distinct texts, the position of each name's among them): two indices may carry the same text."""
+    present, code = codes(names)
+    texts = [trace.name(int(one)) for one in present.tolist()]
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    return list(place), np.array([place[text] for text in texts], np.intp)[code]
 
 
 def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: Table) -> list[Document]:
+    """One document per kernel name, the most time in launch calls first. One sort per figure, however many names."""
+    ops = trace.ops
+    texts, group = _by_text(trace, ops["name"][kernels])
+    number = len(texts)
     found = latencies(trace, calls, kernels.astype(np.int32))
-    close = (
-        trace.ops["start"] - np.maximum(stream_free_since(trace.ops), np.iinfo(np.int64).min // 2) <= BACK_TO_BACK_NS
-    )
-    names = trace.ops["name"][kernels]
+    own = group[np.searchsorted(kernels, found.op)]
+    free = np.maximum(stream_free_since(ops)[kernels], np.iinfo(np.int64).min // 2)
+    close = ops["start"][kernels] - free <= BACK_TO_BACK_NS
+    duration = ops["end"][kernels] - ops["start"][kernels]
+    ran = grouped_stats(ops["end"][found.op] - ops["start"][found.op], own, number)
+    unqueued = found.unqueued
+    columns = {
+        "count": np.bincount(group, minlength=number).tolist(),
+        "in_graphs": np.bincount(group[ops["graph_node"][kernels] != NO_GRAPH_NODE], minlength=number).tolist(),
+        "duration_ns": grouped_stats(duration, group, number),
+        "call_ns": grouped_stats(found.call, own, number),
+        "latency_ns": grouped_stats(found.latency, own, number),
+        "unqueued_latency_ns": grouped_stats(found.latency[unqueued], own[unqueued], number),
+        "grids": _grids(details, kernels, group, number),
+        "back_to_back": np.bincount(group[close], minlength=number).tolist(),
+    }
     rows = [
-        _kernel(trace, int(name), kernels[names == name], found, close, details) for name in distinct(names).tolist()
+        {"name": text, **dict(zip(columns, row, strict=True)), **_ratio(row[3], ran[i])}
+        for i, (text, row) in enumerate(zip(texts, zip(*columns.values(), strict=True), strict=True))
     ]
     return sorted(
         rows, key=lambda one: (-(one["call_ns"].total if one["call_ns"] else 0), -one["duration_ns"].total, one["name"])
     )
 
 
-def _kernel(
-    trace: Trace, name: int, rows: Indices, found: Latencies, close: NDArray[np.bool_], details: Table
-) -> Document:
-    duration = trace.ops["end"][rows] - trace.ops["start"][rows]
-    own = found.take(np.flatnonzero(trace.ops["name"][found.op] == name))
-    call, ran = stats(own.call), stats(trace.ops["end"][own.op] - trace.ops["start"][own.op])
+def _ratio(call: Stats | None, ran: Stats | None) -> Document:
+    """The median launch call by the median run of the kernels that have one, null without."""
     ratio = round(call.median / ran.median, 4) if call is not None and ran is not None and ran.median else None
-    return {
-        "name": trace.name(name),
-        "count": len(rows),
-        "in_graphs": int((trace.ops["graph_node"][rows] != NO_GRAPH_NODE).sum()),
-        "duration_ns": stats(duration),
-        "call_ns": call,
-        "latency_ns": stats(own.latency),
-        "unqueued_latency_ns": stats(own.latency[own.unqueued]),
-        "call_per_run": ratio,
-        "costs_more_than_it_runs": ratio is not None and ratio > 1,
-        "grids": _grids(details, rows),
-        "back_to_back": int(close[rows].sum()),
-    }
+    return {"call_per_run": ratio, "costs_more_than_it_runs": ratio is not None and ratio > 1}
 
 
-def _grids(details: Table, rows: Indices) -> list[Document]:
-    """Every (grid, block) and how often it was launched, the most frequent first."""
+def _grids(details: Table, rows: Indices, group: Indices, number: int) -> list[list[Document]]:
+    """Per group every (grid, block) and how often it was launched, the most frequent first, then the smallest."""
     columns = [details[f"{name}_{axis}"][rows] for name in ("grid", "block") for axis in "xyz"]
-    shapes, number = np.unique(np.column_stack(columns), axis=0, return_counts=True)
-    order = np.argsort(-number, kind="stable")
-    return [
-        {"grid": shapes[i, :3].tolist(), "block": shapes[i, 3:].tolist(), "count": int(number[i])}
-        for i in order.tolist()
-    ]
+    order = np.lexsort((*reversed(columns), group))
+    sizes = np.column_stack((group[order], *(column[order] for column in columns)))
+    new = np.append(True, (sizes[1:] != sizes[:-1]).any(axis=1)) if len(rows) else np.empty(0, np.bool_)
+    heads = np.flatnonzero(new)
+    times = np.diff(np.append(heads, len(rows)))
+    found: list[list[Document]] = [[] for _ in range(number)]
+    for head, time in zip(sizes[heads].tolist(), times.tolist(), strict=True):
+        found[head[0]].append({"grid": head[1:4], "block": head[4:], "count": time})
+    return [sorted(shapes, key=lambda one: -one["count"]) for shapes in found]
 
 
-def _ranges(trace: Trace, calls: NDArray[np.int32], owners: Indices, selection: IntervalSet | None) -> list[Document]:
-    """Per name of NVTX ranges: how many, their durations, launch calls and ops that began inside, on their threads."""
+def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> list[Document]:
+    """Per name of NVTX ranges: how many have time inside the selection, that time, and what was launched in it.
+
+    An open range ends with the trace. Ranges in which nothing was launched are left out by name.
+    """
     nvtx = trace.nvtx
-    kept = np.flatnonzero(_selected(nvtx["start"], selection) & (nvtx["end"] != OPEN_END))
-    launched, ops, spent = (np.zeros(nvtx.rows, np.int64) for _ in range(3))
-    per_call = np.bincount(calls[calls != NONE], minlength=trace.api.rows)
-    for thread in distinct(nvtx["thread"][kept]).tolist():
-        mine, own = kept[nvtx["thread"][kept] == thread], owners[trace.api["thread"][owners] == thread]
-        start, end = trace.api["start"][own], trace.api["end"][own]
-        low, high = np.searchsorted(start, nvtx["start"][mine]), np.searchsorted(start, nvtx["end"][mine])
-        launched[mine] = high - low
-        ops[mine] = _between(per_call[own], low, high)
-        spent[mine] = _between(end - start, low, high)
-    rows = [
-        _range(trace, int(name), kept[nvtx["name"][kept] == name], launched, ops, spent)
-        for name in distinct(nvtx["name"][kept]).tolist()
-    ]
-    return sorted((one for one in rows if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+    rows = np.arange(nvtx.rows) if selection.ranges is None else selection.ranges
+    start, end = nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace))
+    low, high, owner = start, end, np.arange(len(rows))
+    if selection.time is not None:
+        low, high, owner = pieces(start, end, selection.time)
+    process = trace.threads["process"][nvtx["thread"][rows]]
+    long, *sums = _launched_in(launching, low, high, owner, process)
+    inside = distinct(owner)
+    texts, group = _by_text(trace, nvtx["name"][rows[inside]])
+    keys = ("launches", "ops", "calls_ns", "kernel_launches", "kernel_calls_ns")
+    columns = {
+        "name": texts,
+        "count": np.bincount(group, minlength=len(texts)).tolist(),
+        "duration_ns": grouped_stats(long[inside], group, len(texts)),
+        "launches_each": grouped_stats(sums[0][inside], group, len(texts)),
+        **{key: _summed(one[inside], group, len(texts)).tolist() for key, one in zip(keys, sums, strict=True)},
+    }
+    found = [_with_price(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+    return sorted((one for one in found if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+
+
+def _with_price(one: Document) -> Document:
+    """A range's document with what a million of its launches of kernels take, at their mean."""
+    number, spent = one["kernel_launches"], one["kernel_calls_ns"]
+    return {**one, "per_million_ns": spent * MILLION // number if number else None}
+
+
+def _summed(values: NDArray[np.int64], group: Indices, number: int) -> NDArray[np.int64]:
+    total = np.zeros(number, np.int64)
+    np.add.at(total, group, values)
+    return total
+
+
+def _launched_in(
+    launching: _Launching,
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    owner: Indices,
+    process: NDArray[np.int32],
+) -> list[NDArray[np.int64]]:
+    """Per range, from its pieces [low, high): its length, calls, ops, call time, calls and call time of lone kernels.
+
+    Counted are the calls of the range's process that start in a piece, on whatever thread.
+    """
+    singly = launching.singly
+    values = (np.ones(len(singly), np.int64), launching.ops, launching.spent, singly, launching.spent * singly)
+    found = [_summed(high - low, owner, len(process)), *(np.zeros(len(process), np.int64) for _ in values)]
+    for one in distinct(process).tolist():
+        mine, own = np.flatnonzero(process[owner] == one), launching.process == one
+        bounds = [np.searchsorted(launching.start[own], time[mine]) for time in (low, high)]
+        for sums, value in zip(found[1:], values, strict=True):
+            np.add.at(sums, owner[mine], _between(value[own], *bounds))
+    return found
 
 
 def _between(values: NDArray[Any], low: Indices, high: Indices) -> NDArray[np.int64]:
     total = np.concatenate(([0], np.cumsum(values)))
     return np.asarray(total[high] - total[low], np.int64)
-
-
-def _range(trace: Trace, name: int, rows: Indices, *sums: NDArray[np.int64]) -> Document:
-    launched, ops, spent = (int(one[rows].sum()) for one in sums)
-    long = stats(trace.nvtx["end"][rows] - trace.nvtx["start"][rows])
-    return {
-        "name": trace.name(name),
-        "count": len(rows),
-        "duration_ns": long,
-        "launches": launched,
-        "launches_each": stats(sums[0][rows]),
-        "ops": ops,
-        "calls_ns": spent,
-        "per_million_ns": spent * MILLION // launched if launched else None,
-    }
 
 
 def _typical(ranges: Iterable[Document]) -> Document | None:

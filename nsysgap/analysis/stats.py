@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +33,19 @@ def stats(values: NDArray[np.int64]) -> Stats | None:
     ranks = [0, (n - 1) // 2, -(-9 * n // 10) - 1, -(-99 * n // 100) - 1, n - 1]
     ordered = np.partition(values, sorted(set(ranks)))
     return Stats(n, int(values.sum()), *(int(ordered[rank]) for rank in ranks))
+
+
+def grouped_stats(values: NDArray[np.int64], group: NDArray[np.integer[Any]], number: int) -> list[Stats | None]:
+    """`stats` of each group 0 to number - 1, by one sort: None of an empty one."""
+    order = np.lexsort((values, group))
+    ordered, count = values[order], np.bincount(group, minlength=number)
+    first = np.cumsum(count) - count
+    some = np.flatnonzero(count)
+    n, at = count[some], first[some]
+    ranks = (0 * n, (n - 1) // 2, -(-9 * n // 10) - 1, -(-99 * n // 100) - 1, n - 1)
+    total = np.add.reduceat(ordered, at) if len(some) else ordered
+    columns = [n, total, *(ordered[at + rank] for rank in ranks)]
+    found: list[Stats | None] = [None] * number
+    for place, row in zip(some.tolist(), zip(*(column.tolist() for column in columns), strict=True), strict=True):
+        found[place] = Stats(*row)
+    return found

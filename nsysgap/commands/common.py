@@ -21,6 +21,9 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import counted, duration, parse_duration, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nsysgap.intervals import IntervalSet
     from nsysgap.report.source import Source
     from nsysgap.tables import Trace
@@ -102,10 +105,14 @@ def output_options(command: Command) -> Command:
 
 @dataclass(frozen=True)
 class Selected:
-    """The selected time (None: all of it) and a sentence on what selected it ("" for all)."""
+    """The selected time (None: all of it) and a sentence on what selected it ("" for all).
+
+    `ranges`: the rows of nvtx that --nvtx matched, None without it.
+    """
 
     time: IntervalSet | None
     said: str
+    ranges: NDArray[np.intp] | None = None
 
 
 def select_time(
@@ -114,9 +121,9 @@ def select_time(
     """Combine --nvtx, --from and --to. Raises NsysgapError when nothing is left."""
     from nsysgap.intervals import IntervalSet, intersect
 
-    time_set, said = None, []
+    time_set, said, rows = None, [], None
     if nvtx is not None:
-        time_set, sentence = _in_ranges(trace, nvtx)
+        time_set, sentence, rows = _in_ranges(trace, nvtx)
         said.append(sentence)
     if since is not None or until is not None:
         import numpy as np
@@ -130,10 +137,10 @@ def select_time(
         said.append(f"from {duration(since or 0)}" + ("" if until is None else f" to {duration(until)}"))
     if time_set is not None:
         _require_ops(trace, time_set)
-    return Selected(time_set, ", ".join(said))
+    return Selected(time_set, ", ".join(said), rows)
 
 
-def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str]:
+def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str, NDArray[np.intp]]:
     from nsysgap.analysis.relations.ranges import select_ranges
 
     found = select_ranges(trace, pattern)
@@ -142,7 +149,7 @@ def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str
     names = ", ".join(printable(name, 40) for name in found.names[:3])
     more = f" and {len(found.names) - 3:,} more names" if len(found.names) > 3 else ""
     ranges = counted(found.ranges, "NVTX range", "NVTX ranges")
-    return found.time, f"inside {ranges} ({names}{more}), {duration(found.time.total)}"
+    return found.time, f"inside {ranges} ({names}{more}), {duration(found.time.total)}", found.rows
 
 
 def _known_names(trace: Trace) -> str:

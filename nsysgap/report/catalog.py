@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+_PROBE = text(
+    "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p "
+    "WHERE m.type = 'table' ORDER BY m.rowid, p.cid"
+)
 
 
 @dataclass(frozen=True)
@@ -13,10 +20,10 @@ class Catalog:
     columns: dict[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, layout: Iterable[tuple[str, str]]) -> Catalog:
-        """The catalog of (table, column) pairs."""
+    def probe(cls, connection: Connection) -> Catalog:
+        """Read the layout of a report: one statement."""
         found: dict[str, list[str]] = {}
-        for table, column in layout:
+        for table, column in connection.execute(_PROBE):
             found.setdefault(table, []).append(column)
         return cls({table: tuple(columns) for table, columns in found.items()})
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import Stats, grouped_stats, stats
 
 
 def defined(values: list[int]) -> dict[str, int]:
@@ -53,3 +53,9 @@ def test_the_values_stay_in_order() -> None:
     values = np.array([3, 1, 2], np.int64)
     stats(values)
     assert values.tolist() == [3, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-(10**12), 10**12)), max_size=250))
+def test_of_groups_as_of_each_alone(rows: list[tuple[int, int]]) -> None:
+    group, values = np.array(rows, np.int64).reshape(-1, 2).T
+    assert grouped_stats(values, group, 5) == [stats(values[group == one]) for one in range(5)]

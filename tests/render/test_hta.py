@@ -27,9 +27,9 @@ from trace_files import unpacked
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.commands import main
+from nsysgap.kernel_names import short_kernel_name
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import KERNEL, NONE, Trace
-from nsysgap.units import short_kernel_name
 
 # The calls that HTA's launch statistics know, and the driver's that carry their names in a file per GPU.
 KNOWN = re.compile(r"cudaLaunchKernel(ExC)?|cuda(Memcpy|Memset)Async|cuLaunchKernel(Ex)?|cu(Memcpy|Memset).*Async")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.pictures.trace_options import Extras
 from nsysgap.arrays import codes
+from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Trace
 from nsysgap.tracks import Texts
-from nsysgap.units import short_kernel_name
 
 Rows = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]

@@ -84,11 +84,19 @@ def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class NvtxSelection:
-    """What a pattern selected: the union of the matching ranges, how many there are, their distinct names."""
+    """What a pattern selected: the union of the matching ranges, how many there are, their distinct names.
+
+    `rows` are the matching rows of nvtx.
+    """
 
     time: IntervalSet
-    ranges: int
+    rows: Indices
     names: tuple[str, ...]
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges match."""
+        return len(self.rows)
 
 
 def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
@@ -98,7 +106,7 @@ def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
     matching = {index: name for index, name in present.items() if pattern.search(name)}
     rows = np.flatnonzero(np.isin(nvtx["name"], list(matching)))
     time = union(nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace)))
-    return NvtxSelection(time, len(rows), tuple(sorted(set(matching.values()))))
+    return NvtxSelection(time, rows, tuple(sorted(set(matching.values()))))
 
 
 def trace_end(trace: Trace) -> int:

@@ -12,7 +12,8 @@ from math import ceil, sqrt
 from typing import NamedTuple, TypeVar
 
 from nsysgap.drawing import Drawing, DrawnNode
-from nsysgap.units import duration, printable, short_kernel_name
+from nsysgap.kernel_names import short_kernel_name
+from nsysgap.units import duration, printable
 
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE, GUTTER = 360, 46, 24, 22, 20, 72
 LANE = 14

@@ -58,9 +58,9 @@ def fit(made: Table, width: int) -> None:
         column.width = size
 
 
-def add(made: Table, *cells: str | Text) -> None:
+def add(made: Table, *cells: RenderableType) -> None:
     """A row; texts are taken as they are, without markup."""
-    made.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[RenderableType]:

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.kernels import kernel_names
 from nsysgap.render.text.untraced import untraced_lines
-from nsysgap.units import count, duration, percent, printable, short_kernel_name
+from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
 CAUSE_MEANING = {
@@ -143,7 +144,7 @@ def _longest(document: Document) -> Iterable[RenderableType]:
     ]
     made = table(*heads)
     made.columns[0].header = Text("longest gaps at")
-    for gap, thread in zip(gaps, threads, strict=True):
+    for gap, thread, ended_by in zip(gaps, threads, _op_names([gap["after"] for gap in gaps]), strict=True):
         cells = [
             f"{gap['start_ns'] / 1e9:.6f} s",
             *([str(gap["device"])] if several else []),
@@ -151,7 +152,7 @@ def _longest(document: Document) -> Iterable[RenderableType]:
         ]
         line = [printable(gap.get("line") or "")] if lines else []
         who = [] if one_thread else [thread]
-        add(made, *cells, gap["cause"], *line, _op_name(gap["after"]), *who, *([_nvtx(gap)] if nvtx else []))
+        add(made, *cells, gap["cause"], *line, ended_by, *who, *([_nvtx(gap)] if nvtx else []))
     yield made
     if one_thread:
         yield Text("Launched by no known thread." if threads[0] == "-" else f"All launched by thread {threads[0]}.")
@@ -161,13 +162,16 @@ def _thread(gap: Document) -> str:
     return "-" if gap["thread"] is None else f"{gap['process']}/{gap['thread']}"
 
 
-def _op_name(op: Document | None) -> str:
-    if op is None:
-        return "-"
-    name = (
-        short_kernel_name(op["name"]) if op["kind"] == "kernel" else op["name"].removeprefix("[CUDA ").removesuffix("]")
-    )
-    return printable(name)
+def _op_names(ops: Sequence[Document | None]) -> Sequence[RenderableType]:
+    names = [
+        "-"
+        if op is None
+        else op["name"].removeprefix("[CUDA ").removesuffix("]")
+        if op["kind"] != "kernel"
+        else op["name"]
+        for op in ops
+    ]
+    return kernel_names(names, [op is not None and op["kind"] == "kernel" for op in ops])
 
 
 def _nvtx(gap: Document) -> str:
@@ -179,10 +183,10 @@ def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Tabl
     gaps = "in gaps" if by in SHARING else "gaps"
     made = table(f"<idle by {by}", "time", "share", gaps, "longest", "<" if by == "cause" else "|main cause")
     total = sum(group.idle for group in groups)
-    for group in groups[:top]:
-        name = printable(short_kernel_name(group.name) if by == "kernel" else group.name)
+    names = kernel_names([group.name for group in groups[:top]], [by == "kernel"] * len(groups[:top]))
+    for group, name in zip(groups[:top], names, strict=True):
         figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
-        add(made, name, *figures, Text(CAUSE_MEANING[name], style="dim") if by == "cause" else group.main_cause)
+        add(made, name, *figures, Text(CAUSE_MEANING[group.name], style="dim") if by == "cause" else group.main_cause)
     if not groups:
         add(made, "no idle time", "0 ns", "-", "0", "-", "")
     rest = [] if top is None else groups[top:]

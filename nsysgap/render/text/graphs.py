@@ -1,4 +1,4 @@
-"""`nsysgap graphs` and `nsysgap launches` as text."""
+"""`nsysgap graphs` as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
-from nsysgap.units import count, counted, duration, percent, printable, short_kernel_name
+from nsysgap.render.text.kernels import kernel_names
+from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
 _FIGURES = (
@@ -97,11 +98,11 @@ def _nodes(nodes: Sequence[Document], top: int | None) -> RenderableType:
     slowest = sorted(nodes, key=lambda node: (-node["mean_ns"], node["node"]))[:top]
     total = sum(node["mean_ns"] for node in nodes)
     made = table("slowest node", "<name", "grid", "block", "mean", "spread", "share", "gap before")
-    for node in slowest:
-        name = short_kernel_name(node["name"]) if node["kind"] == "kernel" else node["name"]
+    names = kernel_names([node["name"] for node in slowest], [node["kind"] == "kernel" for node in slowest])
+    for node, name in zip(slowest, names, strict=True):
         sizes = ("-" if node[key] is None else "x".join(map(str, node[key])) for key in ("grid", "block"))
         figures = (duration(node["mean_ns"]), duration(node["spread_ns"]), percent(node["mean_ns"], total))
-        add(made, str(node["node"]), printable(name), *sizes, *figures, duration(node["gap_before_ns"]))
+        add(made, str(node["node"]), name, *sizes, *figures, duration(node["gap_before_ns"]))
     return made
 
 
@@ -131,75 +132,5 @@ def _cost(made: Any, label: str, stats: Document) -> None:
     add(made, label, count(stats["count"]), *(duration(stats[key]) for key in ("total", "median", "max")))
 
 
-def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table."""
-    yield Text(printable(document["report"]["path"]), style="bold")
-    yield from notices(document["report"]["warnings"], ("incomplete",))
-    yield _kernels(document["kernels"], top)
-    yield Text("ratio: launch call by run, medians; ! launching costs the host more than the kernel runs.")
-    yield _shapes(document["kernels"], top)
-    yield Text("packed: started at most 2 us after the op before it in its stream.")
-    if document["ranges"]:
-        yield _ranges(document["ranges"], top)
-        yield Text("launches, ops and calls: in each range, the mean; per million: of its launch calls, at their mean.")
-    yield _arithmetic(document["all"])
-
-
-def _kernels(kernels: Sequence[Document], top: int | None) -> RenderableType:
-    made = table("<kernel", "count", "run", "call", "ratio", "|", "latency", "unqueued")
-    for one in kernels[:top]:
-        mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
-        unknown = "graph" if one["in_graphs"] else "-"
-        ratio = unknown if one["call_per_run"] is None else f"{one['call_per_run']:.2f}"
-        medians = (_median(one[key]) for key in ("latency_ns", "unqueued_latency_ns"))
-        figures = (count(one["count"]), duration(one["duration_ns"]["median"]), _median(one["call_ns"]), ratio)
-        add(made, _kernel_name(one), *figures, mark, *medians)
-    return made
-
-
-def _kernel_name(one: Document) -> str:
-    return printable(short_kernel_name(one["name"]))
-
-
-def _shapes(kernels: Sequence[Document], top: int | None) -> RenderableType:
-    """The most frequent grid of each kernel, how often it is that, and how many others there are."""
-    made = table("<kernel", "grid", "block", "of that", "other sizes", "packed")
-    for one in kernels[:top]:
-        first = one["grids"][0]
-        sizes = ("-" if min(first[key]) < 0 else "x".join(map(str, first[key])) for key in ("grid", "block"))
-        shares = (percent(number, one["count"]) for number in (first["count"], one["back_to_back"]))
-        add(made, _kernel_name(one), *sizes, next(shares), count(len(one["grids"]) - 1), next(shares))
-    return made
-
-
 def _median(stats: Document | None) -> str:
     return "-" if stats is None else duration(stats["median"])
-
-
-def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
-    made = table("<NVTX range", "ranges", "long", "launches", "ops", "calls", "share", "per million")
-    for one in ranges[:top]:
-        each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
-        mean, long = one["calls_ns"] // one["count"], one["duration_ns"]
-        costs = (duration(mean), percent(one["calls_ns"], long["total"]), duration(one["per_million_ns"]))
-        add(made, printable(one["name"]), count(one["count"]), duration(long["median"]), *each, *costs)
-    return made
-
-
-def _arithmetic(whole: Document) -> Text:
-    if not whole["launches"]:
-        return Text("No launch calls.")
-    calls, kernels = whole["launches"], whole["kernel_call_ns"]
-    said = f"{counted(calls, 'launch call', 'launch calls')} took {duration(whole['calls_ns'])} of host time"
-    if kernels is not None:
-        said += (
-            f"; {'all' if kernels['count'] == calls else 'the ' + count(kernels['count']) + ' that'} launched kernels: "
-            f"{duration(kernels['median'])} the median, {duration(whole['per_million_ns'])} per million at that"
-        )
-    said += "."
-    if whole["per_range"]:
-        one = whole["per_range"]
-        mean = one["calls_ns"] // max(one["launches"], 1)
-        each = f"{one['launches'] / one['count']:,.1f} launches x {duration(mean)}"
-        said += f" In each '{printable(one['name'], 40)}': {each} = {duration(one['calls_ns'] // one['count'])}."
-    return Text(said)

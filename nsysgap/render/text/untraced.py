@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from nsysgap.units import count, duration, printable, short_kernel_name
+from nsysgap.kernel_names import short_kernel_name
+from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
 NAMED = 3

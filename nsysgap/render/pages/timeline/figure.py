@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.timeline.categories import CALLS, OPS, call_categories, op_categories
 from nsysgap.render.pages.timeline.model import Indices, TimelineLike, Times, TrackLike
 from nsysgap.tables import stream_name
-from nsysgap.units import duration, printable, short_kernel_name
+from nsysgap.units import duration, printable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

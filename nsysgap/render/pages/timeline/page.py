@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins
 from nsysgap.render.pages.timeline.histogram import histograms
@@ -23,7 +24,7 @@ from nsysgap.render.pages.timeline.model import Spans, TimelineLike
 from nsysgap.render.pages.timeline.pack import pack_text
 from nsysgap.render.pages.timeline.tracks import Tracks
 from nsysgap.render.pages.timeline.tree import row_tree, thread_labels
-from nsysgap.units import printable, short_kernel_name
+from nsysgap.units import printable
 from nsysgap.version import __version__
 
 PLOTLY_VERSION = "4.1.1"

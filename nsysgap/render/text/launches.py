@@ -1,0 +1,102 @@
+"""`nsysgap launches` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.kernels import kernel_names
+from nsysgap.units import count, counted, duration, percent, printable
+
+Document = Mapping[str, Any]
+
+
+def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table."""
+    head = Text(printable(document["report"]["path"]), style="bold")
+    yield head.append(f"\nOnly {document['selection']}.", "cyan") if document.get("selection") else head
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    kernels = document["kernels"]
+    if kernels:
+        names = kernel_names([one["name"] for one in kernels[:top]])
+        yield _kernels(kernels, names)
+        yield Text(
+            "Most time in launch calls first (calls: all of it); call, run, unqueued: medians; ratio: call by run; "
+            "! launching costs the host more than the kernel runs."
+        )
+        yield _shapes(kernels, names)
+        yield Text("packed: started at most 2 us after the op before it in its stream; latency: median.")
+    else:
+        yield Text("No kernel ran in the selection.")
+    if document["ranges"]:
+        yield _ranges(document["ranges"], top)
+        yield Text(
+            "Most launches in all ranges of a name first; long, launches, ops, calls: means of a range, launched by "
+            "any thread of its process; share: calls by long; per million: kernel launches, at their mean."
+        )
+    yield _arithmetic(document["all"])
+
+
+def _kernels(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
+    made = table("<kernel", "count", "calls", "call", "run", "ratio", "|", "unqueued")
+    for one, name in zip(kernels, names, strict=False):
+        mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
+        unknown = "graph" if one["in_graphs"] else "-"
+        ratio = unknown if one["call_per_run"] is None else _ratio(one["call_per_run"])
+        call = one["call_ns"]
+        figures = ("-" if call is None else duration(call["total"]), _median(call), _median(one["duration_ns"]))
+        add(made, name, count(one["count"]), *figures, ratio, mark, _median(one["unqueued_latency_ns"]))
+    return made
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _shapes(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
+    """The most frequent grid of each kernel, how often it is that, and how many others there are."""
+    made = table("<kernel", "grid", "block", "of that", "others", "packed", "latency")
+    for one, name in zip(kernels, names, strict=False):
+        first = one["grids"][0]
+        sizes = ("-" if min(first[key]) < 0 else "x".join(map(str, first[key])) for key in ("grid", "block"))
+        of_that, packed = (percent(number, one["count"]) for number in (first["count"], one["back_to_back"]))
+        add(made, name, *sizes, of_that, count(len(one["grids"]) - 1), packed, _median(one["latency_ns"]))
+    return made
+
+
+def _median(stats: Document | None) -> str:
+    return "-" if stats is None else duration(stats["median"])
+
+
+def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
+    made = table("<NVTX range", "ranges", "long", "launches", "ops", "calls", "share", "per million")
+    for one in ranges[:top]:
+        each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
+        calls, long = one["calls_ns"], one["duration_ns"]["total"]
+        million = "-" if one["per_million_ns"] is None else duration(one["per_million_ns"])
+        means = (duration(long // one["count"]), *each, duration(calls // one["count"]))
+        add(made, printable(one["name"]), count(one["count"]), *means, percent(calls, long), million)
+    return made
+
+
+def _arithmetic(whole: Document) -> Text:
+    if not whole["launches"]:
+        return Text("No launch calls.")
+    calls, kernels = whole["launches"], whole["kernel_call_ns"]
+    said = f"{counted(calls, 'launch call', 'launch calls')} took {duration(whole['calls_ns'])} of host time"
+    if kernels is not None:
+        said += (
+            f"; {'all' if kernels['count'] == calls else 'the ' + count(kernels['count']) + ' that'} launched kernels: "
+            f"{duration(kernels['median'])} the median, {duration(whole['per_million_ns'])} per million at that"
+        )
+    said += "."
+    if whole["per_range"]:
+        one = whole["per_range"]
+        mean = one["calls_ns"] // max(one["launches"], 1)
+        each = f"{one['launches'] / one['count']:,.1f} launches x {duration(mean)}"
+        said += f" In each '{printable(one['name'], 40)}': {each} = {duration(one['calls_ns'] // one['count'])}."
+    return Text(said)
