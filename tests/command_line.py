@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import EllipsisType
+from typing import Any, TextIO
 
 import pytest
 from folders import NAIVE, ROOT
@@ -48,18 +49,21 @@ def run(
     columns: int = 80,
     environment: Mapping[str, str | None] | None = None,
     cwd: Path | None = None,
+    output: TextIO | EllipsisType | None = ...,
 ) -> Done:
-    """Run `nsysgap ARGUMENTS`. A variable that is None is not set; anything but an exit is raised, as it came."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    """Run `nsysgap ARGUMENTS`. A variable that is None is not set; anything but an exit is raised, as it came.
+
+    `output` stands in for standard output: a file of its own, or None where the shell closed it (>&-).
+    """
+    held, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    out = held if isinstance(output, EllipsisType) else output
     with _surroundings({"COLUMNS": str(columns), **(environment or {})}, cwd, out, err):
         try:
             main([str(one) for one in arguments])
         except SystemExit as done:
             code = done.code
     assert isinstance(code, int)
-    for stream in (out, err):
-        stream.flush()
-    return Done(code, _written(out), _written(err).decode())
+    return Done(code, _written(held), _written(err).decode())
 
 
 def gaps_json(*arguments: object) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def process_environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def _surroundings(
-    environment: Mapping[str, str | None], cwd: Path | None, out: io.TextIOWrapper, err: io.TextIOWrapper
+    environment: Mapping[str, str | None], cwd: Path | None, out: TextIO | None, err: TextIO
 ) -> Iterator[None]:
     """The process as a new one would find it, and as it was afterwards."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
@@ -103,5 +107,6 @@ def _surroundings(
 
 
 def _written(stream: io.TextIOWrapper) -> bytes:
+    stream.flush()
     assert isinstance(stream.buffer, io.BytesIO)
     return stream.buffer.getvalue()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from command_line import run
 from folders import ROOT
 
 from nsysgap import tables
@@ -67,7 +65,5 @@ def test_there_are_samples() -> None:
 
 @pytest.mark.parametrize(("page", "command", "output"), samples())
 def test_sample_output_is_what_the_command_prints(page: str, command: str, output: str) -> None:
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, "-m", *shlex.split(command)]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    done = run(*shlex.split(command)[1:], cwd=ROOT)
     assert done.stdout.rstrip("\n") == output, f"{page}: {command}"

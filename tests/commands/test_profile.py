@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import shlex
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from command_line import Done, process, run
 from folders import NAIVE
 from real_nsys import require_nsys
 
@@ -31,7 +31,7 @@ time.sleep(float(sys.argv[1]))
 print(json.dumps({"kernels_of_work": 10, "wall_s_measured": 0.5, "wall_us_per_kernel": 50000.0}))
 sys.exit(int(sys.argv[2]))
 """
-Profile = Callable[..., "subprocess.CompletedProcess[str]"]
+Profile = Callable[..., Done]
 
 
 @pytest.fixture
@@ -45,17 +45,11 @@ def profile(folder: Path) -> Profile:
     """Runs `nsysgap profile ARGUMENTS` in the folder with the real nsys."""
     nsys = require_nsys()
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "NSYS": nsys}
-        return subprocess.run(
-            command(*arguments), cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    return run
+    return lambda *arguments: run("profile", *arguments, cwd=folder, environment={"NSYS": nsys})
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "nsysgap", "profile", *arguments]
+    return process("profile", *arguments)
 
 
 def stand_in(path: Path, does: str) -> Path:
@@ -265,8 +259,7 @@ def test_nsys_complaint_is_passed_on(profile: Profile, folder: Path) -> None:
 def test_control_characters_of_names_and_of_nsys_never_reach_the_terminal(folder: Path) -> None:
     nsys = stand_in(folder / "nsys", "printf 'Generated:\\n    /tmp/\\033[31mred.nsys-rep\\n'; exit 3")
     (folder / "odd\x1b[31m.py").write_text("")
-    arguments = command("--nsys", str(nsys), "--no-baseline", "odd\x1b[31m.py")
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    done = run("profile", "--nsys", nsys, "--no-baseline", "odd\x1b[31m.py", cwd=folder)
     assert done.returncode == 1
     assert "nsys wrote no report of odd\N{REPLACEMENT CHARACTER}[31m.py" in done.stderr
     assert "red.nsys-rep" in done.stderr
@@ -388,8 +381,7 @@ def test_interrupted_after_the_capture_keeps_it_whole(
 
 def test_failing_target_is_named_also_where_its_report_does_not_answer(folder: Path) -> None:
     nsys = stand_in(folder / "nsys", f'cp "{NAIVE}" "$out.sqlite"; echo > "$out.nsys-rep"; exit 7')
-    arguments = command("--nsys", str(nsys), "--no-baseline", "--nvtx", "no such range", "program.py")
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+    done = run("profile", "--nsys", nsys, "--no-baseline", "--nvtx", "no such range", "program.py", cwd=folder)
     assert done.returncode == 7
     assert "No NVTX range matches 'no such range'" in done.stderr
     assert "program.py ended with exit code 7 under nsys; its partial report is program.sqlite." in done.stderr
@@ -408,16 +400,10 @@ def processes_with(mark: str) -> list[str]:
 
 
 def test_dry_run_works_without_nsys_and_gpu(folder: Path) -> None:
-    environment = {**os.environ, "PATH": "/nowhere", "NSYS": ""}
-    arguments = ("--dry-run", "--graph-trace", "graph", "--gpu-metrics", "--capture-range", "nvtx=step 1")
-    done = subprocess.run(
-        command(*arguments, "--nsys-args", "--stats=false", "program.py", "--", "a b"),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    options = ("--dry-run", "--graph-trace", "graph", "--gpu-metrics", "--capture-range", "nvtx=step 1")
+    arguments = (*options, "--nsys-args", "--stats=false", "program.py", "--", "a b")
+    done = run("profile", *arguments, cwd=folder, environment={"PATH": "/nowhere", "NSYS": ""})
+    assert done.returncode == 0
     plain, traced = done.stdout.splitlines()
     assert plain == f"{sys.executable} program.py 'a b'"
     assert traced.endswith(
@@ -445,7 +431,7 @@ def test_dry_run_works_without_nsys_and_gpu(folder: Path) -> None:
 def test_wrong_input_is_one_sentence_and_a_next_step(
     folder: Path, arguments: list[str], message: str, hint: str
 ) -> None:
-    done = subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
+    done = run("profile", *arguments, cwd=folder)
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert hint in done.stderr
@@ -454,8 +440,7 @@ def test_wrong_input_is_one_sentence_and_a_next_step(
 
 
 def test_closed_standard_output_is_refused_before_anything_runs(folder: Path) -> None:
-    line = f"{shlex.join(command('program.py', '--', '0', '0'))} >&-"
-    done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
+    done = run("profile", "program.py", "--", "0", "0", cwd=folder, output=None)
     assert done.returncode == 1
     assert done.stderr == "nsysgap: Standard output is closed (>&-).\n  To drop what is printed: > /dev/null\n"
     assert names(folder) == {"program.py"}
@@ -464,14 +449,7 @@ def test_closed_standard_output_is_refused_before_anything_runs(folder: Path) ->
 def test_no_nsys_anywhere_says_how_to_get_one(folder: Path) -> None:
     if list(Path("/opt/nvidia").glob("nsight-systems*")) or list(Path("/usr/local").glob("**/bin/nsys")):
         pytest.skip("this machine has nsys in a usual folder")
-    done = subprocess.run(
-        command("program.py"),
-        cwd=folder,
-        env={**os.environ, "PATH": "/nowhere", "NSYS": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("profile", "program.py", cwd=folder, environment={"PATH": "/nowhere", "NSYS": ""})
     assert done.returncode == 1
     assert "nsys was not found" in done.stderr
     assert "Install NVIDIA Nsight Systems" in done.stderr

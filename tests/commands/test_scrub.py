@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from command_line import run
 from real_reports import require_report
 
 # One report per generation of exporter, with and without call stacks, NVTX, several processes, CUDA rows.
@@ -21,12 +20,6 @@ CHANGED = {
     *("ANALYSIS_FILE", "PROCESSES", "ThreadNames", "StringIds", "DIAGNOSTIC_EVENT", "TARGET_INFO_GPU"),
     *("TARGET_INFO_CUDA_DEVICE", "TARGET_INFO_NIC_INFO", "OSRT_FILE_ACCESS_DESCRIPTORS"),
 }
-
-
-def nsysgap(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nsysgap", *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
 
 
 @contextmanager
@@ -54,7 +47,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def gaps(path: Path) -> dict[str, object]:
-    document: dict[str, object] = json.loads(nsysgap("gaps", path, "--format", "json", "--top", "all").stdout)
+    document: dict[str, object] = json.loads(run("gaps", path, "--format", "json", "--top", "all").stdout)
     report = document["report"]
     assert isinstance(report, dict)
     del report["path"]
@@ -65,20 +58,20 @@ def gaps(path: Path) -> dict[str, object]:
 def test_every_event_row_and_every_gap_stays(name: str, tmp_path: Path) -> None:
     report = require_report(name, tmp_path)
     before, copy = digest(report), tmp_path / "copy.sqlite"
-    done = nsysgap("scrub", report, "-o", copy)
+    done = run("scrub", report, "-o", copy)
     assert done.returncode == 0, done.stderr
     assert digest(report) == before
     assert contents(copy) == contents(report)
     assert gaps(copy) == gaps(report)
     again = tmp_path / "again.sqlite"
-    nsysgap("scrub", report, "-o", again)
+    run("scrub", report, "-o", again)
     assert digest(again) == digest(copy)  # same input, same bytes
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_every_text_that_an_event_needs_stays(name: str, tmp_path: Path) -> None:
     report, copy = require_report(name, tmp_path), tmp_path / "copy.sqlite"
-    nsysgap("scrub", report, "-o", copy)
+    run("scrub", report, "-o", copy)
     needed = (
         ("CUPTI_ACTIVITY_KIND_KERNEL", "demangledName"),
         ("CUPTI_ACTIVITY_KIND_RUNTIME", "nameId"),
@@ -179,13 +172,13 @@ def test_blobs_that_are_none_are_copied(value: object, telltale: Path, tmp_path:
     with closing(sqlite3.connect(telltale)) as made, made:
         made.execute("ALTER TABLE NVTX_EVENTS ADD COLUMN binaryData")
         made.execute("UPDATE NVTX_EVENTS SET binaryData = ?", (value,))
-    assert nsysgap("scrub", telltale, "-o", tmp_path / "copy.sqlite").returncode == 0
+    assert run("scrub", telltale, "-o", tmp_path / "copy.sqlite").returncode == 0
 
 
 def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) -> None:
     assert all(secret.encode() in telltale.read_bytes() for secret in SECRETS)
     copy = tmp_path / "copy.sqlite"
-    done = nsysgap("scrub", telltale, "-o", copy)
+    done = run("scrub", telltale, "-o", copy)
     assert done.returncode == 0, done.stderr
     assert [secret for secret in SECRETS if secret.encode() in copy.read_bytes()] == []
     assert NETWORK_GUID.to_bytes(8, "big") in telltale.read_bytes()
@@ -199,7 +192,7 @@ def test_no_byte_of_the_copy_tells_whose_it_was(telltale: Path, tmp_path: Path) 
 
 def test_what_says_nothing_about_people_stays(telltale: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite"
-    nsysgap("scrub", telltale, "-o", copy)
+    run("scrub", telltale, "-o", copy)
     with database(copy) as report:
 
         def rows(sql: str) -> list[tuple[object, ...]]:
@@ -224,18 +217,18 @@ def test_what_says_nothing_about_people_stays(telltale: Path, tmp_path: Path) ->
 def test_name_in_an_event_text_is_kept_and_said(telltale: Path, tmp_path: Path) -> None:
     with database(telltale) as made:
         made.execute("UPDATE NVTX_EVENTS SET text = 'run of geordi'")
-    done = nsysgap("scrub", telltale, "-o", tmp_path / "copy.sqlite")
+    done = run("scrub", telltale, "-o", tmp_path / "copy.sqlite")
     assert "still there: 1 kept text (NVTX_EVENTS.text) holds 'geordi'" in done.stdout
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
 def test_output_is_packed_by_its_name_and_readable(telltale: Path, tmp_path: Path, suffix: str) -> None:
     packed = tmp_path / f"copy.sqlite{suffix}"
-    assert nsysgap("scrub", telltale, "-o", packed).returncode == 0
+    assert run("scrub", telltale, "-o", packed).returncode == 0
     first = digest(packed)
-    assert nsysgap("scrub", telltale, "-o", packed, "--force").returncode == 0
+    assert run("scrub", telltale, "-o", packed, "--force").returncode == 0
     assert digest(packed) == first
-    assert nsysgap("gaps", packed).returncode == 0
+    assert run("gaps", packed).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -254,13 +247,7 @@ def test_wrong_input_is_one_sentence(telltale: Path, tmp_path: Path, arguments: 
     with database(tmp_path / "other.sqlite") as other:
         other.execute("CREATE TABLE t (x)")
     before, files = digest(telltale), set(tmp_path.iterdir())
-    done = subprocess.run(
-        [sys.executable, "-m", "nsysgap", "scrub", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("scrub", *arguments, cwd=tmp_path)
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
