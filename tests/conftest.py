@@ -13,7 +13,8 @@ import hypothesis
 import pytest
 import stack_answers
 from browser import chromium
-from real_reports import real_reports, require_report
+from perfetto_reader import Engine, require
+from real_reports import case_report, real_reports, require_report
 from report_builder import ReportBuilder
 from two_thread_report import two_threads
 
@@ -51,9 +52,24 @@ def real_report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
 
 @pytest.fixture(scope="session")
+def real_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """real_case("mpi_wait"): the unpacked case of that name, to be read only; skips or fails."""
+    folder = tmp_path_factory.mktemp("cases")
+    return cache(lambda name: case_report(name, folder))
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A running Chromium, the only one of this process: every test opens a context of its own."""
     with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def perfetto() -> Iterator[Engine]:
+    """Perfetto's trace processor, the only one of this process."""
+    require()
+    with Engine() as started:
         yield started
 
 

@@ -1,13 +1,15 @@
 // Perfetto's trace processor (the WebAssembly build that the Perfetto UI runs in a worker) behind a unix socket.
-// usage: node perfetto_engine.js FOLDER TRACE SOCKET   FOLDER holds engine_bundle.js and its .wasm files
+// usage: node perfetto_engine.js FOLDER SOCKET   FOLDER holds engine_bundle.js and its .wasm files
+// Each line of its input is the path of a trace to load in place of the one before; it answers READY, then serves it.
 "use strict";
 const fs = require("fs");
 const net = require("net");
 const path = require("path");
+const readline = require("readline");
 const vm = require("vm");
 
-const [folder, trace, socket] = process.argv.slice(2);
-const APPEND_TRACE = 1, FINALIZE = 2, GET_STATUS = 7; // TraceProcessorRpc.TraceProcessorMethod
+const [folder, socket] = process.argv.slice(2);
+const APPEND_TRACE = 1, FINALIZE = 2, GET_STATUS = 7, RESET = 11; // TraceProcessorRpc.TraceProcessorMethod
 const APPEND_TRACE_DATA = 101; // field of TraceProcessorRpc
 const CHUNK = 16 << 20;
 const READY_TRIES = 600, READY_EVERY_MS = 20;
@@ -71,27 +73,34 @@ async function started() {
     await new Promise((done) => setTimeout(done, READY_EVERY_MS));
     try { call(GET_STATUS); } catch (error) { if (i === READY_TRIES - 1) throw error; }
   }
-  sequence = 0;
 }
 
-function load() {
+function load(trace) {
+  sequence = 0;
+  call(RESET);
   const file = fs.openSync(trace, "r");
   const buffer = Buffer.alloc(CHUNK);
   for (let read; (read = fs.readSync(file, buffer, 0, CHUNK, null)) > 0;) {
     call(APPEND_TRACE, buffer.subarray(0, read));
   }
+  fs.closeSync(file);
   call(FINALIZE);
   answers = [];
+  console.log("READY");
 }
 
 function serve() {
   const server = net.createServer((connection) => {
     client = connection;
     connection.on("data", (data) => port.onmessage({ data: new Uint8Array(data) }));
-    connection.on("close", () => process.exit(0));
-    connection.on("error", () => process.exit(0));
+    connection.on("close", () => { if (client === connection) client = null; });
+    connection.on("error", () => connection.destroy());
   });
-  server.listen(socket, () => console.log("READY"));
+  server.listen(socket, () => {
+    const lines = readline.createInterface({ input: process.stdin });
+    lines.on("line", load);
+    lines.on("close", () => process.exit(0));
+  });
 }
 
-started().then(load).then(serve);
+started().then(serve);

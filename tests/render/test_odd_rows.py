@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from perfetto_reader import Reader, open_trace, require
+from perfetto_reader import Engine, Reader
 from report_builder import ReportBuilder
 from trace_files import write
 
@@ -22,28 +21,25 @@ Row = dict[str, Any]
 
 
 class Readers:
-    """The same report through both formats."""
+    """The same report through both formats, one after the other: the trace processor holds one trace."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
-        self.stack, self.folder, self.count = stack, folder, 0
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder, self.count = engine, folder, 0
 
-    def __call__(self, report: ReportBuilder, **options: Any) -> list[Reader]:
+    def __call__(self, report: ReportBuilder, **options: Any) -> Iterator[Reader]:
         self.count += 1
         folder = self.folder / str(self.count)
         folder.mkdir()
         path = report.save(folder)
-        traces = [write(path, folder / f"trace.{form}", **options) for form in ("json", "pftrace")]
-        found = [self.stack.enter_context(open_trace(trace)) for trace in traces]
-        for reader in found:
-            assert reader.losses() == []
-        return found
+        for form in ("json", "pftrace"):
+            with self.engine.open(write(path, folder / f"trace.{form}", **options)) as reader:
+                assert reader.losses() == []
+                yield reader
 
 
 @pytest.fixture
-def through_both(tmp_path: Path) -> Iterator[Callable[..., list[Reader]]]:
-    require()
-    with ExitStack() as stack:
-        yield Readers(stack, tmp_path)
+def through_both(tmp_path: Path, perfetto: Engine) -> Callable[..., Iterator[Reader]]:
+    return Readers(perfetto, tmp_path)
 
 
 def rows(reader: Reader, *columns: str, category: str = "") -> list[tuple[Any, ...]]:
@@ -66,20 +62,20 @@ NAMES = {
 
 
 def test_names_with_backslashes_quotes_newlines_control_characters_emoji_and_invalid_utf8(
-    through_both: Callable[..., list[Reader]],
+    through_both: Callable[..., Iterator[Reader]],
 ) -> None:
     report = ReportBuilder()
     for i, (name, _) in enumerate(NAMES.values()):
         report.row(
             "NVTX_EVENTS", start=i * 10, end=i * 10 + 5, eventType=59, text=name, globalTid=1 << 48 | 1 << 24 | 1
         )
-    as_json, as_pftrace = through_both(report)
-    assert [name for (name,) in rows(as_json, "name")] == [shown for _, shown in NAMES.values()]
+    as_json, as_pftrace = ([name for (name,) in rows(reader, "name")] for reader in through_both(report))
+    assert as_json == [shown for _, shown in NAMES.values()]
     exact = [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name, _ in NAMES.values()]
-    assert [name for (name,) in rows(as_pftrace, "name")] == exact
+    assert as_pftrace == exact
 
 
-def test_open_ranges_end_with_the_trace(through_both: Callable[..., list[Reader]]) -> None:
+def test_open_ranges_end_with_the_trace(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().nvtx(5, None, "open").nvtx(10, 20, "inside").call(30, 50)
     for reader in through_both(report):
         assert rows(reader, "name", "ts", "dur", "depth", category="user") == [
@@ -89,7 +85,7 @@ def test_open_ranges_end_with_the_trace(through_both: Callable[..., list[Reader]
 
 
 def test_unordered_ranges_that_cross_and_ranges_that_end_on_other_threads(
-    through_both: Callable[..., list[Reader]],
+    through_both: Callable[..., Iterator[Reader]],
 ) -> None:
     report = ReportBuilder().nvtx(30, 60, "late").nvtx(10, 50, "early")
     report.nvtx(40, 70, "moving", event_type=60, endGlobalTid=1 << 48 | 1 << 24 | 2).nvtx(
@@ -105,7 +101,7 @@ def test_unordered_ranges_that_cross_and_ranges_that_end_on_other_threads(
         ]
 
 
-def test_calls_that_overlap_on_one_thread_and_calls_that_nest(through_both: Callable[..., list[Reader]]) -> None:
+def test_calls_that_overlap_on_one_thread_and_calls_that_nest(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().call(0, 100, 1, "cudaA").call(10, 20, 2, "cuB").call(50, 120, 3, "cudaC")
     report.call(20, 30, 4, "cudaD").call(100, 110, 5, "cudaE")
     for reader in through_both(report):
@@ -118,7 +114,7 @@ def test_calls_that_overlap_on_one_thread_and_calls_that_nest(through_both: Call
         ]
 
 
-def test_zero_length_rows_and_rows_that_begin_together(through_both: Callable[..., list[Reader]]) -> None:
+def test_zero_length_rows_and_rows_that_begin_together(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().call(10, 40, 1, "cudaLaunchKernel").call(10, 20, 2, "cuInner").call(10, 10, 3, "cuNothing")
     report.nvtx(10, 50, "outer").nvtx(10, 30, "range").kernel(60, 60, 1, "short").kernel(60, 70, 0, "long")
     for reader in through_both(report):
@@ -138,14 +134,14 @@ def test_zero_length_rows_and_rows_that_begin_together(through_both: Callable[..
         assert reader.rows(ARROWS) == [{"begins": "cudaLaunchKernel", "ends": "short", "left": 10, "reached": 60}]
 
 
-def test_negative_times_shift_the_whole_trace(through_both: Callable[..., list[Reader]]) -> None:
+def test_negative_times_shift_the_whole_trace(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().nvtx(-50, 20, "before the session").launch((0, 10), (15, 35))
     for reader in through_both(report):
         assert rows(reader, "name", "ts", "dur", category="user_annotation")[0] == ("before the session", 0, 70)
         assert rows(reader, "ts", "dur", category="kernel") == [(65, 20)]
 
 
-def test_ids_above_32_bits(through_both: Callable[..., list[Reader]]) -> None:
+def test_ids_above_32_bits(through_both: Callable[..., Iterator[Reader]]) -> None:
     correlation, node = (1 << 40) + 5, -(1 << 62)
     report = ReportBuilder().call(0, 10, correlation, "cudaGraphLaunch", pid=0xFFFFFF, tid=0xFFFFFE)
     report.kernel(20, 30, correlation, pid=0xFFFFFF, node=node, stream=0x7FFFFFFF, context=0x7FFFFFFE)
@@ -161,7 +157,7 @@ def test_ids_above_32_bits(through_both: Callable[..., list[Reader]]) -> None:
         assert len(reader.rows(ARROWS)) == 1
 
 
-def test_streams_above_31_bits_and_none(through_both: Callable[..., list[Reader]]) -> None:
+def test_streams_above_31_bits_and_none(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().kernel(0, 10, name="high", stream=3_000_000_000).kernel(20, 30, name="none", stream=None)
     for place, reader in zip(("args", "debug"), through_both(report), strict=True):
         assert rows(reader, "name", "track", category="kernel") == [
@@ -174,7 +170,7 @@ def test_streams_above_31_bits_and_none(through_both: Callable[..., list[Reader]
         assert [row["it"] for row in reader.rows(stream)] == [3_000_000_000, -1]
 
 
-def test_ops_that_overlap_on_one_stream_get_lanes(through_both: Callable[..., list[Reader]]) -> None:
+def test_ops_that_overlap_on_one_stream_get_lanes(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().kernel(0, 10, name="a").kernel(9, 20, name="b").kernel(10, 12, name="c")
     for reader in through_both(report):
         assert rows(reader, "name", "ts", "dur", "track", category="kernel") == [
@@ -185,7 +181,7 @@ def test_ops_that_overlap_on_one_stream_get_lanes(through_both: Callable[..., li
 
 
 def test_two_processes_with_the_same_thread_and_correlation_ids_are_kept_apart(
-    through_both: Callable[..., list[Reader]],
+    through_both: Callable[..., Iterator[Reader]],
 ) -> None:
     report = ReportBuilder().process(1, "first").process(2, "second").gpu(0, "H200").gpu(1, "H200")
     report.call(0, 10, 5, "cudaLaunchKernel", pid=1, tid=9).kernel(20, 30, 5, "one", pid=1, device=0)
@@ -201,7 +197,7 @@ def test_two_processes_with_the_same_thread_and_correlation_ids_are_kept_apart(
 
 
 def test_a_kernel_that_starts_before_its_call_and_one_that_has_ended_by_then(
-    through_both: Callable[..., list[Reader]],
+    through_both: Callable[..., Iterator[Reader]],
 ) -> None:
     report = ReportBuilder().call(20, 30, 1).kernel(15, 40, 1, "skewed").call(60, 70, 2).kernel(45, 50, 2, "over")
     for reader in through_both(report):
@@ -210,14 +206,14 @@ def test_a_kernel_that_starts_before_its_call_and_one_that_has_ended_by_then(
         assert rows(reader, "name", "ts", "dur", category="kernel") == [("skewed", 15, 25), ("over", 45, 5)]
 
 
-def test_a_graph_launch_points_at_its_first_op_or_at_all(through_both: Callable[..., list[Reader]]) -> None:
+def test_a_graph_launch_points_at_its_first_op_or_at_all(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().graph_launch((0, 10), (20, 30), (30, 40), (45, 50)).launch((60, 65), (70, 80))
     for options, reached in (({}, [20, 70]), ({"flows": "all"}, [20, 30, 45, 70])):
         for reader in through_both(report, **options):
             assert [row["reached"] for row in reader.rows(ARROWS)] == reached
 
 
-def test_waiting_for_an_event_points_back_at_its_record(through_both: Callable[..., list[Reader]]) -> None:
+def test_waiting_for_an_event_points_back_at_its_record(through_both: Callable[..., Iterator[Reader]]) -> None:
     report = ReportBuilder().launch((0, 5), (10, 50)).event_record(6, 8, 77, event=3, event_sync=9)
     report.sync(20, 55, 78, "cudaEventSynchronize", event=3, event_sync=9, stream=7)
     report.sync(60, 65, 79, "cudaEventSynchronize", event=3, event_sync=9, stream=7)
@@ -233,7 +229,7 @@ def test_waiting_for_an_event_points_back_at_its_record(through_both: Callable[.
         ]
 
 
-def test_a_time_of_years_keeps_its_nanoseconds(through_both: Callable[..., list[Reader]]) -> None:
+def test_a_time_of_years_keeps_its_nanoseconds(through_both: Callable[..., Iterator[Reader]]) -> None:
     years = 1_795_218_553_566_640_366
     report = ReportBuilder().launch((years + 1, years + 12), (years + 23, years + 57))
     for reader in through_both(report):

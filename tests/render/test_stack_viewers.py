@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from perfetto_reader import open_trace, require
+from perfetto_reader import Engine
 from stack_reports import StackReport
 from timeline_pages import sample
 from trace_files import document, write
@@ -73,13 +73,12 @@ def test_deep_stacks_are_cut_and_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "pftrace"])
-def test_perfetto_shows_every_sample(form: str, tmp_path: Path) -> None:
-    require()
+def test_perfetto_shows_every_sample(form: str, tmp_path: Path, perfetto: Engine) -> None:
     report = sample("slow_host", tmp_path)
     with open_source(report) as source:
         stacks = read_samples(source, read_trace(source))
     assert stacks is not None
-    with open_trace(write(report, tmp_path / f"t.{form}")) as trace:
+    with perfetto.open(write(report, tmp_path / f"t.{form}")) as trace:
         assert trace.losses() == []
         found = trace.rows("SELECT category, count(*) AS n, sum(dur) AS total FROM slice GROUP BY 1")
         rows = {row["category"]: (row["n"], row["total"]) for row in found}
