@@ -18,7 +18,12 @@ FORBIDDEN = {
     "analysis": ("report", "render", "commands", "profiling", "api"),
     "render": ("report", "analysis", "commands", "profiling", "api"),
 }
-ONLY_IN = {"sqlalchemy": ("report",), "plotly": ("render/pages",), "click": ("commands",)}
+ONLY_IN = {
+    "sqlalchemy": ("report/sqlite/",),
+    "sqlite3": ("report/sqlite/",),
+    "plotly": ("render/pages",),
+    "click": ("commands",),
+}
 HEAVY = ("numpy", "pandas", "sqlalchemy", "plotly", "rich")
 
 

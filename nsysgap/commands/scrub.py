@@ -26,18 +26,19 @@ def command(report: str, output: str, force: bool) -> None:
     Example: nsysgap scrub report.sqlite -o public.sqlite.xz
     """
     from nsysgap.report import open_source
-    from nsysgap.report.catalog import Catalog
     from nsysgap.report.read import require_nsys_export
-    from nsysgap.report.scrub import scrub
-    from nsysgap.report.source import translated_errors
+    from nsysgap.report.source import EXPORT_AGAIN_HINT
+    from nsysgap.report.sqlite.scrub import scrub
+    from nsysgap.report.sqlite.source import SqliteSource, translated_errors
 
     target = Path(output)
     _require_other(Path(report), target)
     require_new(target, force=force)
     with open_source(report) as source, tempfile.TemporaryDirectory(prefix="nsysgap-") as folder:
         copy = Path(folder) / "report.sqlite"
-        with translated_errors(source.path), source.engine.connect() as connection:
-            require_nsys_export(source, Catalog.probe(connection))
+        require_nsys_export(source)
+        if not isinstance(source, SqliteSource):
+            raise NsysgapError(f"{report} is no SQLite export, which is what scrub copies.", EXPORT_AGAIN_HINT)
         try:
             shutil.copyfile(source.file, copy)
         except OSError as error:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
-
-_PROBE = text(
-    "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p "
-    "WHERE m.type = 'table' ORDER BY m.rowid, p.cid"
-)
 
 
 @dataclass(frozen=True)
@@ -20,10 +13,10 @@ class Catalog:
     columns: dict[str, tuple[str, ...]]
 
     @classmethod
-    def probe(cls, connection: Connection) -> Catalog:
-        """Read the layout of a report: one statement."""
+    def of(cls, layout: Iterable[tuple[str, str]]) -> Catalog:
+        """The catalog of (table, column) pairs."""
         found: dict[str, list[str]] = {}
-        for table, column in connection.execute(_PROBE):
+        for table, column in layout:
             found.setdefault(table, []).append(column)
         return cls({table: tuple(columns) for table, columns in found.items()})
 

@@ -6,13 +6,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
-from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import words
 from nsysgap.report.diagnostics import diagnostics
 from nsysgap.report.metadata import EXPORT_TABLES, key_values
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.source import Source
 
 # What META_DATA_CAPTURE calls the parts of a command line: PROCESS_0:COMMAND, PROCESS_0:ARGUMENT_0, ..._1.
 _COMMAND_PART = re.compile(r"(.*:)?(?:COMMAND|ARGUMENT_(\d+))\Z")
@@ -38,27 +35,18 @@ class Description:
 
 def describe(source: Source) -> Description:
     """Read the description of a report. Raises NsysgapError when the file is damaged."""
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        capture = key_values(connection, catalog, "META_DATA_CAPTURE")
-        rows = []
-        for table in catalog.columns:
-            if not table.startswith(("ENUM_", "sqlite_")):
-                number = connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar_one()
-                rows += [(table, int(number))] if number else []
-        started = None
-        if catalog.has("TARGET_INFO_SESSION_START_TIME", "utcTime"):
-            found = connection.execute(text("SELECT utcTime FROM TARGET_INFO_SESSION_START_TIME")).scalar()
-            started = words(found) or None
-        return Description(
-            rows=rows,
-            capture=capture,
-            command=_command(capture),
-            started=started,
-            diagnostics=diagnostics(connection, catalog),
-            export={name: value for table in EXPORT_TABLES for name, value in key_values(connection, catalog, table)},
-            target=dict(key_values(connection, catalog, "TARGET_INFO_SYSTEM_ENV")),
-        )
+    capture = key_values(source, "META_DATA_CAPTURE")
+    tables = [table for table in source.catalog.columns if not table.startswith(("ENUM_", "sqlite_"))]
+    started = next(source.rows("TARGET_INFO_SESSION_START_TIME", ("utcTime",)), (None,))
+    return Description(
+        rows=[(table, number) for table in tables if (number := source.count(table))],
+        capture=capture,
+        command=_command(capture),
+        started=words(started[0]) or None,
+        diagnostics=diagnostics(source),
+        export={name: value for table in EXPORT_TABLES for name, value in key_values(source, table)},
+        target=dict(key_values(source, "TARGET_INFO_SYSTEM_ENV")),
+    )
 
 
 def _command(capture: list[tuple[str, str]]) -> str | None:

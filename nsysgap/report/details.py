@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import read_columns
 from nsysgap.report.read import OP_TABLES
 from nsysgap.report.reads import Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.source import Source
 from nsysgap.tables import NONE, OP_DETAILS, Table, Trace
 
 _COLUMNS = {
@@ -40,17 +38,15 @@ def read_op_details(source: Source, trace: Trace, progress: Progress | None = No
     columns: dict[str, NDArray[Any]] = {
         column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in OP_DETAILS.columns
     }
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        for kind, table in enumerate(OP_TABLES.values()):
-            reads = [
-                Read(column.name, f'"{_COLUMNS[column.name]}"', NONE, column.dtype)
-                for column in OP_DETAILS.columns
-                if catalog.has(table, _COLUMNS[column.name])
-            ]
-            of_kind = np.flatnonzero(trace.ops["kind"] == kind)
-            if reads and len(of_kind):
-                found = read_columns(source, table, reads, progress=progress)
-                for name, values in found.items():
-                    columns[name][of_kind] = values[trace.ops["row"][of_kind]]
+    for kind, table in enumerate(OP_TABLES.values()):
+        reads = [
+            Read(column.name, _COLUMNS[column.name], NONE, column.dtype)
+            for column in OP_DETAILS.columns
+            if source.catalog.has(table, _COLUMNS[column.name])
+        ]
+        of_kind = np.flatnonzero(trace.ops["kind"] == kind)
+        if reads and len(of_kind):
+            found = source.columns(table, reads, progress=progress)
+            for name, values in found.items():
+                columns[name][of_kind] = values[trace.ops["row"][of_kind]]
     return Table(OP_DETAILS, columns)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
-
-from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import words
+from nsysgap.report.source import Source
 from nsysgap.tables import Notice
 
 SEVERITIES = {1: "note", 2: "warning", 3: "error", 4: "note"}
@@ -27,22 +24,20 @@ _NO_CUDA = re.compile("No CUDA events collected", re.IGNORECASE)
 _OF_ONE_PROCESS = re.compile("No CUDA events collected|CUDA profiling might have not been started", re.IGNORECASE)
 
 
-def _has_cuda_rows(connection: Connection, catalog: Catalog) -> bool:
-    tables = [table for table in catalog.columns if table.startswith("CUPTI_ACTIVITY_KIND_")]
-    return any(connection.execute(text(f'SELECT 1 FROM "{table}" LIMIT 1')).first() for table in tables)
+def _has_cuda_rows(source: Source) -> bool:
+    return any(source.has_rows(table) for table in source.catalog.columns if table.startswith("CUPTI_ACTIVITY_KIND_"))
 
 
-def diagnostics(connection: Connection, catalog: Catalog) -> list[tuple[str, str]]:
+def diagnostics(source: Source) -> list[tuple[str, str]]:
     """(severity, text) of every DIAGNOSTIC_EVENT in the report's order; severity "note", "warning" or "error"."""
-    return [(severity, said) for severity, said, _ in _with_processes(connection, catalog)]
+    return [(severity, said) for severity, said, _ in _with_processes(source)]
 
 
-def _with_processes(connection: Connection, catalog: Catalog) -> list[tuple[str, str, int | None]]:
+def _with_processes(source: Source) -> list[tuple[str, str, int | None]]:
     """`diagnostics`, each with the process it is of (as nsys numbers them); None where the report does not say."""
-    if not catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
+    if not source.catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
         return []
-    process = "globalPid" if catalog.has("DIAGNOSTIC_EVENT", "globalPid") else "NULL"
-    rows = connection.execute(text(f"SELECT severity, text, {process} FROM DIAGNOSTIC_EVENT ORDER BY rowid"))
+    rows = source.rows("DIAGNOSTIC_EVENT", ("severity", "text", "globalPid"))
     return [
         (SEVERITIES.get(severity, "note"), " ".join(words(said).split()), of) for severity, said, of in rows if said
     ]
@@ -53,11 +48,11 @@ def is_incomplete(said: str) -> bool:
     return bool(_LOST.search(said))
 
 
-def notices(connection: Connection, catalog: Catalog) -> list[Notice]:
+def notices(source: Source) -> list[Notice]:
     """The diagnostics that bear on the figures: level "incomplete" where events are missing, else what it warns of
     about CUDA, and its errors."""
-    said_of = _with_processes(connection, catalog)
-    without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(connection, catalog) else set()
+    said_of = _with_processes(source)
+    without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(source) else set()
     found: dict[Notice, None] = {}
     needless: dict[str, set[int | None]] = {}
     for severity, said, of in said_of:

@@ -6,20 +6,15 @@ before schema 3.20 kept the nodes in a table named CUDA_GRAPH_EVENTS.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import read_columns
-from nsysgap.report.reads import Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.reads import Columns, Progress, Read
+from nsysgap.report.source import Source
 from nsysgap.tables import GRAPH_EVENTS, GRAPH_NODES, NONE, Table, Trace
 
 _NODES, _EVENTS = "CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS"
 PID_SHIFT = 24
-Columns = dict[str, NDArray[Any]]
 
 
 def read_graph_nodes(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
@@ -27,14 +22,10 @@ def read_graph_nodes(source: Source, trace: Trace, progress: Progress | None = N
 
     Raises NsysgapError when the file is damaged.
     """
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        name = next((one for one in (_NODES, _EVENTS) if catalog.has(one, "start", "graphNodeId")), None)
-        if name is None:
-            return GRAPH_NODES.empty()
-        known = catalog.has(name, "originalGraphNodeId")
-        original = Read("original", "originalGraphNodeId" if known else "0")
-        columns = _read(source, catalog, name, [Read("node", "graphNodeId"), original], progress)
+    name = next((one for one in (_NODES, _EVENTS) if source.catalog.has(one, "start", "graphNodeId")), None)
+    if name is None:
+        return GRAPH_NODES.empty()
+    columns = _read(source, name, [Read("node", "graphNodeId"), Read("original", "originalGraphNodeId")], progress)
     return Table(GRAPH_NODES, _with_threads(columns, trace))
 
 
@@ -43,19 +34,16 @@ def read_graph_events(source: Source, trace: Trace, progress: Progress | None = 
 
     Raises NsysgapError when the file is damaged.
     """
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        if not catalog.has(_EVENTS, "start", "graphId", "eventClass"):
-            return GRAPH_EVENTS.empty()
-        wanted = {"graph": "graphId", "original": "originalGraphId", "executable": "graphExecId"}
-        reads = [Read(name, column if catalog.has(_EVENTS, column) else "0") for name, column in wanted.items()]
-        columns = _read(source, catalog, _EVENTS, [Read("event", "eventClass", 0, "int32"), *reads], progress)
+    if not source.catalog.has(_EVENTS, "start", "graphId", "eventClass"):
+        return GRAPH_EVENTS.empty()
+    wanted = {"graph": "graphId", "original": "originalGraphId", "executable": "graphExecId"}
+    reads = [Read(name, column) for name, column in wanted.items()]
+    columns = _read(source, _EVENTS, [Read("event", "eventClass", 0, "int32"), *reads], progress)
     return Table(GRAPH_EVENTS, _with_threads(columns, trace))
 
 
-def _read(source: Source, catalog: Catalog, name: str, reads: list[Read], progress: Progress | None) -> Columns:
-    thread = Read("thread", "globalTid" if catalog.has(name, "globalTid") else "0")
-    return dict(read_columns(source, name, [Read("time", "start"), thread, *reads], progress=progress))
+def _read(source: Source, name: str, reads: list[Read], progress: Progress | None) -> Columns:
+    return source.columns(name, [Read("time", "start"), Read("thread", "globalTid"), *reads], progress=progress)
 
 
 def _with_threads(columns: Columns, trace: Trace) -> Columns:

@@ -8,14 +8,10 @@ that reading). The low byte of typeId is the GPU.
 from __future__ import annotations
 
 import numpy as np
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
 
-from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import whole, words
-from nsysgap.report.columns import read_columns
 from nsysgap.report.reads import OneOf, Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.source import Source
 from nsysgap.tables import GPU_METRICS, Names, Table
 
 SM_ACTIVE = "SMs Active [Throughput %]"
@@ -29,36 +25,31 @@ def read_gpu_metrics(source: Source, names: Names, progress: Progress | None = N
 
     The counters' names are added to `names`. Raises NsysgapError when the file is damaged.
     """
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        return _read(source, catalog, _metric_names(connection, catalog), names, progress)
+    return _read(source, _metric_names(source), names, progress)
 
 
-def read_sm_active(source: Source, connection: Connection, catalog: Catalog, names: Names) -> Table:
+def read_sm_active(source: Source, names: Names) -> Table:
     """The samples of the counter "SMs Active" alone, in percent."""
-    wanted = {key: name for key, name in _metric_names(connection, catalog).items() if name in _SM_ACTIVE_NAMES}
-    return _read(source, catalog, wanted, names, None) if wanted else GPU_METRICS.empty()
+    wanted = {key: name for key, name in _metric_names(source).items() if name in _SM_ACTIVE_NAMES}
+    return _read(source, wanted, names, None) if wanted else GPU_METRICS.empty()
 
 
-def _metric_names(connection: Connection, catalog: Catalog) -> dict[Key, str]:
+def _metric_names(source: Source) -> dict[Key, str]:
     """The name of each (typeId, metricId)."""
-    if not catalog.has(_INFO, "typeId", "metricId", "metricName"):
-        return {}
-    rows = connection.execute(text(f"SELECT typeId, metricId, metricName FROM {_INFO} ORDER BY rowid"))
     found = {}
-    for row in rows:
-        kind, metric = whole(row.typeId), whole(row.metricId)
+    for kind_cell, metric_cell, name in source.rows(_INFO, ("typeId", "metricId", "metricName")):
+        kind, metric = whole(kind_cell), whole(metric_cell)
         if kind is not None and metric is not None:
-            found[kind, metric] = words(row.metricName)
+            found[kind, metric] = words(name)
     return found
 
 
-def _read(source: Source, catalog: Catalog, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:
-    if not wanted or not catalog.has(_TABLE, "timestamp", "typeId", "metricId", "value"):
+def _read(source: Source, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:
+    if not wanted or not source.catalog.has(_TABLE, "timestamp", "typeId", "metricId", "value"):
         return GPU_METRICS.empty()
     reads = [Read("time", "timestamp"), Read("type", "typeId"), Read("metric", "metricId"), Read("value", "value")]
     metrics = OneOf("metricId", tuple(sorted({metric for _, metric in wanted})))
-    raw = read_columns(source, _TABLE, reads, where=metrics, progress=progress)
+    raw = source.columns(_TABLE, reads, metrics, progress)
     metric = np.full(len(raw["time"]), -1, np.int32)
     for (kind, number), name in wanted.items():
         metric[(raw["type"] == kind) & (raw["metric"] == number)] = names.add(name.encode())

@@ -9,15 +9,16 @@ then for each its schema ID, size and offset within the blob (u64 each). Little-
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.catalog import Catalog
 from nsysgap.report.cells import whole
+from nsysgap.report.reads import OneOf, Present
+from nsysgap.report.source import Source
 
 _SCHEMAS, _ENTRIES = "NVTX_PAYLOAD_SCHEMAS", "NVTX_PAYLOAD_SCHEMA_ENTRIES"
 _ENUMS = "NVTX_PAYLOAD_ENUMS"
@@ -35,8 +36,8 @@ _DESCRIPTOR = struct.Struct("<QQQ")
 _COUNT = struct.Struct("<Q")
 MAX_FRAMES = 100_000
 _FARTHEST = 1 << 20
+PAYLOADS = (OneOf("eventType", (34,)), Present("binaryData"))  # which rows of NVTX_EVENTS carry one
 PYTHON_SAMPLING, PYTHON_BACKTRACE = "Python Periodic Sampling", "Python Backtrace on CUDA"
-Query = Callable[[str], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,40 +73,42 @@ class StackLayout:
     frame: np.dtype[Any]
 
 
-def payload_schemas(run: Query, catalog: Catalog) -> list[PayloadSchema]:
-    """Every payload schema of a report, in its order. `run` gives the rows of a statement."""
-    if not catalog.has(_SCHEMAS, "domainId", "schemaId", "name", "payloadSize"):
+def payload_schemas(source: Source) -> list[PayloadSchema]:
+    """Every payload schema of a report, in its order."""
+    if not source.catalog.has(_SCHEMAS, "domainId", "schemaId", "name", "payloadSize"):
         return []
     entries: dict[tuple[int, int], list[Entry]] = {}
-    if catalog.has(_ENTRIES, "domainId", "schemaId", "idx", "flags", "type", "name", "arrayOrUnionDetail", "offset"):
-        columns = 'domainId, schemaId, name, type, flags, arrayOrUnionDetail, "offset"'
-        for domain, schema, name, kind, flags, detail, offset in run(
-            f"SELECT {columns} FROM {_ENTRIES} ORDER BY domainId, schemaId, idx"
+    if source.catalog.has(
+        _ENTRIES, "domainId", "schemaId", "idx", "flags", "type", "name", "arrayOrUnionDetail", "offset"
+    ):
+        columns = ("domainId", "schemaId", "name", "type", "flags", "arrayOrUnionDetail", "offset", "idx")
+        for domain, schema, name, kind, flags, detail, offset, _ in sorted(
+            source.rows(_ENTRIES, columns), key=lambda row: whole(row[-1]) or 0
         ):
             layout = (whole(kind) or 0, whole(flags) or 0, whole(detail), whole(offset))
             entries.setdefault((domain, schema), []).append(Entry(str(name or ""), *layout))
-    rows = run(f"SELECT domainId, schemaId, name, payloadSize FROM {_SCHEMAS} ORDER BY rowid")
+    rows = source.rows(_SCHEMAS, ("domainId", "schemaId", "name", "payloadSize"))
     return [
         PayloadSchema(domain, schema, str(name or ""), whole(size), tuple(entries.get((domain, schema), ())))
         for domain, schema, name, size in rows
     ]
 
 
-def python_stacks(run: Query, catalog: Catalog) -> frozenset[str]:
+def python_stacks(source: Source) -> frozenset[str]:
     """Which of PYTHON_SAMPLING and PYTHON_BACKTRACE a report holds stacks of: registered, and exported with blobs."""
-    if not catalog.has(_SCHEMAS, "name") or not catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
+    if not source.catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
         return frozenset()
-    names = frozenset(name for (name,) in run(f"SELECT DISTINCT name FROM {_SCHEMAS}"))
+    names = frozenset(name for (name,) in source.rows(_SCHEMAS, ("name",)))
     found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
-    blobs = "SELECT 1 FROM NVTX_EVENTS WHERE eventType = 34 AND binaryData IS NOT NULL LIMIT 1"
-    return found if found and any(True for _ in run(blobs)) else frozenset()
+    blobs = source.rows("NVTX_EVENTS", ("eventType",), *PAYLOADS) if found else iter(())
+    return found if any(True for _ in blobs) else frozenset()
 
 
-def enum_sizes(run: Query, catalog: Catalog) -> dict[int, int]:
+def enum_sizes(source: Source) -> dict[int, int]:
     """The size in bytes of each registered enum, by schema ID."""
-    if not catalog.has(_ENUMS, "schemaId", "size"):
+    if not source.catalog.has(_ENUMS, "schemaId", "size"):
         return {}
-    return {schema: size for schema, size in run(f"SELECT schemaId, size FROM {_ENUMS}") if whole(size)}
+    return {schema: size for schema, size in source.rows(_ENUMS, ("schemaId", "size")) if whole(size)}
 
 
 def stack_layouts(

@@ -10,20 +10,15 @@ import ctypes
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text as sql_text
-from sqlalchemy.engine import Connection
 
 from nsysgap import tables
 from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
-from nsysgap.report.catalog import Catalog
-from nsysgap.report.cells import rows_of_bytes
-from nsysgap.report.columns import read_columns
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.metadata import (
     export_versions,
@@ -37,8 +32,8 @@ from nsysgap.report.metadata import (
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
-from nsysgap.report.reads import ROWID, OneOf, Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
+from nsysgap.report.source import Source
 from nsysgap.tables import Notice, Table, Trace
 from nsysgap.units import counted
 
@@ -63,7 +58,6 @@ COPY_KINDS = (  # ENUM_CUDA_MEMCPY_OPER, the same in every exporter that has it
 )
 _VERSION_SUFFIX = re.compile(rb"(?:_v\d+|_ptsz)+\Z")
 Array = NDArray[Any]
-Columns = dict[str, Array]
 
 
 def read_trace(source: Source, progress: Progress | None = None) -> Trace:
@@ -72,9 +66,7 @@ def read_trace(source: Source, progress: Progress | None = None) -> Trace:
     `progress` is called with the number of rows read since the last call. Raises NsysgapError when the file is damaged
     or is no nsys export; a report without any GPU operation is read like any other.
     """
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        trace = _Reading(source, connection, catalog, progress).trace()
+    trace = _Reading(source, progress).trace()
     _give_back_memory()
     return trace
 
@@ -91,25 +83,23 @@ class _Reading:
     """One pass over a report: what the tables share is gathered here."""
 
     source: Source
-    connection: Connection
-    catalog: Catalog
     progress: Progress | None
     warnings: list[Notice] = field(default_factory=list)
 
     def trace(self) -> Trace:
-        require_nsys_export(self.source, self.catalog)
-        self.names = read_names(self.connection, self.catalog)
+        require_nsys_export(self.source)
+        self.names = read_names(self.source)
         raw_ops, raw_api = self._raw_ops(), self._raw_api()
         raw = {table: self._raw_spans(table) for table in ("OSRT_API", "PROFILER_OVERHEAD")}
         raw_nvtx = self._raw_nvtx()
         records = {table: self._raw_records(table) for table in (SYNCHRONIZATION, CUDA_EVENT)}
         spans = [raw_api, *raw.values(), raw_nvtx]
         threads, processes = self._threads_and_processes(raw_ops, spans, records.values())
-        devices = read_devices(self.connection, self.catalog)
-        versions = export_versions(self.connection, self.catalog)
+        devices = read_devices(self.source)
+        versions = export_versions(self.source)
         ops = self._ops(raw_ops, processes)
         self._check_names(ops, raw_api)
-        if not ops.rows and len(raw_api["start"]) and under_wsl(self.connection, self.catalog):
+        if not ops.rows and len(raw_api["start"]) and under_wsl(self.source):
             self.warnings.append(
                 Notice("warning", "The program ran under WSL2, where nsys often records CUDA calls but no GPU work.")
             )
@@ -126,39 +116,23 @@ class _Reading:
             nvtx=self._nvtx(raw_nvtx, threads),
             osrt=self._spans(tables.OSRT, raw["OSRT_API"], threads),
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
-            sm_active=read_sm_active(self.source, self.connection, self.catalog, self.names),
-            tables_present=frozenset(self._with_rows()),
-            python_stacks=python_stacks(self.connection.exec_driver_sql, self.catalog),
+            sm_active=read_sm_active(self.source, self.names),
+            tables_present=frozenset(filter(self.source.has_rows, self.source.catalog.columns)),
+            python_stacks=python_stacks(self.source),
             nsys_version=versions[0],
             schema_version=versions[1],
-            duration_ns=session_duration(self.connection, self.catalog),
-            warnings=(*notices(self.connection, self.catalog), *self.warnings),
+            duration_ns=session_duration(self.source),
+            warnings=(*notices(self.source), *self.warnings),
         )
 
-    def _with_rows(self) -> Iterable[str]:
-        for table in self.catalog.columns:
-            if self.connection.execute(sql_text(f'SELECT 1 FROM "{table}" LIMIT 1')).first():
-                yield table
-
-    def _column(self, table: str, read: Read) -> Read:
-        """The read itself, or its default as an expression where the column does not exist."""
-        simple = read.expression.isidentifier()
-        if simple and not self.catalog.has(table, read.expression):
-            return replace(read, expression=str(read.default))
-        return replace(read, expression=f'"{read.expression}"') if simple else read
-
-    def _read(self, table: str, reads: list[Read], where: OneOf | str | None = None) -> Columns:
-        if table not in self.catalog:
-            return {read.name: np.empty(0, read.dtype) for read in reads}
-        wanted = [self._column(table, read) for read in reads]
-        columns: Columns = dict(read_columns(self.source, table, wanted, where=where, progress=self.progress))
-        return columns
+    def _read(self, table: str, reads: list[Read], where: Condition | None = None) -> Columns:
+        return self.source.columns(table, reads, where, self.progress)
 
     def _raw_ops(self) -> list[Columns]:
         return [self._raw_op_table(kind, table) for kind, table in enumerate(OP_TABLES.values())]
 
     def _raw_op_table(self, kind: int, table: str) -> Columns:
-        kernel_names = [column for column in KERNEL_NAMES if self.catalog.has(table, column)]
+        kernel_names = [column for column in KERNEL_NAMES if self.source.catalog.has(table, column)]
         name = {
             tables.KERNEL: kernel_names[0] if kernel_names else "no_name",
             tables.MEMCPY: "copyKind",
@@ -221,7 +195,7 @@ class _Reading:
             self.warnings.append(Notice("warning", f"{said}: left out of every figure."))
 
     def _raw_api(self) -> Columns:
-        where = OneOf("eventClass", (0, 1)) if self.catalog.has(RUNTIME, "eventClass") else None
+        where = OneOf("eventClass", (0, 1)) if self.source.catalog.has(RUNTIME, "eventClass") else None
         columns = self._read(
             RUNTIME,
             [
@@ -285,7 +259,7 @@ class _Reading:
                 Read("start_end", "eventType", 0, "int8"),
                 Read("rowid", ROWID),
             ],
-            NVTX_RANGES if self.catalog.has(table, "eventType") else "0",
+            NVTX_RANGES,
         )
         broken = (columns["end"] < columns["start"]) | (columns["start"] == tables.OPEN_END)
         self._left_out(table, broken, "has no start or ends before it starts", "have no start or end before they start")
@@ -298,9 +272,8 @@ class _Reading:
     def _nvtx_names(self, columns: Columns) -> Array:
         """A range's own text where it carries one, else its registered string."""
         index = columns["name"].copy()
-        if len(index) and self.catalog.has("NVTX_EVENTS", "text"):
-            statement = f"SELECT rowid, CAST(text AS TEXT) FROM NVTX_EVENTS WHERE {NVTX_RANGES} AND text IS NOT NULL"
-            texts = rows_of_bytes(self.connection, statement)
+        if len(index) and self.source.catalog.has("NVTX_EVENTS", "text"):
+            texts = self.source.texts("NVTX_EVENTS", ROWID, "text", NVTX_RANGES)
             rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
             ids = np.fromiter((self.names.add(text) for _, text in texts), np.int32, len(texts))
             place = np.searchsorted(columns["rowid"], rows)
@@ -336,7 +309,7 @@ class _Reading:
             {
                 "global_pid": global_pids,
                 "pid": (global_pids >> PID_SHIFT) & 0xFFFFFF,
-                "name": process_names(self.connection, self.catalog, self.names, global_pids),
+                "name": process_names(self.source, self.names, global_pids),
             },
         )
         threads = Table(
@@ -345,7 +318,7 @@ class _Reading:
                 "global_tid": global_tids,
                 "process": np.searchsorted(global_pids, (global_tids >> PID_SHIFT) << PID_SHIFT).astype(np.int32),
                 "tid": global_tids & 0xFFFFFF,
-                "name": thread_names(self.connection, self.catalog, global_tids),
+                "name": thread_names(self.source, global_tids),
             },
         )
         return threads, processes
@@ -361,7 +334,7 @@ class _Reading:
     def _physical_devices(self, columns: Columns, processes: Table) -> Array:
         """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
         device = columns["device"].copy()
-        for (pid, ordinal), gpu in physical_gpus(self.connection, self.catalog).items():
+        for (pid, ordinal), gpu in physical_gpus(self.source).items():
             of_pid = np.flatnonzero(processes["pid"] == pid)
             device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
         return device
@@ -392,8 +365,9 @@ class _Reading:
             self.warnings.append(Notice("note", f"{said} not valid UTF-8: shown with replacement characters."))
 
 
-def require_nsys_export(source: Source, catalog: Catalog) -> None:
+def require_nsys_export(source: Source) -> None:
     """Raise NsysgapError unless the tables are those of an nsys export."""
+    catalog = source.catalog
     if "StringIds" in catalog or any(table.startswith("CUPTI_ACTIVITY_KIND_") for table in catalog.columns):
         return
     what = "holds no tables" if not catalog.columns else "is a SQLite database, but not an nsys export"

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEAST, MOST = -(1 << 31), (1 << 32) - 1
 Progress = Callable[[int], None]
+Columns = dict[str, NDArray[Any]]
 ROWID = "(rowid)"
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One column to read: a SQL integer expression, what stands for NULL, and the dtype to keep it in.
+    """One column to read: its name in the report, what stands for NULL, and the dtype to keep it in.
 
+    A column that the table does not have gives the default for every row; ROWID gives the row's number.
     `too_large` stands for numbers that int32 cannot hold, with or without a sign; None: they are damage.
     """
 
     name: str
-    expression: str
+    column: str
     default: int = 0
     dtype: str = "int64"
     too_large: int | None = None
@@ -37,10 +40,32 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Which rows to read: those whose column has one of these values."""
+    """Rows whose column has one of these values."""
 
     column: str
     values: tuple[int, ...]
 
-    def __str__(self) -> str:
-        return f"{self.column} IN ({', '.join(map(str, self.values))})"
+
+@dataclass(frozen=True, slots=True)
+class NoneOf:
+    """Rows whose column has a value, but none of these."""
+
+    column: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Rows whose column has a value."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Rows whose column is NULL, or does not exist."""
+
+    column: str
+
+
+Condition = OneOf | NoneOf | Present | Absent

@@ -1,287 +1,70 @@
-"""From whatever file the user names to a readable SQLite export: unpacked, exported, checked, never written to.
-
-`.sqlite` is opened where it lies; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is exported into a temporary
-folder that goes away with the source; a compressed `.nsys-rep` is first unpacked, then exported.
-"""
+"""An opened report, whatever it is stored in: all that the readers of its tables know of it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sqlite3
-import stat
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
-from urllib.parse import quote
+from typing import Any
 
-from nsysgap.errors import NsysgapError
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.reads import Columns, Condition, Progress, Read
 
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
-
-SQLITE_MAGIC = b"SQLite format 3\x00"
-WAL_MODE = 2  # in bytes 18 and 19 of the header: the versions to write and to read the file with
-COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
-LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-LFS_HINT = "Fetch the file in its repository: git lfs pull"
-NSYS_REP = (".nsys-rep", ".qdrep")
-EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
-WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
+CHANGED_HINT = "The file was changed after nsys wrote it: export it again."
 
 
-class Source:
-    """A report opened for reading.
+class Source(ABC):
+    """A report opened for reading; `path` is what the user named.
 
-    `path` is what the user named, `file` the SQLite file behind it, `engine` a SQLAlchemy engine whose every
-    connection is read-only and decodes text as UTF-8 with replacement characters.
+    A table or a column that the report lacks is no error: it has no rows, its values are NULL. Every method raises
+    NsysgapError when the report is damaged, or was changed since it was opened.
     """
 
-    def __init__(self, path: Path, file: Path) -> None:
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
-
-        self.path = path
-        self.file = file
-        self.engine: Engine = create_engine("sqlite://", creator=self.connect, poolclass=NullPool)
+    path: Path
 
     @property
+    @abstractmethod
     def rows_guess(self) -> int:
-        """About how many rows the file holds, for a progress bar: event rows take some 50 bytes each."""
-        return self.file.stat().st_size // 50
+        """About how many rows the report holds, for a progress bar."""
 
-    def connect(self) -> sqlite3.Connection:
-        """A new read-only sqlite3 connection."""
-        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro{'&immutable=1' if self._in_wal_mode() else ''}"
-        connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
-        connection.text_factory = _lenient_text
-        connection.execute("PRAGMA query_only = ON")
-        return connection
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The report's tables and their columns."""
+        return self._probe()
 
-    def _in_wal_mode(self) -> bool:
-        """Whether SQLite would put a -wal and a -shm file beside the report, even to read it."""
-        return WAL_MODE in _head(self.file)[18:20]
+    @abstractmethod
+    def _probe(self) -> Catalog: ...
 
+    @abstractmethod
+    def columns(
+        self, table: str, reads: Sequence[Read], where: Condition | None = None, progress: Progress | None = None
+    ) -> Columns:
+        """Columns of integers of one table as arrays of equal length, in the report's order.
 
-def _lenient_text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+        `progress` is called with the number of rows done since the last call, from several threads, negative where a
+        part is read again. Raises NsysgapError for a value that is no integer.
+        """
 
+    @abstractmethod
+    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Iterator[tuple[Any, ...]]:
+        """The rows of a table in the report's order: int, float, str, bytes or None, as the report has them.
 
-@contextmanager
-def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
-    """Open a report of any supported kind; temporary files are gone when the block ends.
+        What is no UTF-8 in a text comes as replacement characters.
+        """
 
-    Raises NsysgapError with the next step for everything that is not a readable report.
-    """
-    path = Path(path)
-    head = _head(path)
-    with ExitStack() as cleanup:
-        file, kind = path, path.suffix
-        for suffix, magic in COMPRESSED.items():
-            if head.startswith(magic):
-                kind = Path(path.stem).suffix if path.suffix == suffix else path.suffix
-                # nsys goes by the name's ending.
-                file = _unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
-                head = _head(file)
-        if kind == ".qdstrm":
-            raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
-        if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
-            file = _export(path, file, _temporary(cleanup))
-            head = _head(file)
-        with translated_errors(path):
-            _check_file(path, file, head)
-            yield Source(path, file)
+    @abstractmethod
+    def texts(self, table: str, key: str, text: str, *where: Condition) -> list[tuple[Any, bytes]]:
+        """(the key, the text as UTF-8, be it valid or not) of every row that has a text; ROWID is a key as well."""
 
+    @abstractmethod
+    def count(self, table: str, *where: Condition) -> int:
+        """The number of rows."""
 
-def _temporary(cleanup: ExitStack) -> Path:
-    """A new folder that `cleanup` removes."""
-    try:
-        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True)))
-    except OSError as error:
-        raise NsysgapError(
-            f"There is no folder for temporary files ({error.strerror or error}).",
-            "Set TMPDIR to one you may write to.",
-        ) from None
+    @abstractmethod
+    def has_rows(self, table: str) -> bool:
+        """Whether a table has any row: quick."""
 
-
-@contextmanager
-def translated_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says about a damaged or locked file into one sentence and a next step."""
-    from sqlalchemy.exc import DBAPIError
-
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        raise _explain(path, error) from error
-    except UnicodeDecodeError as error:
-        # sqlite3 quotes a damaged schema in its own message and then cannot decode it.
-        raise NsysgapError(f"{path} is damaged (its layout is no text).", EXPORT_AGAIN_HINT) from error
-    except MemoryError as error:
-        # Of SQLite too: a damaged row may claim to be gigabytes long.
-        raise NsysgapError(
-            f"There is not enough memory to read {path}.",
-            "Read it where there is more; a small report that needs so much is damaged: export it again.",
-        ) from error
-
-
-def _explain(path: Path, error: Exception) -> NsysgapError:
-    text = " ".join(str(getattr(error, "orig", None) or error).split())
-    if "locked" in text or "busy" in text:
-        return NsysgapError(f"{path} is locked: another program is writing it.", WRITING_HINT)
-    if "malformed" in text or "not a database" in text or "corrupt" in text or "disk I/O" in text:
-        return NsysgapError(f"{path} is damaged ({text}).", EXPORT_AGAIN_HINT)
-    if "unable to open" in text:
-        return NsysgapError(f"{path} cannot be opened ({text}).", "Check the file's and its folder's permissions.")
-    if "no such column" in text or "no such table" in text:
-        return NsysgapError(f"{path} is not laid out as an nsys export ({text}).", "Export it again with nsys export.")
-    return NsysgapError(f"{path} cannot be read ({text}).", EXPORT_AGAIN_HINT)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        kind = path.stat().st_mode
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for whoever writes to it
-            raise NsysgapError(f"{path} is a pipe or a device, not a file.", "Write the report to a file first.")
-        with path.open("rb") as file:
-            return file.read(100)
-    except FileNotFoundError:
-        raise NsysgapError(
-            f"{path} does not exist.", "Check the path; nsys writes NAME.sqlite with --export sqlite."
-        ) from None
-    except IsADirectoryError:
-        raise NsysgapError(f"{path} is a folder.", "Name one report file, e.g. report.sqlite.") from None
-    except PermissionError:
-        raise NsysgapError(f"{path} may not be read by you.", "Ask its owner, or: chmod u+r FILE.") from None
-    except OSError as error:
-        raise NsysgapError(f"{path} cannot be read ({error.strerror or error}).", "Copy it to a local disk.") from None
-
-
-def _check_file(path: Path, file: Path, head: bytes) -> None:
-    if not head:
-        raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
-    if head.startswith(LFS_POINTER):
-        raise NsysgapError(f"{path} is a Git LFS pointer, not the file that it stands for.", LFS_HINT)
-    if not head.startswith(SQLITE_MAGIC):
-        raise NsysgapError(
-            f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",
-            "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite REPORT.nsys-rep.",
-        )
-    for suffix in ("-wal", "-journal"):
-        beside = file.with_name(file.name + suffix)
-        if beside.exists() and beside.stat().st_size:
-            raise NsysgapError(
-                f"{path} is still being written or was left half-written: {beside.name} lies beside it.",
-                f"{WRITING_HINT} If no nsys is running, export the report again.",
-            )
-    _check_length(path, file, head)
-    _check_writer(path, file)
-
-
-def page_size(head: bytes) -> int:
-    """Bytes of a page, as the first 100 bytes of a SQLite file say: 1 stands for what two bytes cannot hold."""
-    size = int.from_bytes(head[16:18], "big")
-    return 65536 if size == 1 else size
-
-
-def _check_length(path: Path, file: Path, head: bytes) -> None:
-    """SQLite's header says how many pages the file has: a shorter file was truncated."""
-    promised = page_size(head) * int.from_bytes(head[28:32], "big")
-    if len(head) < 100 or file.stat().st_size < promised:
-        raise NsysgapError(
-            f"{path} is truncated: {file.stat().st_size:,} of {promised:,} bytes.", "Copy or export the report again."
-        )
-
-
-def _check_writer(path: Path, file: Path) -> None:
-    """On Linux: refuse a file that another process of ours holds open for writing."""
-    try:
-        status = file.stat()
-        for process in Path("/proc").glob("[0-9]*"):
-            if process.name != str(os.getpid()) and _writes(process, status):
-                raise NsysgapError(f"{path} is still being written by process {process.name}.", WRITING_HINT)
-    except OSError:
-        return
-
-
-def _writes(process: Path, status: os.stat_result) -> bool:
-    try:
-        for link in (process / "fd").iterdir():
-            target = link.stat()
-            if (target.st_dev, target.st_ino) == (status.st_dev, status.st_ino):
-                flags = (process / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
-                if int(flags, 8) & os.O_ACCMODE:
-                    return True
-    except (OSError, IndexError, ValueError):
-        pass  # the process ended or is not ours to look into
-    return False
-
-
-def _unpack(path: Path, suffix: str, target: Path) -> Path:
-    try:
-        with path.open("rb") as packed, target.open("wb") as unpacked:
-            for piece in _decompressed(path, packed, suffix):
-                unpacked.write(piece)
-    except OSError as error:
-        if error.errno == 28:
-            raise NsysgapError(
-                f"No room to unpack {path} into {target.parent.parent}.", "Set TMPDIR to a larger disk."
-            ) from None
-        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in {"zlib", "_lzma", "lzma", "zstandard", "gzip", "builtins"}:
-            raise
-        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
-    return target
-
-
-def _decompressed(path: Path, packed: IO[bytes], suffix: str) -> Iterator[bytes]:
-    if suffix == ".zst":
-        return _zst(path, packed)
-    if suffix == ".gz":
-        import gzip
-
-        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
-    else:
-        import lzma
-
-        unpacked = lzma.LZMAFile(packed)  # noqa: SIM115 - whoever opened `packed` closes it
-    return iter(lambda: unpacked.read(1 << 20), b"")
-
-
-def _zst(path: Path, packed: IO[bytes]) -> Iterator[bytes]:
-    """All frames of a .zst file; its own readers stop after the first, and take a cut one for whole."""
-    try:
-        import zstandard
-    except ImportError:
-        raise NsysgapError(f"Reading {path} needs zstandard.", "pip install zstandard, or: zstd -d FILE.") from None
-    decompressor = zstandard.ZstdDecompressor()
-    frame = decompressor.decompressobj()
-    while rest := packed.read(1 << 16):
-        while rest:
-            if frame.eof:
-                frame = decompressor.decompressobj()
-            yield frame.decompress(rest)
-            rest = frame.unused_data
-    if not frame.eof:
-        raise EOFError("it ends within a frame")
-
-
-def _export(path: Path, file: Path, folder: Path) -> Path:
-    """Let nsys export `file`, which is what the user named `path`, unpacked."""
-    nsys = shutil.which("nsys")
-    if nsys is None:
-        raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)
-    target = folder / "report.sqlite"
-    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode or not target.exists():
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise NsysgapError(
-            f"nsys export could not read {path}: {said[-1] if said else f'exit code {done.returncode}'}",
-            "Use the nsys that made the report, or a newer one.",
-        )
-    return target
+    def close(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let go of the report."""

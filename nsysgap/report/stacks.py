@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.engine import Connection
 
 from nsysgap import tables
-from nsysgap.report.catalog import Catalog
-from nsysgap.report.columns import read_columns
 from nsysgap.report.metadata import key_values
 from nsysgap.report.payloads import (
+    PAYLOADS,
     PYTHON_BACKTRACE,
     PYTHON_SAMPLING,
     StackLayout,
@@ -33,8 +31,8 @@ from nsysgap.report.payloads import (
     stack_layouts,
 )
 from nsysgap.report.read import RUNTIME
-from nsysgap.report.reads import Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.reads import Absent, Columns, Condition, NoneOf, OneOf, Present, Progress, Read
+from nsysgap.report.source import Source
 from nsysgap.report.stack_frames import FrameBuilder
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
 from nsysgap.units import counted
@@ -46,7 +44,6 @@ _WITHOUT_BLOBS = (
 )
 ALL_SOURCES = frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE, PYTHON_CALL, CUDA_CALL, OSRT_CALL))
 BATCH = 4_096
-Columns = dict[str, NDArray[Any]]
 Integers = NDArray[np.int64]
 
 
@@ -58,9 +55,7 @@ def read_stacks(
     Their texts are added to `trace.names`. What cannot be decoded is left out, counted and warned about. Raises
     NsysgapError when the file is damaged.
     """
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        return _Reading(source, connection, catalog, trace, sources, progress).stacks()
+    return _Reading(source, trace, sources, progress).stacks()
 
 
 def read_samples(source: Source, trace: Trace, progress: Progress | None = None) -> tables.Stacks | None:
@@ -73,8 +68,6 @@ def read_samples(source: Source, trace: Trace, progress: Progress | None = None)
 @dataclass
 class _Reading:
     source: Source
-    connection: Connection
-    catalog: Catalog
     trace: Trace
     sources: frozenset[int]
     progress: Progress | None
@@ -107,7 +100,7 @@ class _Reading:
     def _periods(self) -> dict[int, int]:
         """The sampling periods that the capture was asked for."""
         found = {}
-        for name, value in key_values(self.connection, self.catalog, "META_DATA_CAPTURE"):
+        for name, value in key_values(self.source, "META_DATA_CAPTURE"):
             if value.isdigit() and int(value):
                 if name == "PYTHON_BACKTRACE_SAMPLING_OPTIONS:SAMPLING_RATE":
                     found[PYTHON_SAMPLE] = 1_000_000_000 // int(value)
@@ -117,21 +110,18 @@ class _Reading:
 
     def _python(self) -> dict[int, Columns]:
         """Python stacks by source: time, global_tid, stack."""
-        run = self.connection.exec_driver_sql
-        layouts, refused = stack_layouts(
-            payload_schemas(run, self.catalog), enum_sizes(run, self.catalog), tuple(_PYTHON)
-        )
+        layouts, refused = stack_layouts(payload_schemas(self.source), enum_sizes(self.source), tuple(_PYTHON))
         if refused:
             self._warn(f"Python stacks cannot be read: the payload schema {'; '.join(sorted(set(refused)))}.")
         if not layouts:
             return {}
-        if not self.catalog.has("NVTX_EVENTS", "start", "globalTid", "eventType", "domainId", "binaryData"):
-            self._exported_without_blobs("eventType = 34")
+        if not self.source.catalog.has("NVTX_EVENTS", "start", "globalTid", "eventType", "domainId", "binaryData"):
+            self._exported_without_blobs()
             return {}
         decoder = _Decoder(layouts, self.builder)
         rows = self._blob_rows(decoder)
         if not len(rows["time"]) and not decoder.malformed:
-            self._exported_without_blobs("eventType = 34 AND binaryData IS NULL AND text IS NULL")
+            self._exported_without_blobs(Absent("binaryData"), Absent("text"))
         for reason, number in sorted(decoder.malformed.items()):
             said = counted(number, "Python stack is", "Python stacks are")
             self._warn(f"{said} not laid out as the schema says ({reason}): left out.")
@@ -141,42 +131,29 @@ class _Reading:
         }
 
     def _blob_rows(self, decoder: _Decoder) -> Columns:
-        connection = self.source.connect()
-        try:
-            rows = connection.execute(
-                "SELECT start, globalTid, domainId, CAST(binaryData AS BLOB) FROM NVTX_EVENTS "
-                "WHERE eventType = 34 AND binaryData IS NOT NULL"
-            )
-            with _uncollected():
-                found = [
-                    (time, tid, *known) for time, tid, domain, blob in rows if (known := decoder.stack(domain, blob))
-                ]
-        finally:
-            connection.close()
+        rows = self.source.rows("NVTX_EVENTS", ("start", "globalTid", "domainId", "binaryData"), *PAYLOADS)
+        with _uncollected():
+            found = [(time, tid, *known) for time, tid, domain, blob in rows if (known := decoder.stack(domain, blob))]
         decoder.finish()
         time, tid, stack, kind = np.array(found, np.int64).reshape(len(found), 4).T
         return {"time": time, "global_tid": tid, "stack": stack.astype(np.int32), "source": kind.astype(np.int8)}
 
-    def _exported_without_blobs(self, where: str) -> None:
-        if self.catalog.has("NVTX_EVENTS", "eventType"):
-            number = self.connection.exec_driver_sql(f"SELECT count(*) FROM NVTX_EVENTS WHERE {where}").scalar_one()
-            if number:
-                self.warnings.append(
-                    Notice("warning", _WITHOUT_BLOBS.format(counted(number, "NVTX mark", "NVTX marks")))
-                )
+    def _exported_without_blobs(self, *where: Condition) -> None:
+        if number := self.source.count("NVTX_EVENTS", OneOf("eventType", (34,)), *where):
+            self._warn(_WITHOUT_BLOBS.format(counted(number, "NVTX mark", "NVTX marks")))
 
     def _python_calls(self, columns: Columns) -> Columns:
         """Python backtraces as call stacks: each begins with the CUDA call (an eventClass 67 row) it was taken for."""
         start, tid = columns["time"], columns["global_tid"]
         end, correlation = start.copy(), np.zeros(len(start), np.int64)
-        if len(start) and self.catalog.has(RUNTIME, "eventClass", "correlationId"):
+        if len(start) and self.source.catalog.has(RUNTIME, "eventClass", "correlationId"):
             reads = [
                 Read("start", "start"),
                 Read("end", "end", NONE),
                 Read("tid", "globalTid"),
                 Read("id", "correlationId"),
             ]
-            calls = read_columns(self.source, RUNTIME, reads, where="eventClass NOT IN (0, 1)", progress=self.progress)
+            calls = self.source.columns(RUNTIME, reads, NoneOf("eventClass", (0, 1)), self.progress)
             order = np.lexsort((calls["start"], calls["tid"]))
             place = _find_pairs(calls["tid"][order], calls["start"][order], tid, start)
             known = np.flatnonzero(place != NONE)
@@ -186,11 +163,11 @@ class _Reading:
         return {"start": start, "end": end, "correlation": correlation, **kept}
 
     def _cpu_samples(self) -> list[Columns]:
-        if not self.catalog.has("COMPOSITE_EVENTS", "id", "start", "globalTid"):
+        if not self.source.catalog.has("COMPOSITE_EVENTS", "id", "start", "globalTid"):
             return []
         chains = self._chains("SAMPLING_CALLCHAINS")
         reads = [Read("id", "id"), Read("time", "start"), Read("global_tid", "globalTid")]
-        columns = read_columns(self.source, "COMPOSITE_EVENTS", reads, progress=self.progress)
+        columns = self.source.columns("COMPOSITE_EVENTS", reads, progress=self.progress)
         columns["stack"] = chains(columns.pop("id"))
         known = columns["stack"] != NONE
         if missing := int((~known).sum()):
@@ -200,15 +177,17 @@ class _Reading:
         return [columns]
 
     def _call_stacks(self, kind: int, table: str, chains_table: str) -> list[Columns]:
-        if not self.catalog.has(table, "start", "end", "globalTid", "callchainId") or chains_table not in self.catalog:
+        if (
+            not self.source.catalog.has(table, "start", "end", "globalTid", "callchainId")
+            or chains_table not in self.source.catalog
+        ):
             return []
         chains = self._chains(chains_table)
-        correlation = "correlationId" if table == RUNTIME and self.catalog.has(table, "correlationId") else "0"
         reads = [
-            *(Read("id", "callchainId", NONE), Read("start", "start"), Read("end", '"end"', NONE)),
-            *(Read("global_tid", "globalTid"), Read("correlation", correlation)),
+            *(Read("id", "callchainId", NONE), Read("start", "start"), Read("end", "end", NONE)),
+            *(Read("global_tid", "globalTid"), Read("correlation", "correlationId")),
         ]
-        columns = read_columns(self.source, table, reads, where="callchainId IS NOT NULL", progress=self.progress)
+        columns = self.source.columns(table, reads, Present("callchainId"), self.progress)
         columns["stack"] = chains(columns.pop("id"))
         known = columns["stack"] != NONE
         columns = {name: column[known] for name, column in columns.items()}
@@ -218,7 +197,7 @@ class _Reading:
 
     def _chains(self, table: str) -> Any:
         """A function from chain IDs to rows of the stacks table, NONE where there is no such chain."""
-        if not self.catalog.has(table, "id", "symbol", "module", "stackDepth"):
+        if not self.source.catalog.has(table, "id", "symbol", "module", "stackDepth"):
             return lambda ids: np.full(len(ids), NONE, np.int32)
         reads = [
             Read("id", "id"),
@@ -226,7 +205,7 @@ class _Reading:
             Read("module", "module", NONE),
             Read("depth", "stackDepth"),
         ]
-        columns = read_columns(self.source, table, reads, progress=self.progress)
+        columns = self.source.columns(table, reads, progress=self.progress)
         order = np.lexsort((columns["depth"], columns["id"]))
         ids = columns["id"][order]
         heads = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1]))) if len(ids) else np.empty(0, np.int64)

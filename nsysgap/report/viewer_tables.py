@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text
 
-from nsysgap.report.catalog import Catalog
-from nsysgap.report.cells import rows_of_bytes, whole
-from nsysgap.report.columns import read_columns
+from nsysgap.report.cells import whole, words
 from nsysgap.report.metadata import physical_gpus
-from nsysgap.report.read import CUDA_EVENT, OP_TABLES, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
-from nsysgap.report.reads import Progress, Read
-from nsysgap.report.source import Source, translated_errors
+from nsysgap.report.read import CUDA_EVENT, OP_TABLES, PID_SHIFT, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
+from nsysgap.report.reads import Condition, NoneOf, OneOf, Progress, Read
+from nsysgap.report.source import Source
 from nsysgap.tables import MEMCPY, MEMSET, NATIVE_SAMPLE, NONE, PYTHON_SAMPLE, Column, Schema, Stacks, Table, Trace
 
 MEMORY_EVENTS = Schema(
@@ -33,6 +30,7 @@ MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
     *("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static", "Unknown"),
 )
 _NVTX_DOMAIN = 75
+_ALLOCATED, _FREED = 0, 1  # ENUM_CUDA_DEV_MEM_EVENT_OPER
 _SHOWN = {
     *OP_TABLES.values(),
     *(RUNTIME, SYNCHRONIZATION, CUDA_EVENT, "OSRT_API", "PROFILER_OVERHEAD", "GPU_METRICS"),
@@ -48,14 +46,15 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
         Read("process", "globalPid"),
         Read("device", "deviceId", NONE, "int32"),
         Read("kind", "memKind", len(MEMORY_KINDS) - 1, "int32"),
-        Read("bytes", "CASE memoryOperationType WHEN 0 THEN bytes WHEN 1 THEN -bytes ELSE 0 END"),
+        Read("bytes", "bytes"),
+        Read("operation", "memoryOperationType", NONE),
     ]
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        if not catalog.has(name, "start", "globalPid", "deviceId", "memKind", "bytes", "memoryOperationType"):
-            return MEMORY_EVENTS.empty()
-        columns = read_columns(source, name, reads, progress=progress)
-        physical = physical_gpus(connection, catalog)
+    if not source.catalog.has(name, *(read.column for read in reads)):
+        return MEMORY_EVENTS.empty()
+    columns = source.columns(name, reads, progress=progress)
+    physical = physical_gpus(source)
+    operation = columns.pop("operation")
+    columns["bytes"] *= np.select([operation == _ALLOCATED, operation == _FREED], [1, -1], 0)
     pid = (columns.pop("process") >> 24) & 0xFFFFFF
     for (process, ordinal), gpu in physical.items():
         columns["device"][(pid == process) & (columns["device"] == ordinal)] = gpu
@@ -65,44 +64,37 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
 
 def read_session_start(source: Source) -> int | None:
     """When the session began, ns since 1970 UTC; None where the report does not say."""
-    with translated_errors(source.path), source.engine.connect() as connection:
-        if not Catalog.probe(connection).has("TARGET_INFO_SESSION_START_TIME", "utcEpochNs"):
-            return None
-        found = connection.execute(text("SELECT utcEpochNs FROM TARGET_INFO_SESSION_START_TIME")).scalar()
-    return whole(found)
+    first = next(source.rows("TARGET_INFO_SESSION_START_TIME", ("utcEpochNs",)), None)
+    return whole(first[0]) if first else None
 
 
 def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
     """The name of each NVTX domain: {(pid, domain ID): name}."""
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        if not catalog.has("NVTX_EVENTS", "eventType", "domainId", "globalTid"):
-            return {}
-        own = "CAST(text AS TEXT)" if catalog.has("NVTX_EVENTS", "text") else "NULL"
-        shared = "NULL"
-        if catalog.has("NVTX_EVENTS", "textId") and catalog.has("StringIds", "id", "value"):
-            shared = "(SELECT CAST(value AS TEXT) FROM StringIds WHERE id = textId)"
-        statement = (
-            f"SELECT (globalTid >> 24) & 0xFFFFFF, domainId, coalesce({own}, {shared}) FROM NVTX_EVENTS "
-            f"WHERE eventType = {_NVTX_DOMAIN} AND domainId IS NOT NULL ORDER BY rowid"
-        )
-        rows = rows_of_bytes(connection, statement)
-    return {(int(pid), int(domain)): name.decode("utf-8", "replace") for pid, domain, name in rows if name}
+    if not source.catalog.has("NVTX_EVENTS", "eventType", "domainId", "globalTid"):
+        return {}
+    columns = ("globalTid", "domainId", "text", "textId")
+    rows = list(source.rows("NVTX_EVENTS", columns, OneOf("eventType", (_NVTX_DOMAIN,))))
+    ids = sorted({one for *_, own, one in rows if own is None and whole(one) is not None})
+    shared = dict(source.rows("StringIds", ("id", "value"), OneOf("id", tuple(ids)))) if ids else {}
+    found = {}
+    for tid, domain, own, one in rows:
+        name = words(shared.get(one) if own is None else own)
+        if name and whole(tid) is not None and whole(domain) is not None:
+            found[(tid >> PID_SHIFT) & 0xFFFFFF, domain] = name
+    return found
 
 
 def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:
     """Events that a trace does not show: {table: rows}, of every table with times that is not read; without the samples
     that `stacks` holds."""
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        found = {}
-        for table, columns in catalog.columns.items():
-            if table in _SHOWN or not {"start", "timestamp"} & {*columns}:
-                continue
-            where = ""
-            if table == "NVTX_EVENTS" and "eventType" in columns:
-                where = f" WHERE eventType NOT IN ({PUSH_POP}, {START_END}, {_NVTX_DOMAIN})"
-            found[table] = int(connection.execute(text(f'SELECT count(*) FROM "{table}"{where}')).scalar_one())
+    found = {}
+    for table, columns in source.catalog.columns.items():
+        if table in _SHOWN or not {"start", "timestamp"} & {*columns}:
+            continue
+        others: tuple[Condition, ...] = ()
+        if table == "NVTX_EVENTS" and "eventType" in columns:
+            others = (NoneOf("eventType", (PUSH_POP, START_END, _NVTX_DOMAIN)),)
+        found[table] = source.count(table, *others)
     for table, kind in (("NVTX_EVENTS", PYTHON_SAMPLE), ("COMPOSITE_EVENTS", NATIVE_SAMPLE)):
         if table in found and stacks is not None:
             found[table] -= int((stacks.samples["source"] == kind).sum())
@@ -124,13 +116,11 @@ def read_copies(source: Source, trace: Trace) -> Copies:
     """What copies and memsets moved, and between which kinds of memory."""
     rows = trace.ops.rows
     found = Copies(np.full(rows, NONE, np.int64), np.full(rows, NONE, np.int8), np.full(rows, NONE, np.int8))
-    with translated_errors(source.path), source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
-        for kind, name in ((MEMCPY, OP_TABLES["memcpy"]), (MEMSET, OP_TABLES["memset"])):
-            columns: dict[str, NDArray[Any]] = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
-            reads = [Read(one, one, NONE, str(columns[one].dtype)) for one in columns if catalog.has(name, one)]
-            mine = np.flatnonzero(trace.ops["kind"] == kind)
-            if reads and len(mine):
-                for one, values in read_columns(source, name, reads).items():
-                    columns[one][mine] = values[trace.ops["row"][mine]]
+    for kind, name in ((MEMCPY, OP_TABLES["memcpy"]), (MEMSET, OP_TABLES["memset"])):
+        columns: dict[str, NDArray[Any]] = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
+        reads = [Read(one, one, NONE, str(columns[one].dtype)) for one in columns if source.catalog.has(name, one)]
+        mine = np.flatnonzero(trace.ops["kind"] == kind)
+        if reads and len(mine):
+            for one, values in source.columns(name, reads).items():
+                columns[one][mine] = values[trace.ops["row"][mine]]
     return found

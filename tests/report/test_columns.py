@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,15 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report import columns
-from nsysgap.report.columns import read_columns
-from nsysgap.report.reads import Read
-from nsysgap.report.source import open_source
-from nsysgap.report.sqlite import pages, sql_columns
+from nsysgap.report import open_source
+from nsysgap.report.reads import ROWID, Absent, Condition, NoneOf, OneOf, Present, Read
+from nsysgap.report.sqlite import columns, pages, sql_columns
 
 BIG = 2**63 - 1
 Rows = Sequence[tuple[Any, ...]]
-A, B = Read("a", '"a"', default=-7), Read("b", '"b"')
+A, B = Read("a", "a", default=-7), Read("b", "b")
 
 
 def table(folder: Path, rows: Rows, rowids: Sequence[int] | None = None) -> Path:
@@ -39,9 +36,9 @@ def table(folder: Path, rows: Rows, rowids: Sequence[int] | None = None) -> Path
     return path
 
 
-def read(path: Path, *reads: Read, where: str | None = None) -> list[list[int]]:
+def read(path: Path, *reads: Read, where: Condition | None = None) -> list[list[int]]:
     with open_source(path) as source:
-        found = read_columns(source, "T", reads or (A, B), where=where)
+        found = source.columns("T", reads or (A, B), where)
     return [array.tolist() for array in found.values()]
 
 
@@ -55,7 +52,7 @@ def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(sql_columns, "CHUNK_ROWS", rows)
     monkeypatch.setattr(pages, "CHUNK_BYTES", page_bytes)
     monkeypatch.setattr(columns, "PARALLEL_ROWS", parallel)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(columns, "usable_cores", lambda: 4)
 
 
 @pytest.fixture(params=["pages", "SQL"])
@@ -98,9 +95,13 @@ class TestEveryWay:
     def test_a_filter(self, tmp_path: Path) -> None:
         rows = [(i, i % 7) for i in range(50)]
         path = table(tmp_path, rows)
-        assert read(path, A, where="b IN (0, 1)")[0] == [i for i in range(50) if i % 7 < 2]
-        assert read(path, where="b = 99") == [[], []]
-        assert read(path, A, where="a >= 45")[0] == [45, 46, 47, 48, 49]
+        assert read(path, A, where=OneOf("b", (0, 1)))[0] == [i for i in range(50) if i % 7 < 2]
+        assert read(path, where=OneOf("b", (99,))) == [[], []]
+        assert read(path, A, where=NoneOf("b", (0, 1, 2, 3)))[0] == [i for i in range(50) if i % 7 > 3]
+        assert read(path, A, where=Present("b"))[0] == list(range(50))
+        assert read(path, A, where=Absent("b"))[0] == []
+        assert read(path, A, where=OneOf("c", (0,)))[0] == []
+        assert read(path, A, where=Absent("c"))[0] == list(range(50))
 
     def test_values_beyond_int32(self, tmp_path: Path) -> None:
         rows = [(BIG - i, -BIG - 1 + i) for i in range(50)]
@@ -126,15 +127,17 @@ def test_an_empty_table(tmp_path: Path) -> None:
     assert read(table(tmp_path, [])) == [[], []]
 
 
-def test_expressions_and_dtypes(tmp_path: Path) -> None:
-    path = table(tmp_path, [(1, 2), (None, 5), (3, None)])
+@pytest.mark.usefixtures("way")
+def test_dtypes_rowids_and_columns_that_are_not_there(tmp_path: Path) -> None:
+    path = table(tmp_path, [(1, 2), (None, 5), (3, None)], [4, 5, 9])
     with open_source(path) as source:
-        reads = [Read("sum", "a + b", -1, "int32"), Read("flag", "b = 5", 0, "bool"), Read("constant", "9", 9, "int8")]
-        found = read_columns(source, "T", reads)
+        reads = [Read("a", "a", -1, "int32"), Read("flag", "b", 0, "bool"), Read("constant", "c", 9, "int8")]
+        found = source.columns("T", [*reads, Read("row", ROWID)])
     assert {name: (array.dtype.name, array.tolist()) for name, array in found.items()} == {
-        "sum": ("int32", [3, -1, -1]),
-        "flag": ("bool", [False, True, False]),
+        "a": ("int32", [1, -1, 3]),
+        "flag": ("bool", [True, True, False]),
         "constant": ("int8", [9, 9, 9]),
+        "row": ("int64", [4, 5, 9]),
     }
 
 
@@ -147,7 +150,7 @@ def test_progress_counts_every_rowid_once(tmp_path: Path) -> None:
     path = table(tmp_path, [(i, i) for i in range(20_000)])
     done: list[int] = []
     with open_source(path) as source:
-        read_columns(source, "T", [A], progress=done.append)
+        source.columns("T", [A], progress=done.append)
     assert sum(done) == 20_000
 
 

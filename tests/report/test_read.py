@@ -13,9 +13,9 @@ from report_builder import KERNEL, MEMCPY, OLD_LAYOUT, RUNTIME, ReportBuilder, g
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.errors import NsysgapError
-from nsysgap.report import columns, open_source, read_trace
-from nsysgap.report.catalog import Catalog
+from nsysgap.report import open_source, read_trace
 from nsysgap.report.details import read_op_details
+from nsysgap.report.sqlite import columns
 from nsysgap.report.viewer_tables import read_nvtx_domains
 from nsysgap.tables import Device, Trace
 
@@ -146,8 +146,8 @@ def test_empty_tables_are_like_missing_ones(tmp_path: Path) -> None:
 
 
 def test_the_probe(tmp_path: Path) -> None:
-    with open_source(full().save(tmp_path)) as source, source.engine.connect() as connection:
-        catalog = Catalog.probe(connection)
+    with open_source(full().save(tmp_path)) as source:
+        catalog = source.catalog
     assert "NVTX_EVENTS" in catalog
     assert "OTHER" not in catalog
     assert catalog.has(KERNEL, "start", "end")

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
 
-from nsysgap.report.reads import ROWID, OneOf, Progress, Read
+from nsysgap.report.reads import ROWID, Condition, OneOf, Progress, Read
 from nsysgap.report.sqlite.buffers import Filled, Room, close_up, make_room, side_by_side
 from nsysgap.report.sqlite.pages import PageFile, TablePages, UnusualPagesError
+from nsysgap.report.sqlite.source import SqliteSource
 
-_COLUMN = re.compile(r'"?([A-Za-z_]\w*)"?')
-_CONSTANT = re.compile(r"-?\d+")
+NO_COLUMN = "(none)"
 
 
 def plain_table(
-    connection: Connection, file: Path, name: str, reads: Sequence[Read], where: OneOf | str | None
+    source: SqliteSource, name: str, reads: Sequence[Read], where: Condition | None = None
 ) -> PlainTable | None:
     """How to read these columns from the file's pages; None where only SQL can answer."""
-    if isinstance(where, str) or not hasattr(os, "preadv"):  # macOS and Windows have no such call
+    if not isinstance(where, OneOf | None) or not hasattr(os, "preadv"):  # macOS and Windows have no such call
         return None
-    statement = "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = :name"
-    root = connection.execute(text(statement), {"name": name}).scalar()
-    numbers = _column_numbers(connection, name)
-    places = {one.name: _place(one, numbers) for one in reads}
+    root = source.scalar("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = ?", name)
+    numbers = _column_numbers(source, name)
+    places = {one.name: _place(one, source.catalog.columns[name], numbers) for one in reads}
     if (
         not isinstance(root, int)
         or root < 2
@@ -49,32 +44,29 @@ def plain_table(
         condition = numbers[where.column]
         if wanted.setdefault(condition, max(where.values) + 1) in where.values:
             return None
-    return PlainTable(TablePages(PageFile.of(file), root, wanted), tuple(reads), places, condition, where)
+    return PlainTable(TablePages(PageFile.of(source.file), root, wanted), tuple(reads), places, condition, where)
 
 
-def _column_numbers(connection: Connection, name: str) -> dict[str, int]:
+def _column_numbers(source: SqliteSource, name: str) -> dict[str, int]:
     """Which field of a row each column is; without keys, which may be the rowid itself."""
-    layout = connection.execute(
-        text("SELECT cid, name, pk, hidden FROM pragma_table_xinfo(:name)"), {"name": name}
-    ).all()
+    layout = source.query("SELECT cid, name, pk, hidden FROM pragma_table_xinfo(?)", name)
     if any(hidden for *_, hidden in layout):  # generated columns take no place
         return {}
     return {column: number for number, column, key, _ in layout if not key}
 
 
-def _place(one: Read, numbers: dict[str, int]) -> int | str | None:
-    """The number of a column, or a constant or ROWID as it is written; None for any other expression."""
-    if one.expression == ROWID or _CONSTANT.fullmatch(one.expression):
-        return one.expression
-    column = _COLUMN.fullmatch(one.expression)
-    return numbers.get(column[1]) if column else None
+def _place(one: Read, columns: Sequence[str], numbers: dict[str, int]) -> int | str | None:
+    """The number of a column, ROWID or NO_COLUMN; None for a column that the rows may not hold."""
+    if one.column == ROWID:
+        return ROWID
+    return numbers.get(one.column) if one.column in columns else NO_COLUMN
 
 
 @dataclass(frozen=True)
 class PlainTable:
     """A table whose pages can be decoded.
 
-    `places`: by name what is read, the number of a column, or a constant or ROWID; `condition`: the number of the
+    `places`: by name what is read, the number of a column, ROWID or NO_COLUMN; `condition`: the number of the
     column that `where` looks at, None for all rows.
     """
 
@@ -149,4 +141,4 @@ class _PageReader:
             if fitted is None:
                 raise UnusualPagesError
             return fitted
-        return rowids if place == ROWID else np.full(len(rowids), int(one.expression), np.int64)
+        return rowids if place == ROWID else np.full(len(rowids), one.default, np.int64)

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.source import page_size
+from nsysgap.report.sqlite.header import page_size
 
 Bytes = NDArray[np.uint8]
 Places = NDArray[np.intp]

@@ -12,27 +12,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, func, literal_column, select, table
+from sqlalchemy import bindparam, column, func, literal_column, select, table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ColumnElement
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report.reads import OneOf, Progress, Read
-from nsysgap.report.source import Source
+from nsysgap.report.reads import ROWID, Condition, Progress, Read
+from nsysgap.report.source import CHANGED_HINT
 from nsysgap.report.sqlite.buffers import Filled, Room
+from nsysgap.report.sqlite.source import SqliteSource
+from nsysgap.report.sqlite.statements import condition, quoted
 
 CHUNK_ROWS = 8192
-CHANGED_HINT = "The file was changed after nsys wrote it: export it again."
 
 
 @dataclass(frozen=True)
 class SqlReader:
     """Reads a table into a room whose first place is that of the rowid `first`."""
 
-    source: Source
+    source: SqliteSource
     name: str
     reads: tuple[Read, ...]
-    where: OneOf | str | None
+    where: Condition | None
     progress: Progress
     room: Room
     first: int
@@ -70,22 +71,26 @@ class SqlReader:
             low = stop
 
     def _next_rowid(self, cursor: Any, low: int, high: int) -> int:
-        found = cursor.execute(f'SELECT min(rowid) FROM "{self.name}" WHERE rowid >= ?', (low,)).fetchone()[0]
+        found = cursor.execute(f"SELECT min(rowid) FROM {quoted(self.name)} WHERE rowid >= ?", (low,)).fetchone()[0]
         return high if found is None else min(int(found), high)
 
     def _sql(self, *, with_defaults: bool) -> str:
-        columns = [
-            func.group_concat(
-                literal_column(f"ifnull({one.expression}, {one.default})" if with_defaults else one.expression)
-            )
-            for one in self.reads
-        ]
+        texts = [func.group_concat(self._value(one, with_defaults=with_defaults)) for one in self.reads]
         rowid: ColumnElement[int] = literal_column("rowid")
-        statement = select(func.count(), *columns).select_from(table(self.name))
+        statement = select(func.count(), *texts).select_from(table(self.name))
         statement = statement.where(rowid >= bindparam("low"), rowid < bindparam("high"))
         if self.where:
-            statement = statement.where(literal_column(str(self.where)))
+            statement = statement.where(literal_column(condition(self.source.catalog, self.name, self.where)))
         return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))
+
+    def _value(self, one: Read, *, with_defaults: bool) -> ColumnElement[int]:
+        default: ColumnElement[int] = literal_column(str(one.default))
+        if one.column == ROWID:
+            return literal_column("rowid")
+        if not self.source.catalog.has(self.name, one.column):
+            return default
+        value: ColumnElement[int] = column(quoted(one.column), is_literal=True)
+        return func.ifnull(value, default) if with_defaults else value
 
     @staticmethod
     def _parse(text: bytes | None, count: int, one: Read) -> NDArray[Any] | None:

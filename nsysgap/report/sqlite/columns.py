@@ -14,55 +14,49 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 
-from sqlalchemy import func, literal_column, select, table
-from sqlalchemy.engine import Connection
-from sqlalchemy.sql import ColumnElement
-
 from nsysgap.errors import NsysgapError
-from nsysgap.report.reads import OneOf, Progress, Read
-from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
-from nsysgap.report.sqlite.buffers import Room, close_up, make_room, side_by_side
+from nsysgap.report.reads import Columns, Condition, Progress, Read
+from nsysgap.report.source import CHANGED_HINT, EXPORT_AGAIN_HINT
+from nsysgap.report.sqlite.buffers import close_up, make_room, side_by_side
 from nsysgap.report.sqlite.page_columns import plain_table
 from nsysgap.report.sqlite.pages import UnusualPagesError
-from nsysgap.report.sqlite.sql_columns import CHANGED_HINT, SqlReader
+from nsysgap.report.sqlite.source import SqliteSource
+from nsysgap.report.sqlite.statements import quoted
 
 PARALLEL_ROWS = 100_000
 
 
 def read_columns(
-    source: Source,
+    source: SqliteSource,
     name: str,
     reads: Sequence[Read],
     *,
-    where: OneOf | str | None = None,
+    where: Condition | None = None,
     progress: Progress | None = None,
-) -> Room:
+) -> Columns:
     """The columns of one table as arrays of equal length, in order of rowid.
 
-    `name`, `where` and the expressions are nsysgap's own SQL, never a user's text. `progress` is called with the
-    number of rowids done since the last call, from several threads, negative where a part is read again. Raises
-    NsysgapError for a value that is no integer.
+    `progress` is called with the number of rowids done since the last call, from several threads, negative where a
+    part is read again. Raises NsysgapError for a value that is no integer.
     """
     progress = progress or (lambda _: None)
-    with source.engine.connect() as connection:
-        edges = _rowid_edges(connection, source, name)
-        plain = plain_table(connection, source.file, name, reads, where)
+    edges = _rowid_edges(source, name)
+    plain = plain_table(source, name, reads, where)
     if plain is not None and len(edges) > 1:
         with suppress(UnusualPagesError):  # then it is SQLite's to read, or to refuse
             return plain.read(edges, progress)
+    from nsysgap.report.sqlite.sql_columns import SqlReader
+
     reader = SqlReader(source, name, tuple(reads), where, progress, make_room(reads, edges[-1] - edges[0]), edges[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # numpy's, of text that is no integer: the count shows it
         return close_up(reader.room, side_by_side(reader.read, list(pairwise(edges))))
 
 
-def _rowid_edges(connection: Connection, source: Source, name: str) -> list[int]:
+def _rowid_edges(source: SqliteSource, name: str) -> list[int]:
     """Rowids that cut a table into one part per thread: [first, ..., last + 1]."""
-    rowid: ColumnElement[int] = literal_column("rowid")
     # One by one: SQLite finds each at an end of the tree, but scans the whole table for both at once.
-    low, high = (
-        connection.execute(select(end(rowid)).select_from(table(name))).scalar() for end in (func.min, func.max)
-    )
+    low, high = (source.scalar(f"SELECT {end}(rowid) FROM {quoted(name)}") for end in ("min", "max"))
     if low is None or high is None:
         return [0]
     if high < low:
@@ -70,5 +64,12 @@ def _rowid_edges(connection: Connection, source: Source, name: str) -> list[int]
     # A row takes more than a byte: room for all these rowids would be absurd.
     if high - low > source.file.stat().st_size:
         raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are scattered.", CHANGED_HINT)
-    workers = max(1, min(os.cpu_count() or 1, 4, (high - low) // PARALLEL_ROWS))
+    workers = max(1, min(usable_cores(), 4, (high - low) // PARALLEL_ROWS))
     return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on, which may be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

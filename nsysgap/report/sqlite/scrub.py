@@ -12,8 +12,15 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from nsysgap.report.sqlite.source import SqliteSource
 from nsysgap.units import counted
+
+if TYPE_CHECKING:
+    from nsysgap.report.payloads import StackLayout
+
+    Layouts = dict[tuple[int, int], StackLayout]
 
 # What stays of TARGET_INFO_SYSTEM_ENV: facts about hardware and software, none about whose they are.
 KEPT_SYSTEM_FACTS = (
@@ -64,15 +71,25 @@ class Scrubbed:
 
 def scrub(file: Path) -> Scrubbed:
     """Scrub an unpacked SQLite export in place: `file` must be a copy of its own. Free pages are gone afterwards."""
+    layouts = _payload_layouts(file)
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.text_factory = _text
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("BEGIN")
-        done = _Scrubbing(connection).run()
+        done = _Scrubbing(connection, layouts).run()
         connection.execute("COMMIT")
         connection.execute("VACUUM")
     return done
+
+
+def _payload_layouts(file: Path) -> Layouts:
+    """How the NVTX payloads hold stacks."""
+    from nsysgap.report.payloads import PYTHON_BACKTRACE, PYTHON_SAMPLING, enum_sizes, payload_schemas, stack_layouts
+
+    with closing(SqliteSource(file, file)) as source:
+        layouts, _ = stack_layouts(payload_schemas(source), enum_sizes(source), (PYTHON_SAMPLING, PYTHON_BACKTRACE))
+    return layouts
 
 
 def _text(raw: bytes) -> str:
@@ -82,8 +99,9 @@ def _text(raw: bytes) -> str:
 class _Scrubbing:
     """One pass over a copy."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, layouts: Layouts) -> None:
         self.connection = connection
+        self.layouts = layouts
         self.done = Scrubbed()
         self.columns: dict[str, list[str]] = {}
         for table, column in connection.execute(
@@ -254,26 +272,15 @@ class _Scrubbing:
         """What the NVTX payloads point to: the frames of Python stacks; of others whatever may be a string ID."""
         if not self._has("NVTX_EVENTS", "binaryData"):
             return set()
-        from nsysgap.report.catalog import Catalog
-        from nsysgap.report.payloads import (
-            PYTHON_BACKTRACE,
-            PYTHON_SAMPLING,
-            enum_sizes,
-            payload_schemas,
-            stack_layouts,
-            string_ids,
-        )
+        from nsysgap.report.payloads import string_ids
 
-        catalog = Catalog({table: tuple(columns) for table, columns in self.columns.items()})
-        schemas, enums = payload_schemas(self._rows, catalog), enum_sizes(self._rows, catalog)
-        layouts, _ = stack_layouts(schemas, enums, (PYTHON_SAMPLING, PYTHON_BACKTRACE))
         domain = "domainId" if self._has("NVTX_EVENTS", "domainId") else "0"
         found: set[int] = set()
         rows = self.connection.execute(
             f"SELECT DISTINCT {domain}, CAST(binaryData AS BLOB) FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
         )
         for number, blob in rows:
-            found |= string_ids(blob, number, layouts)
+            found |= string_ids(blob, number, self.layouts)
         return found
 
     def _look_for_secrets(self) -> None:

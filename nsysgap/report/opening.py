@@ -1,0 +1,219 @@
+"""From whatever file the user names to a readable SQLite export: unpacked, exported, checked, never written to.
+
+`.sqlite` is opened where it lies; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is exported into a temporary
+folder that goes away with the source; a compressed `.nsys-rep` is first unpacked, then exported.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from nsysgap.errors import NsysgapError
+from nsysgap.report.source import Source
+from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, page_size
+from nsysgap.report.sqlite.source import WRITING_HINT, SqliteSource
+
+COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+LFS_HINT = "Fetch the file in its repository: git lfs pull"
+NSYS_REP = (".nsys-rep", ".qdrep")
+EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
+
+
+@contextmanager
+def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
+    """Open a report of any supported kind; temporary files are gone when the block ends.
+
+    Raises NsysgapError with the next step for everything that is not a readable report.
+    """
+    path = Path(path)
+    head = _head(path)
+    with ExitStack() as cleanup:
+        file, kind = path, path.suffix
+        for suffix, magic in COMPRESSED.items():
+            if head.startswith(magic):
+                kind = Path(path.stem).suffix if path.suffix == suffix else path.suffix
+                # nsys goes by the name's ending.
+                file = _unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
+                head = _head(file)
+        if kind == ".qdstrm":
+            raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
+        if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
+            file = _export(path, file, _temporary(cleanup))
+            head = _head(file)
+        _check_file(path, file, head)
+        source = SqliteSource(path, file)
+        cleanup.callback(source.close)
+        with _enough_memory(path):
+            yield source
+
+
+@contextmanager
+def _enough_memory(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        # Of SQLite too: a damaged row may claim to be gigabytes long.
+        raise NsysgapError(
+            f"There is not enough memory to read {path}.",
+            "Read it where there is more; a small report that needs so much is damaged: export it again.",
+        ) from error
+
+
+def _temporary(cleanup: ExitStack) -> Path:
+    """A new folder that `cleanup` removes."""
+    try:
+        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True)))
+    except OSError as error:
+        raise NsysgapError(
+            f"There is no folder for temporary files ({error.strerror or error}).",
+            "Set TMPDIR to one you may write to.",
+        ) from None
+
+
+def _head(path: Path) -> bytes:
+    try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for whoever writes to it
+            raise NsysgapError(f"{path} is a pipe or a device, not a file.", "Write the report to a file first.")
+        with path.open("rb") as file:
+            return file.read(HEADER_BYTES)
+    except FileNotFoundError:
+        raise NsysgapError(
+            f"{path} does not exist.", "Check the path; nsys writes NAME.sqlite with --export sqlite."
+        ) from None
+    except IsADirectoryError:
+        raise NsysgapError(f"{path} is a folder.", "Name one report file, e.g. report.sqlite.") from None
+    except PermissionError:
+        raise NsysgapError(f"{path} may not be read by you.", "Ask its owner, or: chmod u+r FILE.") from None
+    except OSError as error:
+        raise NsysgapError(f"{path} cannot be read ({error.strerror or error}).", "Copy it to a local disk.") from None
+
+
+def _check_file(path: Path, file: Path, head: bytes) -> None:
+    if not head:
+        raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
+    if head.startswith(LFS_POINTER):
+        raise NsysgapError(f"{path} is a Git LFS pointer, not the file that it stands for.", LFS_HINT)
+    if not head.startswith(SQLITE_MAGIC):
+        raise NsysgapError(
+            f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",
+            "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite REPORT.nsys-rep.",
+        )
+    for suffix in ("-wal", "-journal"):
+        beside = file.with_name(file.name + suffix)
+        if beside.exists() and beside.stat().st_size:
+            raise NsysgapError(
+                f"{path} is still being written or was left half-written: {beside.name} lies beside it.",
+                f"{WRITING_HINT} If no nsys is running, export the report again.",
+            )
+    _check_length(path, file, head)
+    _check_writer(path, file)
+
+
+def _check_length(path: Path, file: Path, head: bytes) -> None:
+    """SQLite's header says how many pages the file has: a shorter file was truncated."""
+    promised = page_size(head) * int.from_bytes(head[28:32], "big")
+    if len(head) < HEADER_BYTES or file.stat().st_size < promised:
+        raise NsysgapError(
+            f"{path} is truncated: {file.stat().st_size:,} of {promised:,} bytes.", "Copy or export the report again."
+        )
+
+
+def _check_writer(path: Path, file: Path) -> None:
+    """On Linux: refuse a file that another process of ours holds open for writing."""
+    try:
+        status = file.stat()
+        for process in Path("/proc").glob("[0-9]*"):
+            if process.name != str(os.getpid()) and _writes(process, status):
+                raise NsysgapError(f"{path} is still being written by process {process.name}.", WRITING_HINT)
+    except OSError:
+        return
+
+
+def _writes(process: Path, status: os.stat_result) -> bool:
+    try:
+        for link in (process / "fd").iterdir():
+            target = link.stat()
+            if (target.st_dev, target.st_ino) == (status.st_dev, status.st_ino):
+                flags = (process / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
+                if int(flags, 8) & os.O_ACCMODE:
+                    return True
+    except (OSError, IndexError, ValueError):
+        pass  # the process ended or is not ours to look into
+    return False
+
+
+def _unpack(path: Path, suffix: str, target: Path) -> Path:
+    try:
+        with path.open("rb") as packed, target.open("wb") as unpacked:
+            for piece in _decompressed(path, packed, suffix):
+                unpacked.write(piece)
+    except OSError as error:
+        if error.errno == 28:
+            raise NsysgapError(
+                f"No room to unpack {path} into {target.parent.parent}.", "Set TMPDIR to a larger disk."
+            ) from None
+        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in {"zlib", "_lzma", "lzma", "zstandard", "gzip", "builtins"}:
+            raise
+        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
+    return target
+
+
+def _decompressed(path: Path, packed: IO[bytes], suffix: str) -> Iterator[bytes]:
+    if suffix == ".zst":
+        return _zst(path, packed)
+    if suffix == ".gz":
+        import gzip
+
+        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
+    else:
+        import lzma
+
+        unpacked = lzma.LZMAFile(packed)  # noqa: SIM115 - whoever opened `packed` closes it
+    return iter(lambda: unpacked.read(1 << 20), b"")
+
+
+def _zst(path: Path, packed: IO[bytes]) -> Iterator[bytes]:
+    """All frames of a .zst file; its own readers stop after the first, and take a cut one for whole."""
+    try:
+        import zstandard
+    except ImportError:
+        raise NsysgapError(f"Reading {path} needs zstandard.", "pip install zstandard, or: zstd -d FILE.") from None
+    decompressor = zstandard.ZstdDecompressor()
+    frame = decompressor.decompressobj()
+    while rest := packed.read(1 << 16):
+        while rest:
+            if frame.eof:
+                frame = decompressor.decompressobj()
+            yield frame.decompress(rest)
+            rest = frame.unused_data
+    if not frame.eof:
+        raise EOFError("it ends within a frame")
+
+
+def _export(path: Path, file: Path, folder: Path) -> Path:
+    """Let nsys export `file`, which is what the user named `path`, unpacked."""
+    nsys = shutil.which("nsys")
+    if nsys is None:
+        raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)
+    target = folder / "report.sqlite"
+    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode or not target.exists():
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise NsysgapError(
+            f"nsys export could not read {path}: {said[-1] if said else f'exit code {done.returncode}'}",
+            "Use the nsys that made the report, or a newer one.",
+        )
+    return target

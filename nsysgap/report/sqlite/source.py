@@ -1,0 +1,136 @@
+"""A SQLite export opened for reading: small tables row by row, wide ones column by column (columns.py)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from nsysgap.errors import NsysgapError
+from nsysgap.report.catalog import Catalog
+from nsysgap.report.reads import Columns, Condition, Progress, Read
+from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
+from nsysgap.report.sqlite.header import in_wal_mode
+from nsysgap.report.sqlite.statements import selection
+
+WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
+_PROBE = (
+    "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p "
+    "WHERE m.type = 'table' ORDER BY m.rowid, p.cid"
+)
+
+
+class SqliteSource(Source):
+    """A SQLite export. `file` is the SQLite file behind what the user named: another one where that was packed."""
+
+    def __init__(self, path: Path, file: Path) -> None:
+        self.path = path
+        self.file = file
+
+    @property
+    def rows_guess(self) -> int:
+        """About how many rows the file holds: event rows take some 50 bytes each."""
+        return self.file.stat().st_size // 50
+
+    def connect(self) -> sqlite3.Connection:
+        """A new read-only connection, which decodes text as UTF-8 with replacement characters."""
+        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro{'&immutable=1' if in_wal_mode(self.file) else ''}"
+        connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
+        connection.text_factory = _lenient_text
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        return self.connect()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if connection := self.__dict__.pop("_connection", None):
+            connection.close()
+
+    def _probe(self) -> Catalog:
+        with translated_errors(self.path):
+            return Catalog.of(self._connection.execute(_PROBE))
+
+    def columns(
+        self, table: str, reads: Sequence[Read], where: Condition | None = None, progress: Progress | None = None
+    ) -> Columns:
+        """Columns of integers of one table, in order of rowid."""
+        from nsysgap.report.sqlite.columns import read_columns
+
+        if table not in self.catalog:
+            return {read.name: np.empty(0, read.dtype) for read in reads}
+        with translated_errors(self.path):
+            return read_columns(self, table, reads, where=where, progress=progress)
+
+    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Iterator[tuple[Any, ...]]:
+        """The rows of a table in order of rowid."""
+        if table in self.catalog:
+            with translated_errors(self.path):
+                yield from self._connection.execute(selection(self.catalog, table, columns, where))
+
+    def texts(self, table: str, key: str, text: str, *where: Condition) -> list[tuple[Any, bytes]]:
+        """The texts of a table, by a key, as bytes of UTF-8."""
+        if not self.catalog.has(table, text):
+            return []
+        with translated_errors(self.path), closing(self.connect()) as connection:
+            connection.text_factory = bytes
+            # Damage shows as NULL even where a column is declared NOT NULL, which SQLite then takes for granted.
+            rows = connection.execute(selection(self.catalog, table, (key, text), where, as_text={text}))
+            return [(index, value) for index, value in rows if value is not None]
+
+    def count(self, table: str, *where: Condition) -> int:
+        """The number of rows."""
+        if table not in self.catalog:
+            return 0
+        with translated_errors(self.path):
+            return int(self._connection.execute(selection(self.catalog, table, ("count(*)",), where)).fetchone()[0])
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a statement of nsysgap's own."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def scalar(self, statement: str, *values: object) -> Any:
+        """The first value of a statement's first row, None without one."""
+        row = self._connection.execute(statement, values).fetchone()
+        return row[0] if row else None
+
+    def has_rows(self, table: str) -> bool:
+        """Whether a table has any row."""
+        return next(self.rows(table, ()), None) is not None
+
+
+def _lenient_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about a damaged or locked file into one sentence and a next step."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain(path, error) from error
+    except UnicodeDecodeError as error:
+        # sqlite3 quotes a damaged schema in its own message and then cannot decode it.
+        raise NsysgapError(f"{path} is damaged (its layout is no text).", EXPORT_AGAIN_HINT) from error
+
+
+def _explain(path: Path, error: Exception) -> NsysgapError:
+    text = " ".join(str(error).split())
+    if "locked" in text or "busy" in text:
+        return NsysgapError(f"{path} is locked: another program is writing it.", WRITING_HINT)
+    if "malformed" in text or "not a database" in text or "corrupt" in text or "disk I/O" in text:
+        return NsysgapError(f"{path} is damaged ({text}).", EXPORT_AGAIN_HINT)
+    if "unable to open" in text:
+        return NsysgapError(f"{path} cannot be opened ({text}).", "Check the file's and its folder's permissions.")
+    if "no such column" in text or "no such table" in text:
+        return NsysgapError(f"{path} is not laid out as an nsys export ({text}).", "Export it again with nsys export.")
+    return NsysgapError(f"{path} cannot be read ({text}).", EXPORT_AGAIN_HINT)
