@@ -1,4 +1,4 @@
-"""Write docs/tables.md and docs/cli.md from the code: `python docs/generate.py`. A test keeps them current."""
+"""Write docs/tables.md, cli.md and causes.md from the code: `python docs/generate.py`. A test keeps them current."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nsysgap import tables
+from nsysgap.causes import CAUSES, Cause
 from nsysgap.commands import COMMANDS, cli
 
 DOCS = Path(__file__).parent
@@ -51,7 +52,36 @@ def cli_page() -> str:
     return page
 
 
-PAGES = {"tables.md": tables_page, "cli.md": cli_page}
+_CAUSES_HEAD = """# Causes, and what to do about each
+
+Generated from `nsysgap/causes.py` by `docs/generate.py`.
+
+`nsysgap gaps` cuts every gap into ten parts ([definitions](definitions.md)).
+Begin with the largest row of "idle by cause".
+
+| cause | shown as | what it means | what helps |
+|---|---|---|---|
+"""
+_CAUSES_TAIL = """
+A gap's cause is its largest part, of equals the first in this order; `--top` lists the longest gaps with op, thread and
+NVTX range, `--by kernel`, `--by api` and `--by nvtx` add them up. "gaps" counts each gap once, under its cause; "in
+gaps", with `--by cause`, `--by api` and `--by line`, counts it in every row that has a share in it.
+"""
+
+
+def causes_page() -> str:
+    """What each cause of idle time means, and what helps."""
+    rows = [f"| `{cause.key}` | {cause.label} | {cause.meaning} | {_what_helps(cause)} |\n" for cause in CAUSES]
+    return _CAUSES_HEAD + "".join(rows) + _CAUSES_TAIL
+
+
+def _what_helps(cause: Cause) -> str:
+    said = [cause.advice, *(f"Where {case.name} ended the longest gap: {case.advice}" for case in cause.cases)]
+    links = ", ".join(f"[{page.removesuffix('.md')}]({page})" for page in cause.pages)
+    return " ".join([*said, *([f"More: {links}."] if links else [])])
+
+
+PAGES = {"tables.md": tables_page, "cli.md": cli_page, "causes.md": causes_page}
 
 if __name__ == "__main__":
     for file, make in PAGES.items():

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stack_reports import StackReport
 
-from nsysgap.analysis.idle.attribution import HOST
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import idle_stretches
 from nsysgap.analysis.stacks.idle_stacks import IdleStacks, choose_source, idle_stacks, launched_from
+from nsysgap.causes import HOST
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
 

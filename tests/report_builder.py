@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.causes import PARTS
 from nsysgap.intervals import IntervalSet, union
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS, UNTRACED
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
 from nsysgap.analysis.idle.untraced import untraced_summary
 from nsysgap.analysis.stats import stats
+from nsysgap.causes import PARTS, UNTRACED
 from nsysgap.tables import GRAPH, KERNEL, NONE
 
 INFLATED = ("launch_latency_ns", "idle_percent_by_cause.launch", "idle_percent_by_cause.host")

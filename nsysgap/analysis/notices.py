@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import UNKNOWN
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.questions import has_kernels
 from nsysgap.analysis.relations.captures import calls_named, graph_costs
 from nsysgap.analysis.relations.launches import Latencies
 from nsysgap.analysis.relations.syncs import Syncs
-from nsysgap.arrays import is_any
+from nsysgap.arrays import distinct, is_any
+from nsysgap.causes import PAGES_TO_DEVICE, PAGES_TO_HOST, UNKNOWN
 from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent
 
@@ -73,14 +74,9 @@ def _missing_calls(idle: IdleReport) -> list[Notice]:
 
 def _unknown(idle: IdleReport) -> list[Notice]:
     """Gaps that end with a page migration of unified memory, which no call launches."""
-    ends = idle.gaps.after[(idle.gaps.cause == UNKNOWN) & (idle.gaps.after != NONE)]
-    names = idle.trace.ops["name"][ends]
-    unified = {int(index) for index in np.unique(names) if idle.trace.names[index].startswith("[CUDA memcpy Unified")}
-    migrations = np.isin(names, list(unified)) & (idle.trace.ops["kind"][ends] == MEMCPY)
-    if not migrations.any():
+    chosen = _ended_by_migrations(idle)
+    if not len(chosen):
         return []
-    chosen = np.flatnonzero(idle.gaps.cause == UNKNOWN)
-    chosen = chosen[idle.gaps.after[chosen] != NONE][migrations]
     time = int(idle.gaps.duration[chosen].sum())
     whole = sum(device.idle for device in idle.devices)
     said = (
@@ -88,21 +84,37 @@ def _unknown(idle: IdleReport) -> list[Notice]:
         f"the idle time) {'ends' if len(chosen) == 1 else 'end'} with a page migration of unified memory, which no "
         "call launches: 'unknown'."
     )
-    ways = {idle.trace.names[int(index)] for index in np.unique(names[migrations])}
-    return [Notice("note", " ".join([said, *_about_migrations(idle.trace, ways)]))]
+    return [Notice("note", f"{said} {migration_advice(idle)}")]
+
+
+def _ended_by_migrations(idle: IdleReport) -> NDArray[np.intp]:
+    """The gaps of unknown cause that a page migration ended."""
+    gaps, ops = idle.gaps, idle.trace.ops
+    rows = np.flatnonzero((gaps.cause == UNKNOWN) & (gaps.after != NONE))
+    after = gaps.after[rows]
+    names = distinct(ops["name"][after]).tolist()
+    unified = [name for name in names if idle.trace.names[name].startswith("[CUDA memcpy Unified")]
+    found: NDArray[np.intp] = rows[is_any(ops["name"][after], unified) & (ops["kind"][after] == MEMCPY)]
+    return found
+
+
+def migration_advice(idle: IdleReport) -> str:
+    """What helps against the page migrations that ended gaps, "" if none did."""
+    names = distinct(idle.trace.ops["name"][idle.gaps.after[_ended_by_migrations(idle)]]).tolist()
+    return " ".join(_about_migrations(idle.trace, {idle.trace.names[name] for name in names})) if names else ""
 
 
 def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
     """What helps against the migrations of these directions, as far as the report tells."""
     prefetches = int(is_any(trace.api["name"], trace.names.find(PREFETCHES)).sum())
-    to_host = [way for way in ways if "Device-to-Host" in way]
+    to_host = [way for way in ways if PAGES_TO_HOST.name in way]
     if prefetches:
         calls = counted(prefetches, "cudaMemPrefetchAsync call", "cudaMemPrefetchAsync calls")
         yield f"Those that {calls} asked for are among them."
     elif len(to_host) < len(ways):
-        yield "cudaMemPrefetchAsync before the kernel and cudaMemAdvise keep pages from moving on demand."
+        yield PAGES_TO_DEVICE.advice.replace("`", "")
     if to_host:
-        yield "Pages move to the host when it touches them: cudaMemPrefetchAsync to cudaCpuDeviceId moves them before."
+        yield PAGES_TO_HOST.advice.replace("`", "")
 
 
 def failed_launches(trace: Trace) -> int:

@@ -59,8 +59,8 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
 
 def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
     """The document with the idle times of a capture without stacks: shares stay, rounded to ns; None if it has none."""
-    from nsysgap.analysis.idle.attribution import PARTS
     from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.causes import PARTS
     from nsysgap.commands.common import opened, select_time
 
     try:

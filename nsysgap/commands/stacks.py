@@ -129,10 +129,10 @@ class Answer:
         *,
         launched_from: bool,
     ) -> None:
-        from nsysgap.analysis.idle.attribution import PARTS
         from nsysgap.analysis.idle.stretches import idle_stretches
         from nsysgap.analysis.stacks.idle_stacks import idle_stacks
         from nsysgap.analysis.stacks.idle_stacks import launched_from as share_by_launch
+        from nsysgap.causes import PARTS
 
         def parts(causes: Sequence[str]) -> tuple[list[str], Stretches]:
             chosen = list(PARTS) if "all" in causes else [part for part in PARTS if part in causes]

@@ -19,7 +19,7 @@ from folders import NAIVE, ROOT
 from report_builder import ReportBuilder
 from stack_reports import MAIN, OTHER, StackReport
 
-from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.causes import PARTS
 from nsysgap.commands import main
 from nsysgap.commands.common import opened
 from nsysgap.report.source import Source

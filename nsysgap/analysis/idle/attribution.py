@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.gaps import process_busy
 from nsysgap.arrays import codes, distinct, grouped, is_any
+from nsysgap.causes import CUDA_API, HOST, IN_GRAPH, LAUNCH, OS, PARTS, PROFILER, QUEUED, SYNC, UNKNOWN, UNTRACED
 from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
-PARTS = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
-IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN = range(10)
 SYNC_CALLS = {
     "cudaStreamSynchronize": "stream",
     "cuStreamSynchronize": "stream",

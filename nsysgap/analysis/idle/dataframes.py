@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.document import gap_rows, group_rows
 from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.causes import PARTS
 from nsysgap.tables import NONE, OP_KINDS, Trace, stream_ids
 
 if TYPE_CHECKING:

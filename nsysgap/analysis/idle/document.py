@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
@@ -18,6 +17,7 @@ from nsysgap.analysis.relations.graph_launches import graph_summary
 from nsysgap.analysis.relations.launches import latency_summary
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.analysis.relations.syncs import sync_summary
+from nsysgap.causes import PARTS
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice, stream_id
 
 SCHEMA = "nsysgap.gaps/1"

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import (
+from nsysgap.analysis.idle.attribution import Pieces
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.arrays import grouped
+from nsysgap.causes import (
+    CAUSES,
     CUDA_API,
     HOST,
     IN_GRAPH,
@@ -20,23 +25,13 @@ from nsysgap.analysis.idle.attribution import (
     SYNC,
     UNKNOWN,
     UNTRACED,
-    Pieces,
 )
-from nsysgap.analysis.idle.idle_report import IdleReport
-from nsysgap.analysis.relations.ranges import RangeFinder
-from nsysgap.arrays import grouped
 from nsysgap.intervals import IntervalSet, complement, pieces, union
 from nsysgap.tables import NONE
 
 GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process")
-NO_CALL = {
-    QUEUED: "(queued: the launch call had returned)",
-    IN_GRAPH: "(between two nodes of a CUDA graph)",
-    PROFILER: "(the profiler's own work)",
-    OS: "(in an OS runtime call)",
-    HOST: "(in the program's own code)",
-    UNKNOWN: "(no launch call known)",
-}
+# What passed in no call, in the words of its cause.
+NO_CALL = {part: f"({CAUSES[part].label})" for part in (QUEUED, IN_GRAPH, PROFILER, OS, HOST, UNKNOWN)}
 Indices = NDArray[np.intp]
 
 
@@ -138,7 +133,7 @@ def _thread_keys(idle: IdleReport) -> Keys:
 
     def name(key: int) -> str:
         if key == NONE:
-            return "(no launch call known)"
+            return NO_CALL[UNKNOWN]
         process = trace.threads["process"][key]
         label = trace.name(int(trace.threads["name"][key]))
         return f"{trace.processes['pid'][process]}/{trace.threads['tid'][key]} {label}".strip()

@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, PARTS, Attribution, Pieces
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
 from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
 from nsysgap.analysis.relations.launches import Latencies, latencies, launch_calls
 from nsysgap.analysis.relations.syncs import Syncs, syncs
+from nsysgap.causes import PARTS
 from nsysgap.intervals import IntervalSet, covered_length, intersect, pieces
 from nsysgap.tables import NONE, OP_KINDS, Trace
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN, Pieces
+from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.causes import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN
 from nsysgap.intervals import EMPTY, IntervalSet, complement, pieces, subtract
 from nsysgap.tables import NONE
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PROFILER, UNTRACED, Pieces
+from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
+from nsysgap.causes import PROFILER, UNTRACED
 from nsysgap.intervals import IntervalSet, pieces, subtract
 from nsysgap.tables import NONE, OP_KINDS, Trace
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.document import Document, gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.idle.untraced import untraced_pieces
-from nsysgap.analysis.notices import all_notices
+from nsysgap.analysis.notices import all_notices, migration_advice
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.launches import Latencies
@@ -78,7 +78,8 @@ class Reduced:
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
     in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10). `hint` is how to record the
-    kernels that the report lacks, "" if it has some."""
+    kernels that the report lacks, "" if it has some;
+    `migrations` what helps against page migrations that ended gaps, "" if none did."""
 
     trace: Trace
     details: Table | None
@@ -98,6 +99,7 @@ class TimelineData:
     facts: tuple[tuple[str, str], ...] = ()
     reduced: Reduced | None = None
     hint: str = ""
+    migrations: str = ""
     lines: IdleLines | None = None
 
 
@@ -144,6 +146,7 @@ def timeline_data(
         facts=facts,
         reduced=reduced,
         hint=(why_no_kernels(idle.trace) or ("", ""))[1],
+        migrations=migration_advice(idle),
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
     )
 

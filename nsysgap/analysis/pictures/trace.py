@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.pictures.arrows import EventEnds, event_ends, event_flows, launch_flows
@@ -32,6 +31,7 @@ from nsysgap.analysis.pictures.trace_tracks import (
 )
 from nsysgap.analysis.relations.captures import captured_calls, captures, launches_of_captures
 from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.causes import PARTS
 from nsysgap.tables import NONE, OPEN_END, Table, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
 

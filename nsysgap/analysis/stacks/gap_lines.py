@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
 from nsysgap.analysis.stacks.document import line_name
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, choose_source, samples_of
 from nsysgap.analysis.stacks.shares import PERIODS_AWAY, share_among_samples
+from nsysgap.causes import PARTS
 from nsysgap.tables import NONE, Stacks
 
 NOT_SAMPLED = "(not sampled)"

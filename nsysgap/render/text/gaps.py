@@ -12,24 +12,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nsysgap.causes import LABELS, PARTS
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.kernels import kernel_names
 from nsysgap.render.text.untraced import untraced_lines
 from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
-CAUSE_MEANING = {
-    "in_graph": "the GPU going from graph node to node",
-    "queued": "launched, not yet started by the GPU",
-    "launch": "in the call that launched the next op",
-    "profiler": "nsys's own work on that thread",
-    "sync": "in a sync call, after the GPU finished",
-    "untraced": "in a sync call, GPU perhaps busy unseen",
-    "cuda_api": "in another CUDA call",
-    "os": "in an OS call: file, lock, sleep, ...",
-    "host": "in the program's own code",
-    "unknown": "no launch call known for the next op",
-}
 SHARING = ("cause", "api", "line")  # groupings of which several may have a share in one gap
 
 
@@ -75,13 +64,13 @@ def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
     heads = [f"GPU {one['device']}" for one in devices] if several else []
     made = table("|idle by cause", *heads, "time", "share", "gaps", *([] if several else ["<"]))
     total = sum(one["idle_ns"] for one in devices)
-    sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in CAUSE_MEANING}
+    sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in PARTS}
     for cause in sorted(sums, key=lambda cause: -sums[cause]):
         if sums[cause]:
             each = [duration(one["idle_by_cause_ns"][cause]) for one in devices] if several else []
-            meaning = [] if several else [Text(CAUSE_MEANING[cause], style="dim")]
+            label = [] if several else [Text(LABELS[cause], style="dim")]
             figures = (duration(sums[cause]), percent(sums[cause], total), count(counts.get(cause, 0)))
-            add(made, cause, *each, *figures, *meaning)
+            add(made, cause, *each, *figures, *label)
     if not total:
         add(made, "no idle time", *([""] * len(heads)), "0 ns", "-", "0")
     return made
@@ -186,7 +175,7 @@ def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Tabl
     names = kernel_names([group.name for group in groups[:top]], [by == "kernel"] * len(groups[:top]))
     for group, name in zip(groups[:top], names, strict=True):
         figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
-        add(made, name, *figures, Text(CAUSE_MEANING[group.name], style="dim") if by == "cause" else group.main_cause)
+        add(made, name, *figures, Text(LABELS[group.name], style="dim") if by == "cause" else group.main_cause)
     if not groups:
         add(made, "no idle time", "0 ns", "-", "0", "-", "")
     rest = [] if top is None else groups[top:]

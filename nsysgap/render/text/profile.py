@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nsysgap.causes import HOST, LAUNCH, PARTS
 from nsysgap.units import duration, printable
 
 Document = Mapping[str, Any]
@@ -17,8 +18,7 @@ FOOTNOTE = (
     "of the window under nsys; per 1,000 means per 1,000 kernels of work. Where there is untraced time, GPU busy lacks "
     "it and the sync tail holds it."
 )
-CAUSES = ("in_graph", "queued", "launch", "profiler", "sync", "untraced", "cuda_api", "os", "host", "unknown")
-_INFLATED_CAUSES = ("launch", "host")
+_INFLATED_CAUSES = tuple(PARTS[part] for part in (LAUNCH, HOST))
 WIDTH = 80
 _GAP = "  "
 
@@ -107,7 +107,7 @@ EXIT_CODE = Row("exit code", "exit_code", _exit_code, str)
 
 def _rows(summaries: Sequence[Document]) -> list[Row]:
     """The rows that some capture has a value for; causes that no capture has are left out, and exit codes all 0."""
-    causes = [_cause_row(cause) for cause in CAUSES]
+    causes = [_cause_row(cause) for cause in PARTS]
     shown = [row for row in causes if any(row.value(one) for one in summaries)]
     failed = [EXIT_CODE] if any(_exit_code(one) for one in summaries) else []
     return [*failed, *(row for row in (*ROWS, *shown) if any(row.value(one) is not None for one in summaries))]
@@ -173,7 +173,7 @@ def comparison_markdown(summaries: Sequence[Document]) -> str:
 
 def comparison_csv(summaries: Sequence[Document]) -> str:
     """One line per capture, every figure a column; numbers unrounded, empty where there is none."""
-    rows = (*ROWS, *(_cause_row(cause) for cause in CAUSES))
+    rows = (*ROWS, *(_cause_row(cause) for cause in PARTS))
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["name", "target", "exit_code", *(row.column for row in rows)])

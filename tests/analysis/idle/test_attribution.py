@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from report_builder import ReportBuilder, gap_parts
 
-from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.causes import PARTS
 
 Parts = dict[str, int]
 

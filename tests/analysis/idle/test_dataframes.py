@@ -9,7 +9,7 @@ import pytest
 from report_builder import ReportBuilder
 
 import nsysgap
-from nsysgap.analysis.idle.attribution import PARTS
+from nsysgap.causes import PARTS
 
 GAP_COLUMNS = [
     *("device", "start_ns", "end_ns", "duration_ns", "cause", *(f"{part}_ns" for part in PARTS)),

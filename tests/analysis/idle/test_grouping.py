@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from report_builder import ReportBuilder, intervals
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.grouping import GROUPINGS, Group, idle_by
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import idle_stretches
+from nsysgap.causes import PARTS
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ EXPECTED: dict[str, dict[str, tuple[int, int, int, str]]] = {
         "cudaGraphLaunch": (4, 1, 4, "launch"),
         "cudaDeviceSynchronize": (20, 1, 20, "sync"),
         "cudaMalloc": (20, 1, 20, "cuda_api"),  # the outer of the nested calls
-        "(queued: the launch call had returned)": (19, 3, 10, "queued"),
-        "(between two nodes of a CUDA graph)": (10, 1, 10, "in_graph"),
-        "(the profiler's own work)": (6, 1, 6, "profiler"),
-        "(in an OS runtime call)": (4, 1, 4, "os"),
+        "(launched, not yet started)": (19, 3, 10, "queued"),
+        "(from node to node of a CUDA graph)": (10, 1, 10, "in_graph"),
+        "(nsys's own work on that thread)": (6, 1, 6, "profiler"),
+        "(in an OS call: file, lock, sleep, ...)": (4, 1, 4, "os"),
         "(in the program's own code)": (10, 3, 4, "host"),
         "(no launch call known)": (10, 1, 10, "unknown"),
     },

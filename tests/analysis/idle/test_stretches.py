@@ -8,8 +8,8 @@ import numpy as np
 from idle_stack_answers import answer
 from stack_reports import MAIN, StackReport
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.idle.stretches import idle_stretches
+from nsysgap.causes import PARTS
 
 
 def test_stretches_sum_to_every_part(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from idle_stack_answers import Answer, F, G, answer
 from stack_reports import MAIN, OTHER, StackReport
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.stacks.call_tree import places
 from nsysgap.analysis.stacks.idle_stacks import samples_by_thread
+from nsysgap.causes import PARTS
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
 from nsysgap.tables import NONE

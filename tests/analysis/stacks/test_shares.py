@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsysgap.analysis.idle.attribution import HOST
 from nsysgap.analysis.idle.stretches import Stretches
 from nsysgap.analysis.stacks.shares import Shares, measured_period, share_among_samples
+from nsysgap.causes import HOST
 from nsysgap.tables import NONE, STACK_SAMPLES, Table
 
 times = st.integers(0, 400)

@@ -1,16 +1,53 @@
-"""What a slice is, for its colour: numbers that page/categories.js gives colours and words to, in the same order."""
+"""What a slice is, for its colour: the categories of ops and calls as data, and which one each row is.
+
+The page gets them and the causes from `shown_categories`; a slice carries the number of its category.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.causes import CAUSES
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, MEMSET, NO_GRAPH_NODE, NONE, Table, Trace
 
-OPS = ("kernel", "graph_kernel", "graph", "to_device", "to_host", "on_device", "other_copy", "memset")
-CALLS = ("launch", "sync", "copy", "memory", "call")
+
+class Category(NamedTuple):
+    """What slices of one colour are called; `color` is #rrggbb."""
+
+    key: str
+    label: str
+    color: str
+
+
+# Kernels blue, copies to the device green and to the host magenta, as in Nsight Systems.
+OP_CATEGORIES = (
+    Category("kernel", "Kernel", "#3f7fd9"),
+    Category("graph_kernel", "Kernel in a CUDA graph", "#5aa0ef"),
+    Category("graph", "Whole CUDA graph", "#6f63d2"),
+    Category("to_device", "Copy host to device", "#2f9d57"),
+    Category("to_host", "Copy device to host", "#c13aa5"),
+    Category("on_device", "Copy on or between devices", "#c98a12"),
+    Category("other_copy", "Other copy", "#8a7f6a"),
+    Category("memset", "Memset", "#1799a3"),
+)
+CALL_CATEGORIES = (
+    Category("api_launch", "Launch call", "#e07b1f"),
+    Category("api_sync", "Synchronising call", "#d6455c"),
+    Category("api_copy", "Copy or set call", "#4c9f70"),
+    Category("api_memory", "Memory management", "#9a6b3f"),
+    Category("api_call", "Other CUDA call", "#7c8798"),
+)
+OTHER_CATEGORIES = (
+    Category("osrt", "OS runtime call", "#8d7ae0"),
+    Category("overhead", "Profiler overhead", "#a88f6a"),
+)
+OPS = tuple(category.key for category in OP_CATEGORIES)
+CALLS = tuple(category.key for category in CALL_CATEGORIES)
 # ENUM_CUDA_MEMCPY_OPER -> category; its names are the ops' names, so the report's own table is not needed.
 _COPIES = {
     **dict.fromkeys(("Host-to-Device", "Host-to-Array", "Unified Host-to-Device"), "to_device"),
@@ -19,11 +56,44 @@ _COPIES = {
     **dict.fromkeys(("Peer-to-Peer", "Unified Device-to-Device"), "on_device"),
 }
 _CALLS = (
-    ("launch", re.compile(r"cu(?:da)?(?:Graph)?Launch")),
-    ("sync", re.compile(r"cu\w*Synchronize|cu(?:da)?StreamWaitEvent")),
-    ("copy", re.compile(r"cu(?:da)?(?:Memcpy|Memset|MemPrefetch)")),
-    ("memory", re.compile(r"cu(?:da)?(?:Mem|Malloc|Free|Host)")),
+    ("api_launch", re.compile(r"cu(?:da)?(?:Graph)?Launch")),
+    ("api_sync", re.compile(r"cu\w*Synchronize|cu(?:da)?StreamWaitEvent")),
+    ("api_copy", re.compile(r"cu(?:da)?(?:Memcpy|Memset|MemPrefetch)")),
+    ("api_memory", re.compile(r"cu(?:da)?(?:Mem|Malloc|Free|Host)")),
 )
+
+
+# Plotly's patterns of lines and dots as CSS backgrounds.
+_LINES = "repeating-linear-gradient({}, #fff9 0 1.5px, transparent 1.5px {})"
+_HATCHES = {
+    "": "",
+    "|": _LINES.format("90deg", "6px"),
+    "-": _LINES.format("0deg", "5px"),
+    "/": _LINES.format("-45deg", "6px"),
+    "\\": _LINES.format("45deg", "6px"),
+    "+": f"{_LINES.format('90deg', '6px')}, {_LINES.format('0deg', '6px')}",
+    "x": f"{_LINES.format('45deg', '6px')}, {_LINES.format('-45deg', '6px')}",
+    ".": "radial-gradient(#fffa 1px, transparent 1.3px) 0 0 / 5px 5px",
+}
+
+
+def shown_categories() -> dict[str, Any]:
+    """All categories as the page's scripts read them."""
+    return {
+        "ops": [category._asdict() for category in OP_CATEGORIES],
+        "calls": [category._asdict() for category in CALL_CATEGORIES],
+        "others": [category._asdict() for category in OTHER_CATEGORIES],
+        "causes": [asdict(cause) for cause in CAUSES],
+    }
+
+
+def cause_styles() -> str:
+    """The CSS class of each cause: its colour, hatched."""
+    rules = []
+    for cause in CAUSES:
+        layers = [layer for layer in (_HATCHES[cause.hatch], cause.color) if layer]
+        rules.append(f".hatch.{cause.key} {{ background: {', '.join(layers)}; }}\n")
+    return "".join(rules)
 
 
 def op_categories(ops: Table, trace: Trace) -> NDArray[np.uint8]:
@@ -47,7 +117,7 @@ def call_categories(names: NDArray[np.int32], trace: Trace) -> NDArray[np.uint8]
 
 
 def _call(name: str) -> str:
-    return next((category for category, pattern in _CALLS if pattern.match(name)), "call")
+    return next((category for category, pattern in _CALLS if pattern.match(name)), "api_call")
 
 
 def nvtx_colors(colors: NDArray[np.int64], palette: list[str]) -> NDArray[np.uint16]:

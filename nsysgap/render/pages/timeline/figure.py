@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.causes import CAUSES, PARTS
 from nsysgap.kernel_names import short_kernel_name
-from nsysgap.render.pages.timeline.categories import CALLS, OPS, call_categories, op_categories
+from nsysgap.render.pages.timeline.categories import (
+    CALL_CATEGORIES,
+    CALLS,
+    OP_CATEGORIES,
+    OPS,
+    call_categories,
+    op_categories,
+)
 from nsysgap.render.pages.timeline.model import Indices, TimelineLike, Times, TrackLike
 from nsysgap.tables import stream_name
 from nsysgap.units import duration, printable
@@ -20,35 +28,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MAX_SLICES = 4_000
-# The page's colours (page/categories.js) under the same keys.
-COLORS = {
-    "kernel": "#3f7fd9",
-    "graph_kernel": "#5aa0ef",
-    "graph": "#6f63d2",
-    "to_device": "#2f9d57",
-    "to_host": "#c13aa5",
-    "on_device": "#c98a12",
-    "other_copy": "#8a7f6a",
-    "memset": "#1799a3",
-    "launch": "#e07b1f",
-    "sync": "#d6455c",
-    "copy": "#4c9f70",
-    "memory": "#9a6b3f",
-    "call": "#7c8798",
-}
-PATTERNS = {
-    "in_graph": ("#19a7c4", ""),
-    "queued": ("#e3a008", "|"),
-    "launch": ("#e8710a", "/"),
-    "profiler": ("#a88f6a", "+"),
-    "sync": ("#d93a4e", "x"),
-    "untraced": ("#8b93a1", "\\"),
-    "cuda_api": ("#0f8f7e", "-"),
-    "os": ("#6d5bd0", "."),
-    "host": ("#a142c9", "\\"),
-    "unknown": ("#9aa3ad", ""),
-}
-CAUSES = tuple(PATTERNS)
+CATEGORIES = {category.key: category for category in (*OP_CATEGORIES, *CALL_CATEGORIES)}
+HATCHED = {cause.key: (cause.color, cause.hatch) for cause in CAUSES}
 
 
 def figure(data: TimelineLike, top_gaps: int) -> go.Figure:
@@ -81,9 +62,9 @@ def _bars(data: TimelineLike, low: Times, high: Times, zero: int) -> Iterator[di
         start, end = data.gaps.start[mine], data.gaps.end[mine]
         shown = _inside(start, end, low, high)[:left]
         left -= len(shown)
-        texts = [f"idle {duration(int(end[i] - start[i]))}: {CAUSES[data.gaps.cause[mine[i]]]}" for i in shown]
-        keys = np.array(CAUSES)[data.gaps.cause[mine[shown]]]
-        yield from _row(f"GPU {device}: idle by cause", start[shown] - zero, end[shown] - zero, keys, texts, PATTERNS)
+        texts = [f"idle {duration(int(end[i] - start[i]))}: {CAUSES[data.gaps.cause[mine[i]]].named}" for i in shown]
+        keys = np.array(PARTS)[data.gaps.cause[mine[shown]]]
+        yield from _row(f"GPU {device}: idle by cause", start[shown] - zero, end[shown] - zero, keys, texts, HATCHED)
     tracks = [track for track in data.tracks if track.kind in ("stream", "api")]
     for track, label in zip(tracks, _labels(data, tracks), strict=True):
         shown = _inside(track.start, track.end, low, high)[:left]
@@ -144,9 +125,9 @@ def _row(
 ) -> Iterator[dict[str, Any]]:
     for key in sorted(set(keys.tolist())):
         mine = np.flatnonzero(keys == key)
-        color, shape = patterns[key] if patterns else (COLORS[key], "")
+        color, shape = patterns[key] if patterns else (CATEGORIES[key].color, "")
         yield {
-            "name": f"idle: {key}" if patterns else key,
+            "name": f"idle: {key}" if patterns else CATEGORIES[key].label,
             "y": [label] * len(mine),
             "base": (start[mine] / 1e3).tolist(),
             "x": ((end - start)[mine] / 1e3).tolist(),
@@ -165,7 +146,7 @@ def _lay_out(made: go.Figure, data: TimelineLike, rows: Indices, windows: list[t
     labels = list(dict.fromkeys(trace.y[0] for trace in made.data))
     gaps = data.gaps
     titles = [
-        f"{number}. {duration(int(gaps.end[row] - gaps.start[row]))} {CAUSES[gaps.cause[row]]}"
+        f"{number}. {duration(int(gaps.end[row] - gaps.start[row]))} {PARTS[gaps.cause[row]]}"
         for number, row in enumerate(rows.tolist(), 1)
     ]
     spans = [[(low - zero) / 1e3, (high - zero) / 1e3] for low, high in windows]

@@ -152,4 +152,6 @@ class TimelineLike(Protocol):
     @property
     def hint(self) -> str: ...  # noqa: D102
     @property
+    def migrations(self) -> str: ...  # noqa: D102
+    @property
     def lines(self) -> LinesLike | None: ...  # noqa: D102

@@ -18,6 +18,7 @@ import numpy as np
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins
+from nsysgap.render.pages.timeline.categories import cause_styles, shown_categories
 from nsysgap.render.pages.timeline.histogram import histograms
 from nsysgap.render.pages.timeline.lines import packed_lines
 from nsysgap.render.pages.timeline.model import Spans, TimelineLike
@@ -63,7 +64,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     for (entry, _), binned in zip(packed, bins, strict=False):
         entry["bins"] = [level.specs for level in binned.levels]
     plotly, app = plotly_script(plotlyjs), _inline(application(lines=data.lines is not None))
-    style = _asset("style.css") + (_asset("icicle.css") if data.lines is not None else "")
+    style = _asset("style.css") + cause_styles() + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
     meta["tracks"] = [entry for entry, _ in packed]
@@ -76,6 +77,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
     head = shell[0].replace("TITLE", html.escape(title)).replace("STYLE", style)
     yield head.replace("SCRIPTS", f"{plotly.allow} {app.allow}")
+    yield f'<script type="application/json" id="categories">{json.dumps(shown_categories())}</script>\n'
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
     for number, one in enumerate(columns):
         yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
@@ -121,6 +123,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "ranges": [_row(one, place, base) for one in data.range_names],
         "histograms": histograms(data),
         "hint": data.hint,
+        "migrations": data.migrations,
     }
 
 

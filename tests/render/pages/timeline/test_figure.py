@@ -29,7 +29,7 @@ def test_notebook_figure_tells_processes_apart(tmp_path: Path) -> None:
     rows = list(dict.fromkeys(trace.y[0] for trace in figure.data))
     assert rows[1:3] == ["process 5, GPU 0: stream 7", "process 6, GPU 0: stream 7"]
     assert rows[3:] == ["process 5, thread 7: CUDA API", "process 6, thread 7: CUDA API"]
-    assert [trace.name for trace in figure.data if trace.showlegend] == ["idle: queued", "kernel", "launch"]
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["idle: queued", "Kernel", "Launch call"]
 
 
 def test_notebook_figure_without_gpu_work_claims_nothing(tmp_path: Path) -> None:

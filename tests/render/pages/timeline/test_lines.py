@@ -58,7 +58,7 @@ def test_icicle_follows_the_window(browser: Any, two_thread_stacks: Path) -> Non
         page.click(".icicle-bar >> text=work")
         assert page.is_visible("#lines button:has-text('Whole tree')")
         page.click("#lines button:has-text('Whole tree')")
-        page.select_option("#lines select", label="the program's own code")
+        page.select_option("#lines select", label="host (in the program's own code)")
         assert page.inner_text(".icicle-note").startswith("500 ns in view")
         watched.check()
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from folders import PAGE, SAMPLES
+from report_builder import ReportBuilder
 from timeline_pages import everything, sample, write_page
 
-from nsysgap.render.pages.timeline.figure import COLORS, PATTERNS
-from nsysgap.render.pages.timeline.page import MODULES, PLOTLY_VERSION, application
+from nsysgap.analysis.pictures.page import timeline_data
+from nsysgap.causes import CAUSES
+from nsysgap.render.pages.timeline.figure import HATCHED
+from nsysgap.render.pages.timeline.page import MODULES, PLOTLY_VERSION, application, page_parts
 
 
 def test_modules_share_one_scope_without_clashes() -> None:
@@ -20,13 +24,16 @@ def test_modules_share_one_scope_without_clashes() -> None:
     assert not re.search(r"^(?:import|export)\b", application(), re.MULTILINE)
 
 
-def test_figure_and_page_use_the_same_colors() -> None:
-    script = (PAGE / "page" / "categories.js").read_text()
-    for key, color in COLORS.items():
-        assert re.search(rf'key: "(?:api_)?{key}", .*color: "{color}"', script), key
-    for cause, (color, shape) in PATTERNS.items():
-        assert f'color: "{color}", shape: "{shape}"'.replace("\\", "\\\\") in script, cause
-        assert f".{cause} {{ --c: {color};" in (PAGE / "page" / "style.css").read_text(), cause
+def test_page_and_figure_draw_causes_as_they_are_defined(report: ReportBuilder, tmp_path: Path) -> None:
+    report.launch((0, 2), (0, 10))
+    report.launch((40, 50), (60, 70))
+    page = "".join(page_parts(timeline_data(report.idle(tmp_path))))
+    shown = json.loads(page.partition('id="categories">')[2].partition("</script>")[0])
+    assert [(one["key"], one["label"], one["advice"]) for one in shown["causes"]] == [
+        (cause.key, cause.label, cause.advice) for cause in CAUSES
+    ]
+    assert all(re.search(rf"\.hatch\.{one.key} {{ background: [^}}]*{one.color}; }}", page) for one in CAUSES)
+    assert {key: color for key, (color, _) in HATCHED.items()} == {one.key: one.color for one in CAUSES}
 
 
 def test_vendored_plotly_is_what_its_readme_says() -> None:

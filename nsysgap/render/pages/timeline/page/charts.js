@@ -30,11 +30,12 @@ export class Causes {
     const bar = element("span", { class: `bar hatch ${key}` });
     bar.style.width = `${Math.max(0.5, (100 * ns) / whole)}%`;
     const made = element("button", { type: "button", class: "cause", title: `${meaning}; the largest part of ${count(gaps)} gaps` },
-      element("span", { class: "cause-name" }, label),
+      element("span", { class: "cause-name" }, key),
       element("span", { class: "cause-bar" }, bar),
       element("span", { class: "cause-time" }, duration(ns)),
       element("span", { class: "cause-share" }, percent(ns, whole)),
-      element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} ${gaps === 1 ? "gap" : "gaps"}` : "-"));
+      element("span", { class: "cause-gaps" }, gaps ? `${count(gaps)} ${gaps === 1 ? "gap" : "gaps"}` : "-"),
+      element("span", { class: "cause-label" }, label));
     made.addEventListener("click", () => setFilter({ cause: state.cause === cause ? -1 : cause }));
     return made;
   }

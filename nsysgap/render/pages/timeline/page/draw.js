@@ -1,6 +1,6 @@
 // The timeline itself, drawn by Plotly: per lane either single slices or utilisation per pixel column, never both.
 import { PARTS } from "./bins.js";
-import { categoryOf, textOn } from "./categories.js";
+import { CAUSE, CAUSES, categoryOf, textOn } from "./categories.js";
 import { cut, duration, moment, plotlyText } from "./format.js";
 
 export const CHAR = 6.5; // pixels that a character takes
@@ -147,7 +147,7 @@ function addStep(steps, from, to, level) {
 
 /** As much as fits into a number of characters; a length is never cut, for it would read as another one. */
 function gapLabel(track, i, room) {
-  const length = duration(track.dur[i]), whole = `${length} ${categoryOf("gaps", track.cat[i], []).label}`;
+  const length = duration(track.dur[i]), whole = `${length} ${CAUSES[track.cat[i]].key}`;
   return [whole, length].find((text) => text.length <= room) ?? "";
 }
 
@@ -156,8 +156,8 @@ export function fillTrace(category, x, y) {
     type: "scatter", mode: "none", fill: "toself", x, y, hoverinfo: "skip", name: category.label,
     fillcolor: category.color, connectgaps: false, line: { simplify: false },
   };
-  if (category.shape) {
-    trace.fillpattern = { shape: category.shape, bgcolor: category.color, fgcolor: "rgba(255,255,255,0.55)", size: 6, solidity: 0.25 };
+  if (category.hatch) {
+    trace.fillpattern = { shape: category.hatch, bgcolor: category.color, fgcolor: "rgba(255,255,255,0.55)", size: 6, solidity: 0.25 };
   }
   return trace;
 }
@@ -205,10 +205,10 @@ export function timelineFigure(store, rows, view, size, colors) {
 
 /** A thin mark under the gaps where nsys saw nothing. */
 function untracedMarks(shapes, rows, store, size) {
-  const category = categoryOf("gaps", 5, []);
+  const category = CAUSES[CAUSE.untraced];
   for (const { track, y, height } of rows.boxes(size.top, size.bottom)) {
     if (track.kind !== "gaps") continue;
-    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", shape: "" }, y);
+    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", hatch: "" }, y);
     for (const [from, to] of store.meta.untraced) {
       if (to <= shapes.t0 || from >= shapes.t1) continue;
       const a = shapes.px(Math.max(from, shapes.t0)), b = shapes.px(Math.min(to, shapes.t1));
@@ -241,7 +241,7 @@ function outside(shapes, height, colors) {
     }
     from = end;
   }
-  return x.length ? [fillTrace({ label: "not selected", color: colors.shade, shape: "" }, x, y)] : [];
+  return x.length ? [fillTrace({ label: "not selected", color: colors.shade }, x, y)] : [];
 }
 
 /** The ruler's text for the left edge. */

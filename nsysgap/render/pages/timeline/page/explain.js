@@ -1,8 +1,9 @@
 // What a slice or a gap is, in words: for the tooltip, the details and the screen reader.
-import { CAUSES, categoryOf } from "./categories.js";
+import { CAUSE, categoryOf, named } from "./categories.js";
 import { count, duration, exact, moment } from "./format.js";
 
-const [IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN] = CAUSES.keys();
+const { in_graph: IN_GRAPH, queued: QUEUED, launch: LAUNCH, unknown: UNKNOWN } = CAUSE;
+const { profiler: PROFILER, sync: SYNC, untraced: UNTRACED, cuda_api: CUDA_API, os: OS, host: HOST } = CAUSE;
 const BEFORE_CALL = [PROFILER, UNTRACED, SYNC, CUDA_API, OS, HOST];
 const IN_TIME = [IN_GRAPH, UNKNOWN, ...BEFORE_CALL, LAUNCH, QUEUED];
 
@@ -97,7 +98,7 @@ function describeSpan(store, track, i, about) {
 }
 
 function describeGap(store, track, i, about) {
-  about.title = `Idle ${duration(track.dur[i])}: ${about.category.label}`;
+  about.title = `Idle ${duration(track.dur[i])}: ${named(about.category)}`;
   about.kind = `Gap of GPU ${track.device}`;
   times(store, track, i, about);
   const parts = store.parts(track, i);

@@ -1,5 +1,5 @@
 // The flame graph of the idle time in view: callers above callees, width is idle time, colour whose code it is.
-import { CAUSES } from "./categories.js";
+import { CAUSES, named } from "./categories.js";
 import { duration, element, percent } from "./format.js";
 import { NOT_SAMPLED } from "./lines.js";
 
@@ -16,7 +16,7 @@ export class Icicle {
     const head = element("div", { class: "panel-head" }, element("h2", {}, "Which line kept the GPU idle"), this.note, element("label", {}, "of ", this.part), this.reset);
     below.before(element("section", { class: "panel", id: "lines", "aria-label": "Lines of the program while the GPU was idle" }, head, this.box, this.key()));
     const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.lines.pieces.part.includes(k));
-    this.part.replaceChildren(element("option", { value: "-1" }, "all idle time"), ...held.map(([k, cause]) => element("option", { value: String(k) }, cause.label)));
+    this.part.replaceChildren(element("option", { value: "-1" }, "all idle time"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
     this.part.addEventListener("change", () => this.draw());
     this.reset.addEventListener("click", () => this.zoom(0));
   }

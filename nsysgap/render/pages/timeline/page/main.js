@@ -1,5 +1,5 @@
 // Puts the page together and keeps it up to date.
-import { CALLS, CAUSES, categoryOf, DIMMED, OPS, PLAIN } from "./categories.js";
+import { CALLS, CAUSE, CAUSES, categoryOf, DIMMED, named, OPS, OTHERS } from "./categories.js";
 import { Causes, histograms, idleByCause } from "./charts.js";
 import { CHAR, detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
@@ -104,19 +104,23 @@ class Page {
       const first = longestGap(this.store, most);
       if (first) this.tables.go(first.track, first.i);
     });
-    const first = `Look first at \u201c${CAUSES[most].label}\u201d (${percent(totals[most], sum)} of the idle time): `;
-    $("next").replaceChildren(button, element("p", {}, element("strong", {}, ...unbroken(first)), this.advice(most)));
+    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time: `;
+    $("next").replaceChildren(button, element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most))));
   }
 
   advice(cause) {
-    if (CAUSES[cause].key === "untraced") {
+    if (cause === CAUSE.untraced) {
       const counted = this.store.meta.summary.devices.some(({ sm_active_percent: active }) => typeof active?.untraced === "number");
       if (counted) return CAUSES[cause].counted;
     }
-    const { advice, special } = CAUSES[cause], longest = special && longestGap(this.store, cause);
-    if (!longest) return advice;
+    const { advice, cases } = CAUSES[cause], longest = longestGap(this.store, cause);
+    if (!longest || !cases.length) return advice;
     const edges = [this.store.gapCall(longest.track, longest.i), this.store.locate(longest.track.after[longest.i])];
-    return edges.some((one) => one && this.store.name(one.track, one.i).includes(special.name)) ? special.advice : advice;
+    const names = edges.map((edge) => (edge ? this.store.name(edge.track, edge.i) : ""));
+    const { migrations } = this.store.meta;
+    // In the words of the notice, which knows whether the program asks for migrations.
+    if (migrations && names.some((name) => name.startsWith("[CUDA memcpy Unified"))) return migrations;
+    return cases.find((one) => names.some((name) => name.includes(one.name)))?.advice ?? advice;
   }
 
   listen() {
@@ -298,7 +302,7 @@ class Page {
         found.set(category.key, category);
       }
     }
-    const order = [...OPS, ...CALLS, ...Object.values(PLAIN)].filter(({ key }) => found.has(key));
+    const order = [...OPS, ...CALLS, ...OTHERS].filter(({ key }) => found.has(key));
     $("legend").replaceChildren(...order.map(({ label, color }) => {
       const swatch = element("span", { class: "swatch" });
       swatch.style.background = color;
@@ -346,7 +350,7 @@ function answer(device) {
   const name = `GPU ${device.device}${device.name ? ` (${device.name})` : ""}`;
   const share = hidden ? `${percent(device.idle_ns - hidden, whole)} to ${percent(device.idle_ns, whole)}` : percent(device.idle_ns, whole);
   const largest = CAUSES.map((cause) => [cause, device.idle_by_cause_ns[cause.key]]).filter(([, ns]) => ns > 0).sort((a, b) => b[1] - a[1]);
-  const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${cause.phrase ?? cause.label}`);
+  const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${named(cause)}`);
   const strong = element("strong", {}, ...unbroken(`${name} idle ${share} of ${duration(whole)}`));
   const rest = largest.length ? `: of that ${said.join(", ")}${largest.length > 4 ? ", the rest elsewhere" : ""}.` : ".";
   const active = device.sm_active_percent?.untraced;
@@ -354,6 +358,11 @@ function answer(device) {
   const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.${counter}` : "";
   const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
   return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, ...unbroken(rest + range));
+}
+
+/** Text with its words between backticks as code. */
+function withCode(text) {
+  return text.split("`").map((part, k) => (k % 2 ? element("code", {}, part) : part));
 }
 
 /** Text whose numbers stay on one line with their units. */

@@ -53,7 +53,7 @@ export class Minimap {
         ys.push(floor[k], floor[k], low, low, null);
         floor[k] = low;
       }
-      traces.push(fillTrace({ ...categoryOf("gaps", cat, []), shape: "" }, xs, ys));
+      traces.push(fillTrace({ ...categoryOf("gaps", cat, []), hatch: "" }, xs, ys));
     }
     return traces;
   }

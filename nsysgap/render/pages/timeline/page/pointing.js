@@ -1,5 +1,5 @@
 // The mouse and fingers over the plot: what is under the pointer, wheel, drag; and the tooltip.
-import { CAUSES } from "./categories.js";
+import { CAUSES, named } from "./categories.js";
 import { explain } from "./explain.js";
 import { duration, element, percent } from "./format.js";
 import { choose, emit, pan, setView, state, viewAround, zoom } from "./state.js";
@@ -17,7 +17,7 @@ export function partsBar(parts) {
     piece.style.flexGrow = String(ns / whole);
     bar.append(piece);
     const swatch = element("span", { class: `swatch hatch ${CAUSES[cause].key}` });
-    list.append(element("li", {}, swatch, `${CAUSES[cause].label}: ${duration(ns)} (${percent(ns, whole)})`));
+    list.append(element("li", {}, swatch, `${named(CAUSES[cause])}: ${duration(ns)} (${percent(ns, whole)})`));
   }
   return [bar, list];
 }

@@ -1,5 +1,5 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
-import { CAUSES, DIMMED } from "./categories.js";
+import { CAUSES, DIMMED, named } from "./categories.js";
 import { count, duration, element, moment } from "./format.js";
 import { NOT_SAMPLED } from "./lines.js";
 import { choose, emit, on, setFilter, setView, state, TABLES } from "./state.js";
@@ -29,7 +29,7 @@ const GAP_COLUMNS = [
 const LINE_COLUMN = { title: "Line", value: null, text: (store, { track, i }) => store.lines.ofGap(track, i) || NOT_SAMPLED };
 
 function causeCell(cause) {
-  return element("span", { class: "cause-cell" }, element("span", { class: `swatch hatch ${CAUSES[cause].key}` }), CAUSES[cause].label);
+  return element("span", { class: "cause-cell" }, element("span", { class: `swatch hatch ${CAUSES[cause].key}` }), CAUSES[cause].key);
 }
 
 function opText(store, reference) {
@@ -156,7 +156,7 @@ export class Tables {
     const options = this.store.gapTracks.map((track) => element("option", { value: String(track.device) }, `GPU ${track.device}`));
     this.device.replaceChildren(element("option", { value: "" }, "all GPUs"), ...options);
     const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.store.meta.causes[k]);
-    this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, cause.label)));
+    this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
     this.device.addEventListener("change", () => setFilter({ device: this.device.value === "" ? null : Number(this.device.value) }));
     this.cause.addEventListener("change", () => setFilter({ cause: Number(this.cause.value) }));
     let waiting = 0;
