@@ -61,6 +61,17 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{count(number)} {one if number == 1 else many}"
 
 
+def file_size(number: int) -> str:
+    """A number of bytes in decimal units: 1234 -> "1.2 kB"."""
+    if number < 1_000:
+        return counted(number, "byte", "bytes")
+    size, unit = next(
+        ((number / scale, unit) for scale, unit in ((1e3, "kB"), (1e6, "MB")) if number < scale * 999.95),
+        (number / 1e9, "GB"),
+    )
+    return f"{size:.1f} {unit}"
+
+
 def printable(name: str, width: int | None = None) -> str:
     """An untrusted name without control or direction-changing characters, cut in the middle to `width`."""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name)

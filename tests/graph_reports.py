@@ -14,7 +14,7 @@ from nsysgap.analysis.launch_costs import LaunchSelection, launches_document
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.commands import cli
 from nsysgap.drawing import Drawing, DrawnNode
-from nsysgap.render.data import as_json
+from nsysgap.figures import as_json
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.details import read_op_details
 from nsysgap.report.graphs import read_graph_events, read_graph_nodes

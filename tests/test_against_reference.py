@@ -21,8 +21,9 @@ from report_builder import intervals
 
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.figures import as_json
 from nsysgap.intervals import IntervalSet
-from nsysgap.render.data import as_json, dump_json
+from nsysgap.render.data import dump_json
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace
 

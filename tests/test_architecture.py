@@ -14,9 +14,10 @@ import nsysgap
 PACKAGE = Path(nsysgap.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN = {
-    "report": ("analysis", "render", "commands", "profiling", "api"),
-    "analysis": ("report", "render", "commands", "profiling", "api"),
-    "render": ("report", "analysis", "commands", "profiling", "api"),
+    "report": ("analysis", "answers", "render", "commands", "profiling", "api"),
+    "analysis": ("report", "answers", "render", "commands", "profiling", "api"),
+    "answers": ("render", "commands", "profiling", "api"),
+    "render": ("report", "analysis", "answers", "commands", "profiling", "api"),
 }
 ONLY_IN = {
     "sqlalchemy": ("report/sqlite/",),

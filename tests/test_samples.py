@@ -16,8 +16,8 @@ import reference
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import select_ranges
+from nsysgap.figures import as_json
 from nsysgap.intervals import IntervalSet
-from nsysgap.render.data import as_json
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace
 

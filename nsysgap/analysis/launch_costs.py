@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.idle_report import runs_inside
 from nsysgap.analysis.relations.launches import latencies, stream_free_since
 from nsysgap.analysis.relations.ranges import trace_end
-from nsysgap.analysis.stats import Stats, grouped_stats, stats
+from nsysgap.analysis.stats import grouped_stats, stats
 from nsysgap.arrays import codes, distinct
+from nsysgap.figures import Stats
 from nsysgap.intervals import IntervalSet, covered_before, pieces
 from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, Table, Trace
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """count, total, min, median (the lower one), p90 and p99 (nearest rank), max: integers in the quantity's unit."""
-
-    count: int
-    total: int
-    min: int
-    median: int
-    p90: int
-    p99: int
-    max: int
+from nsysgap.figures import Stats
 
 
 def stats(values: NDArray[np.int64]) -> Stats | None:

@@ -6,29 +6,29 @@ import ctypes
 import os
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nsysgap.commands import output_refused, show_error
+from nsysgap.commands import show_error
+from nsysgap.commands.outputs import on_terminal, require_writable
+from nsysgap.commands.outputs import output_file as whole_file
 from nsysgap.errors import NsysgapError
-from nsysgap.units import counted, duration, parse_duration, printable
+from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from nsysgap.intervals import IntervalSet
+    from nsysgap.answers.opening import OpenReport
+    from nsysgap.answers.selection import Selected, Selection
     from nsysgap.report.source import Source
     from nsysgap.tables import Trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Options = TypeVar("Options")
+Answer = TypeVar("Answer")
 PROGRESS_AFTER_S = 1.0
 M_ARENA_MAX = -8  # malloc.h
 
@@ -61,27 +61,48 @@ class Pattern(click.ParamType):  # type: ignore[type-arg] # generic only in newe
             self.fail(f"'{value}' is not a regular expression: {error}.", param, ctx)
 
 
+ALL = -1
+
+
 class Top(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A number of rows, or "all" (None)."""
+    """A number of rows, at least one, or "all" (ALL)."""
 
     name = "N|all"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """A count; -1 stands for all."""
+        """A count; ALL stands for all."""
         if value == "all":
-            return -1
+            return ALL
         try:
             number = int(value)
         except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"'{value}' is neither a number of rows nor 'all'.", param, ctx)
+            number = 0
+        if number < 1:
+            self.fail(f"'{value}' is neither a number of rows, from 1 on, nor 'all'.", param, ctx)
         return number
 
 
+def top_of(given: int | None, default: int | None) -> int | None:
+    """How many rows --top asks for, None for all; the default where it was not given."""
+    return default if given is None else None if given == ALL else given
+
+
+reports_argument = click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
+report_argument = click.argument("report", metavar="REPORT")
+
+
 def selection_options(command: Command) -> Command:
-    """--device, --nvtx, --from, --to: which part of the report counts."""
+    """--device, --nvtx, --from, --to, --hidden-after: which part of the report counts, see `selection`."""
     for option in (
+        click.option(
+            "--hidden-after",
+            "hidden_after_ns",
+            type=Duration(),
+            default="100us",
+            show_default=True,
+            metavar="TIME",
+            help="A longer stretch of a sync call in which no op runs is 'untraced'.",
+        ),
         click.option(
             "--to", "until", type=Duration(), metavar="TIME", help="Only before this time, e.g. 1.2s or 350ms."
         ),
@@ -91,6 +112,13 @@ def selection_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def selection(given: dict[str, Any]) -> Selection:
+    """What `selection_options` asked for, by their parameter names."""
+    from nsysgap.answers.selection import Selection
+
+    return Selection(**given)
 
 
 def output_options(command: Command) -> Command:
@@ -103,79 +131,13 @@ def output_options(command: Command) -> Command:
     return command
 
 
-@dataclass(frozen=True)
-class Selected:
-    """The selected time (None: all of it) and a sentence on what selected it ("" for all).
-
-    `ranges`: the rows of nvtx that --nvtx matched, None without it.
-    """
-
-    time: IntervalSet | None
-    said: str
-    ranges: NDArray[np.intp] | None = None
-
-
 def select_time(
     trace: Trace, nvtx: re.Pattern[str] | None = None, since: int | None = None, until: int | None = None
 ) -> Selected:
     """Combine --nvtx, --from and --to. Raises NsysgapError when nothing is left."""
-    from nsysgap.intervals import IntervalSet, intersect
+    from nsysgap.answers.selection import Selection
 
-    time_set, said, rows = None, [], None
-    if nvtx is not None:
-        time_set, sentence, rows = _in_ranges(trace, nvtx)
-        said.append(sentence)
-    if since is not None or until is not None:
-        import numpy as np
-
-        limits = np.iinfo(np.int64)
-        low, high = limits.min if since is None else since, limits.max if until is None else until
-        if high <= low:
-            raise NsysgapError("--from is not before --to: nothing is selected.", "Swap them.", exit_code=2)
-        span = IntervalSet(np.array([low], np.int64), np.array([high], np.int64))
-        time_set = span if time_set is None else intersect(time_set, span)
-        said.append(f"from {duration(since or 0)}" + ("" if until is None else f" to {duration(until)}"))
-    if time_set is not None:
-        _require_ops(trace, time_set)
-    return Selected(time_set, ", ".join(said), rows)
-
-
-def _in_ranges(trace: Trace, pattern: re.Pattern[str]) -> tuple[IntervalSet, str, NDArray[np.intp]]:
-    from nsysgap.analysis.relations.ranges import select_ranges
-
-    found = select_ranges(trace, pattern)
-    if not found.ranges:
-        raise NsysgapError(f"No NVTX range matches '{pattern.pattern}'.", _known_names(trace))
-    names = ", ".join(printable(name, 40) for name in found.names[:3])
-    more = f" and {len(found.names) - 3:,} more names" if len(found.names) > 3 else ""
-    ranges = counted(found.ranges, "NVTX range", "NVTX ranges")
-    return found.time, f"inside {ranges} ({names}{more}), {duration(found.time.total)}", found.rows
-
-
-def _known_names(trace: Trace) -> str:
-    import numpy as np
-
-    index, number = np.unique(trace.nvtx["name"], return_counts=True)
-    if not len(index):
-        return "The report holds no NVTX ranges: capture with --trace=cuda,nvtx and mark phases in the program."
-    most = [printable(trace.names[int(index[i])], 40) for i in np.argsort(-number, kind="stable")[:5]]
-    return f"The report has {len(index):,} names, such as: {', '.join(most)}."
-
-
-def _require_ops(trace: Trace, selection: IntervalSet) -> None:
-    from nsysgap.intervals import IntervalSet, intersect
-
-    ops = trace.ops
-    if not ops.rows:
-        return
-    first, last = int(ops["start"][0]), int(ops["end"].max())
-    import numpy as np
-
-    if not len(intersect(selection, IntervalSet(np.array([first]), np.array([last]))).starts):
-        raise NsysgapError(
-            "The selection holds no GPU time.",
-            f"The GPUs of this report worked from {duration(first)} to {duration(last)} of the session.",
-        )
+    return Selection(None, nvtx, since, until).resolve(trace)
 
 
 def raise_all(failed: list[NsysgapError]) -> None:
@@ -188,11 +150,42 @@ def raise_all(failed: list[NsysgapError]) -> None:
 
 def check_device(trace: Trace, device: int | None) -> None:
     """Raise NsysgapError for a GPU that ran nothing in this report."""
-    import numpy as np
+    from nsysgap.answers.selection import require_device
 
-    if device is not None and trace.ops.rows and not (trace.ops["device"] == device).any():
-        known = ", ".join(str(number) for number in np.unique(trace.ops["device"]))
-        raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
+    require_device(trace, device)
+
+
+@contextmanager
+def opened_report(path: str | os.PathLike[str]) -> Iterator[OpenReport]:
+    """Open and read a report, with a progress bar on a terminal if it takes more than a moment."""
+    from nsysgap.answers import opening
+
+    _share_one_heap()
+    with opening.opened(path, progress_bar) as report:
+        yield report
+
+
+def answer_of(path: str, question: Callable[[OpenReport, Options], Answer], options: Options) -> Answer:
+    """The answer of one report, with a progress bar. Raises NsysgapError where it has none."""
+    with opened_report(path) as report:
+        return question(report, options)
+
+
+def answers_of(
+    reports: Sequence[str], question: Callable[[OpenReport, Options], Answer], options: Options
+) -> tuple[list[Answer], list[NsysgapError]]:
+    """The answer of each report that has one, and what is wrong with the others: none stops at the first bad one.
+
+    A report is released before the next is read.
+    """
+    answers: list[Answer] = []
+    failed: list[NsysgapError] = []
+    for path in reports:
+        try:
+            answers.append(answer_of(path, question, options))
+        except NsysgapError as error:
+            failed.append(error.with_traceback(None))  # it would hold on to the report
+    return answers, failed
 
 
 @contextmanager
@@ -254,85 +247,18 @@ class _Bar:
             self.total = 0
 
 
-@contextmanager
-def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes]]:
-    """A binary file to write: standard output for None or "-", else a temporary name that becomes `output` at the end.
-
-    A device or a named pipe is written to as it is. Raises NsysgapError if the file exists (without `force`) or cannot
-    be written; then nothing is left behind.
-    """
-    if output in (None, "-"):
-        with _stdout() as file:
-            yield file
-        return
-    target = Path(str(output))
-    require_new(target, force=force)
-    if _is_special(target):
-        with _cannot_be_written(target), target.open("wb") as file:
-            yield file
-        return
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent or Path())
-    except OSError as error:
-        raise NsysgapError(
-            f"{target} cannot be written ({error.strerror}).", "Name a folder you may write to."
-        ) from None
-    try:
-        with _cannot_be_written(target):
-            with os.fdopen(handle, "wb") as file:
-                yield file
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-@contextmanager
-def _cannot_be_written(target: Path) -> Iterator[None]:
-    """Turn errors of the operating system into a sentence; a reader that has seen enough is none."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise NsysgapError(
-            f"{target} cannot be written ({error.strerror}).", "Free some space or name another disk."
-        ) from None
-
-
-def _is_special(target: Path) -> bool:
-    """Whether this is a device or a named pipe (/dev/null, /dev/stdout), which no file may replace."""
-    return target.exists() and not target.is_file() and not target.is_dir()
-
-
-@contextmanager
-def _stdout() -> Iterator[IO[bytes]]:
-    if sys.stdout is None:  # the shell closed it: >&-
-        raise NsysgapError("Standard output is closed.", "Name a file: -o FILE.")
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise output_refused(error) from None
-
-
 def to_terminal(output: str | None) -> bool:
     """Whether what is written to `output` is seen on a terminal."""
-    return output is None and sys.stdout is not None and sys.stdout.isatty()
+    return output is None and on_terminal()
 
 
 def require_new(target: Path, *, force: bool) -> None:
     """Raise NsysgapError if a file would be overwritten without --force."""
-    if target.is_dir():
-        raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
-    if target.is_file() and not force:
-        raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
+    require_writable(target, force=force)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextmanager
+def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes]]:
+    """`outputs.output_file`, with "-" for standard output."""
+    with whole_file(None if output == "-" else output, force=force) as file:
+        yield file

@@ -103,7 +103,8 @@ def _require_graphs(view: GraphView, number: int | None) -> None:
 
 def _figures(view: GraphView, details: Table, number: int | None, top: int | None, form: str, *, color: bool) -> bytes:
     from nsysgap.analysis.graphs.overview import graphs_document
-    from nsysgap.render.data import as_json, dump_json
+    from nsysgap.figures import as_json
+    from nsysgap.render.data import dump_json
 
     document = as_json(graphs_document(view, details, number))
     if form == "json":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nsysgap.commands.common import (
-    Selected,
     Top,
     check_device,
     opened,
@@ -22,6 +21,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import duration
 
 if TYPE_CHECKING:
+    from nsysgap.answers.selection import Selected
     from nsysgap.tables import Table, Trace
 
 DEFAULT_TOP = 20
@@ -53,6 +53,7 @@ def command(
     nvtx: re.Pattern[str] | None,
     since: int | None,
     until: int | None,
+    hidden_after_ns: int,  # noqa: ARG001 - launches have no untraced time
     top: int | None,
     form: str,
     output: str | None,
@@ -78,7 +79,7 @@ def _document(trace: Trace, details: Table, selected: Selected, device: int | No
     """The figures as plain values. Raises NsysgapError where the report has no kernels, or the selection no launch."""
     from nsysgap.analysis.launch_costs import LaunchSelection, launches_document
     from nsysgap.analysis.relations.launches import launch_calls
-    from nsysgap.render.data import as_json
+    from nsysgap.figures import as_json
     from nsysgap.tables import KERNEL
 
     if not (trace.ops["kind"] == KERNEL).any():
@@ -86,7 +87,7 @@ def _document(trace: Trace, details: Table, selected: Selected, device: int | No
         raise NsysgapError(f"{trace.path} holds no kernels.", hint)
     chosen = LaunchSelection(selected.time, device, selected.ranges)
     document: dict[str, Any] = as_json(launches_document(trace, launch_calls(trace), details, chosen))
-    said = ", ".join([*([] if device is None else [f"GPU {device}"]), *([selected.said] if selected.said else [])])
+    said = ", ".join([*([] if device is None else [f"GPU {device}"]), *([selected.words] if selected.words else [])])
     if not document["kernels"] and not document["all"]["launches"]:
         raise _nothing_selected(trace, said)
     return {**document, "selection": said} if said else document

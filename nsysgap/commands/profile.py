@@ -307,8 +307,8 @@ class _Report:
         from nsysgap.analysis.launching_ways import INFLATED, launch_figures
         from nsysgap.analysis.questions import why_no_kernels
         from nsysgap.commands.common import opened, select_time
+        from nsysgap.figures import as_json
         from nsysgap.profiling.summary import summary
-        from nsysgap.render.data import as_json
 
         self.target = captured.target
         with opened(captured.target.file(".sqlite")) as (_, trace):
@@ -320,7 +320,7 @@ class _Report:
         if self.refusal is None:
             pattern = nvtx or _workload_range(trace, captured.profiled.record)
             selected = select_time(trace, pattern)
-            self.idle, self.said = IdleReport(trace, selection=selected.time), selected.said
+            self.idle, self.said = IdleReport(trace, selection=selected.time), selected.words
             figures = as_json(launch_figures(self.idle, captured.profiled.record).as_dict())
         session = trace.duration_ns if whole else None
         self.summary = summary(
@@ -340,7 +340,7 @@ class _Report:
         """Print what `nsysgap gaps` says, and what nsys changed."""
         from nsysgap.analysis.idle.document import gaps_document
         from nsysgap.analysis.notices import all_notices
-        from nsysgap.render.data import as_json
+        from nsysgap.figures import as_json
         from nsysgap.render.text.console import console, print_blocks
         from nsysgap.render.text.gaps import gaps_blocks
         from nsysgap.render.text.profile import perturbation_text
@@ -348,10 +348,11 @@ class _Report:
         if self.idle is not None:
             notices = all_notices(self.idle, self.idle.latencies)
             document = as_json(gaps_document(self.idle, self.idle.gaps.longest(LISTED_GAPS), notices))
+            selection = {"selection": self.said} if self.said else {}
             click.echo()
             screen = console()
             with screen.capture() as captured:
-                print_blocks(screen, gaps_blocks(document, self.idle.gaps_by_cause(), self.said))
+                print_blocks(screen, gaps_blocks(document | selection, self.idle.gaps_by_cause()))
             click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
             click.echo("\n" + perturbation_text(self.summary))
         names = ", ".join(str(self.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))

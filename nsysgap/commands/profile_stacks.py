@@ -54,7 +54,7 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
         stacks = read_stacks(source, trace)
     idle = IdleReport(trace, selection=selected.time)
     answer = Answer(idle, stacks, ("host",), None if kind == "calls" else kind, launched_from=kind == "calls")
-    return answer.document("line" if kind != "native" else "function", selected.said)
+    return answer.document("line" if kind != "native" else "function", selected.words)
 
 
 def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | N
 
     rows = [scaled(row) for row in document["rows"]]
     made = {**scaled(document), "idle_ns": sum(one.idle for one in idle.devices), "rows": rows}
-    return {**made, "selection": selected.said} if selected.said else made
+    return {**made, "selection": selected.words} if selected.words else made
 
 
 def _cost(plain: Captured, sampled: Captured) -> str:

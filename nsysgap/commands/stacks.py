@@ -74,6 +74,7 @@ def command(
     nvtx: re.Pattern[str] | None,
     since: int | None,
     until: int | None,
+    hidden_after_ns: int,
     by: str,
     causes: tuple[str, ...],
     wanted: str | None,
@@ -104,15 +105,15 @@ def command(
         check_device(trace, device)
         selected = select_time(trace, nvtx, since, until)
         stacks = read_stacks(source, trace)
-    idle = IdleReport(trace, selection=selected.time, device=device)
+    idle = IdleReport(trace, selection=selected.time, device=device, hidden_after_ns=hidden_after_ns)
     answer = Answer(idle, stacks, causes, wanted, launched_from=launched_from)
     writer = {"text": _text, "json": _json, "csv": _csv}.get(form)
     if writer is not None:
         limit = DEFAULT_TOP if top is None else None if top == ALL else top
         shown = {"top": limit, "folder": folder, "full_paths": full_paths, "color": to_terminal(output)}
-        written = writer(answer.document(by, selected.said), shown)
+        written = writer(answer.document(by, selected.words), shown)
     else:
-        written = _tree(form, answer.tree(selected.said))
+        written = _tree(form, answer.tree(selected.words))
     with output_file(output, force=force) as file:
         file.write(written)
 

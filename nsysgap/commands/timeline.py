@@ -31,6 +31,7 @@ def command(
     nvtx: re.Pattern[str] | None,
     since: int | None,
     until: int | None,
+    hidden_after_ns: int,
     top_gaps: int | None,
     plotlyjs: str,
     output: str | None,
@@ -61,9 +62,9 @@ def command(
         about = describe(source)
     if not trace.ops.rows and not trace.api.rows:
         raise NsysgapError(*(why_no_kernels(trace) or ("",)))
-    idle = IdleReport(trace, selection=selected.time, device=device)
+    idle = IdleReport(trace, selection=selected.time, device=device, hidden_after_ns=hidden_after_ns)
     facts = run_facts(trace, about.command, about.started, about.target)
-    data = timeline_data(idle, details, selected=selected.said, facts=facts, top_gaps=top_gaps, stacks=stacks)
+    data = timeline_data(idle, details, selected=selected.words, facts=facts, top_gaps=top_gaps, stacks=stacks)
     with output_file(target, force=force) as file:
         for part in page_parts(data, plotlyjs):
             file.write(part.encode())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nsysgap.tracks import Viewed
 
 Command = TypeVar("Command", bound=Any)
+HIDDEN_AFTER_NS = 100_000
 FORMATS = ("json", "json.gz", "pftrace")
 
 
@@ -35,6 +36,7 @@ class TraceOptions:
     nvtx: re.Pattern[str] | None = None
     since: int | None = None
     until: int | None = None
+    hidden_after_ns: int = HIDDEN_AFTER_NS
     top_gaps: int | None = None
     osrt: bool = True
     kernels_only: bool = False
@@ -96,7 +98,7 @@ def pictures(
     gpus = gpus_with_work(trace, options.device)
     if per_gpu and not gpus:
         raise NsysgapError(f"No GPU ran anything in {trace.path}.", "Leave out --per-gpu: one file shows the host.")
-    idle = IdleReport(trace)
+    idle = IdleReport(trace, hidden_after_ns=options.hidden_after_ns)
     extras = _extras(source, trace, options)
     not_shown = _not_shown(source, extras)
     show = Show(options.args == "full", options.names == "demangled", options.flows == "all", options.counters, per_gpu)
@@ -179,7 +181,7 @@ def _cut(idle: IdleReport, options: TraceOptions, gpu: int | None) -> tuple[Cut,
     from nsysgap.intervals import intersect
 
     selected = select_time(idle.trace, options.nvtx, options.since, options.until)
-    time, said = selected.time, [selected.said] if selected.said else []
+    time, said = selected.time, [selected.words] if selected.words else []
     if options.top_gaps is not None:
         around = around_gaps(idle, options.top_gaps)
         time = around if time is None else intersect(time, around)

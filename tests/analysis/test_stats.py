@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.analysis.stats import Stats, grouped_stats, stats
+from nsysgap.analysis.stats import grouped_stats, stats
+from nsysgap.figures import Stats
 
 
 def defined(values: list[int]) -> dict[str, int]:

@@ -19,10 +19,10 @@ from folders import NAIVE, ROOT
 from report_builder import ReportBuilder
 from stack_reports import MAIN, OTHER, StackReport
 
+from nsysgap.answers.opening import OpenReport
 from nsysgap.causes import PARTS
 from nsysgap.commands import main
-from nsysgap.commands.common import opened
-from nsysgap.report.source import Source
+from nsysgap.commands.common import opened_report
 from nsysgap.tables import Trace
 
 
@@ -186,14 +186,14 @@ def test_each_report_is_released_before_the_next_is_read(
     read: list[weakref.ref[Trace]] = []
 
     @contextmanager
-    def watched(path: str) -> Iterator[tuple[Source, Trace]]:
+    def watched(path: str) -> Iterator[OpenReport]:
         gc.collect()
-        assert [one() for one in read] == [None] * len(read)
-        with opened(path) as (source, trace):
-            read.append(weakref.ref(trace))
-            yield source, trace
+        assert [trace() for trace in read] == [None] * len(read)
+        with opened_report(path) as opened:
+            read.append(weakref.ref(opened.trace))
+            yield opened
 
-    monkeypatch.setattr("nsysgap.commands.gaps.opened", watched)
+    monkeypatch.setattr("nsysgap.commands.common.opened_report", watched)
     selected_nothing = ["--nvtx", "none"]  # an error must not hold on to its report either
     for options in ([], selected_nothing):
         with pytest.raises(SystemExit):

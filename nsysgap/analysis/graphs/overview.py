@@ -17,8 +17,9 @@ from nsysgap.analysis.graphs.builds import Build, Key, builds, copying_calls, cr
 from nsysgap.analysis.graphs.replays import NodeTimes, Replays, joined, node_times, originals, replays_by_graph
 from nsysgap.analysis.graphs.savings import Singly, launched_singly
 from nsysgap.analysis.relations.captures import INSTANTIATE, UPLOAD, calls_named, graph_costs
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct
+from nsysgap.figures import Stats
 from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
 
 SCHEMA = "nsysgap.graphs/1"

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.graphs.replays import Replays
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
+from nsysgap.figures import Stats
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
 
 Indices = NDArray[np.intp]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,18 @@ OP_COLUMNS = ("kind", "name", "stream", "start_ns", "end_ns", "correlation_id", 
 
 
 def gaps_frame(idle: IdleReport, rows: NDArray[np.intp]) -> pd.DataFrame:
-    """One row per gap: device, start_ns, end_ns, duration_ns, cause, <part>_ns for each of the ten parts, process,
-    thread, nvtx (path, " > " between), and before_/after_ with the ops at its edges.
+    """`gaps_rows_frame` of the gaps with these numbers."""
+    return gaps_rows_frame(gap_rows(idle, rows))
+
+
+def gaps_rows_frame(gaps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per gap (documents of `gap_rows`): device, start_ns, end_ns, duration_ns, cause, <part>_ns for each of
+    the ten parts, process, thread, nvtx (path, " > " between), and before_/after_ with the ops at its edges.
     """
     import pandas as pd
 
     found = []
-    for gap in gap_rows(idle, rows):
+    for gap in gaps:
         parts = {f"{name}_ns": gap["parts_ns"].get(name, 0) for name in PARTS}
         plain = {key: gap[key] for key in ("device", "start_ns", "end_ns", "duration_ns", "cause")}
         who = {"process": gap["process"], "thread": gap["thread"], "nvtx": " > ".join(gap["nvtx"])}

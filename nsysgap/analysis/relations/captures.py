@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.launches import launch_calls
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct, is_any
+from nsysgap.figures import Stats
 from nsysgap.tables import NONE, Trace
 
 LAUNCHING = re.compile(r"cu(?:da)?(?:Launch|Memcpy|Memset)(?!.*(?:Attribute|Symbol(?:Address|Size)))")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import keyed_nodes, launch_keys
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
+from nsysgap.figures import Stats
 from nsysgap.intervals import union
 from nsysgap.tables import NONE, Trace
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
 from nsysgap.arrays import combined_codes, distinct, grouped, is_any
+from nsysgap.figures import Stats
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace, names_launch
 
 Array = NDArray[Any]

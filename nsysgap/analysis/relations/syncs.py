@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import SYNC_CALLS
 from nsysgap.analysis.relations.launches import match_calls
-from nsysgap.analysis.stats import Stats, stats
+from nsysgap.analysis.stats import stats
 from nsysgap.arrays import codes, combined_codes, distinct, grouped, is_any
+from nsysgap.figures import Stats
 from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table, Trace
 

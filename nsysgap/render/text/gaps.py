@@ -22,16 +22,18 @@ Document = Mapping[str, Any]
 SHARING = ("cause", "api", "line")  # groupings of which several may have a share in one gap
 
 
-def gaps_blocks(
-    document: Document, counts: Mapping[str, int], selected: str = "", groups: Table | None = None
-) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap gaps` for one report, in reading order. `counts`: gaps per cause; `groups`: of --by."""
-    yield _head(document["report"], selected)
+def gaps_blocks(document: Document, counts: Mapping[str, int], top: int | None = None) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap gaps` for one report, in reading order.
+
+    `counts`: gaps per cause; `top`: how many groups to list of a document that has them (all for None).
+    """
+    yield _head(document["report"], document.get("selection", ""))
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _devices(document["devices"])
+    groups = document.get("groups")
     if groups is not None:
-        yield groups
-    if groups is None or document["groups"]["by"] != "cause":  # else it would be said twice
+        yield _groups(groups["by"], groups["rows"], top)
+    if groups is None or groups["by"] != "cause":  # else it would be said twice
         yield _causes(document["devices"], counts)
     yield from untraced_lines(document["devices"])
     yield from _latencies(document["launches"], document["graph_launches"], document["syncs"])
@@ -167,28 +169,24 @@ def _nvtx(gap: Document) -> str:
     return printable(gap["nvtx"][-1]) if gap["nvtx"] else ""
 
 
-def groups_table(by: str, groups: Sequence[Any], top: int | None = None) -> Table:
-    """Idle time grouped (`analysis.grouping.Group`), largest first; a last row sums up what `top` leaves out."""
+def _groups(by: str, groups: Sequence[Document], top: int | None) -> Table:
+    """Idle time grouped, largest first; a last row sums up what `top` leaves out."""
     gaps = "in gaps" if by in SHARING else "gaps"
     made = table(f"<idle by {by}", "time", "share", gaps, "longest", "<" if by == "cause" else "|main cause")
-    total = sum(group.idle for group in groups)
-    names = kernel_names([group.name for group in groups[:top]], [by == "kernel"] * len(groups[:top]))
+    total = sum(group["idle_ns"] for group in groups)
+    names = kernel_names([group["name"] for group in groups[:top]], [by == "kernel"] * len(groups[:top]))
     for group, name in zip(groups[:top], names, strict=True):
-        figures = (duration(group.idle), percent(group.idle, total), count(group.gaps), duration(group.longest))
-        add(made, name, *figures, Text(LABELS[group.name], style="dim") if by == "cause" else group.main_cause)
+        meaning = Text(LABELS[group["name"]], style="dim") if by == "cause" else group["main_cause"]
+        add(made, name, *_group_figures([group], total), meaning)
     if not groups:
         add(made, "no idle time", "0 ns", "-", "0", "-", "")
     rest = [] if top is None else groups[top:]
     if rest:
-        time = sum(group.idle for group in rest)
-        longest = duration(max(group.longest for group in rest))
-        add(
-            made,
-            f"({len(rest):,} more)",
-            duration(time),
-            percent(time, total),
-            count(sum(g.gaps for g in rest)),
-            longest,
-            "",
-        )
+        add(made, f"({len(rest):,} more)", *_group_figures(rest, total), "")
     return made
+
+
+def _group_figures(groups: Sequence[Document], total: int) -> tuple[str, str, str, str]:
+    """Time, share, gaps, the longest of one group, or of several together."""
+    time, gaps = (sum(group[key] for group in groups) for key in ("idle_ns", "gaps"))
+    return duration(time), percent(time, total), count(gaps), duration(max(group["longest_ns"] for group in groups))

@@ -159,7 +159,7 @@ def test_ranges_and_times_intersect(two_gaps: ReportBuilder, tmp_path: Path) -> 
         (150, 200, {"launch": 10, "queued": 40}),
         (400, 420, {"launch": 20}),
     ]
-    assert found.said == "inside 2 NVTX ranges (in), 150 ns, from 150 ns to 420 ns"
+    assert found.words == "inside 2 NVTX ranges (in), 150 ns, from 150 ns to 420 ns"
 
 
 def test_from_and_to_alone(two_gaps: ReportBuilder, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from report_builder import ReportBuilder
 
 from nsysgap.analysis.relations.graph_launches import graph_summary
-from nsysgap.analysis.stats import Stats
+from nsysgap.figures import Stats
 
 
 def test_a_graph_launch(report: ReportBuilder, tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from folders import SAMPLES
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.launching_ways import launch_figures
 from nsysgap.analysis.relations.ranges import select_ranges
+from nsysgap.figures import as_json
 from nsysgap.profiling.capture import Run
 from nsysgap.profiling.summary import perturbation
-from nsysgap.render.data import as_json
 from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text, perturbation_text
 from nsysgap.report import open_source, read_trace
 

@@ -1,0 +1,151 @@
+"""Why the GPU was idle: idle time by cause per GPU, what launching and waiting cost, the longest gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
+from nsysgap.analysis.idle.document import gaps_document, group_rows
+from nsysgap.analysis.idle.grouping import Group, idle_by
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.notices import all_notices
+from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.selection import WHOLE, Selection
+from nsysgap.causes import PARTS
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document, Figure, Header, as_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nsysgap.tables import Stacks
+
+SCHEMA = "nsysgap.gaps/1"
+CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
+
+
+@dataclass(frozen=True)
+class GapsOptions:
+    """`top`: how many of the longest gaps to list (None: all), none shorter than `at_least_ns`; `by`: how to group the
+    idle time (cause, kernel, api, nvtx, thread, process, line), None for no grouping."""
+
+    selection: Selection = WHOLE
+    top: int | None = 20
+    at_least_ns: int = 0
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class GapsAnswer:
+    """The answer. `devices` to `gaps` are as in the contract "nsysgap.gaps/1"; `selection` says what was selected.
+
+    `gaps_by_cause` counts gaps over all GPUs; `groups` are those of `by`. `refusal` is why the report cannot say how
+    idle the GPU was, None if it can; `op_rows` how many ops it holds.
+    """
+
+    header: Header
+    devices: tuple[Document, ...]
+    launches: Document
+    graph_launches: Document
+    syncs: Document
+    gaps: tuple[Document, ...]
+    gaps_by_cause: Mapping[str, int]
+    selection: str
+    by: str | None
+    groups: tuple[Group, ...]
+    op_rows: int
+    refusal: NsysgapError | None
+
+    def document(self) -> Document:
+        """The contract "nsysgap.gaps/1"; with a grouping also the groups, with a selection also what it was."""
+        document: Document = {
+            "schema": SCHEMA,
+            "report": self.header.document(),
+            "devices": list(self.devices),
+            "launches": self.launches,
+            "graph_launches": self.graph_launches,
+            "syncs": self.syncs,
+            "gaps": list(self.gaps),
+        }
+        if self.selection:
+            document["selection"] = self.selection
+        if self.by:
+            document["groups"] = {"by": self.by, "rows": group_rows(self.groups)}
+        return document
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Per GPU: window, busy and idle time, each part of it, gaps, ops."""
+        return tuple(figure for device in self.devices for figure in _device_figures(device))
+
+    def frame(self) -> pd.DataFrame:
+        """One row per listed gap, or with a grouping one per group, for CSV and Parquet."""
+        made = groups_frame(self.by, self.groups) if self.by else gaps_rows_frame(self.gaps)
+        return made.assign(report=self.header.path)
+
+
+def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer:
+    """Why the GPUs of a report were idle.
+
+    Raises NsysgapError for an empty selection, and for idle time by line where no stacks were sampled.
+    """
+    selected = report.select(options.selection)
+    idle = report.idle(options.selection, all_at_once=True)
+    stacks = _sampled(report, required=options.by == "line")
+    rows = idle.gaps.longest(options.top, options.at_least_ns)
+    document: dict[str, Any] = as_json(gaps_document(idle, rows))
+    if stacks is not None:
+        for gap, line in zip(document["gaps"], lines_of_gaps(idle, stacks, rows), strict=True):
+            gap["line"] = line
+    why = why_no_kernels(report.trace)
+    return GapsAnswer(
+        header=report.header(all_notices(idle, idle.latencies)),
+        devices=tuple(document["devices"]),
+        launches=document["launches"],
+        graph_launches=document["graph_launches"],
+        syncs=document["syncs"],
+        gaps=tuple(document["gaps"]),
+        gaps_by_cause=idle.gaps_by_cause(),
+        selection=selected.words,
+        by=options.by,
+        groups=tuple(_groups(idle, stacks, options.by)),
+        op_rows=report.trace.ops.rows,
+        refusal=None if why is None else NsysgapError(*why),
+    )
+
+
+def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:
+    """The sampled stacks, None without any. Raises NsysgapError where they are required and there are none."""
+    samples = report.samples
+    if samples is not None and samples.samples.rows:
+        return samples
+    if required:
+        why = "".join(f" {notice.text}" for notice in samples.warnings) if samples is not None else ""
+        raise NsysgapError(f"{report.path} holds no stack samples: no lines are known.{why}", CAPTURE_HINT)
+    return None
+
+
+def _groups(idle: IdleReport, stacks: Stacks | None, by: str | None) -> list[Group]:
+    """The idle time by what was asked for, largest first; nothing without a grouping."""
+    if by is None:
+        return []
+    return idle_by_line(idle, stacks) if by == "line" and stacks is not None else idle_by(idle, by)
+
+
+def _device_figures(device: Document) -> list[Figure]:
+    whose = f"GPU {device['device']}"
+    window = device["busy_ns"] + device["idle_ns"]
+    share = round(100 * device["idle_ns"] / window, 3) if window else 0.0
+    return [
+        Figure("window_ns", window, "ns", "lower", whose),
+        Figure("busy_ns", device["busy_ns"], "ns", "lower", whose),
+        Figure("idle_ns", device["idle_ns"], "ns", "lower", whose),
+        Figure("idle_percent", share, "%", "lower", whose),
+        *(Figure(f"idle_{part}_ns", device["idle_by_cause_ns"][part], "ns", "lower", whose) for part in PARTS),
+        Figure("gap_count", device["gap_count"], "", "none", whose),
+        Figure("longest_gap_ns", device["longest_gap_ns"], "ns", "lower", whose),
+        Figure("ops", sum(device["op_count"].values()), "", "none", whose),
+    ]

@@ -1,0 +1,151 @@
+"""A report opened for questions: its Trace, and what answers share, read or worked out once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.answers.selection import WHOLE, Selected, Selection
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Header
+from nsysgap.report import open_source, read_trace
+from nsysgap.tables import Notice, Stacks, Table, Trace
+
+if TYPE_CHECKING:
+    from nsysgap.report.source import Source
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""(what is done, how much there is to do) -> a context that gives a function to call with the amount done."""
+
+
+class OpenReport:
+    """A report that was read. Everything but the Trace is read or worked out when first asked for, then kept."""
+
+    def __init__(self, trace: Trace, source: Source | None = None, progress: Progress | None = None) -> None:
+        self.trace = trace
+        self.progress = progress or silent
+        self._source = source
+        self._idle: dict[Selection, IdleReport] = {}
+
+    @property
+    def path(self) -> str:
+        """What the user named."""
+        return self.trace.path
+
+    def header(self, notices: Sequence[Notice] | None = None) -> Header:
+        """The header of a document; with these notices instead of the reader's own."""
+        trace = self.trace
+        said = tuple(trace.warnings if notices is None else notices)
+        return Header(trace.path, trace.nsys_version, trace.schema_version, trace.duration_ns, said)
+
+    def select(self, selection: Selection) -> Selected:
+        """The selected time and the words for it. Raises NsysgapError where nothing is selected."""
+        return selection.resolve(self.trace)
+
+    def idle(self, selection: Selection = WHOLE, *, all_at_once: bool = False) -> IdleReport:
+        """The idle time inside a selection; kept for the whole report and for the selection asked for last.
+
+        `all_at_once`: latencies and sync calls too, on another core.
+        """
+        if selection not in self._idle:
+            chosen = selection.resolve(self.trace)
+            self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
+            self._idle[selection] = IdleReport(
+                self.trace,
+                selection=chosen.time,
+                device=selection.device,
+                hidden_after_ns=selection.hidden_after_ns,
+                all_at_once=all_at_once,
+            )
+        return self._idle[selection]
+
+    @contextmanager
+    def source(self) -> Iterator[Source]:
+        """The report's file; opened again if it was closed, so it must still be there."""
+        if self._source is not None:
+            yield self._source
+            return
+        with open_source(self.path) as source:
+            yield source
+
+    def close(self) -> None:
+        """Let go of the file: whatever is still to be read opens it again."""
+        self._source = None
+
+    @cached_property
+    def details(self) -> Table:
+        """The table OP_DETAILS beside the ops: grids, blocks, shared memory, ..."""
+        from nsysgap.report.details import read_op_details
+
+        with self.source() as source:
+            return read_op_details(source, self.trace)
+
+    @cached_property
+    def stacks(self) -> Stacks:
+        """Everything that the report holds of call stacks."""
+        from nsysgap.report.stacks import read_stacks
+
+        with self.source() as source:
+            return read_stacks(source, self.trace)
+
+    @cached_property
+    def samples(self) -> Stacks | None:
+        """The sampled call stacks; None if the report has no table of them."""
+        from nsysgap.report.stacks import read_samples
+
+        with self.source() as source:
+            return read_samples(source, self.trace)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], progress: Progress | None = None) -> Iterator[OpenReport]:
+    """Open and read a report; its file stays open inside the context.
+
+    Raises NsysgapError, whose text says what to do next, for anything that is not a readable report.
+    """
+    advance_of = progress or silent
+    with open_source(path) as source:
+        with advance_of(f"Reading {Path(path).name}", source.rows_guess) as advance:
+            trace = read_trace(source, advance)
+            advance(source.rows_guess)
+        report = OpenReport(trace, source, progress)
+        try:
+            yield report
+        finally:
+            report.close()
+
+
+Options = TypeVar("Options")
+Answer = TypeVar("Answer")
+Question = Callable[[OpenReport, Options], Answer]
+"""What every module of answers offers: a function from an opened report and its options to a picklable answer."""
+
+
+def ask(
+    path: str | os.PathLike[str],
+    question: Question[Options, Answer],
+    options: Options,
+    progress: Progress | None = None,
+) -> Answer:
+    """The answer of one report, everything else released. Picklable in and out: workers can run it."""
+    with opened(path, progress) as report:
+        return question(report, options)
+
+
+def require_kernels(trace: Trace) -> None:
+    """Raise NsysgapError for a report without kernels that says why and how to record them."""
+    from nsysgap.analysis.questions import why_no_kernels
+
+    why = why_no_kernels(trace)
+    if why is not None:
+        raise NsysgapError(*why)
+
+
+def silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress shown."""
+    return nullcontext(lambda _: None)

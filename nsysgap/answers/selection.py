@@ -1,0 +1,124 @@
+"""Which part of a report counts: a GPU, NVTX ranges, a stretch of the session; the same in every command and call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.relations.ranges import select_ranges
+from nsysgap.errors import NsysgapError
+from nsysgap.intervals import IntervalSet, intersect
+from nsysgap.tables import Trace
+from nsysgap.units import counted, duration, printable
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The selected time (None: all of it) and the words for what selected it ("" for all).
+
+    `ranges`: the rows of nvtx that the pattern matched, None without one.
+    """
+
+    time: IntervalSet | None
+    words: str
+    ranges: NDArray[np.intp] | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to look at: hashable and picklable, so that an answer can be asked for in another process.
+
+    `device` is a GPU's number, `nvtx` the pattern of range names, `since` and `until` ns of the session (None: all);
+    `hidden_after_ns` from which length on a stretch of a sync call in which no op runs is "untraced".
+    """
+
+    device: int | None = None
+    nvtx: re.Pattern[str] | None = None
+    since: int | None = None
+    until: int | None = None
+    hidden_after_ns: int = HIDDEN_AFTER_NS
+
+    def resolve(self, trace: Trace) -> Selected:
+        """The selected time of a report.
+
+        Raises NsysgapError for a GPU that ran nothing, where no range matches, and where nothing is left.
+        """
+        require_device(trace, self.device)
+        time, words, ranges = None, [], None
+        if self.nvtx is not None:
+            time, said, ranges = _in_ranges(trace, self.nvtx)
+            words.append(said)
+        span = self._span()
+        if span is not None:
+            time = span if time is None else intersect(time, span)
+            to = "" if self.until is None else f" to {duration(self.until)}"
+            words.append(f"from {duration(self.since or 0)}{to}")
+        if time is not None:
+            _require_ops(trace, time)
+        return Selected(time, ", ".join(words), ranges)
+
+    def _span(self) -> IntervalSet | None:
+        """The time between `since` and `until`, None without either."""
+        if self.since is None and self.until is None:
+            return None
+        limits = np.iinfo(np.int64)
+        low = limits.min if self.since is None else self.since
+        high = limits.max if self.until is None else self.until
+        if high <= low:
+            raise NsysgapError("--from is not before --to: nothing is selected.", "Swap them.", exit_code=2)
+        return IntervalSet(np.array([low], np.int64), np.array([high], np.int64))
+
+
+WHOLE = Selection()
+
+
+def pattern(regex: str | re.Pattern[str]) -> re.Pattern[str]:
+    """A regular expression. Raises NsysgapError (usage) for what is none."""
+    try:
+        return re.compile(regex)
+    except re.error as error:
+        hint = "Escape what is meant as it stands: \\( \\[ \\+ \\* \\?"
+        raise NsysgapError(f"'{regex}' is not a regular expression: {error}.", hint, exit_code=2) from None
+
+
+def require_device(trace: Trace, device: int | None) -> None:
+    """Raise NsysgapError for a GPU that ran nothing in this report."""
+    if device is not None and trace.ops.rows and not (trace.ops["device"] == device).any():
+        known = ", ".join(str(number) for number in np.unique(trace.ops["device"]))
+        raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
+
+
+def _in_ranges(trace: Trace, regex: re.Pattern[str]) -> tuple[IntervalSet, str, NDArray[np.intp]]:
+    """The time inside the ranges whose name matches, the words for it, and their rows."""
+    matching = select_ranges(trace, regex)
+    if not matching.ranges:
+        raise NsysgapError(f"No NVTX range matches '{regex.pattern}'.", _known_names(trace))
+    names = ", ".join(printable(name, 40) for name in matching.names[:3])
+    more = f" and {len(matching.names) - 3:,} more names" if len(matching.names) > 3 else ""
+    ranges = counted(matching.ranges, "NVTX range", "NVTX ranges")
+    return matching.time, f"inside {ranges} ({names}{more}), {duration(matching.time.total)}", matching.rows
+
+
+def _known_names(trace: Trace) -> str:
+    index, number = np.unique(trace.nvtx["name"], return_counts=True)
+    if not len(index):
+        return "The report holds no NVTX ranges: capture with --trace=cuda,nvtx and mark phases in the program."
+    most = [printable(trace.names[int(index[i])], 40) for i in np.argsort(-number, kind="stable")[:5]]
+    return f"The report has {len(index):,} names, such as: {', '.join(most)}."
+
+
+def _require_ops(trace: Trace, time: IntervalSet) -> None:
+    """Raise NsysgapError where the selected time lies outside all GPU work."""
+    ops = trace.ops
+    if not ops.rows:
+        return
+    first, last = int(ops["start"][0]), int(ops["end"].max())
+    if not len(intersect(time, IntervalSet(np.array([first]), np.array([last]))).starts):
+        raise NsysgapError(
+            "The selection holds no GPU time.",
+            f"The GPUs of this report worked from {duration(first)} to {duration(last)} of the session.",
+        )

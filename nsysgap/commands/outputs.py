@@ -1,0 +1,314 @@
+"""Where answers go: one rule for -o and --format in every command, files that are whole or not there.
+
+A file's ending chooses the format; an ending that nothing is known by, or that contradicts --format, is refused.
+Missing folders are made, a file that is an input is never written, and every written file is announced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import click
+
+from nsysgap.commands import output_refused
+from nsysgap.errors import NsysgapError
+from nsysgap.units import file_size, printable
+
+
+@dataclass(frozen=True)
+class Form:
+    """A format: the endings of its files' names, the usual one first, and what it looks like on a terminal.
+
+    "text" is for people, "markup" for pipes and files, "binary" for files and for pipes that were asked for (-o -).
+    """
+
+    endings: tuple[str, ...]
+    kind: Literal["text", "markup", "binary"] = "text"
+
+
+FORMS: Mapping[str, Form] = {
+    "text": Form((".txt", ".text", ".log")),
+    "json": Form((".json",)),
+    "csv": Form((".csv",)),
+    "markdown": Form((".md", ".markdown")),
+    "junit": Form((".xml",)),
+    "parquet": Form((".parquet",), "binary"),
+    "html": Form((".html", ".htm"), "markup"),
+    "svg": Form((".svg",), "markup"),
+    "collapsed": Form((".collapsed", ".folded", ".txt")),
+    "speedscope": Form((".speedscope.json", ".speedscope", ".json")),
+    "json.gz": Form((".json.gz",), "binary"),
+    "pftrace": Form((".pftrace", ".perfetto-trace"), "binary"),
+    "sqlite": Form((".sqlite",), "binary"),
+    "sqlite.gz": Form((".sqlite.gz", ".gz"), "binary"),
+    "sqlite.xz": Form((".sqlite.xz", ".xz"), "binary"),
+    "sqlite.zst": Form((".sqlite.zst", ".zst"), "binary"),
+}
+ENDINGS = sorted({ending for form in FORMS.values() for ending in form.endings}, key=len, reverse=True)
+
+
+class Outputs:
+    """The table of a command's outputs: format -> what it holds (for --help); the first is the default.
+
+    `default_name` gives the file to write where -o names none, from the command's parameters and the format's ending;
+    without it that is standard output. `inputs` are the parameters that name files which are read.
+    """
+
+    def __init__(
+        self,
+        forms: Mapping[str, str],
+        *,
+        default_name: Callable[[Mapping[str, Any], str], str | None] | None = None,
+        inputs: tuple[str, ...] = ("report", "reports"),
+    ) -> None:
+        self.forms = forms
+        self.default = next(iter(forms))
+        self.default_name = default_name
+        self.inputs = inputs
+
+    def options(self, command: Callable[..., Any]) -> Callable[..., Any]:
+        """Add --format, -o and --force to a command, which gets one parameter `to` for them: a Destination."""
+
+        @wraps(command)
+        def with_destination(*, output: str | None, force: bool, form: str | None = None, **given: Any) -> Any:
+            return command(to=self.destination(form, output, given, force=force), **given)
+
+        where = "Write to this file, in the format of its ending" if len(self.forms) > 1 else "The file to write"
+        where += "; - is standard output." if self.default_name else "; else to the terminal."
+        told = "; ".join(f"{form}: {holds}" for form, holds in self.forms.items() if holds)
+        options = [
+            click.option("--format", "form", type=click.Choice(list(self.forms)), help=self._help(told)),
+            click.option("-o", "--output", metavar="FILE", help=where),
+            click.option("--force", is_flag=True, help="Overwrite the output file."),
+        ]
+        made: Callable[..., Any] = with_destination
+        for option in reversed(options[len(self.forms) == 1 :]):
+            made = option(made)
+        return made
+
+    def _help(self, told: str) -> str:
+        return f"By the file's ending, else {self.default}.{f' {told[0].upper()}{told[1:]}.' if told else ''}"
+
+    def destination(
+        self, form: str | None, output: str | None, given: Mapping[str, Any], *, force: bool = False
+    ) -> Destination:
+        """Where to write. Raises NsysgapError (usage) for what cannot be written so."""
+        chosen = self.form_of(form, output)
+        if output is None and self.default_name is not None:
+            output = self.default_name(given, FORMS[chosen].endings[0])
+        named = [given[name] for name in self.inputs if given.get(name) is not None]
+        inputs = tuple(path for one in named for path in ((one,) if isinstance(one, str) else one))
+        to = Destination(chosen, None if output == "-" else output, force, inputs)
+        to.check(asked_for=output == "-")
+        return to
+
+    def form_of(self, form: str | None, output: str | None) -> str:
+        """The format of a file's name and of --format together. Raises NsysgapError where they say none, or two."""
+        if output in (None, "-") or is_special(Path(str(output))):
+            return form or self.default
+        name = Path(str(output)).name.lower()
+        ending = next((one for one in ENDINGS if name.endswith(one)), None)
+        fitting = [one for one in self.forms if ending in FORMS[one].endings]
+        if form is not None and (ending is None or form in fitting):
+            return form
+        if form is not None and fitting:
+            hint = f"Name it {Path(str(output)).stem}{FORMS[form].endings[0]}, or leave out --format."
+            raise NsysgapError(f"{output} is {fitting[0]} by its name, and --format says {form}.", hint, exit_code=2)
+        if fitting:
+            return fitting[0]
+        if ending is None and len(self.forms) == 1 and not Path(name).suffix:
+            return self.default
+        raise self._unknown(str(output), ending, form)
+
+    def _unknown(self, output: str, ending: str | None, form: str | None) -> NsysgapError:
+        usual = dict.fromkeys(FORMS[one].endings[0] for one in ([form] if form else self.forms))
+        hint = f"End it with {' or '.join(usual)}"
+        if ending is None:
+            more = ", or add --format." if len(self.forms) > 1 else "."
+            return NsysgapError(f"The name {output} does not say which format to write.", hint + more, exit_code=2)
+        return NsysgapError(f"This command writes no {ending} files: {output}.", hint + ".", exit_code=2)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where an answer goes and how: `form` is one of FORMS, `path` a file or None for standard output.
+
+    `inputs` are the files that are read: none of them is ever written.
+    """
+
+    form: str
+    path: str | None = None
+    force: bool = False
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def color(self) -> bool:
+        """Whether text is written with colours: on a terminal that was not told NO_COLOR."""
+        return self.path is None and on_terminal() and not os.environ.get("NO_COLOR")
+
+    def check(self, *, asked_for: bool = False) -> None:
+        """Raise NsysgapError for what would be refused when it is written: before the work, not after it.
+
+        `asked_for`: standard output was named, so a pipe gets whatever it is.
+        """
+        kind = FORMS[self.form].kind
+        if self.path is not None:
+            require_writable(Path(self.path), force=self.force, inputs=self.inputs)
+        elif kind != "text" and (on_terminal() or (kind == "binary" and not asked_for)):
+            name = f"NAME{FORMS[self.form].endings[0]}"
+            raise NsysgapError(f"{self.form} is nothing to read on a terminal.", f"Name a file: -o {name}", exit_code=2)
+
+    def write(self, content: bytes | Iterable[bytes], then: str = "") -> None:
+        """Write everything and announce the file; `then` says what to do with it."""
+        with self.file() as file:
+            for part in (content,) if isinstance(content, bytes) else content:
+                file.write(part)
+        self.announce(then)
+
+    @contextmanager
+    def file(self) -> Iterator[IO[bytes]]:
+        """The file to write, which is in its place when the context ends well; not announced."""
+        with output_file(self.path, force=self.force, inputs=self.inputs) as file:
+            yield file
+
+    def announce(self, then: str = "") -> None:
+        """Say on standard error which file was written; nothing for standard output."""
+        if self.path is not None:
+            announce(self.path, then)
+
+
+def announce(path: str, then: str = "") -> None:
+    """Say on standard error that a file was written, how large it is, and what to do with it."""
+    size = "" if is_special(Path(path)) else f" ({file_size(Path(path).stat().st_size)})"
+    click.echo(f"Wrote {printable(path)}{size}{f': {then}' if then else ''}.", err=True)
+
+
+def on_terminal() -> bool:
+    """Whether standard output is seen on a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -> None:
+    """Raise NsysgapError if a file would be overwritten without `force`, or is an input, whatever it is called."""
+    if target.is_dir():
+        raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
+    for path in inputs:
+        if _same_file(target, Path(path)):
+            raise NsysgapError(
+                f"{target} is {path}, which is read and never written.", "Name another file.", exit_code=2
+            )
+    if target.is_file() and not force:
+        raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
+
+
+def _same_file(target: Path, path: Path) -> bool:
+    """Whether two names lead to one file, by device and inode, through links of both kinds."""
+    try:
+        return not is_special(target) and target.samefile(path)
+    except OSError:
+        return False
+
+
+@contextmanager
+def output_file(output: str | None, *, force: bool = False, inputs: Iterable[str] = ()) -> Iterator[IO[bytes]]:
+    """A binary file to write: standard output for None, else a temporary name that becomes `output` at the end.
+
+    Missing folders are made. A device or a named pipe is written to as it is. Raises NsysgapError for what
+    `require_writable` refuses and what cannot be written; then nothing is left behind.
+    """
+    if output is None:
+        with _stdout() as file:
+            yield file
+        return
+    target = Path(output)
+    require_writable(target, force=force, inputs=inputs)
+    if is_special(target):
+        with _cannot_be_written(target), target.open("wb") as file:
+            yield file
+        return
+    with _folder_of(target), _becoming(target) as file:
+        yield file
+
+
+@contextmanager
+def _becoming(target: Path) -> Iterator[IO[bytes]]:
+    """A temporary file beside `target` that takes its place when the context ends well."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise NsysgapError(
+            f"{target} cannot be written ({error.strerror}).", "Name a folder you may write to."
+        ) from None
+    try:
+        with _cannot_be_written(target):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+@contextmanager
+def _folder_of(target: Path) -> Iterator[None]:
+    """Make the folders that `target` lacks; take them away again if it is not written."""
+    missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NsysgapError(
+            f"{target.parent} cannot be made ({error.strerror}).", "Name a folder you may write to."
+        ) from None
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # others may have put files there meanwhile
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _cannot_be_written(target: Path) -> Iterator[None]:
+    """Turn errors of the operating system into a sentence; a reader that has seen enough is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NsysgapError(
+            f"{target} cannot be written ({error.strerror}).", "Free some space or name another disk."
+        ) from None
+
+
+def is_special(target: Path) -> bool:
+    """Whether this is a device or a named pipe (/dev/null, /dev/stdout), which no file may replace."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+@contextmanager
+def _stdout() -> Iterator[IO[bytes]]:
+    if sys.stdout is None:  # the shell closed it: >&-
+        raise NsysgapError("Standard output is closed.", "Name a file: -o FILE.")
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise output_refused(error) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
