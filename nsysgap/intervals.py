@@ -116,3 +116,17 @@ def pieces(starts: Times, ends: Times, within: IntervalSet) -> tuple[Times, Time
     offset = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     part = first[owner] + offset
     return np.maximum(starts[owner], within.starts[part]), np.minimum(ends[owner], within.ends[part]), owner
+
+
+def covered_in_groups(group: Indices, offset: Times, length: Times, span: Times) -> Times:
+    """The covered length of each group's intervals, all groups laid end to end: int64 of shape (groups,).
+
+    An interval begins at `offset` from its group's start, and no group's intervals reach beyond its `span`.
+    """
+    origin = np.concatenate(([0], np.cumsum(span + 1)))
+    order = np.argsort(group, kind="stable")
+    begin = offset[order] + origin[group[order]]
+    covered = union(begin, begin + length[order])
+    found = np.zeros(len(span), np.int64)
+    np.add.at(found, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
+    return found

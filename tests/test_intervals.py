@@ -13,6 +13,7 @@ from nsysgap.intervals import (
     Times,
     complement,
     covered_before,
+    covered_in_groups,
     covered_length,
     gaps_between,
     intersect,
@@ -166,3 +167,12 @@ def test_nothing_asked_nothing_found(asked: list[Span]) -> None:
     assert covered_length(covered, *arrays(asked)).tolist() == [0] * len(asked)
     assert [part.tolist() for part in pieces(*arrays(asked), covered)] == [[], [], []]
     assert covered_length(EMPTY, *arrays([(0, 5)])).tolist() == [0]
+
+
+@given(st.lists(SPANS, max_size=4))
+def test_the_covered_length_of_groups_is_that_of_each(groups: list[list[Span]]) -> None:
+    rows = [(i, start, end) for i, spans in enumerate(groups) for start, end in spans if end > start]
+    group, starts, ends = np.array(rows, np.int64).reshape(-1, 3).T
+    span = np.full(len(groups), HIGH - LOW, np.int64)
+    found = covered_in_groups(group, starts - LOW, ends - starts, span)
+    assert found.tolist() == [len(ticks(spans)) for spans in groups]

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.graphs.builds import Build, Key, builds, copying_calls, creating_calls
-from nsysgap.analysis.graphs.replays import NodeTimes, Replays, joined, node_times, originals, replays_by_graph
+from nsysgap.analysis.graphs.replays import (
+    NodeTimes,
+    Replays,
+    joined,
+    node_times,
+    originals,
+    previous_ends,
+    replays_by_graph,
+)
 from nsysgap.analysis.graphs.savings import Singly, launched_singly
 from nsysgap.analysis.relations.captures import INSTANTIATE, UPLOAD, calls_named, graph_costs
 from nsysgap.analysis.stats import stats
@@ -70,6 +78,8 @@ class GraphView:
         self._replays = replays_by_graph(trace, calls)
         self._executables, self._clones = self._copies()
         self.entries = self._entries()
+        of_all = [one.replays for one in self.entries if one.replays is not None]
+        self._previous_ends = dict(zip(map(id, of_all), previous_ends(of_all), strict=True))
 
     def _copies(self) -> tuple[dict[Key, list[int]], dict[Key, list[int]]]:
         """Executable graphs and clones by the (process, graph) they go back to; a copy of unknown make is the former.
@@ -146,6 +156,10 @@ class GraphView:
                 found[self.trace.name(name)] = summed
         return found
 
+    def took(self, replays: Replays) -> NDArray[np.int64]:
+        """What each replay of an entry took whose launch call is known, ns, without its time in the queue."""
+        return replays.took(self._previous_ends[id(replays)])
+
     def updates_before(self, replays: Replays) -> Stats | None:
         """Time in calls that update, upload or instantiate, per replay whose launch call is known; None: all 0.
 
@@ -211,7 +225,7 @@ def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> D
         "build_ns": build_ns,
         "instantiation_ns": entry.instantiation_ns,
         "replays": None if entry.replays is None else _replays(view, entry.replays),
-        "launched_singly": None if entry.singly is None else _saved(entry, entry.singly),
+        "launched_singly": None if entry.singly is None else _saved(view, entry, entry.singly),
         "nodes": [] if entry.times is None else _nodes(view.trace, entry.times, details),
     }
 
@@ -236,19 +250,20 @@ def _replays(view: GraphView, replays: Replays) -> Document:
         "busy_ns": stats(replays.busy),
         "between_nodes_ns": stats(replays.span - replays.busy),
         "whole_ns": stats(replays.whole),
+        "replay_ns": stats(view.took(replays)),
         "updates_before_ns": view.updates_before(replays),
     }
 
 
-def _saved(entry: GraphEntry, singly: Singly) -> Document:
-    """The same ops launched one by one, and the difference of the medians."""
-    whole = stats(entry.replays.whole) if entry.replays else None
+def _saved(view: GraphView, entry: GraphEntry, singly: Singly) -> Document:
+    """The same ops launched one by one, and the difference of the medians, without either's time in the queue."""
+    took = stats(view.took(entry.replays)) if entry.replays else None
     return {
         "runs": singly.time.count,
         "launches": singly.launches,
         "time_ns": singly.time,
         "calls_ns": singly.calls,
-        "saved_ns": None if whole is None else singly.time.median - whole.median,
+        "saved_ns": None if took is None else singly.time.median - took.median,
     }
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import launch_keys
-from nsysgap.intervals import union
+from nsysgap.arrays import combined_codes, distinct
+from nsysgap.intervals import covered_in_groups
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 GRAPH_SHIFT = 32
@@ -91,10 +92,8 @@ class Replays:
     @cached_property
     def busy(self) -> NDArray[np.int64]:
         """Covered time within each span, ns."""
-        bounds = np.append(self.heads, len(self.ops))
         start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
-        parts = [slice(low, high) for low, high in pairwise(bounds.tolist())]
-        return np.array([union(start[part], end[part]).total for part in parts], np.int64)
+        return covered_in_groups(self.replay, start - self.start[self.replay], end - start, self.span)
 
     @cached_property
     def gap(self) -> NDArray[np.int64]:
@@ -126,6 +125,35 @@ class Replays:
     def whole(self) -> NDArray[np.int64]:
         """From each known launch call's start to the last op's end, ns."""
         return self.end[self.known] - self.trace.api["start"][self.call[self.known]]
+
+    def took(self, previous_end: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What each known replay took, ns: from its call's start, or the replay's end that it waited for, to its end.
+
+        `previous_end` is the latest end of replays that began before each, on its stream.
+        """
+        begin = np.maximum(self.trace.api["start"][self.call[self.known]], previous_end[self.known])
+        return self.end[self.known] - np.minimum(begin, self.start[self.known])
+
+
+def previous_ends(replays: list[Replays]) -> list[NDArray[np.int64]]:
+    """For each replay of these graphs the latest end of those that began before it on its (process, stream), ns.
+
+    The stream is that of its first op; the least int64 where none began before.
+    """
+    if not replays:
+        return []
+    ops = replays[0].trace.ops
+    first = np.concatenate([one.ops[one.heads] for one in replays])
+    start, end = (np.concatenate([getattr(one, name) for one in replays]) for name in ("start", "end"))
+    stream, _ = combined_codes(ops["process"][first], ops["device"][first], ops["stream"][first])
+    found = np.full(len(first), np.iinfo(np.int64).min)
+    order = np.lexsort((start, stream))
+    for low, high in pairwise(np.searchsorted(stream[order], [*distinct(stream).tolist(), int(stream.max()) + 1])):
+        mine = order[low:high]
+        reach = np.maximum.accumulate(end[mine])
+        earlier = np.searchsorted(start[mine], start[mine], side="left")
+        found[mine[earlier > 0]] = reach[earlier[earlier > 0] - 1]
+    return np.split(found, np.cumsum([one.count for one in replays])[:-1])
 
 
 @dataclass(frozen=True)

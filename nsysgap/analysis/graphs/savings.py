@@ -19,7 +19,8 @@ Indices = NDArray[np.intp]
 class Singly:
     """The same ops launched singly: `time` from the first launch call's start to the last op's end, ns.
 
-    `launches` is the number of launch calls in each, `calls` their durations' sum, ns.
+    A run that waited in the queue begins with the end of the run before it, as a replay does. `launches` is the number
+    of launch calls in each, `calls` their durations' sum, ns.
     """
 
     launches: int
@@ -71,6 +72,8 @@ def _measured(trace: Trace, calls: NDArray[np.int32], single: Indices, heads: li
     place = np.add.outer(np.array(heads), np.arange(width))
     ops, call = single[place], calls[single[place]]
     begin, end = trace.api["start"][call], trace.api["end"][call]
-    time = stats(trace.ops["end"][ops].max(axis=1) - begin[:, 0])
+    first, last = trace.ops["start"][ops].min(axis=1), trace.ops["end"][ops].max(axis=1)
+    before = np.concatenate(([np.iinfo(np.int64).min], np.maximum.accumulate(last)[:-1]))
+    time = stats(last - np.minimum(np.maximum(begin[:, 0], before), first))
     cost = stats((end - begin).sum(axis=1))
     return None if time is None or cost is None else Singly(width, time, cost)

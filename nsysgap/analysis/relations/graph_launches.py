@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import keyed_nodes, launch_keys
 from nsysgap.analysis.stats import stats
 from nsysgap.figures import Stats
-from nsysgap.intervals import union
+from nsysgap.intervals import covered_in_groups
 from nsysgap.tables import NONE, Trace
 
 Indices = NDArray[np.intp]
@@ -60,22 +60,9 @@ def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
         call=call_end - call_start,
         latency=ops["start"][first] - call_start,
         span=last_end - ops["start"][first],
-        busy=_busy(group, start - ops["start"][first][group], end - start, last_end - ops["start"][first]),
+        busy=covered_in_groups(group, start - ops["start"][first][group], end - start, last_end - ops["start"][first]),
         nodes=np.bincount(group, minlength=len(first)),
     )
-
-
-def _busy(
-    group: Indices, start: NDArray[np.int64], length: NDArray[np.int64], span: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The covered time of each group's intervals: all groups laid end to end; `start` counts from its group's."""
-    origin = np.concatenate(([0], np.cumsum(span + 1)))
-    order = np.argsort(group, kind="stable")
-    begin = start[order] + origin[group[order]]
-    covered = union(begin, begin + length[order])
-    found = np.zeros(len(span), np.int64)
-    np.add.at(found, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
-    return found
 
 
 def graph_summary(found: GraphLaunches) -> dict[str, int | Stats | None]:

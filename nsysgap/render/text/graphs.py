@@ -10,7 +10,7 @@ from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.kernels import kernel_names
-from nsysgap.units import count, duration, percent, printable
+from nsysgap.units import count, counted, duration, percent, printable
 
 Document = Mapping[str, Any]
 _FIGURES = (
@@ -21,6 +21,7 @@ _FIGURES = (
     ("busy", "busy_ns"),
     ("between nodes", "between_nodes_ns"),
     ("call to last node", "whole_ns"),
+    ("without queue", "replay_ns"),
 )
 
 
@@ -30,6 +31,7 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
     yield from notices(document["report"]["warnings"], ("incomplete",))
     if document["graphs"]:
         yield _overview(document["graphs"])
+        yield from _compared(document["graphs"])
     for one in document["graphs"]:
         yield from _one_graph(one, top)
     if document["whole_graph_launches"]:
@@ -52,20 +54,39 @@ def _overview(graphs: Sequence[Document]) -> RenderableType:
         process = (str(one["process"]),) if several else ()
         kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
         replays = one["replays"]
-        whole = duration(replays["whole_ns"]["median"]) if replays and replays["whole_ns"] else "-"
+        took = duration(replays["replay_ns"]["median"]) if replays and replays["replay_ns"] else "-"
         at = "-" if one["built_at_ns"] is None else duration(one["built_at_ns"])
         figures = (count(one["graphs"]), count(one["executables"]))
         add(
             made,
             *process,
             *(str(one["graph"]), one["built"], at, *figures, kinds or "-"),
-            *(count(replays["count"]) if replays else "0", whole, _saved(one["launched_singly"])),
+            *(count(replays["count"]) if replays else "0", took, _saved(one["launched_singly"])),
         )
     return made
 
 
 def _saved(singly: Document | None) -> str:
     return "-" if singly is None or singly["saved_ns"] is None else duration(singly["saved_ns"])
+
+
+def _compared(graphs: Sequence[Document]) -> Iterable[RenderableType]:
+    """How many runs the savings rest on, and that nsys makes them larger than they are."""
+    said = [
+        f"{_graph_number(one, graphs)}{counted(one['launched_singly']['runs'], 'run', 'runs')} launched singly, "
+        f"{counted(one['replays']['replay_ns']['count'], 'replay', 'replays')}"
+        for one in graphs
+        if one["launched_singly"] is not None and one["launched_singly"]["saved_ns"] is not None
+    ]
+    if said:
+        yield Text(
+            f"saved: the difference of the medians of {'; of '.join(said)}, both without waiting in the queue and "
+            "both under nsys, which makes every launch dearer: compare plain runs."
+        )
+
+
+def _graph_number(one: Document, graphs: Sequence[Document]) -> str:
+    return f"graph {one['graph']}: " if len(graphs) > 1 else ""
 
 
 def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:

@@ -31,6 +31,7 @@ def test_captured_graph_with_its_costs_and_what_it_saved(tmp_path: Path) -> None
         "busy_ns": [48, 60],
         "between_nodes_ns": [0, 2],
         "whole_ns": [70, 80],
+        "replay_ns": [70, 80],
         "updates_before_ns": [5, 30],
     }
     assert (graph["built_at_ns"], graph["instantiation_ns"]["total"], graph["clones"]) == (115, 30, 0)
