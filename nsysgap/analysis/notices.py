@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,16 +9,14 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.questions import has_kernels
-from nsysgap.analysis.relations.captures import calls_named, graph_costs
+from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, PREFETCHES, SETS
+from nsysgap.analysis.relations.captures import graph_costs
 from nsysgap.analysis.relations.launches import Latencies
 from nsysgap.analysis.relations.syncs import Syncs
 from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import PAGES_TO_DEVICE, PAGES_TO_HOST, UNKNOWN
 from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent
-
-PREFETCHES = ("cudaMemPrefetchAsync", "cuMemPrefetchAsync")
-_LAUNCHES = re.compile(r"cu(?:da)?(?:Launch|GraphLaunch|Memcpy|Memset)")
 
 
 def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
@@ -106,7 +103,7 @@ def migration_advice(idle: IdleReport) -> str:
 
 def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
     """What helps against the migrations of these directions, as far as the report tells."""
-    prefetches = int(is_any(trace.api["name"], trace.names.find(PREFETCHES)).sum())
+    prefetches = int(PREFETCHES.rows(trace).sum())
     to_host = [way for way in ways if PAGES_TO_HOST.name in way]
     if prefetches:
         calls = counted(prefetches, "cudaMemPrefetchAsync call", "cudaMemPrefetchAsync calls")
@@ -119,7 +116,7 @@ def _about_migrations(trace: Trace, ways: set[str]) -> Iterable[str]:
 
 def failed_launches(trace: Trace) -> int:
     """How many launch, copy and memset calls returned an error: they own no op."""
-    return int((trace.api["failed"] & calls_named(trace, _LAUNCHES)).sum())
+    return int((trace.api["failed"] & (LAUNCHES | COPIES | SETS).rows(trace)).sum())
 
 
 def _failed_launches(trace: Trace) -> list[Notice]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from nsysgap.analysis.relations.captures import calls_named
+from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES, LAUNCHES
 from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
 from nsysgap.units import count, counted
@@ -13,7 +12,6 @@ from nsysgap.units import count, counted
 NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
 NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
 PYTHON_SAMPLES, PYTHON_CALLS = "Python Periodic Sampling", "Python Backtrace on CUDA"
-_LAUNCHES = re.compile(r"cu(?:da)?(?:Graph)?Launch(?!HostFunc)")
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def _reason(trace: Trace) -> tuple[str, str]:
             "Capture with nsys profile --trace=cuda,nvtx,osrt, with an nsys as new as the driver (nsys status -e shows "
             "what the machine allows); work started in child processes needs --trace-fork-before-exec=true."
         )
-    launches = calls_named(trace, _LAUNCHES)
+    launches = LAUNCHES.rows(trace)
     failed = int((launches & trace.api["failed"]).sum())
     succeeded = int(launches.sum()) - failed
     if succeeded:
@@ -108,8 +106,7 @@ def limits(trace: Trace) -> list[Limit]:
 
 
 def _launches_graphs(trace: Trace) -> bool:
-    graph_calls = trace.names.find(("cudaGraphLaunch", "cuGraphLaunch"))
-    return bool(is_any(trace.api["name"], graph_calls).any())
+    return bool(GRAPH_LAUNCHES.names(trace))
 
 
 def questions(trace: Trace) -> list[Question]:

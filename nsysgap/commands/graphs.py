@@ -79,12 +79,11 @@ def _view(source: Any, trace: Trace) -> GraphView:
 
 
 def _require_graphs(view: GraphView, number: int | None) -> None:
-    from nsysgap.analysis.graphs.overview import LAUNCH
-    from nsysgap.analysis.relations.captures import calls_named
+    from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES
     from nsysgap.tables import GRAPH
 
     if not view.entries and not (view.trace.ops["kind"] == GRAPH).any():
-        launches = int(calls_named(view.trace, LAUNCH).sum())
+        launches = int(GRAPH_LAUNCHES.rows(view.trace).sum())
         why = (
             f"it has {count(launches)} graph launch calls and no graph rows"
             if launches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,26 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.graphs.replays import NODE_MASK, graph_of
-from nsysgap.analysis.relations.captures import LAUNCHING
+from nsysgap.analysis.relations.calls import CAPTURED, GRAPH_CLONES, NODE_ADDS, created_node
 from nsysgap.arrays import distinct
 from nsysgap.tables import NONE, Table, Trace
 
-ADDING = re.compile(r"cu(?:da)?GraphAdd")
-CLONING = re.compile(r"cu(?:da)?GraphClone")
 MOST_NESTED = 9
 """So many calls back on its thread the one around a node's creation is looked for: those begun later have ended."""
-OTHER = "other"
-_KINDS = (
-    (re.compile(r"Memcpy"), "memcpy"),
-    (re.compile(r"Memset"), "memset"),
-    (re.compile(r"Host"), "host"),
-    (re.compile(r"ChildGraph"), "child graph"),
-    (re.compile(r"Event"), "event"),
-    (re.compile(r"Alloc|Malloc"), "alloc"),
-    (re.compile(r"Free"), "free"),
-    (re.compile(r"EmptyNode"), "empty"),
-    (re.compile(r"Kernel|cuLaunch|cudaLaunch"), "kernel"),
-)
 Key = tuple[int, int]
 Indices = NDArray[np.intp]
 
@@ -81,21 +66,16 @@ def _build(trace: Trace, nodes: Table, calls: NDArray[np.int32], rows: list[int]
     how = next((one for one in told if one != "unknown"), "unknown")
     numbers = (nodes["node"][rows] & NODE_MASK).tolist()
     time = nodes["time"][rows]
-    return Build(how, dict(zip(numbers, map(_kind, names), strict=True)), int(time.min()), int(time.max()))
+    return Build(how, dict(zip(numbers, map(created_node, names), strict=True)), int(time.min()), int(time.max()))
 
 
 def _how(call: str) -> str:
     """What a call that created a node says of the graph."""
-    if ADDING.match(call):
+    if call in NODE_ADDS:
         return "explicit"
-    if CLONING.match(call):
+    if call in GRAPH_CLONES:
         return "cloned"
-    return "captured" if LAUNCHING.match(call) or call.startswith(("cudaMalloc", "cudaFree", "cuMem")) else "unknown"
-
-
-def _kind(call: str) -> str:
-    """What a call that created a node says of the node."""
-    return next((kind for pattern, kind in _KINDS if pattern.search(call)), OTHER)
+    return "captured" if call in CAPTURED else "unknown"
 
 
 def copying_calls(nodes: Table, calls: NDArray[np.int32]) -> dict[Key, int]:

@@ -5,7 +5,6 @@ Graphs of the same build (captured again and again, say) with the same nodes are
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +23,14 @@ from nsysgap.analysis.graphs.replays import (
     replays_by_graph,
 )
 from nsysgap.analysis.graphs.savings import Singly, launched_singly
-from nsysgap.analysis.relations.captures import INSTANTIATE, UPLOAD, calls_named, graph_costs
+from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES, GRAPH_UPDATES, INSTANTIATIONS, UPLOADS
+from nsysgap.analysis.relations.captures import graph_costs
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct
 from nsysgap.figures import Stats
 from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
 
 SCHEMA = "nsysgap.graphs/1"
-UPDATES = re.compile(r"cu(?:da)?Graph(?:ExecUpdate|\w*NodeSet)")
-LAUNCH = re.compile(r"cu(?:da)?GraphLaunch")
 Document = dict[str, Any]
 
 
@@ -90,7 +88,7 @@ class GraphView:
         clones: dict[Key, list[int]] = {}
         for (process, graph), original in self.originals.items():
             call = self._copied_by.get((process, graph), NONE)
-            instantiated = call == NONE or INSTANTIATE.match(self._name(call)) or (process, graph) in self._replays
+            instantiated = call == NONE or self._name(call) in INSTANTIATIONS or (process, graph) in self._replays
             (executables if instantiated else clones).setdefault((process, original), []).append(graph)
         return {key: sorted(set(found)) for key, found in executables.items()}, clones
 
@@ -147,7 +145,7 @@ class GraphView:
     def updates(self) -> dict[str, Stats]:
         """Calls that change a graph (SetParams, Update) or send it to the GPU (Upload): Stats of duration by name."""
         api = self.trace.api
-        chosen = np.flatnonzero(calls_named(self.trace, UPDATES) | calls_named(self.trace, UPLOAD))
+        chosen = np.flatnonzero((GRAPH_UPDATES | UPLOADS).rows(self.trace))
         found = {}
         for name in sorted({int(one) for one in distinct(api["name"][chosen])}, key=self.trace.name):
             mine = chosen[api["name"][chosen] == name]
@@ -166,8 +164,8 @@ class GraphView:
         Counted are those since the launch before on the thread of the replay's launch.
         """
         api, trace, calls = self.trace.api, self.trace, replays.call[replays.known].astype(np.intp)
-        changing = calls_named(trace, UPDATES) | calls_named(trace, UPLOAD) | calls_named(trace, INSTANTIATE)
-        launching = calls_named(trace, LAUNCH)
+        changing = (GRAPH_UPDATES | UPLOADS | INSTANTIATIONS).rows(trace)
+        launching = GRAPH_LAUNCHES.rows(trace)
         sums = np.zeros(len(calls), np.int64)
         for thread in distinct(api["thread"][calls]).tolist():
             on_thread = api["thread"] == thread

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.gaps import process_busy
+from nsysgap.analysis.relations.calls import SYNCS
 from nsysgap.arrays import codes, distinct, grouped, is_any
 from nsysgap.causes import CUDA_API, HOST, IN_GRAPH, LAUNCH, OS, PARTS, PROFILER, QUEUED, SYNC, UNKNOWN, UNTRACED
 from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
@@ -22,14 +23,6 @@ from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
-SYNC_CALLS = {
-    "cudaStreamSynchronize": "stream",
-    "cuStreamSynchronize": "stream",
-    "cudaEventSynchronize": "event",
-    "cuEventSynchronize": "event",
-    "cudaDeviceSynchronize": "context",
-    "cuCtxSynchronize": "context",
-}
 HIDDEN_AFTER_NS = 100_000
 
 
@@ -56,7 +49,7 @@ class Attribution:
         self.trace = trace
         self.calls = calls
         self.hidden_after_ns = hidden_after_ns
-        self.sync_names = trace.names.find(SYNC_CALLS)
+        self.sync_names = SYNCS.names(trace)
         self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
         self._idle_of_process: dict[int, IntervalSet] = {}
         self._later_node: NDArray[np.bool_] | None = None

@@ -18,6 +18,7 @@ from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.analysis.relations.calls import call_groups
 from nsysgap.analysis.relations.launches import Latencies
 from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
@@ -84,6 +85,7 @@ class TimelineData:
     trace: Trace
     details: Table | None
     calls: NDArray[np.int32]
+    call_groups: dict[int, str]
     gaps: Gaps
     gap_rows: Indices
     parts: Times
@@ -131,6 +133,7 @@ def timeline_data(
         trace=idle.trace,
         details=details,
         calls=idle.calls,
+        call_groups=call_groups(idle.trace),
         gaps=idle.gaps,
         gap_rows=gap_rows,
         parts=idle.parts(gap_rows),

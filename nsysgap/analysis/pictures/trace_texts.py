@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.pictures.trace_options import Extras
+from nsysgap.analysis.relations.calls import is_driver_call, runtime_name
 from nsysgap.arrays import codes
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Trace
@@ -91,13 +91,13 @@ class Namer:
         """Which names are of the driver API: cuLaunchKernel, not cudaLaunchKernel."""
         used, place = codes(ids)
         names = [self.trace.name(one) for one in used.tolist()]
-        driver = np.array([name.startswith("cu") and name[2:3].isupper() for name in names], np.bool_)
+        driver = np.array([is_driver_call(name) for name in names], np.bool_)
         return driver[place]
 
     @staticmethod
     def runtime_launches(names: Texts, launching: Mask) -> tuple[Texts, Mask]:
         """Names with those of driver calls that launched something replaced by the runtime's, and where that is so."""
-        runtime = [_runtime_name(name) for name in names.texts]
+        runtime = [runtime_name(name) for name in names.texts]
         known = np.array([name is not None for name in runtime], np.bool_)[names.index] & launching
         texts = [*names.texts, *(name or "" for name in runtime)]
         return Texts(np.where(known, names.index + len(names.texts), names.index), texts), known
@@ -132,20 +132,4 @@ def copy_direction(name: str) -> str:
     return " ".join([*words[:-1], short])
 
 
-def _runtime_name(driver: str) -> str | None:
-    """The runtime call that does what a launching driver call does; None for others."""
-    for pattern, name in _RUNTIME_NAMES:
-        if pattern.fullmatch(driver):
-            return name
-    return None
-
-
-_RUNTIME_NAMES = (
-    (re.compile(r"cuLaunchKernel"), "cudaLaunchKernel"),
-    (re.compile(r"cuLaunchKernelEx"), "cudaLaunchKernelExC"),
-    (re.compile(r"cuLaunchCooperativeKernel"), "cudaLaunchCooperativeKernel"),
-    (re.compile(r"cuGraphLaunch"), "cudaGraphLaunch"),
-    (re.compile(r"cuMemcpy.*Async"), "cudaMemcpyAsync"),
-    (re.compile(r"cuMemset.*Async"), "cudaMemsetAsync"),
-)
 OP_CATEGORIES = {KERNEL: "kernel", MEMCPY: "gpu_memcpy", 2: "gpu_memset", GRAPH: "gpu_graph"}

@@ -6,30 +6,26 @@ node of the graph and runs when the graph is launched. Such calls are not lost.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.calls import (
+    CAPTURE_BEGINS,
+    CAPTURE_ENDS,
+    CAPTURED_WORK,
+    INSTANTIATIONS,
+    UPLOADS,
+    CallKind,
+)
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.analysis.stats import stats
-from nsysgap.arrays import distinct, is_any
+from nsysgap.arrays import distinct
 from nsysgap.figures import Stats
 from nsysgap.tables import NONE, Trace
 
-LAUNCHING = re.compile(r"cu(?:da)?(?:Launch|Memcpy|Memset)(?!.*(?:Attribute|Symbol(?:Address|Size)))")
-BEGIN = re.compile(r"cu(?:da)?StreamBeginCapture")
-END = re.compile(r"cu(?:da)?StreamEndCapture")
-INSTANTIATE = re.compile(r"cu(?:da)?GraphInstantiate")
-UPLOAD = re.compile(r"cu(?:da)?GraphUpload")
 Indices = NDArray[np.intp]
-
-
-def calls_named(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
-    """Which rows of api have a name that begins with the pattern: shape (api,)."""
-    names = [int(index) for index in distinct(trace.api["name"]) if pattern.match(trace.name(int(index)))]
-    return is_any(trace.api["name"], names)
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ def captures(trace: Trace) -> Captures:
     Captures of several streams that one thread interleaves count as one. One that is never ended is none; a begin that
     CUDA refused neither.
     """
-    begins, ends = calls_named(trace, BEGIN) & ~trace.api["failed"], calls_named(trace, END)
+    begins, ends = CAPTURE_BEGINS.rows(trace) & ~trace.api["failed"], CAPTURE_ENDS.rows(trace)
     api, pairs = trace.api, []
     for thread in distinct(api["thread"][begins]).tolist():
         rows = np.flatnonzero((begins | ends) & (api["thread"] == thread))
@@ -90,7 +86,7 @@ def captured_calls(
     if not len(within.begin):
         return found
     owners = launch_calls(trace) if calls is None else calls
-    candidates = calls_named(trace, LAUNCHING) & ~trace.api["failed"]
+    candidates = CAPTURED_WORK.rows(trace) & ~trace.api["failed"]
     candidates[owners[owners != NONE]] = False
     rows = np.flatnonzero(candidates)
     for thread in distinct(within.thread).tolist():
@@ -127,12 +123,12 @@ def graph_costs(trace: Trace, calls: NDArray[np.int32] | None = None) -> GraphCo
     return GraphCosts(
         captures=stats(within.duration),
         captured_launches=int(captured_calls(trace, calls, within).sum()),
-        instantiations=durations(trace, INSTANTIATE),
-        uploads=durations(trace, UPLOAD),
+        instantiations=durations(trace, INSTANTIATIONS),
+        uploads=durations(trace, UPLOADS),
     )
 
 
-def durations(trace: Trace, pattern: re.Pattern[str]) -> Stats | None:
-    """Stats of the durations of the calls whose names begin with a pattern, ns."""
-    rows = calls_named(trace, pattern)
+def durations(trace: Trace, kind: CallKind) -> Stats | None:
+    """Stats of the durations of the calls of a kind, ns."""
+    rows = kind.rows(trace)
     return stats(trace.api["end"][rows] - trace.api["start"][rows])

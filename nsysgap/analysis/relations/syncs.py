@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import SYNC_CALLS
+from nsysgap.analysis.relations.calls import SYNC_CALLS, SYNCS
 from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.stats import stats
-from nsysgap.arrays import codes, combined_codes, distinct, grouped, is_any
+from nsysgap.arrays import codes, combined_codes, distinct, grouped
 from nsysgap.figures import Stats
 from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table, Trace
@@ -50,7 +50,7 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     synchronization record. The kind of call is taken from the API's name, since syncType has five codings.
     """
     api = trace.api
-    call = np.flatnonzero(is_any(api["name"], trace.names.find(SYNC_CALLS)))
+    call = np.flatnonzero(SYNCS.rows(trace))
     start, end = api["start"][call], api["end"][call]
     finished = _finished(trace, calls, call)
     waited = finished > start

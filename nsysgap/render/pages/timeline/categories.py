@@ -5,7 +5,7 @@ The page gets them and the causes from `shown_categories`; a slice carries the n
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -55,12 +55,6 @@ _COPIES = {
     **dict.fromkeys(("Array-to-Array", "Array-to-Device", "Device-to-Array", "Device-to-Device"), "on_device"),
     **dict.fromkeys(("Peer-to-Peer", "Unified Device-to-Device"), "on_device"),
 }
-_CALLS = (
-    ("api_launch", re.compile(r"cu(?:da)?(?:Graph)?Launch")),
-    ("api_sync", re.compile(r"cu\w*Synchronize|cu(?:da)?StreamWaitEvent")),
-    ("api_copy", re.compile(r"cu(?:da)?(?:Memcpy|Memset|MemPrefetch)")),
-    ("api_memory", re.compile(r"cu(?:da)?(?:Mem|Malloc|Free|Host)")),
-)
 
 
 # Plotly's patterns of lines and dots as CSS backgrounds.
@@ -109,15 +103,11 @@ def op_categories(ops: Table, trace: Trace) -> NDArray[np.uint8]:
     return found
 
 
-def call_categories(names: NDArray[np.int32], trace: Trace) -> NDArray[np.uint8]:
-    """The number in CALLS of each API call's category, by its name's index."""
+def call_categories(names: NDArray[np.int32], groups: Mapping[int, str]) -> NDArray[np.uint8]:
+    """The number in CALLS of each API call's category, by its name's index; `groups`: the group of each name."""
     present = np.unique(names)
-    table = np.array([CALLS.index(_call(trace.name(index))) for index in present.tolist()], np.uint8)
+    table = np.array([CALLS.index(f"api_{groups[index]}") for index in present.tolist()], np.uint8)
     return table[np.searchsorted(present, names)]
-
-
-def _call(name: str) -> str:
-    return next((category for category, pattern in _CALLS if pattern.match(name)), "api_call")
 
 
 def nvtx_colors(colors: NDArray[np.int64], palette: list[str]) -> NDArray[np.uint16]:

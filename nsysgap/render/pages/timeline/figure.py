@@ -84,7 +84,7 @@ def _keys(data: TimelineLike, track: TrackLike, shown: Indices) -> NDArray[np.st
     rows = track.rows[shown]
     if track.kind == "stream":
         return np.array(OPS)[op_categories(data.trace.ops.take(rows), data.trace)]
-    return np.array(CALLS)[call_categories(data.trace.api["name"][rows], data.trace)]
+    return np.array(CALLS)[call_categories(data.trace.api["name"][rows], data.call_groups)]
 
 
 def _labels(data: TimelineLike, tracks: list[TrackLike]) -> list[str]:

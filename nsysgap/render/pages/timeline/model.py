@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -121,6 +121,8 @@ class TimelineLike(Protocol):
     def details(self) -> Table | None: ...  # noqa: D102
     @property
     def calls(self) -> NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def call_groups(self) -> Mapping[int, str]: ...  # noqa: D102
     @property
     def gaps(self) -> GapsLike: ...  # noqa: D102
     @property

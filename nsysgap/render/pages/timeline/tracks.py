@@ -42,7 +42,7 @@ class Tracks:
         self.configs, self._config = _configurations(data)
         self._op_category = op_categories(data.trace.ops, data.trace)
         self._color = nvtx_colors(data.trace.nvtx["color"], self.palette)
-        self._api_category = call_categories(data.trace.api["name"], data.trace)
+        self._api_category = call_categories(data.trace.api["name"], data.call_groups)
 
     def _number(self) -> list[int]:
         """The base of each track; gap tracks come after the others. Fills the positions that references point to."""
