@@ -37,7 +37,7 @@ def describe(source: Source) -> Description:
     """Read the description of a report. Raises NsysgapError when the file is damaged."""
     capture = key_values(source, "META_DATA_CAPTURE")
     tables = [table for table in source.catalog.columns if not table.startswith(("ENUM_", "sqlite_"))]
-    started = next(source.rows("TARGET_INFO_SESSION_START_TIME", ("utcTime",)), (None,))
+    started = source.first("TARGET_INFO_SESSION_START_TIME", ("utcTime",)) or (None,)
     return Description(
         rows=[(table, number) for table in tables if (number := source.count(table))],
         capture=capture,

@@ -33,7 +33,7 @@ def export_versions(source: Source) -> tuple[str | None, str | None]:
 
 def session_duration(source: Source) -> int | None:
     """ANALYSIS_DETAILS.duration in ns; None where the report has none. Its startTime is another clock's: never used."""
-    first = next(source.rows("ANALYSIS_DETAILS", ("duration",)), None)
+    first = source.first("ANALYSIS_DETAILS", ("duration",))
     return whole(first[0]) if first else None
 
 

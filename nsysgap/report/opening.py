@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report.source import Source
+from nsysgap.report.source import Source, enough_memory
 from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, page_size
 from nsysgap.report.sqlite.source import WRITING_HINT, SqliteSource
 
@@ -52,20 +52,8 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
         _check_file(path, file, head)
         source = SqliteSource(path, file)
         cleanup.callback(source.close)
-        with _enough_memory(path):
+        with enough_memory(path):
             yield source
-
-
-@contextmanager
-def _enough_memory(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        # Of SQLite too: a damaged row may claim to be gigabytes long.
-        raise NsysgapError(
-            f"There is not enough memory to read {path}.",
-            "Read it where there is more; a small report that needs so much is damaged: export it again.",
-        ) from error
 
 
 def _temporary(cleanup: ExitStack) -> Path:

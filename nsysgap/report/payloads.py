@@ -100,8 +100,7 @@ def python_stacks(source: Source) -> frozenset[str]:
         return frozenset()
     names = frozenset(name for (name,) in source.rows(_SCHEMAS, ("name",)))
     found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
-    blobs = source.rows("NVTX_EVENTS", ("eventType",), *PAYLOADS) if found else iter(())
-    return found if any(True for _ in blobs) else frozenset()
+    return found if found and source.first("NVTX_EVENTS", (), *PAYLOADS) else frozenset()
 
 
 def enum_sizes(source: Source) -> dict[int, int]:

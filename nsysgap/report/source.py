@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog
 from nsysgap.report.reads import Columns, Condition, Progress, Read
 
 EXPORT_AGAIN_HINT = "Export the report again: nsys export --type sqlite ..."
 CHANGED_HINT = "The file was changed after nsys wrote it: export it again."
+
+
+@contextmanager
+def enough_memory(path: Path) -> Iterator[None]:
+    """Say in a sentence that memory was short: of a damaged file too, whose rows may claim to be gigabytes long."""
+    try:
+        yield
+    except MemoryError as error:
+        raise NsysgapError(
+            f"There is not enough memory to read {path}.",
+            "Read it where there is more; a small report that needs so much is damaged: export it again.",
+        ) from error
 
 
 class Source(ABC):
@@ -48,7 +62,7 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Iterator[tuple[Any, ...]]:
+    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Generator[tuple[Any, ...], None, None]:
         """The rows of a table in the report's order: int, float, str, bytes or None, as the report has them.
 
         What is no UTF-8 in a text comes as replacement characters.
@@ -62,9 +76,14 @@ class Source(ABC):
     def count(self, table: str, *where: Condition) -> int:
         """The number of rows."""
 
-    @abstractmethod
+    def first(self, table: str, columns: Sequence[str], *where: Condition) -> tuple[Any, ...] | None:
+        """The first of the rows, None without one: quick."""
+        with closing(self.rows(table, columns, *where)) as rows:
+            return next(rows, None)
+
     def has_rows(self, table: str) -> bool:
         """Whether a table has any row: quick."""
+        return self.first(table, ()) is not None
 
     def close(self) -> None:  # noqa: B027 - most have nothing to do
         """Let go of the report."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap import tables
+from nsysgap.report.cells import whole
 from nsysgap.report.metadata import key_values
 from nsysgap.report.payloads import (
     PAYLOADS,
@@ -125,15 +126,24 @@ class _Reading:
         for reason, number in sorted(decoder.malformed.items()):
             said = counted(number, "Python stack is", "Python stacks are")
             self._warn(f"{said} not laid out as the schema says ({reason}): left out.")
+        if decoder.odd:
+            said = counted(decoder.odd, "Python stack has", "Python stacks have")
+            self._warn(f"{said} no thread or no time: left out.")
         return {
             kind: {name: column[rows["source"] == kind] for name, column in rows.items()}
             for kind in sorted(self.sources & {PYTHON_SAMPLE, PYTHON_CALL})
         }
 
     def _blob_rows(self, decoder: _Decoder) -> Columns:
-        rows = self.source.rows("NVTX_EVENTS", ("start", "globalTid", "domainId", "binaryData"), *PAYLOADS)
-        with _uncollected():
-            found = [(time, tid, *known) for time, tid, domain, blob in rows if (known := decoder.stack(domain, blob))]
+        found = []
+        columns = ("start", "globalTid", "domainId", "binaryData")
+        with _uncollected(), closing(self.source.rows("NVTX_EVENTS", columns, *PAYLOADS)) as rows:
+            for time, tid, domain, blob in rows:
+                known = decoder.stack(domain, blob)
+                if known and whole(time) is not None and whole(tid) is not None:
+                    found.append((time, tid, *known))
+                elif known:
+                    decoder.odd += 1
         decoder.finish()
         time, tid, stack, kind = np.array(found, np.int64).reshape(len(found), 4).T
         return {"time": time, "global_tid": tid, "stack": stack.astype(np.int32), "source": kind.astype(np.int8)}
@@ -246,6 +256,7 @@ class _Decoder:
         self.layouts = layouts
         self.builder = builder
         self.malformed: dict[str, int] = {}
+        self.odd = 0
         self._known: dict[tuple[int, bytes], tuple[int, int] | str] = {}
         self._waiting: dict[str, tuple[StackLayout, list[int], list[bytes]]] = {}
 

@@ -64,7 +64,7 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
 
 def read_session_start(source: Source) -> int | None:
     """When the session began, ns since 1970 UTC; None where the report does not say."""
-    first = next(source.rows("TARGET_INFO_SESSION_START_TIME", ("utcEpochNs",)), None)
+    first = source.first("TARGET_INFO_SESSION_START_TIME", ("utcEpochNs",))
     return whole(first[0]) if first else None
 
 

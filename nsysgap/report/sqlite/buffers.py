@@ -18,10 +18,15 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A stretch of the room that a thread has filled: where it begins, and how many rows."""
+    """A stretch of the room that a thread has filled: where it begins, and how many rows.
+
+    `passed`: how many rows it has looked at, `last`: the place of the last one of them, were none left out.
+    """
 
     begin: int
     rows: int
+    passed: int
+    last: int
 
 
 def make_room(reads: Sequence[Read], rowids: int) -> Room:

@@ -16,23 +16,18 @@ from nsysgap.report.sqlite.pages import PageFile, TablePages, UnusualPagesError
 from nsysgap.report.sqlite.source import SqliteSource
 
 NO_COLUMN = "(none)"
+READS_PAGES = hasattr(os, "preadv")  # macOS and Windows have no such call
 
 
 def plain_table(
     source: SqliteSource, name: str, reads: Sequence[Read], where: Condition | None = None
 ) -> PlainTable | None:
     """How to read these columns from the file's pages; None where only SQL can answer."""
-    if not isinstance(where, OneOf | None) or not hasattr(os, "preadv"):  # macOS and Windows have no such call
+    if not isinstance(where, OneOf | None) or not READS_PAGES:
         return None
-    root = source.scalar("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = ?", name)
-    numbers = _column_numbers(source, name)
-    places = {one.name: _place(one, source.catalog.columns[name], numbers) for one in reads}
-    if (
-        not isinstance(root, int)
-        or root < 2
-        or any(place is None for place in places.values())
-        or (where and where.column not in numbers)
-    ):
+    layout = source.layouts[name]
+    places = {one.name: _place(one, source, name) for one in reads}
+    if any(place is None for place in places.values()):
         return None
     wanted: dict[int, int] = {}
     for one in reads:
@@ -41,33 +36,42 @@ def plain_table(
             return None  # one column with two defaults
     condition = None
     if where is not None:
-        condition = numbers[where.column]
-        if wanted.setdefault(condition, max(where.values) + 1) in where.values:
+        condition = layout.fields.get(where.column.lower())
+        if condition is None or wanted.setdefault(condition, max(where.values) + 1) in where.values:
             return None
-    return PlainTable(TablePages(PageFile.of(source.file), root, wanted), tuple(reads), places, condition, where)
+    return PlainTable(TablePages(PageFile.of(source.file), layout.root, wanted), tuple(reads), places, condition, where)
 
 
-def _column_numbers(source: SqliteSource, name: str) -> dict[str, int]:
-    """Which field of a row each column is; without keys, which may be the rowid itself."""
-    layout = source.query("SELECT cid, name, pk, hidden FROM pragma_table_xinfo(?)", name)
-    if any(hidden for *_, hidden in layout):  # generated columns take no place
-        return {}
-    return {column: number for number, column, key, _ in layout if not key}
-
-
-def _place(one: Read, columns: Sequence[str], numbers: dict[str, int]) -> int | str | None:
+def _place(one: Read, source: SqliteSource, name: str) -> int | str | None:
     """The number of a column, ROWID or NO_COLUMN; None for a column that the rows may not hold."""
     if one.column == ROWID:
         return ROWID
-    return numbers.get(one.column) if one.column in columns else NO_COLUMN
+    layout = source.layouts[name]
+    return layout.fields.get(one.column.lower()) if layout.has(one.column) else NO_COLUMN
+
+
+def has_plain_tree(source: SqliteSource, name: str, rows: int) -> bool:
+    """Whether a table's pages hold so many rows in order of their numbers, whatever the rows themselves hold.
+
+    SQLite looks rows up by their numbers and trusts them to be in order. True where pages cannot be read here.
+    """
+    if not READS_PAGES:
+        return True
+    table = TablePages(PageFile.of(source.file), source.layouts[name].root, {})
+    try:
+        with table.file.opened() as descriptor:
+            leaves = table.file.leaves(descriptor, table.root)
+            return sum(len(rowids) for rowids in table.rowids(descriptor, leaves)) == rows
+    except UnusualPagesError:
+        return False
 
 
 @dataclass(frozen=True)
 class PlainTable:
     """A table whose pages can be decoded.
 
-    `places`: by name what is read, the number of a column, ROWID or NO_COLUMN; `condition`: the number of the
-    column that `where` looks at, None for all rows.
+    `places`: by name what is read, the number of a column, ROWID or NO_COLUMN; `condition`: the number of the column
+    that `where` looks at, None for all rows.
     """
 
     table: TablePages
@@ -76,8 +80,11 @@ class PlainTable:
     condition: int | None
     where: OneOf | None
 
-    def read(self, edges: list[int], progress: Progress) -> Room:
-        """Read the rows between the edges on as many threads. Raises UnusualPagesError for what is not plain."""
+    def read(self, edges: list[int], rows: int, progress: Progress) -> Room:
+        """Read the rows, so many as SQLite counts, between the edges on as many threads.
+
+        Raises UnusualPagesError for what is not plain.
+        """
         done: list[int] = []
 
         def count(rows: int) -> None:
@@ -90,16 +97,17 @@ class PlainTable:
                 leaves = file.leaves(descriptor, self.table.root)
                 reader = _PageReader(self, descriptor, make_room(self.reads, edges[-1] - edges[0]), edges, count)
                 filled = side_by_side(reader.read, np.array_split(leaves, len(edges) - 1))
-            _check_order(filled)
+            _check_order(filled, rows)
         except UnusualPagesError:
             progress(-sum(done))
             raise
         return close_up(reader.room, filled)
 
 
-def _check_order(filled: Sequence[Filled]) -> None:
-    """Each part's rowids come after those of the part before it: else one wrote over the other."""
-    if any(one.begin + one.rows > other.begin for one, other in pairwise(filled) if other.rows):
+def _check_order(filled: Sequence[Filled], rows: int) -> None:
+    """Each part's rowids come after those of the part before it (else one wrote over the other); none is missing."""
+    parts = [part for part in filled if part.passed]
+    if any(one.last >= other.begin for one, other in pairwise(parts)) or sum(part.passed for part in parts) != rows:
         raise UnusualPagesError
 
 
@@ -113,12 +121,15 @@ class _PageReader:
 
     def read(self, leaves: NDArray[np.intp]) -> Filled:
         """Decode leaf pages into the room, from the place of their first rowid on."""
-        begin = place = -1
+        begin = place = last = -1
+        passed = 0
         for rowids, values in self.plain.table.chunks(self.descriptor, leaves):
             if rowids[0] < self.edges[0] or rowids[-1] >= self.edges[-1]:
                 raise UnusualPagesError
             if place < 0:
                 begin = place = int(rowids[0]) - self.edges[0]
+            passed += len(rowids)
+            last = int(rowids[-1]) - self.edges[0]
             keep = self._wanted(values)
             for one in self.plain.reads:
                 column = self._column(one, rowids, values)
@@ -126,7 +137,7 @@ class _PageReader:
                 self.room[one.name][place : place + len(kept)] = kept
             place += len(rowids) if keep is None else int(keep.sum())
             self.progress(len(rowids))
-        return Filled(max(begin, 0), place - begin)
+        return Filled(max(begin, 0), place - begin, passed, last)
 
     def _wanted(self, values: dict[int, NDArray[np.int64]]) -> NDArray[np.bool_] | None:
         if self.plain.condition is None or self.plain.where is None:

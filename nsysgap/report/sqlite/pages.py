@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +28,7 @@ Bytes = NDArray[np.uint8]
 Places = NDArray[np.intp]
 Values = NDArray[np.int64]
 Kinds = NDArray[np.uint8] | NDArray[np.int64]
+Decode = Callable[[Bytes, int], tuple[Values, dict[int, Values]]]
 
 LEAF, INTERIOR = 13, 5
 LEAF_HEADER, INTERIOR_HEADER = 8, 12
@@ -101,13 +102,16 @@ class PageFile:
             if not (data[np.arange(len(level)) * self.size] == INTERIOR).all():
                 raise UnusualPagesError
             level = self._children(data, len(level))
-            if len(level) > self.count:
+            # More pages than there are, or a page that two others lead to.
+            if len(level) > self.count or len(np.unique(level)) < len(level):
                 raise UnusualPagesError
         raise UnusualPagesError
 
     def _children(self, data: Bytes, pages: int) -> Places:
         """Each interior page's children: one per cell, and the one for all higher rowids."""
         cells, number, base = self.cells(data, pages, INTERIOR_HEADER)
+        if not number.all():
+            raise UnusualPagesError
         children = np.empty(len(cells) + pages, np.intp)
         last = np.cumsum(number + 1) - 1
         others = np.ones(len(children), np.bool_)
@@ -141,6 +145,16 @@ def _big_endian(data: Bytes, place: Places, width: int) -> Places:
 
 
 @dataclass(frozen=True)
+class _Cells:
+    """A leaf's rows: their numbers, where each record begins, its length, where its page ends."""
+
+    rowids: Values
+    record: Places
+    length: Values
+    end_of_page: Places
+
+
+@dataclass(frozen=True)
 class TablePages:
     """A table's leaf pages, and which of its columns to read: column number to what stands for NULL."""
 
@@ -150,31 +164,46 @@ class TablePages:
 
     def chunks(self, descriptor: int, leaves: Places) -> Iterator[tuple[Values, dict[int, Values]]]:
         """(rowids, values by column number) of a few hundred leaf pages at a time, in order of rowid."""
+        return self._pieces(descriptor, leaves, self._decode)
+
+    def rowids(self, descriptor: int, leaves: Places) -> Iterator[Values]:
+        """The rowids alone of a few hundred leaf pages at a time, in order, whatever the rows hold."""
+        for rowids, _ in self._pieces(descriptor, leaves, self._numbers):
+            yield rowids
+
+    def _pieces(self, descriptor: int, leaves: Places, decode: Decode) -> Iterator[tuple[Values, dict[int, Values]]]:
         last = None
         for begin in range(0, len(leaves), self.file.chunk):
             part = leaves[begin : begin + self.file.chunk]
             try:
-                rowids, values = self._decode(self.file.load(descriptor, part), len(part))
+                rowids, values = decode(self.file.load(descriptor, part), len(part))
             except IndexError as error:  # a damaged length leads beyond the pages
                 raise UnusualPagesError from error
-            if len(rowids):
-                if (rowids[1:] <= rowids[:-1]).any() or (last is not None and rowids[0] <= last):
-                    raise UnusualPagesError
-                last = rowids[-1]
-                yield rowids, values
+            if (rowids[1:] <= rowids[:-1]).any() or (last is not None and rowids[0] <= last):
+                raise UnusualPagesError
+            last = rowids[-1]
+            yield rowids, values
 
-    def _decode(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:
+    def _cells(self, data: Bytes, pages: int) -> _Cells:
         if (data[np.arange(pages) * self.file.size] != LEAF).any():
             raise UnusualPagesError
         cells, number, base = self.file.cells(data, pages, LEAF_HEADER)
+        if not number.all():  # only a table without any row has a page without one
+            raise UnusualPagesError
         length, place = _varints(data, cells)
         rowids, record = _varints(data, place)
-        if not len(rowids):
-            return rowids, dict.fromkeys(self.columns, rowids)
-        end_of_page = np.repeat(base + self.file.usable, number)
+        return _Cells(rowids, record, length, np.repeat(base + self.file.usable, number))
+
+    def _numbers(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:
+        return self._cells(data, pages).rowids, {}
+
+    def _decode(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:
+        cells = self._cells(data, pages)
+        rowids, record, length, end_of_page = cells.rowids, cells.record, cells.length, cells.end_of_page
         header = data[record].astype(np.intp)
         if (
-            (length > self.file.usable - 35).any()  # such a row goes on in an overflow page
+            (length < 0).any()
+            or (length > self.file.usable - 35).any()  # such a row goes on in an overflow page
             or (record + length > end_of_page).any()
             or (header >= SEVERAL_BYTES).any()
             or (header > length).any()
@@ -194,8 +223,10 @@ class TablePages:
             if column in self.columns:
                 values[column] = _integers(windows, value_at, kinds, self.columns[column])
             value_at += _widths(kinds)
-        # Behind the last column lies nothing, as SQLite checks too.
-        if ((value_at > record_end) | ((kind_at == header_end) & (value_at < record_end))).any():
+        # As SQLite checks too: no type reaches beyond the header, no value beyond the row, and none is left over.
+        if (
+            (kind_at > header_end) | (value_at > record_end) | ((kind_at == header_end) & (value_at < record_end))
+        ).any():
             raise UnusualPagesError
         return values
 
@@ -221,13 +252,16 @@ def _varints(data: Bytes, place: Places) -> tuple[Values, Places]:
         value[rows] = (value[rows] << 7) | (byte & 127)
         place[rows] += 1
         rows = rows[byte >= SEVERAL_BYTES]
-    if len(rows):
-        raise UnusualPagesError  # nine bytes: a negative number, or one beyond 2**56
+    if len(rows):  # the ninth byte counts whole: a negative number, or one beyond 2**56
+        value[rows] = (value[rows] << 8) | data[place[rows]]
+        place[rows] += 1
     return value, place
 
 
 def _widths(kinds: Kinds) -> Places:
     """How many bytes values of these types take."""
+    if kinds.min() < 0:
+        raise UnusualPagesError
     if kinds.max() < len(WIDTH):
         return np.asarray(WIDTH[kinds])
     if ((kinds > ONE) & (kinds < FIRST_TEXT)).any() or kinds.max() > LONGEST_TEXT:

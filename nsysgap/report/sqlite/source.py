@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +13,14 @@ from urllib.parse import quote
 import numpy as np
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report.catalog import Catalog
+from nsysgap.report.catalog import Catalog, known_name
 from nsysgap.report.reads import Columns, Condition, Progress, Read
-from nsysgap.report.source import EXPORT_AGAIN_HINT, Source
+from nsysgap.report.source import EXPORT_AGAIN_HINT, Source, enough_memory
 from nsysgap.report.sqlite.header import in_wal_mode
+from nsysgap.report.sqlite.layout import COLUMNS, TABLES, VIEWS, TableLayout, refuse_views
 from nsysgap.report.sqlite.statements import selection
 
 WRITING_HINT = "Wait until nsys has finished exporting, then run this again."
-_PROBE = (
-    "SELECT m.name, p.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p "
-    "WHERE m.type = 'table' ORDER BY m.rowid, p.cid"
-)
 
 
 class SqliteSource(Source):
@@ -55,9 +52,16 @@ class SqliteSource(Source):
         if connection := self.__dict__.pop("_connection", None):
             connection.close()
 
-    def _probe(self) -> Catalog:
+    @cached_property
+    def layouts(self) -> dict[str, TableLayout]:
+        """Where each table lies, by the name that nsys gives it; without SQLite's own and virtual ones."""
         with translated_errors(self.path):
-            return Catalog.of(self._connection.execute(_PROBE))
+            refuse_views(self.path, [name for (name,) in self.query(VIEWS)])
+            tables = [(name, root) for name, root in self.query(TABLES) if isinstance(root, int) and root > 1]
+            return {known_name(name) or name: TableLayout.of(root, self.query(COLUMNS, name)) for name, root in tables}
+
+    def _probe(self) -> Catalog:
+        return Catalog({table: layout.columns for table, layout in self.layouts.items() if layout.columns})
 
     def columns(
         self, table: str, reads: Sequence[Read], where: Condition | None = None, progress: Progress | None = None
@@ -70,11 +74,14 @@ class SqliteSource(Source):
         with translated_errors(self.path):
             return read_columns(self, table, reads, where=where, progress=progress)
 
-    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Iterator[tuple[Any, ...]]:
+    def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Generator[tuple[Any, ...], None, None]:
         """The rows of a table in order of rowid."""
         if table in self.catalog:
             with translated_errors(self.path):
-                yield from self._connection.execute(selection(self.catalog, table, columns, where))
+                # No "yield from": that would close the rows of a connection that may be closed already.
+                rows = self._connection.execute(selection(self.layouts[table], table, columns, where))
+                for row in rows:  # noqa: UP028
+                    yield row
 
     def texts(self, table: str, key: str, text: str, *where: Condition) -> list[tuple[Any, bytes]]:
         """The texts of a table, by a key, as bytes of UTF-8."""
@@ -83,7 +90,7 @@ class SqliteSource(Source):
         with translated_errors(self.path), closing(self.connect()) as connection:
             connection.text_factory = bytes
             # Damage shows as NULL even where a column is declared NOT NULL, which SQLite then takes for granted.
-            rows = connection.execute(selection(self.catalog, table, (key, text), where, as_text={text}))
+            rows = connection.execute(selection(self.layouts[table], table, (key, text), where, as_text={text}))
             return [(index, value) for index, value in rows if value is not None]
 
     def count(self, table: str, *where: Condition) -> int:
@@ -91,7 +98,9 @@ class SqliteSource(Source):
         if table not in self.catalog:
             return 0
         with translated_errors(self.path):
-            return int(self._connection.execute(selection(self.catalog, table, ("count(*)",), where)).fetchone()[0])
+            return int(
+                self._connection.execute(selection(self.layouts[table], table, ("count(*)",), where)).fetchone()[0]
+            )
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a statement of nsysgap's own."""
@@ -102,10 +111,6 @@ class SqliteSource(Source):
         row = self._connection.execute(statement, values).fetchone()
         return row[0] if row else None
 
-    def has_rows(self, table: str) -> bool:
-        """Whether a table has any row."""
-        return next(self.rows(table, ()), None) is not None
-
 
 def _lenient_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
@@ -115,7 +120,8 @@ def _lenient_text(raw: bytes) -> str:
 def translated_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says about a damaged or locked file into one sentence and a next step."""
     try:
-        yield
+        with enough_memory(path):
+            yield
     except sqlite3.Error as error:
         raise _explain(path, error) from error
     except UnicodeDecodeError as error:

@@ -1,18 +1,19 @@
 """Reading any columns of any table by SQL, a few thousand rows as one text per column.
 
-All aggregates of one SELECT see the same rows in the same order, so the columns stay aligned; NULLs, which group_concat
-skips, show as a wrong count and are asked again with a default in their place.
+All aggregates of one SELECT see the same rows in the same order, so the columns stay aligned: each value is an integer,
+a default in the place of NULL, or a text that no number begins with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, column, func, literal_column, select, table
+from sqlalchemy import bindparam, case, column, func, literal_column, select, table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ColumnElement
 
@@ -21,7 +22,8 @@ from nsysgap.report.reads import ROWID, Condition, Progress, Read
 from nsysgap.report.source import CHANGED_HINT
 from nsysgap.report.sqlite.buffers import Filled, Room
 from nsysgap.report.sqlite.source import SqliteSource
-from nsysgap.report.sqlite.statements import condition, quoted
+from nsysgap.report.sqlite.statements import condition as as_sql
+from nsysgap.report.sqlite.statements import quoted
 
 CHUNK_ROWS = 8192
 
@@ -42,65 +44,71 @@ class SqlReader:
         """Read the rows whose rowid lies in [low, high) into the room from low on."""
         low, high = part
         begin = place = low - self.first
-        connection = self.source.connect()
-        connection.text_factory = bytes
-        try:
-            for arrays in self._chunks(connection.cursor(), low, high):
+        passed = 0
+        with closing(self.source.connect()) as connection:
+            connection.text_factory = bytes
+            for rows, arrays in self._chunks(connection.cursor(), low, high):
                 for one, array in zip(self.reads, arrays, strict=True):
                     self.room[one.name][place : place + len(array)] = array
+                passed += rows
                 place += len(arrays[0])
-        finally:
-            connection.close()
-        return Filled(begin, place - begin)
+        return Filled(begin, place - begin, passed, high - 1 - self.first)
 
-    def _chunks(self, cursor: Any, low: int, high: int) -> Iterator[list[NDArray[Any]]]:
-        statement, careful = self._sql(with_defaults=False), self._sql(with_defaults=True)
+    def _chunks(self, cursor: Any, low: int, high: int) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+        """(rows looked at, the columns of those wanted) of a few thousand rows at a time."""
+        statement = self._sql()
         while low < high:
             stop = min(low + CHUNK_ROWS, high)
-            count, *texts = cursor.execute(statement, (low, stop)).fetchone()
-            if count:
-                arrays = [self._parse(text, count, one) for text, one in zip(texts, self.reads, strict=True)]
-                if any(array is None for array in arrays):
-                    statement = careful  # this part of the table mixes NULLs in: do not try twice again
-                    _, *texts = cursor.execute(careful, (low, stop)).fetchone()
-                    arrays = [self._parse(text, count, one) for text, one in zip(texts, self.reads, strict=True)]
-                yield [self._checked(array, one) for array, one in zip(arrays, self.reads, strict=True)]
+            rows, count, least, most, *texts = cursor.execute(statement, (low, stop)).fetchone()
+            if rows:
+                if least < low or most >= stop or rows > stop - low:
+                    raise self._damaged("rowids that are out of order")
+                yield rows, [self._parse(text, count, one) for text, one in zip(texts, self.reads, strict=True)]
             elif stop < high:
                 stop = self._next_rowid(cursor, stop, high)  # rows were deleted: leap over the hole
             self.progress(stop - low)
             low = stop
 
     def _next_rowid(self, cursor: Any, low: int, high: int) -> int:
-        found = cursor.execute(f"SELECT min(rowid) FROM {quoted(self.name)} WHERE rowid >= ?", (low,)).fetchone()[0]
-        return high if found is None else min(int(found), high)
+        statement = f"SELECT min({self.rowid}) FROM {quoted(self.name)} WHERE {self.rowid} >= ?"
+        found = cursor.execute(statement, (low,)).fetchone()[0]
+        return high if found is None else min(max(int(found), low), high)
 
-    def _sql(self, *, with_defaults: bool) -> str:
-        texts = [func.group_concat(self._value(one, with_defaults=with_defaults)) for one in self.reads]
-        rowid: ColumnElement[int] = literal_column("rowid")
-        statement = select(func.count(), *texts).select_from(table(self.name))
-        statement = statement.where(rowid >= bindparam("low"), rowid < bindparam("high"))
+    @property
+    def rowid(self) -> str:
+        """What SQL calls the row's number."""
+        return self.source.layouts[self.name].rowid or "rowid"
+
+    def _sql(self) -> str:
+        """All rows of a range of rowids, and what is asked of those that fulfil the condition."""
+        rowid: ColumnElement[int] = literal_column(self.rowid)
+        wanted: list[Any] = [func.count(), *(func.group_concat(self._value(one)) for one in self.reads)]
         if self.where:
-            statement = statement.where(literal_column(condition(self.source.catalog, self.name, self.where)))
+            condition: ColumnElement[bool] = literal_column(as_sql(self.source.layouts[self.name], self.where))
+            wanted = [one.filter(condition) for one in wanted]
+        count, *texts = wanted
+        statement = select(func.count(), count, func.min(rowid), func.max(rowid), *texts).select_from(table(self.name))
+        statement = statement.where(rowid >= bindparam("low"), rowid < bindparam("high"))
         return str(statement.compile(dialect=sqlite.dialect(paramstyle="qmark")))
 
-    def _value(self, one: Read, *, with_defaults: bool) -> ColumnElement[int]:
-        default: ColumnElement[int] = literal_column(str(one.default))
+    def _value(self, one: Read) -> ColumnElement[Any]:
+        """A column's integers, NULLs as their default, anything else as a text that is no number."""
+        default: ColumnElement[Any] = literal_column(str(one.default))
         if one.column == ROWID:
-            return literal_column("rowid")
+            return literal_column(self.rowid)
         if not self.source.catalog.has(self.name, one.column):
             return default
-        value: ColumnElement[int] = column(quoted(one.column), is_literal=True)
-        return func.ifnull(value, default) if with_defaults else value
+        value: ColumnElement[Any] = column(quoted(one.column), is_literal=True)
+        no_integer: ColumnElement[str] = literal_column("'no integer'")
+        kind = func.typeof(value)
+        return case((kind == literal_column("'integer'"), value), (value.is_(None), default), else_=no_integer)
 
-    @staticmethod
-    def _parse(text: bytes | None, count: int, one: Read) -> NDArray[Any] | None:
-        if text is None:  # every value was NULL
-            return np.full(count, one.default, np.int64)
+    def _parse(self, text: bytes | None, count: int, one: Read) -> NDArray[Any]:
         try:
-            values = np.fromstring(text, np.int64, sep=",")
+            values = np.fromstring(text or b"", np.int64, sep=",")
         except ValueError:  # newer releases of numpy raise where older ones warn and stop
-            return None
-        return values if len(values) == count else None
+            values = np.empty(0, np.int64)
+        return self._checked(values if len(values) == count else None, one)
 
     def _checked(self, array: NDArray[Any] | None, one: Read) -> NDArray[Any]:
         if array is None:

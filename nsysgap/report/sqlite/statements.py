@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from nsysgap.report.catalog import Catalog
 from nsysgap.report.reads import ROWID, Condition, NoneOf, OneOf, Present
+from nsysgap.report.sqlite.layout import TableLayout
+
+BINARY = ("binaryData",)  # columns of bytes, which some keep as text
 
 
 def quoted(name: str) -> str:
@@ -14,7 +16,7 @@ def quoted(name: str) -> str:
 
 
 def selection(
-    catalog: Catalog,
+    layout: TableLayout,
     table: str,
     columns: Sequence[str],
     where: Sequence[Condition] = (),
@@ -22,24 +24,26 @@ def selection(
     as_text: Collection[str] = (),
 ) -> str:
     """The statement for these columns of the rows that fulfil all conditions; no columns: a 1 for each row."""
-    wanted = [_column(catalog, table, column, as_text) for column in columns] or ["1"]
-    conditions = "".join(f" AND {condition(catalog, table, one)}" for one in where)
+    wanted = [_column(layout, column, as_text) for column in columns] or ["1"]
+    conditions = "".join(f" AND {condition(layout, one)}" for one in where)
     return f"SELECT {', '.join(wanted)} FROM {quoted(table)} WHERE 1{conditions}"
 
 
-def _column(catalog: Catalog, table: str, column: str, as_text: Collection[str]) -> str:
+def _column(layout: TableLayout, column: str, as_text: Collection[str]) -> str:
     if column == ROWID:
-        return "rowid"
+        return layout.rowid or "NULL"
     if column == "count(*)":
         return column
-    if not catalog.has(table, column):
+    if not layout.has(column):
         return "NULL"
+    if column in BINARY:
+        return f"CAST({quoted(column)} AS BLOB)"
     return f"CAST({quoted(column)} AS TEXT)" if column in as_text else quoted(column)
 
 
-def condition(catalog: Catalog, table: str, where: Condition) -> str:
+def condition(layout: TableLayout, where: Condition) -> str:
     """A condition as SQL."""
-    column = _column(catalog, table, where.column, ())
+    column = _column(layout, where.column, ())
     if isinstance(where, OneOf | NoneOf):
         values = ", ".join(map(str, where.values))
         return f"{column} {'NOT ' * isinstance(where, NoneOf)}IN ({values})"
