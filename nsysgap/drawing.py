@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -28,3 +29,12 @@ class Drawing:
     nodes: tuple[DrawnNode, ...]
     edges: tuple[tuple[int, int], ...]
     source: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What to draw: a graph, the layer of each node, and the nodes that stand for several (number -> how many)."""
+
+    drawing: Drawing
+    layers: Mapping[int, int]
+    repeats: Mapping[int, int]

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from folders import SAMPLES
 from report_builder import ReportBuilder, global_tid
 
-from nsysgap.analysis.graphs.overview import GraphView, graphs_document
-from nsysgap.analysis.launch_costs import LaunchSelection, launches_document
+from nsysgap.analysis.graphs.overview import GraphView, graph_overview
+from nsysgap.analysis.launch_costs import LaunchSelection, launch_costs
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.commands import cli
 from nsysgap.drawing import Drawing, DrawnNode
@@ -33,7 +33,7 @@ def document(path: Path) -> Document:
         trace = read_trace(source)
         nodes, events = read_graph_nodes(source, trace), read_graph_events(source, trace)
         view = GraphView(trace, launch_calls(trace), nodes, events)
-        found: Document = as_json(graphs_document(view, read_op_details(source, trace)))
+        found: Document = as_json(graph_overview(view, read_op_details(source, trace)))
     return found
 
 
@@ -91,5 +91,5 @@ def launches(path: Path, selection: LaunchSelection | None = None) -> Document:
     with open_source(path) as source:
         trace = read_trace(source)
         details = read_op_details(source, trace)
-        found: Document = as_json(launches_document(trace, launch_calls(trace), details, selection))
+        found: Document = as_json(launch_costs(trace, launch_calls(trace), details, selection))
     return found

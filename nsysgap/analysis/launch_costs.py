@@ -26,7 +26,6 @@ from nsysgap.figures import Stats
 from nsysgap.intervals import IntervalSet, covered_before, pieces
 from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, Table, Trace
 
-SCHEMA = "nsysgap.launches/1"
 MILLION = 1_000_000
 BACK_TO_BACK_NS = 2_000
 """An op that starts within this time after the one before it in its stream runs back to back: the GPU's own step."""
@@ -61,10 +60,10 @@ class _Launching:
     singly: NDArray[np.bool_]
 
 
-def launches_document(
+def launch_costs(
     trace: Trace, calls: NDArray[np.int32], details: Table, selection: LaunchSelection | None = None
 ) -> Document:
-    """The contract "nsysgap.launches/1": kernels by total launch call time, NVTX ranges by launches, and all together.
+    """What follows the header in "nsysgap.launches/1": kernels by launch call time, ranges by launches, all together.
 
     `calls` has the launch call of each op (row of api, -1 none); all times are integer ns.
     """
@@ -74,13 +73,6 @@ def launches_document(
     of_kernels = stats(launching.spent[launching.singly])
     ranges = _ranges(trace, launching, chosen)
     return {
-        "schema": SCHEMA,
-        "report": {
-            "path": trace.path,
-            "nsys_version": trace.nsys_version,
-            "schema_version": trace.schema_version,
-            "warnings": [{"level": one.level, "text": one.text} for one in trace.warnings],
-        },
         "kernels": _kernels(trace, calls, kernels, details),
         "ranges": ranges,
         "all": {

@@ -59,7 +59,8 @@ class Outputs:
     """The table of a command's outputs: format -> what it holds (for --help); the first is the default.
 
     `default_name` gives the file to write where -o names none, from the command's parameters and the format's ending;
-    without it that is standard output. `inputs` are the parameters that name files which are read.
+    without it that is standard output. `inputs` are the parameters that name files which are read; `shorthands` the
+    formats that have an option of their own (--html).
     """
 
     def __init__(
@@ -68,24 +69,34 @@ class Outputs:
         *,
         default_name: Callable[[Mapping[str, Any], str], str | None] | None = None,
         inputs: tuple[str, ...] = ("report", "reports"),
+        shorthands: tuple[str, ...] = (),
     ) -> None:
         self.forms = forms
         self.default = next(iter(forms))
         self.default_name = default_name
         self.inputs = inputs
+        self.shorthands = shorthands
 
     def options(self, command: Callable[..., Any]) -> Callable[..., Any]:
         """Add --format, -o and --force to a command, which gets one parameter `to` for them: a Destination."""
 
         @wraps(command)
         def with_destination(*, output: str | None, force: bool, form: str | None = None, **given: Any) -> Any:
-            return command(to=self.destination(form, output, given, force=force), **given)
+            chosen = [form] if form is not None else []
+            chosen += [short for short in self.shorthands if given.pop(f"as_{short}") and short != form]
+            if len(chosen) > 1:
+                raise NsysgapError(f"{' and '.join(chosen)} are two formats: take one of them.", "", exit_code=2)
+            return command(to=self.destination(chosen[0] if chosen else None, output, given, force=force), **given)
 
         where = "Write to this file, in the format of its ending" if len(self.forms) > 1 else "The file to write"
         where += "; - is standard output." if self.default_name else "; else to the terminal."
         told = "; ".join(f"{form}: {holds}" for form, holds in self.forms.items() if holds)
         options = [
             click.option("--format", "form", type=click.Choice(list(self.forms)), help=self._help(told)),
+            *(
+                click.option(f"--{short}", f"as_{short}", is_flag=True, help=f"Short for --format {short}.")
+                for short in self.shorthands
+            ),
             click.option("-o", "--output", metavar="FILE", help=where),
             click.option("--force", is_flag=True, help="Overwrite the output file."),
         ]

@@ -30,7 +30,6 @@ from nsysgap.arrays import distinct
 from nsysgap.figures import Stats
 from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
 
-SCHEMA = "nsysgap.graphs/1"
 Document = dict[str, Any]
 
 
@@ -180,18 +179,14 @@ class GraphView:
         return stats(sums) if sums.any() else None
 
 
-def graphs_document(view: GraphView, details: Table, only: int | None = None) -> Document:
-    """Everything about a report's graphs: the contract "nsysgap.graphs/1". `only`: the number of one graph's entry."""
-    trace, costs = view.trace, graph_costs(view.trace, view.calls)
+def graph_overview(view: GraphView, details: Table, only: int | None = None) -> Document:
+    """Everything about a report's graphs: what follows the header in "nsysgap.graphs/1".
+
+    `only`: the number of one graph's entry.
+    """
+    costs = graph_costs(view.trace, view.calls)
     entries = [(number, one) for number, one in enumerate(view.entries, 1) if only in (None, number)]
     return {
-        "schema": SCHEMA,
-        "report": {
-            "path": trace.path,
-            "nsys_version": trace.nsys_version,
-            "schema_version": trace.schema_version,
-            "warnings": [{"level": one.level, "text": one.text} for one in trace.warnings],
-        },
         "graphs": [_graph(view, number, one, details) for number, one in entries],
         "events": _events(view.events),
         "whole_graph_launches": _whole_launches(view),

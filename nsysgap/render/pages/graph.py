@@ -6,12 +6,11 @@ All names are escaped; the script of the page reads no names, it looks for text 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from math import ceil, sqrt
 from typing import NamedTuple, TypeVar
 
-from nsysgap.drawing import Drawing, DrawnNode
+from nsysgap.drawing import DrawnNode, Picture
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.units import duration, printable
 
@@ -25,15 +24,6 @@ ONE_COLUMN = 24
 T = TypeVar("T")
 COLORS = {"kernel": "#e3eefc", "memcpy": "#fdeed3", "memset": "#f3e6f8"}
 LONGEST_NAME = 40
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What to draw: a graph, the layer of each node, and the nodes that stand for several (number -> how many)."""
-
-    drawing: Drawing
-    layers: Mapping[int, int]
-    repeats: Mapping[int, int]
 
 
 class _Place(NamedTuple):

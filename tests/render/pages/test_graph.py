@@ -11,8 +11,8 @@ from graph_reports import chain, replay, run, sample
 from report_builder import ReportBuilder
 
 from nsysgap.analysis.graphs.shape import layers
-from nsysgap.drawing import Drawing, DrawnNode
-from nsysgap.render.pages.graph import Picture, graph_svg
+from nsysgap.drawing import Drawing, DrawnNode, Picture
+from nsysgap.render.pages.graph import graph_svg
 
 
 def columns_of(svg: str) -> list[int]:
