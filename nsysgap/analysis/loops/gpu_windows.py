@@ -1,0 +1,131 @@
+"""A loop as a GPU sees it: where each iteration's work begins, and how busy the GPU is until the next one's.
+
+A program that runs ahead of the GPU has short iterations and long windows: only the windows say what a step takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import PARTS, Attribution, Pieces
+from nsysgap.analysis.idle.gaps import DeviceGaps
+from nsysgap.analysis.loops.launched_inside import Launched, reduced, span_edges
+from nsysgap.arrays import distinct
+from nsysgap.intervals import IntervalSet, covered_before, pieces, union
+from nsysgap.tables import Table
+
+Times = NDArray[np.int64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class WindowEdges:
+    """The windows of one loop on one GPU: [start, end) in ns of each iteration that launched an op on it, sorted.
+
+    `iteration`: their numbers, of shape (windows,); `without_ops`: how many iterations have none.
+    """
+
+    device: int
+    iteration: Indices
+    start: Times
+    end: Times
+    without_ops: int
+
+    @property
+    def covered(self) -> IntervalSet:
+        """All windows together: what a selection of the loop selects on this GPU."""
+        return union(self.start, self.end)
+
+
+@dataclass(frozen=True)
+class GpuWindows:
+    """`WindowEdges` with what happened in them, ns: `busy` of shape (windows,), `parts` of shape (windows, 10).
+
+    busy + the parts = the window, for each of them: all ops of the GPU count, whoever launched them.
+    """
+
+    edges: WindowEdges
+    busy: Times
+    parts: Times
+
+    @property
+    def window(self) -> Times:
+        """The length of each window, ns."""
+        return self.edges.end - self.edges.start
+
+    @property
+    def idle(self) -> Times:
+        """The idle time of each window, ns."""
+        return self.window - self.busy
+
+
+def window_edges(start: Times, end: Times, launched: Launched, ops: Table) -> list[WindowEdges]:
+    """The windows of the iterations [start, end) of one process on every GPU they launched ops on, by device."""
+    low, high = span_edges(launched.op_time, start, end)
+    if not len(start) or high[-1] <= low[0]:
+        return []
+    # Only what the iterations from the first to the last launched is looked at.
+    rows = launched.op[low[0] : high[-1]]
+    device = ops["device"][rows]
+    devices = distinct(device).tolist()
+    found = []
+    for one in devices:
+        mine = slice(None) if len(devices) == 1 else np.flatnonzero(device == one)
+        time = launched.op_time[low[0] : high[-1]][mine]
+        edges = _edges(int(one), *span_edges(time, start, end), ops, rows[mine])
+        if edges is not None:
+            found.append(edges)
+    return found
+
+
+def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.int32]) -> WindowEdges | None:
+    iteration = np.flatnonzero(high > low)
+    if not len(iteration):
+        return None
+    first = reduced(np.minimum, ops["start"][rows], low[iteration], high[iteration])
+    start = np.maximum.accumulate(first)
+    last = ops["end"][rows[low[iteration[-1]] : high[iteration[-1]]]].max()
+    end = np.append(start[1:], max(int(last), int(start[-1])))
+    return WindowEdges(device, iteration, start, end, len(low) - len(iteration))
+
+
+def fill_windows(
+    attribution: Attribution, gaps: Sequence[DeviceGaps], edges: Sequence[WindowEdges]
+) -> list[GpuWindows]:
+    """Busy time and the parts of idle time of any windows, in their order. `gaps`: of each GPU, over the whole trace."""
+    found: dict[int, GpuWindows] = {}
+    for whole in gaps:
+        mine = [i for i, one in enumerate(edges) if one.device == whole.device]
+        if mine:
+            clock = _Clock(attribution, whole, [edges[i] for i in mine])
+            found |= {i: clock.filled(edges[i]) for i in mine}
+    return [found[i] for i in range(len(edges))]
+
+
+class _Clock:
+    """Busy time and parts of one GPU before any edge of its loops' windows.
+
+    Every gap is cut once at all edges: a window's figures are then differences, however many loops there are.
+    """
+
+    def __init__(self, attribution: Attribution, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
+        self.times = np.unique(np.concatenate([time for one in edges for time in (one.start, one.end)]))
+        self.busy = covered_before(whole.busy, self.times)
+        segments = IntervalSet(self.times[:-1], self.times[1:])
+        start, end, owner = pieces(whole.start, whole.end, segments)
+        segment = np.searchsorted(self.times, start, side="right")
+        before = np.zeros((len(self.times), len(PARTS)), np.int64)
+
+        def add(part: int, rows: Indices, values: Times) -> None:
+            np.add.at(before[:, part], segment[rows], values)
+
+        attribution.each_part(Pieces(start, end, whole.end[owner], whole.after[owner]), add)
+        self.parts = np.cumsum(before, axis=0)
+
+    def filled(self, edges: WindowEdges) -> GpuWindows:
+        low, high = np.searchsorted(self.times, edges.start), np.searchsorted(self.times, edges.end)
+        return GpuWindows(edges, self.busy[high] - self.busy[low], self.parts[high] - self.parts[low])

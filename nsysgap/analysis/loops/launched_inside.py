@@ -1,0 +1,95 @@
+"""What a process launched while a stretch of time ran, on any of its threads: PyTorch's backward thread launches for
+the step of the main thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.tables import NONE, Trace
+
+Indices = NDArray[np.int32]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Launched:
+    """One process's API calls and ops in order of launch.
+
+    `api_start`: starts of all its API calls, sorted, ns. `op`: rows of the ops with a launch call, by that call's start,
+    the call's row, then their own; `op_time`: those calls' starts, ns. `call_time`: the starts of the distinct launch
+    calls, sorted, ns.
+    """
+
+    api_start: Times
+    op: Indices
+    op_time: Times
+    call_time: Times
+
+
+class LaunchOrder:
+    """The ops of a report in order of launch, by process; each process is worked out when first asked for."""
+
+    def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
+        self.trace = trace
+        self.calls = calls
+        self._found: dict[int, Launched] = {}
+
+    def of(self, process: int) -> Launched:
+        """What a process (row of processes) launched."""
+        if process not in self._found:
+            self._found[process] = self._launched(process)
+        return self._found[process]
+
+    @cached_property
+    def _process_of_call(self) -> NDArray[np.int32] | None:
+        """The process of each API call; None where there is only one."""
+        of_thread = self.trace.threads["process"]
+        if not len(of_thread) or (of_thread == of_thread[0]).all():
+            return None
+        found: NDArray[np.int32] = of_thread[self.trace.api["thread"]]
+        return found
+
+    def _launched(self, process: int) -> Launched:
+        api, of_call = self.trace.api, self._process_of_call
+        launched = np.flatnonzero(self.calls != NONE).astype(np.int32)
+        if of_call is not None:
+            launched = launched[of_call[self.calls[launched]] == process]
+        # API rows are sorted by start: the order of rows is that of starts.
+        call = self.calls[launched]
+        if len(call) and (call[1:] < call[:-1]).any():
+            order = np.argsort(call, kind="stable")
+            launched, call = launched[order], call[order]
+        heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
+        op_time = api["start"][call]
+        starts = api["start"] if of_call is None else api["start"][of_call == process]
+        return Launched(starts, launched, op_time, op_time[heads])
+
+
+def number_inside(times: Times, start: Times, end: Times) -> Times:
+    """How many of sorted times lie in each [start, end): int64 of the spans' shape."""
+    return np.searchsorted(times, end, side="left") - np.searchsorted(times, start, side="left")
+
+
+def span_edges(times: Times, start: Times, end: Times) -> tuple[Times, Times]:
+    """(low, high): the positions of sorted times that lie in each [start, end)."""
+    return np.searchsorted(times, start, side="left"), np.searchsorted(times, end, side="left")
+
+
+def positions(low: Times, high: Times) -> tuple[Times, Times]:
+    """All of [low, high) of every span one after the other, and where each span begins among them."""
+    length = high - low
+    first = np.cumsum(length) - length
+    return np.arange(int(length.sum())) + np.repeat(low - first, length), first
+
+
+def reduced(reduce: np.ufunc, values: Times, low: Times, high: Times) -> Times:
+    """The ufunc over values[low:high] of each non-empty span; costs no more than what the spans hold."""
+    if not len(low):
+        return np.empty(0, np.int64)
+    inside, first = positions(low, high)
+    found: Times = reduce.reduceat(values[inside], first)
+    return found

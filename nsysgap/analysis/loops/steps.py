@@ -1,0 +1,158 @@
+"""Every loop of a report with the figures of its iterations: what `nsysgap steps` answers, before it becomes rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import Attribution
+from nsysgap.analysis.idle.gaps import DeviceGaps
+from nsysgap.analysis.loops.gpu_windows import GpuWindows, fill_windows, window_edges
+from nsysgap.analysis.loops.launch_loops import launch_loops
+from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
+from nsysgap.analysis.loops.nvtx_loops import Loop, in_order, main_loops, nvtx_loops
+from nsysgap.analysis.loops.sequences import Sequences
+from nsysgap.intervals import IntervalSet, union_of
+from nsysgap.tables import NONE, Trace
+
+Times = NDArray[np.int64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class LoopSteps:
+    """One loop and its iterations' figures, arrays of shape (iterations,).
+
+    `launches`: distinct launch calls that start inside, `ops`: the ops they launched, `api_calls`: API calls that start
+    inside, each on any thread of the process; `identical`: launched exactly the most common sequence.
+    """
+
+    loop: Loop
+    launches: Times
+    ops: Times
+    api_calls: Times
+    identical: NDArray[np.bool_]
+    windows: tuple[GpuWindows, ...]
+
+    @property
+    def duration(self) -> Times:
+        """How long each iteration took on the host, ns."""
+        return self.loop.end - self.loop.start
+
+    @property
+    def between(self) -> int:
+        """The sum of the time from one iteration's end to the next one's start, ns."""
+        return int((self.loop.start[1:] - self.loop.end[:-1]).sum())
+
+    @property
+    def warm_up(self) -> int:
+        """How many leading iterations took longer than twice the median."""
+        usual = self.duration <= 2 * lower_median(self.duration)
+        return int(usual.argmax())  # the median itself is usual: there is one
+
+    @property
+    def outliers(self) -> Indices:
+        """Numbers of iterations longer than the median + 5 median absolute deviations and than 1.5 medians."""
+        return outliers(self.duration)
+
+    @property
+    def step(self) -> int:
+        """What a step takes, ns: the longer of the host's median (with its share of the time between) and the GPU's."""
+        host = lower_median(self.duration) + self.between // (self.loop.count - 1)
+        return max([host, *(lower_median(one.window) for one in self.windows)])
+
+    def covered(self, device: int) -> IntervalSet | None:
+        """The loop's GPU windows on a device as one set; None where it launched nothing there."""
+        return next((one.edges.covered for one in self.windows if one.edges.device == device), None)
+
+
+def lower_median(values: Times) -> int:
+    """sorted[(n - 1) // 2]."""
+    middle = (len(values) - 1) // 2
+    return int(np.partition(values, middle)[middle])
+
+
+def outliers(duration: Times) -> Indices:
+    """Which are longer than median + 5 MAD and than 1.5 medians."""
+    median = lower_median(duration)
+    spread = lower_median(np.abs(duration - median))
+    return np.flatnonzero((duration > median + 5 * spread) & (2 * duration > 3 * median))
+
+
+class Steps:
+    """All loops of a report, in the order of `in_order`, and the main loop of each process.
+
+    `shapes`: what `op_shapes` makes of the ops. `gaps`: those of every GPU over the whole trace.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        calls: NDArray[np.int32],
+        attribution: Attribution,
+        gaps: Sequence[DeviceGaps],
+        shapes: NDArray[np.int32],
+    ) -> None:
+        self.trace = trace
+        self.calls = calls
+        self.attribution = attribution
+        self.gaps = gaps
+        self.shapes = shapes
+        self.order = LaunchOrder(trace, calls)
+
+    @cached_property
+    def loops(self) -> list[Loop]:
+        """Every loop, NVTX's and those of threads without one, in order."""
+        by_ranges = nvtx_loops(self.trace, self.order)
+        threads = {loop.thread for loop in by_ranges}
+        return in_order([*by_ranges, *launch_loops(self.trace, self.calls, self.shapes, threads, self.order)])
+
+    @cached_property
+    def main(self) -> dict[int, int]:
+        """The number of each process's main loop, by row of processes."""
+        return main_loops(self.trace, self.loops)
+
+    @cached_property
+    def steps(self) -> list[LoopSteps]:
+        """Every loop with its figures."""
+        return self.of(self.loops)
+
+    def of(self, loops: Sequence[Loop]) -> list[LoopSteps]:
+        """The figures of some loops."""
+        sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
+        edges = [window_edges(one.start, one.end, self.order.of(self._process(one)), self.trace.ops) for one in loops]
+        filled = iter(fill_windows(self.attribution, self.gaps, [edge for found in edges for edge in found]))
+        return [
+            self._figures(one, sequences[self._process(one)], tuple(next(filled) for _ in found))
+            for one, found in zip(loops, edges, strict=True)
+        ]
+
+    def _process(self, loop: Loop) -> int:
+        return int(self.trace.threads["process"][loop.thread])
+
+    def _figures(self, loop: Loop, sequences: Sequences, windows: tuple[GpuWindows, ...]) -> LoopSteps:
+        launched = sequences.launched
+        launches, ops, api_calls = (
+            number_inside(times, loop.start, loop.end)
+            for times in (launched.call_time, launched.op_time, launched.api_start)
+        )
+        return LoopSteps(loop, launches, ops, api_calls, sequences.identical(loop.start, loop.end), windows)
+
+
+def loop_time(steps: Sequence[LoopSteps]) -> dict[int, IntervalSet]:
+    """The GPU windows of loops, by device: united where several loops have some there."""
+    found: dict[int, IntervalSet] = {}
+    for one in steps:
+        for windows in one.windows:
+            device = windows.edges.device
+            found[device] = union_of(found[device], windows.edges.covered) if device in found else windows.edges.covered
+    return found
+
+
+def inside_label(loops: Sequence[Loop], loop: Loop) -> str | None:
+    """The label of the innermost loop around one, None for an outermost one."""
+    return None if loop.inside == NONE else loops[loop.inside].label
