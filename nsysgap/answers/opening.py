@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.idle.idle_report import IdleReport, WholeTrace
 from nsysgap.answers.selection import WHOLE, Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
@@ -17,6 +18,7 @@ from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Notice, Stacks, Table, Trace
 
 if TYPE_CHECKING:
+    from nsysgap.analysis.loops.steps import Steps
     from nsysgap.report.source import Source
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -31,6 +33,7 @@ class OpenReport:
         self.progress = progress or silent
         self._source = source
         self._idle: dict[Selection, IdleReport] = {}
+        self._steps: dict[int, Steps] = {}
 
     @property
     def path(self) -> str:
@@ -61,8 +64,28 @@ class OpenReport:
                 device=selection.device,
                 hidden_after_ns=selection.hidden_after_ns,
                 all_at_once=all_at_once,
+                whole=self.whole,
             )
         return self._idle[selection]
+
+    @cached_property
+    def whole(self) -> WholeTrace:
+        """Launch calls and gaps of the whole report."""
+        return WholeTrace(self.trace)
+
+    def steps(self, hidden_after_ns: int = HIDDEN_AFTER_NS) -> Steps:
+        """The loops of the report; they are found and measured when asked for."""
+        if hidden_after_ns not in self._steps:
+            from nsysgap.analysis.loops.sequences import SHAPE_COLUMNS, op_shapes
+            from nsysgap.analysis.loops.steps import Steps
+            from nsysgap.report.details import read_op_details
+
+            with self.source() as source:
+                details = read_op_details(source, self.trace, only=SHAPE_COLUMNS)
+            self._steps[hidden_after_ns] = Steps(
+                self.whole, op_shapes(self.trace, details), hidden_after_ns=hidden_after_ns
+            )
+        return self._steps[hidden_after_ns]
 
     @contextmanager
     def source(self) -> Iterator[Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -30,18 +31,22 @@ _COLUMNS = {
 }
 
 
-def read_op_details(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
+def read_op_details(
+    source: Source, trace: Trace, progress: Progress | None = None, *, only: Collection[str] | None = None
+) -> Table:
     """Launch configuration, sizes and graph IDs of every op: the table OP_DETAILS, row for row beside `trace.ops`.
 
-    Raises NsysgapError when the file is damaged.
+    `only`: read these columns; all others are -1 and take no memory. Raises NsysgapError when the file is damaged.
     """
+    wanted = [column for column in OP_DETAILS.columns if only is None or column.name in only]
     columns: dict[str, NDArray[Any]] = {
-        column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in OP_DETAILS.columns
+        column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in OP_DETAILS.columns
     }
+    columns |= {column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in wanted}
     for kind, table in enumerate(OP_TABLES.values()):
         reads = [
             Read(column.name, _COLUMNS[column.name], NONE, column.dtype)
-            for column in OP_DETAILS.columns
+            for column in wanted
             if source.catalog.has(table, _COLUMNS[column.name])
         ]
         of_kind = np.flatnonzero(trace.ops["kind"] == kind)

@@ -80,6 +80,23 @@ class Gaps:
         return rows[order][:top]
 
 
+class WholeTrace:
+    """What every selection of a trace shares, worked out when first asked for."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    @cached_property
+    def calls(self) -> NDArray[np.int32]:
+        """The row of api that launched each op, -1 for none."""
+        return launch_calls(self.trace)
+
+    @cached_property
+    def gaps(self) -> list[DeviceGaps]:
+        """Busy time and gaps of every GPU."""
+        return device_gaps(self.trace, self.calls)
+
+
 class IdleReport:
     """Everything `nsysgap gaps` says about a report.
 
@@ -97,13 +114,15 @@ class IdleReport:
         device: int | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
         all_at_once: bool = False,
+        whole: WholeTrace | None = None,
     ) -> None:
+        whole = WholeTrace(trace) if whole is None else whole
         self.trace = trace
         self.selection = selection
-        self.calls = launch_calls(trace)
+        self.calls = whole.calls
         self.attribution = Attribution(trace, self.calls, hidden_after_ns=hidden_after_ns)
         self.only_device = device
-        found = [one for one in device_gaps(trace, self.calls) if device is None or one.device == device]
+        found = [one for one in whole.gaps if device is None or one.device == device]
         self.devices: list[DeviceIdle] = []
         self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
         with ThreadPoolExecutor(1) as pool:

@@ -1,21 +1,18 @@
-"""Loops as plain rows: the contract "nsysgap.steps/1", and one row per iteration."""
+"""Loops as plain rows, as the contract "nsysgap.steps/1" has them, and one row per iteration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from nsysgap.analysis.idle.attribution import PARTS
 from nsysgap.analysis.loops.gpu_windows import GpuWindows
 from nsysgap.analysis.loops.nvtx_loops import Loop
 from nsysgap.analysis.loops.steps import LoopSteps, inside_label
 from nsysgap.analysis.stats import stats
+from nsysgap.causes import PARTS
+from nsysgap.figures import Document
 from nsysgap.tables import Trace
-
-SCHEMA = "nsysgap.steps/1"
-Document = dict[str, Any]
 
 
 def loop_rows(trace: Trace, steps: Sequence[LoopSteps]) -> list[Document]:
@@ -106,22 +103,3 @@ def _window_rows(windows: GpuWindows, count: int) -> list[Document]:
 def _no_window(device: int | None) -> Document:
     empty = dict.fromkeys(("window_start_ns", "window_end_ns", "window_ns", "busy_ns", "idle_ns"))
     return {"device": device, **empty, "idle_by_cause_ns": None}
-
-
-def steps_document(trace: Trace, steps: Sequence[LoopSteps], label: str | None = None) -> Document:
-    """The contract "nsysgap.steps/1". `label`: loops of that label get their iterations, as `iterations`."""
-    rows = loop_rows(trace, steps)
-    for row, one in zip(rows, steps, strict=True):
-        if label is not None and one.loop.label == label:
-            row["iterations"] = iteration_rows(one)
-    return {
-        "schema": SCHEMA,
-        "report": {
-            "path": trace.path,
-            "nsys_version": trace.nsys_version,
-            "schema_version": trace.schema_version,
-            "duration_ns": trace.duration_ns,
-            "warnings": [{"level": one.level, "text": one.text} for one in trace.warnings],
-        },
-        "loops": rows,
-    }

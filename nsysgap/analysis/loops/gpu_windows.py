@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import PARTS, Attribution, Pieces
+from nsysgap.analysis.idle.attribution import Attribution, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps
 from nsysgap.analysis.loops.launched_inside import Launched, reduced, span_edges
 from nsysgap.arrays import distinct
+from nsysgap.causes import PARTS
 from nsysgap.intervals import IntervalSet, covered_before, pieces, union
 from nsysgap.tables import Table
 
@@ -96,7 +97,7 @@ def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.in
 def fill_windows(
     attribution: Attribution, gaps: Sequence[DeviceGaps], edges: Sequence[WindowEdges]
 ) -> list[GpuWindows]:
-    """Busy time and the parts of idle time of any windows, in their order. `gaps`: of each GPU, over the whole trace."""
+    """Busy time and the parts of idle time of any windows, in their order. `gaps`: of each GPU, over the whole."""
     found: dict[int, GpuWindows] = {}
     for whole in gaps:
         mine = [i for i, one in enumerate(edges) if one.device == whole.device]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import SYNC_CALLS
 from nsysgap.analysis.loops.launched_inside import Launched, LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import LAUNCHES, LEAST_ITERATIONS, Loop
-from nsysgap.analysis.loops.periods import Runs, repeated
+from nsysgap.analysis.loops.periods import repeated
 from nsysgap.analysis.loops.sequences import mixed
 from nsysgap.arrays import distinct, is_any
+from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import KERNEL, MEMCPY, Trace
-from nsysgap.units import short_kernel_name
 
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]

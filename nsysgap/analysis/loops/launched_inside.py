@@ -19,9 +19,9 @@ Times = NDArray[np.int64]
 class Launched:
     """One process's API calls and ops in order of launch.
 
-    `api_start`: starts of all its API calls, sorted, ns. `op`: rows of the ops with a launch call, by that call's start,
-    the call's row, then their own; `op_time`: those calls' starts, ns. `call_time`: the starts of the distinct launch
-    calls, sorted, ns.
+    `api_start`: starts of all its API calls, sorted, ns. `op`: rows of the ops with a launch call, by that call's
+    start, the call's row, then their own; `op_time`: those calls' starts, ns. `call_time`: the starts of the distinct
+    launch calls, sorted, ns.
     """
 
     api_start: Times

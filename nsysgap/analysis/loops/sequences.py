@@ -73,14 +73,14 @@ class Sequences:
         pairs = np.column_stack((high - low, key.view(np.int64)))
         _, first, group, count = np.unique(pairs, axis=0, return_index=True, return_inverse=True, return_counts=True)
         best = max(range(len(count)), key=lambda i: (count[i], -first[i]))
-        same = group.reshape(-1) == best
+        same: NDArray[np.bool_] = group.reshape(-1) == best
         chosen = np.flatnonzero(same)
         same[chosen] = self._equal(low[chosen], high[chosen])
         return same
 
     def _equal(self, low: Times, high: Times) -> NDArray[np.bool_]:
         """Which of equally long stretches equal the first of them."""
-        inside, first = positions(low, high)
+        inside, _ = positions(low, high)
         if not len(inside):
             return np.ones(len(low), np.bool_)
         shape = self.shapes[self.launched.op[inside]].reshape(len(low), -1)

@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import Attribution
-from nsysgap.analysis.idle.gaps import DeviceGaps
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution
+from nsysgap.analysis.idle.idle_report import WholeTrace
 from nsysgap.analysis.loops.gpu_windows import GpuWindows, fill_windows, window_edges
 from nsysgap.analysis.loops.launch_loops import launch_loops
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import Loop, in_order, main_loops, nvtx_loops
 from nsysgap.analysis.loops.sequences import Sequences
-from nsysgap.intervals import IntervalSet, union_of
-from nsysgap.tables import NONE, Trace
+from nsysgap.intervals import IntervalSet
+from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]
@@ -86,30 +86,28 @@ def outliers(duration: Times) -> Indices:
 class Steps:
     """All loops of a report, in the order of `in_order`, and the main loop of each process.
 
-    `shapes`: what `op_shapes` makes of the ops. `gaps`: those of every GPU over the whole trace.
+    `shapes`: what `op_shapes` makes of the ops.
     """
 
     def __init__(
         self,
-        trace: Trace,
-        calls: NDArray[np.int32],
-        attribution: Attribution,
-        gaps: Sequence[DeviceGaps],
+        whole: WholeTrace,
         shapes: NDArray[np.int32],
+        *,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
     ) -> None:
-        self.trace = trace
-        self.calls = calls
-        self.attribution = attribution
-        self.gaps = gaps
+        self.trace = whole.trace
+        self.whole = whole
         self.shapes = shapes
-        self.order = LaunchOrder(trace, calls)
+        self.attribution = Attribution(whole.trace, whole.calls, hidden_after_ns=hidden_after_ns)
+        self.order = LaunchOrder(whole.trace, whole.calls)
 
     @cached_property
     def loops(self) -> list[Loop]:
         """Every loop, NVTX's and those of threads without one, in order."""
         by_ranges = nvtx_loops(self.trace, self.order)
         threads = {loop.thread for loop in by_ranges}
-        return in_order([*by_ranges, *launch_loops(self.trace, self.calls, self.shapes, threads, self.order)])
+        return in_order([*by_ranges, *launch_loops(self.trace, self.whole.calls, self.shapes, threads, self.order)])
 
     @cached_property
     def main(self) -> dict[int, int]:
@@ -125,7 +123,7 @@ class Steps:
         """The figures of some loops."""
         sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
         edges = [window_edges(one.start, one.end, self.order.of(self._process(one)), self.trace.ops) for one in loops]
-        filled = iter(fill_windows(self.attribution, self.gaps, [edge for found in edges for edge in found]))
+        filled = iter(fill_windows(self.attribution, self.whole.gaps, [edge for found in edges for edge in found]))
         return [
             self._figures(one, sequences[self._process(one)], tuple(next(filled) for _ in found))
             for one, found in zip(loops, edges, strict=True)
@@ -141,16 +139,6 @@ class Steps:
             for times in (launched.call_time, launched.op_time, launched.api_start)
         )
         return LoopSteps(loop, launches, ops, api_calls, sequences.identical(loop.start, loop.end), windows)
-
-
-def loop_time(steps: Sequence[LoopSteps]) -> dict[int, IntervalSet]:
-    """The GPU windows of loops, by device: united where several loops have some there."""
-    found: dict[int, IntervalSet] = {}
-    for one in steps:
-        for windows in one.windows:
-            device = windows.edges.device
-            found[device] = union_of(found[device], windows.edges.covered) if device in found else windows.edges.covered
-    return found
 
 
 def inside_label(loops: Sequence[Loop], loop: Loop) -> str | None:

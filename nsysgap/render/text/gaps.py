@@ -27,7 +27,7 @@ def gaps_blocks(document: Document, counts: Mapping[str, int], top: int | None =
 
     `counts`: gaps per cause; `top`: how many groups to list of a document that has them (all for None).
     """
-    yield _head(document["report"], document.get("selection", ""))
+    yield report_head(document["report"], document.get("selection", ""))
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _devices(document["devices"])
     groups = document.get("groups")
@@ -42,7 +42,8 @@ def gaps_blocks(document: Document, counts: Mapping[str, int], top: int | None =
     yield from notices(document["report"]["warnings"], ("warning", "note"))
 
 
-def _head(report: Document, selected: str) -> Text:
+def report_head(report: Document, selected: str = "") -> Text:
+    """Which report this is, and what of it counts."""
     said = [f"nsys {report['nsys_version']}" if report["nsys_version"] else "an nsys too old to name itself"]
     if report["duration_ns"] is not None:
         said.append(f"session of {duration(report['duration_ns'])}")

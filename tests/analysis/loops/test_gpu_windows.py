@@ -1,0 +1,48 @@
+"""The GPU windows of a loop: a program that runs ahead of the GPU, and one whose launches come late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loop_reports import document_of, steps_of
+from report_builder import ReportBuilder
+
+
+def ahead() -> ReportBuilder:
+    """Three steps of 10 ns; the kernels run 100 ns later and take 30 ns each, 20 ns apart; iteration 1 launches none.
+
+    calls     2-4     22-24   32-34
+    steps   [0 10)[10 20)[20 30)[30 40)
+    kernels                      [100 130)   [150 180) [180 190)
+    """
+    report = ReportBuilder()
+    for number, (call, start, end) in enumerate([(2, 100, 130), (22, 150, 180), (32, 180, 190)], 1):
+        report.call(call, call + 2, number).kernel(start, end, number)
+    for number in range(4):
+        report.nvtx(10 * number, 10 * number + 10, f"step {number}")
+    return report
+
+
+def test_windows_reach_from_one_iteration_s_work_to_the_next_ones(tmp_path: Path) -> None:
+    loop = document_of(steps_of(ahead().save(tmp_path)))["loops"][0]
+    assert (loop["label"], loop["count"], loop["duration_ns"]["median"], loop["between_ns"]) == ("step #", 4, 10, 0)
+    assert loop["step_ns"] == 30  # windows of 50, 30 and 10: the GPU's median is the longer one
+    (device,) = loop["devices"]
+    assert (device["without_ops"], device["window_ns"], device["busy_ns"], device["idle_ns"]) == (1, 90, 70, 20)
+    assert {part: time for part, time in device["idle_by_cause_ns"].items() if time} == {"queued": 20}
+    assert device["busy_per_iteration_ns"]["count"] == 3
+
+
+def test_starts_are_made_ascending(tmp_path: Path) -> None:
+    """The second iteration's kernel runs before the first one's: its window begins where that one does."""
+    report = ReportBuilder()
+    for number, start in ((1, 50), (2, 40), (3, 60)):
+        report.call(10 * number, 10 * number + 1, number).kernel(start, start + 5, number)
+        report.nvtx(10 * number, 10 * number + 10, f"step {number}")
+    (one,) = steps_of(report.save(tmp_path)).steps
+    (windows,) = one.windows
+    assert windows.edges.start.tolist() == [50, 50, 60]
+    assert windows.edges.end.tolist() == [50, 60, 65]
+    assert windows.busy.tolist() == [0, 5, 5]
+    assert (windows.busy + windows.parts.sum(axis=1)).tolist() == windows.window.tolist()
+    assert windows.edges.covered.total == 15
