@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import SYNC_CALLS
 from nsysgap.analysis.loops.launched_inside import Launched, LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import LAUNCHES, LEAST_ITERATIONS, Loop
 from nsysgap.analysis.loops.periods import repeated
 from nsysgap.analysis.loops.sequences import mixed
+from nsysgap.analysis.relations.calls import SYNCS
 from nsysgap.arrays import distinct, is_any
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import KERNEL, MEMCPY, Trace
@@ -64,7 +64,7 @@ def call_tokens(
     # The nodes of a graph may run in any order: their sum knows none.
     key = np.add.reduceat(mixed(shapes[op]), heads)
     token = np.unique(key, return_inverse=True)[1] + 1
-    waits = np.flatnonzero(is_any(api["name"], trace.names.find(SYNC_CALLS)) & (api["thread"] == thread))
+    waits = np.flatnonzero(SYNCS.rows(trace) & (api["thread"] == thread))
     waits = waits[~np.isin(waits, call[heads])]
     row = np.concatenate((call[heads], waits))
     by_row = np.argsort(row, kind="stable")
