@@ -6,12 +6,14 @@ change. `Trace` is all tables of one report. docs/tables.md is generated from th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nsysgap.names import Names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +23,6 @@ OP_KINDS = ("kernel", "memcpy", "memset", "graph")
 KERNEL, MEMCPY, MEMSET, GRAPH = range(4)
 OPEN_END = np.iinfo(np.int64).max
 NONE, NO_GRAPH_NODE = -1, 0
-HIGHEST_TEXT_ID = 2_000_000_000  # of a report's own texts: indices are int32, and texts that are added come after these
 
 
 def stream_ids(stored: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -321,63 +322,6 @@ SCHEMAS = (
 )
 
 
-class Names:
-    """The texts of a report by index: StringIds, and texts that rows carry themselves.
-
-    Texts stay bytes until asked for; what is not valid UTF-8 comes out with replacement characters, an index that the
-    report does not hold as "<no string 17>".
-    """
-
-    def __init__(self, strings: Mapping[int, bytes] | None = None) -> None:
-        self._strings: dict[int, bytes] = dict(strings or {})
-        self._index = {text: index for index, text in self._strings.items()}
-        self._next = HIGHEST_TEXT_ID + 1  # not after the highest here: rows may name IDs that StringIds lacks
-
-    def __getitem__(self, index: int) -> str:
-        text = self._strings.get(int(index))
-        return f"<no string {index}>" if text is None else text.decode("utf-8", "replace")
-
-    def raw(self, index: int) -> bytes:
-        """The text as the report stores it. Raises KeyError for an index that the report does not hold."""
-        return self._strings[int(index)]
-
-    def __contains__(self, index: int) -> bool:
-        return int(index) in self._strings
-
-    def __len__(self) -> int:
-        return len(self._strings)
-
-    def add(self, text: bytes) -> int:
-        """The index of a text, a new one if it was not there."""
-        index = self._index.get(text)
-        if index is None:
-            index, self._next = self._next, self._next + 1
-            self._strings[index], self._index[text] = text, index
-        return index
-
-    def find(self, wanted: Iterable[str]) -> set[int]:
-        """The indices of exactly these texts: all of them, should a report hold one twice."""
-        texts = {name.encode() for name in wanted}
-        return {index for index, text in self._strings.items() if text in texts}
-
-    def items(self) -> Iterator[tuple[int, bytes]]:
-        """Every (index, text)."""
-        return iter(self._strings.items())
-
-    @property
-    def invalid(self) -> int:
-        """How many texts are not valid UTF-8."""
-        return sum(not _is_utf8(text) for text in self._strings.values())
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something the reader of the figures must know. `level`: "incomplete" (events were lost), "warning" or "note"."""
@@ -432,6 +376,16 @@ class Trace:
     def name(self, index: int) -> str:
         """The text at an index of a `name` column; "" for -1."""
         return "" if index == NONE else self.names[index]
+
+
+def shared_memory(details: Table, rows: Array) -> Array:
+    """Shared memory per block of some rows of OP_DETAILS, static and dynamic together, in B; NONE where unknown.
+
+    Where only one of the two is recorded, it is that one: int64 of shape (rows,).
+    """
+    kinds = [details[name][rows].astype(np.int64) for name in ("static_shared", "dynamic_shared")]
+    unknown = (kinds[0] == NONE) & (kinds[1] == NONE)
+    return np.where(unknown, NONE, sum(np.where(kind == NONE, 0, kind) for kind in kinds))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.names import Names
 from nsysgap.report.cells import whole, words
 from nsysgap.report.source import Source
-from nsysgap.tables import NONE, Device, Names
+from nsysgap.tables import NONE, Device
 
 EXPORT_TABLES = ("META_DATA_EXPORT", "EXPORT_META_DATA")
 

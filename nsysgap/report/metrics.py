@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nsysgap.names import Names
 from nsysgap.report.cells import whole, words
 from nsysgap.report.reads import OneOf, Progress, Read
 from nsysgap.report.source import Source
-from nsysgap.tables import GPU_METRICS, Names, Table
+from nsysgap.tables import GPU_METRICS, Table
 
 SM_ACTIVE = "SMs Active [Throughput %]"
 _SM_ACTIVE_NAMES = (SM_ACTIVE, "SM Active [Throughput %]", "SMs Active", "SM Active")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nsysgap.names import HIGHEST_TEXT_ID, Names
 from nsysgap.report.source import Source
-from nsysgap.tables import HIGHEST_TEXT_ID, Names
 
 NO_STRING = 2**31 - 1  # the index of no text, for numbers that no exporter gives
 

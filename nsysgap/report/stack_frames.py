@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.tables import FRAMES, NONE, STACKS, Names, Table
+from nsysgap.names import Names
+from nsysgap.tables import FRAMES, NONE, STACKS, Table
 
 Integers = NDArray[np.int64]
 _LARGEST_TABLE = 1 << 23

@@ -28,7 +28,7 @@ from nsysgap.analysis.relations.captures import graph_costs
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct
 from nsysgap.figures import Stats
-from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
+from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, shared_memory, stream_id
 
 Document = dict[str, Any]
 
@@ -291,9 +291,9 @@ def size_of(details: Table, name: str, op: int) -> tuple[int, ...] | None:
 
 
 def shared_bytes(details: Table, op: int) -> int | None:
-    """A kernel's shared memory per block, static and dynamic together; None where it has none."""
-    values = [int(details[f"{kind}_shared"][op]) for kind in ("static", "dynamic")]
-    return None if NONE in values else sum(values)
+    """A kernel's shared memory per block, in B; None where it has none."""
+    value = int(shared_memory(details, np.array([op]))[0])
+    return None if value == NONE else value
 
 
 def _whole_launches(view: GraphView) -> list[Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,36 +77,33 @@ def _by_gap(idle: IdleReport, by: str) -> list[Group]:
     keys, name = {"kernel": _kernel_keys, "nvtx": _nvtx_keys, "thread": _thread_keys, "process": _process_keys}[by](
         idle
     )
-    present, group = np.unique(keys, return_inverse=True)
+    present, place = np.unique(keys, return_inverse=True)
+    texts, of_text = numbered_texts([name(key) for key in present.tolist()])
+    group = of_text[place.reshape(-1)]
     duration = idle.gaps.duration
-    sums = np.zeros((len(present), len(PARTS)), np.int64)
+    sums = np.zeros((len(texts), len(PARTS)), np.int64)
 
     def add(part: int, rows: Indices, values: NDArray[np.int64]) -> None:
         np.add.at(sums[:, part], group[rows], values)
 
     idle.attribution.each_part(_pieces(idle), add)
-    gaps = np.bincount(group, minlength=len(present))
-    longest = np.zeros(len(present), np.int64)
+    gaps = np.bincount(group, minlength=len(texts))
+    longest = np.zeros(len(texts), np.int64)
     np.maximum.at(longest, group, duration)
-    return _merged(
-        [
-            Group(name(int(key)), int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
-            for i, key in enumerate(present)
-        ]
-    )
+    return [
+        Group(text, int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
+        for i, text in enumerate(texts)
+    ]
 
 
-def _merged(groups: list[Group]) -> list[Group]:
-    """One group per name: different indices may carry the same text."""
-    found: dict[Hashable, Group] = {}
-    for group in groups:
-        before = found.get(group.name)
-        if before is not None:
-            cause = group.main_cause if group.idle > before.idle else before.main_cause
-            gaps, longest = before.gaps + group.gaps, max(before.longest, group.longest)
-            group = Group(group.name, before.idle + group.idle, gaps, longest, cause)  # noqa: PLW2901
-        found[group.name] = group
-    return list(found.values())
+def numbered_texts(texts: Iterable[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """(the different texts, the number of each text among them).
+
+    Different indices may carry the same text: they are one group, whose main cause is the largest of its parts.
+    """
+    numbers: dict[str, int] = {}
+    place = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return list(numbers), np.array(place, np.intp)
 
 
 Keys = tuple[NDArray[np.int64], Callable[[int], str]]

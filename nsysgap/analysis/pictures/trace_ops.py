@@ -11,7 +11,7 @@ from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.pictures.arrows import LaunchFlows
 from nsysgap.analysis.pictures.trace_options import Extras, Show
 from nsysgap.analysis.pictures.trace_texts import OP_CATEGORIES, Namer
-from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch, stream_ids
+from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch, shared_memory, stream_ids
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Flow, Slices, Source
 
 Rows = NDArray[np.integer[Any]]
@@ -119,8 +119,6 @@ class OpSlices:
         ):
             value = details[column][rows].astype(np.int64)
             args.append(Arg(name, value, value != NONE))
-        shared = np.maximum(details["static_shared"][rows], 0).astype(np.int64)
-        shared += np.maximum(details["dynamic_shared"][rows], 0)
-        known = (details["static_shared"][rows] != NONE) | (details["dynamic_shared"][rows] != NONE)
-        args.append(Arg("shared memory", shared, known))
+        shared = shared_memory(details, rows)
+        args.append(Arg("shared memory", shared, shared != NONE))
         return args

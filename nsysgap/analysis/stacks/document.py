@@ -65,14 +65,18 @@ def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
 
 def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
     """`describer` of the frames that received idle time."""
-    return describer(idle.trace, found.stacks.frames, found.rest_frame, files=found.source != "nvtx")
+    rest = (found.rest_frame, found.rest_name)
+    return describer(idle.trace, found.stacks.frames, rest, files=found.source != "nvtx")
 
 
-def describer(trace: Trace, frames: Table, rest_frame: int = NONE, *, files: bool = True) -> Callable[[int], Document]:
+def describer(
+    trace: Trace, frames: Table, rest: tuple[int, str] = (NONE, ""), *, files: bool = True
+) -> Callable[[int], Document]:
     """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown.
 
-    `rest_frame` is the placeholder; without `files` a frame without one is no code: it has no kind.
+    `rest`: the placeholder's row and name; without `files` a frame without one is no code: it has no kind.
     """
+    rest_frame, rest_name = rest
     known = {
         (int(file), bool(native)) for file, native in zip(frames["file"], frames["native"], strict=True) if file != NONE
     }
@@ -83,7 +87,9 @@ def describer(trace: Trace, frames: Table, rest_frame: int = NONE, *, files: boo
         file = text_of(trace, int(frames["file"][frame]), native=native) or None
         nowhere = frame == rest_frame or not (file or files)
         return {
-            "function": text_of(trace, int(frames["function"][frame]), native=native),
+            "function": rest_name
+            if frame == rest_frame
+            else text_of(trace, int(frames["function"][frame]), native=native),
             "file": file,
             "short": None if file is None else short[file],
             "line": line or None,

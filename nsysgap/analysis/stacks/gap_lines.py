@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.grouping import Group
+from nsysgap.analysis.idle.grouping import Group, numbered_texts
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
 from nsysgap.analysis.stacks.document import line_name
@@ -60,18 +60,20 @@ def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:
 def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
     """The idle time of all gaps by the innermost line of the launching thread; groups sum to the idle time, exactly."""
     shares = LineShares(idle, stacks)
-    present, group = np.unique(shares.frame, return_inverse=True)
-    sums = np.zeros((len(present), len(PARTS)), np.int64)
-    np.add.at(sums, (group.reshape(-1), shares.part), shares.ns)
-    of_gap, place = np.unique(np.stack((group.reshape(-1), shares.gap), axis=1), axis=0, return_inverse=True)
+    present, place = np.unique(shares.frame, return_inverse=True)
+    names, of_name = numbered_texts([shares.name(frame) for frame in present.tolist()])
+    group = of_name[place.reshape(-1)]
+    sums = np.zeros((len(names), len(PARTS)), np.int64)
+    np.add.at(sums, (group, shares.part), shares.ns)
+    of_gap, place = np.unique(np.stack((group, shares.gap), axis=1), axis=0, return_inverse=True)
     share = np.zeros(len(of_gap), np.int64)
     np.add.at(share, place.reshape(-1), shares.ns)
-    gaps = np.bincount(of_gap[:, 0], minlength=len(present)) if len(of_gap) else np.zeros(0, np.int64)
-    longest = np.zeros(len(present), np.int64)
+    gaps = np.bincount(of_gap[:, 0], minlength=len(names)) if len(of_gap) else np.zeros(0, np.int64)
+    longest = np.zeros(len(names), np.int64)
     np.maximum.at(longest, of_gap[:, 0], share)
     groups = [
-        Group(shares.name(int(one)), int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
-        for i, one in enumerate(present)
+        Group(name, int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
+        for i, name in enumerate(names)
     ]
     return sorted((one for one in groups if one.idle), key=lambda one: (-one.idle, one.name))
 

@@ -31,7 +31,6 @@ from nsysgap.tables import (
     PYTHON_CALL,
     PYTHON_SAMPLE,
     STACKS,
-    Names,
     Stacks,
     Table,
 )
@@ -54,9 +53,9 @@ class IdleStacks:
 
     `tree`: the table CALL_TREE over `stacks.frames`; its self times sum to `total`, exactly. `inside_ns` went to
     samples taken within the idle time (or to stacks that are exact), `near_ns` to merely the nearest sample, `rest_ns`
-    to no stack (the tree's frame `rest_frame`). `samples`: how many samples received time; `effective`: how many
-    independent samples of equal weight they are worth (Kish), 0 for exact stacks. `stack`: the stack of each receiver
-    of `shares`.
+    to no stack (the tree's frame `rest_frame`, shown as `rest_name`). `samples`: how many samples received time;
+    `effective`: how many independent samples of equal weight they are worth (Kish), 0 for exact stacks. `stack`: the
+    stack of each receiver of `shares`.
     """
 
     source: str
@@ -72,6 +71,7 @@ class IdleStacks:
     shares: Shares
     stack: NDArray[np.int64]
     rest_frame: int
+    rest_name: str
 
 
 def choose_source(stacks: Stacks, stretches: Stretches) -> str:
@@ -90,13 +90,13 @@ def idle_stacks(idle: IdleReport, stretches: Stretches, stacks: Stacks, source: 
     if source in SAMPLED:
         samples, period = samples_of(stacks, source)
         shares = share_among_samples(stretches, samples, PERIODS_AWAY * period)
-        return _weighed(idle.trace.names, stacks, shares, samples["stack"].astype(np.int64), source, period)
+        return _weighed(stacks, shares, samples["stack"].astype(np.int64), source, period)
     if source == "calls":
         spans = {int(one): call_spans(stacks, int(one)) for one in np.unique(stretches.thread) if one != NONE}
     else:
         stacks, spans = nvtx_stacks(idle.trace)
     shares = _among_spans(stretches, spans)
-    return _weighed(idle.trace.names, stacks, shares, np.arange(stacks.stacks.rows), source)
+    return _weighed(stacks, shares, np.arange(stacks.stacks.rows), source)
 
 
 def _among_spans(stretches: Stretches, spans: dict[int, Spans]) -> Shares:
@@ -150,7 +150,7 @@ def launched_from(idle: IdleReport, stretches: Stretches, stacks: Stacks, source
         place = nearest_before(samples, api["thread"][call[wanted]], api["start"][call[wanted]], PERIODS_AWAY * period)
         receiver[wanted] = np.where(place == NONE, NONE, samples["stack"][place] if samples.rows else NONE)
     shares = Shares(receiver, ns[rows], rows.astype(np.int64), (receiver != NONE) & ~exact)
-    return _weighed(idle.trace.names, stacks, shares, np.arange(stacks.stacks.rows), "launch", period)
+    return _weighed(stacks, shares, np.arange(stacks.stacks.rows), "launch", period)
 
 
 def _stacks_of_calls(stacks: Stacks, thread: NDArray[np.int32], correlation: Times) -> NDArray[np.int64]:
@@ -171,11 +171,9 @@ def _stacks_of_calls(stacks: Stacks, thread: NDArray[np.int32], correlation: Tim
     return found
 
 
-def _weighed(
-    names: Names, stacks: Stacks, shares: Shares, stack: NDArray[Any], source: str, period: int = 0
-) -> IdleStacks:
+def _weighed(stacks: Stacks, shares: Shares, stack: NDArray[Any], source: str, period: int = 0) -> IdleStacks:
     """Sum the shares up by stack; what nobody received becomes a stack of its own, with one frame that says so."""
-    with_rest = _with_rest(stacks, names.add(NOBODY.get(source, NO_LAUNCH).encode()))
+    with_rest = _with_rest(stacks)
     rest = stacks.stacks.rows
     received = shares.receiver != NONE
     of = np.full(len(shares.ns), rest, np.int64)
@@ -201,6 +199,7 @@ def _weighed(
         shares=shares,
         stack=stack,
         rest_frame=stacks.frames.rows,
+        rest_name=NOBODY.get(source, NO_LAUNCH),
     )
 
 
@@ -211,9 +210,9 @@ def _effective(shares: Shares, received: NDArray[np.bool_], receivers: int) -> f
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
-def _with_rest(stacks: Stacks, name: int) -> Stacks:
-    """The stacks and one more, last, whose only frame, also last, has this name."""
-    added: dict[str, Any] = {"function": name, "file": NONE, "line": 0, "native": False}
+def _with_rest(stacks: Stacks) -> Stacks:
+    """The stacks and one more, last, whose only frame, also last, has no name in the report."""
+    added: dict[str, Any] = {"function": NONE, "file": NONE, "line": 0, "native": False}
     frames = {key: np.append(column, np.array([added[key]], column.dtype)) for key, column in stacks.frames.items()}
     table = {
         "first": np.append(stacks.stacks["first"], len(stacks.chain)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from nsysgap.analysis.idle.grouping import GROUPINGS, Group, idle_by
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import idle_stretches
 from nsysgap.causes import PARTS
+from nsysgap.names import Names
 
 
 @pytest.fixture
@@ -127,3 +129,15 @@ def test_every_grouping_of_random_reports(
         )
         assert (stretches.start >= idle.gaps.start[stretches.gap]).all()
         assert (stretches.end <= idle.gaps.end[stretches.gap]).all()
+
+
+def test_a_text_under_two_indices_is_one_group_with_one_main_cause(report: ReportBuilder, tmp_path: Path) -> None:
+    """Each index alone has most of its time in `host` or `launch`; both together have most of it in `queued`."""
+    report.launch((0, 2), (0, 10), "a")
+    report.launch((16, 16), (21, 30), "b")  # host 6, queued 5
+    report.launch((30, 36), (41, 50), "a")  # launch 6, queued 5
+    trace = report.trace(tmp_path)
+    one, other = sorted(trace.names.find(["a", "b"]))
+    same = replace(trace, names=Names({**dict(trace.names.items()), one: b"same", other: b"same"}))
+    groups = idle_by(IdleReport(same), "kernel")
+    assert [(group.name, group.idle, group.gaps, group.main_cause) for group in groups] == [("same", 22, 2, "queued")]

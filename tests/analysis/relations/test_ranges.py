@@ -165,7 +165,8 @@ def test_ranges_of_any_overlap(drawn: list[Range]) -> None:
 
 
 def _trace_of(nvtx: Table) -> Trace:
-    from nsysgap.tables import API, OPS, PROCESSES, THREADS, Names
+    from nsysgap.names import Names
+    from nsysgap.tables import API, OPS, PROCESSES, THREADS
 
     one = {column.name: np.zeros(1, column.dtype) for column in THREADS.columns}
     return Trace("", OPS.empty(), API.empty(), Names(), PROCESSES.empty(), Table(THREADS, one), nvtx=nvtx)

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from idle_stack_answers import Answer, F, G, answer
 from stack_reports import MAIN, OTHER, StackReport
 
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.stretches import idle_stretches
 from nsysgap.analysis.stacks.call_tree import places
-from nsysgap.analysis.stacks.idle_stacks import samples_by_thread
-from nsysgap.causes import PARTS
+from nsysgap.analysis.stacks.document import frame_describer
+from nsysgap.analysis.stacks.idle_stacks import idle_stacks, samples_by_thread
+from nsysgap.causes import HOST, PARTS
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_stacks
 from nsysgap.tables import NONE
@@ -22,9 +25,9 @@ from nsysgap.tables import NONE
 def rows(found: Answer, by: str = "line", column: str = "self_ns") -> dict[tuple[str, int], int]:
     """{(function, line): ns} of all rows with time."""
     idle, stacks = found
-    frames, trace = stacks.stacks.frames, idle.trace
+    frames, describe = stacks.stacks.frames, frame_describer(idle, stacks)
     return {
-        (trace.name(int(frames["function"][one.frame])), int(frames["line"][one.frame])): getattr(one, column)
+        (describe(one.frame)["function"], int(frames["line"][one.frame])): getattr(one, column)
         for one in places(stacks.tree, frames, by, stacks.effective)
         if getattr(one, column)
     }
@@ -209,3 +212,19 @@ def test_rows_sum_to_the_parts_for_any_samples(tmp_path_factory: pytest.TempPath
         assert sum(rows((idle, found), by).values()) == whole
     tree = found.tree
     assert int(tree["total_ns"][tree["parent"] == NONE].sum()) == whole
+
+
+@pytest.mark.parametrize("source", ["python", "calls", "nvtx"])
+def test_the_trace_s_names_stay_as_they_were_read(tmp_path: Path, source: str) -> None:
+    """Two answers of one trace are the same as of two: what nobody received has its name from the analysis alone."""
+    report = StackReport()
+    report.gap(1000, 2000)
+    report.python(1100, [F])
+    with open_source(report.write(tmp_path / "r.sqlite")) as opened:
+        trace = read_trace(opened)
+        stacks = read_stacks(opened, trace)
+    before = dict(trace.names.items())
+    idle = IdleReport(trace)
+    found = idle_stacks(idle, idle_stretches(idle, frozenset((HOST,))), stacks, source)
+    assert dict(trace.names.items()) == before
+    assert frame_describer(idle, found)(found.rest_frame)["function"] == found.rest_name

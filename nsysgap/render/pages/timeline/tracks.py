@@ -20,7 +20,7 @@ from nsysgap.render.pages.timeline.bins import Grid, TrackBins, fill
 from nsysgap.render.pages.timeline.categories import call_categories, nvtx_colors, op_categories
 from nsysgap.render.pages.timeline.model import TimelineLike, Times, TrackLike
 from nsysgap.render.pages.timeline.pack import Packed, pack_columns
-from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch
+from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch, shared_memory
 
 Columns = dict[str, NDArray[Any]]
 Json = dict[str, Any]
@@ -203,7 +203,8 @@ def _configurations(data: TimelineLike) -> tuple[Json, NDArray[np.int32]]:
         code = codes(code * len(present) + place)[1].astype(np.int64) if len(present) > 1 else code
     _, first = np.unique(code, return_index=True)
     number[rows] = code
-    return {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}, number
+    found = {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}
+    return {**found, "shared": shared_memory(data.details, rows[first]).tolist()}, number
 
 
 def used_names(data: TimelineLike) -> NDArray[np.int64]:

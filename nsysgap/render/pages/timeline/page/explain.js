@@ -52,10 +52,8 @@ function describeConfiguration(configs, row, about) {
   const value = (name) => configs[name][row];
   const triple = (name) => ["x", "y", "z"].map((axis) => count(value(`${name}_${axis}`))).join(" \u00d7 ");
   if (value("grid_x") >= 0) about.rows.push(["Grid, block", `${triple("grid")}, ${triple("block")}`]);
-  if (value("registers") >= 0) {
-    const shared = value("static_shared") + value("dynamic_shared");
-    about.rows.push(["Registers, shared", `${value("registers")} per thread, ${count(shared)} B`]);
-  }
+  if (value("registers") >= 0) about.rows.push(["Registers", `${count(value("registers"))} per thread`]);
+  if (value("shared") >= 0) about.rows.push(["Shared memory", `${count(value("shared"))} B per block`]);
   if (value("bytes") >= 0) about.rows.push(["Size", `${count(value("bytes"))} B`]);
   if (value("value") >= 0) about.rows.push(["Value set", String(value("value"))]);
 }
