@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import IdleReport, WholeTrace
+from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.selection import WHOLE, Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
@@ -160,10 +161,15 @@ def ask(
         return question(report, options)
 
 
-def require_kernels(trace: Trace) -> None:
-    """Raise NsysgapError for a report without kernels that says why and how to record them."""
-    from nsysgap.analysis.questions import why_no_kernels
+def require_ops(trace: Trace) -> None:
+    """Raise NsysgapError for a report without any GPU work that says why and how to record it."""
+    why = why_no_kernels(trace)
+    if why is not None and not trace.ops.rows:
+        raise NsysgapError(*why)
 
+
+def require_kernels(trace: Trace) -> None:
+    """Raise NsysgapError for a report from which no idle time of kernels can be told."""
     why = why_no_kernels(trace)
     if why is not None:
         raise NsysgapError(*why)

@@ -40,21 +40,17 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[
 
 def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, Any]:
     """The document nsysgap.stacks/1 of a capture. Raises NsysgapError if it holds no GPU work or no stacks."""
-    from nsysgap.analysis.idle.idle_report import IdleReport
-    from nsysgap.analysis.questions import why_no_kernels
-    from nsysgap.commands.common import opened, select_time
-    from nsysgap.commands.stacks import Answer
-    from nsysgap.report.stacks import read_stacks
+    from nsysgap.answers.opening import require_kernels
+    from nsysgap.answers.selection import Selection
+    from nsysgap.answers.stacks import StacksOptions, stacks
+    from nsysgap.commands.common import opened_report
 
-    with opened(path) as (source, trace):
-        why = why_no_kernels(trace)
-        if why is not None:
-            raise NsysgapError(*why)
-        selected = select_time(trace, nvtx)
-        stacks = read_stacks(source, trace)
-    idle = IdleReport(trace, selection=selected.time)
-    answer = Answer(idle, stacks, ("host",), None if kind == "calls" else kind, launched_from=kind == "calls")
-    return answer.document("line" if kind != "native" else "function", selected.words)
+    by = "function" if kind == "native" else "line"
+    calls = kind == "calls"
+    options = StacksOptions(Selection(nvtx=nvtx), by, ("host",), None if calls else kind, calls)
+    with opened_report(path) as report:
+        require_kernels(report.trace)
+        return stacks(report, options).document()
 
 
 def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:

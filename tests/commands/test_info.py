@@ -16,7 +16,7 @@ def test_info_names_what_is_there_and_what_is_missing() -> None:
     assert rows["CUPTI_ACTIVITY_KIND_KERNEL"] == document["devices"][0]["ops"] - sum(
         rows.get(f"CUPTI_ACTIVITY_KIND_{kind}", 0) for kind in ("MEMCPY", "MEMSET", "GRAPH_TRACE")
     )
-    assert document["nsys_version"].startswith("2025.3")
+    assert document["report"]["nsys_version"].startswith("2025.3")
     assert "GPU metrics" in [one["missing"] for one in document["missing"]]
     assert {one["text"]: one["answered"] for one in document["questions"]}["How long was each GPU idle?"]
 

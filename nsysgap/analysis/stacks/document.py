@@ -1,4 +1,4 @@
-"""Idle time by line as a document: what `nsysgap stacks` prints or writes, schema "nsysgap.stacks/1"."""
+"""Idle time by line as plain values: what follows the header in "nsysgap.stacks/1", and call trees to draw."""
 
 from __future__ import annotations
 
@@ -11,24 +11,15 @@ from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.stacks.call_tree import Place, places
 from nsysgap.analysis.stacks.code_owner import kind_of, short_paths
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, IdleStacks
-from nsysgap.tables import NONE, Notice, Table, Trace
+from nsysgap.tables import NONE, Table, Trace
 
-SCHEMA = "nsysgap.stacks/1"
 Document = dict[str, Any]
 
 
-def stacks_document(
-    idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: str, notices: Sequence[Notice] = ()
-) -> Document:
-    """The whole answer: how much idle time of these causes, how it was shared out, every line, function or file."""
+def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: str) -> Document:
+    """How much idle time of these causes, how it was shared out, every line, function or file."""
     describe = frame_describer(idle, found)
     return {
-        "schema": SCHEMA,
-        "report": {
-            "path": idle.trace.path,
-            "nsys_version": idle.trace.nsys_version,
-            "warnings": [{"level": one.level, "text": one.text} for one in notices],
-        },
         "idle_ns": sum(device.idle for device in idle.devices),
         "causes": list(causes),
         "chosen_ns": found.total,

@@ -32,16 +32,16 @@ def info_blocks(document: Document) -> Iterable[RenderableType]:
 
 
 def _head(document: Document) -> Text:
-    span = document["span_ns"]
+    report, span = document["report"], document["span_ns"]
     facts = [
-        ("exporter", document["nsys_version"] or "too old to say"),
-        ("schema", document["schema_version"] or "too old to say"),
+        ("exporter", report["nsys_version"] or "too old to say"),
+        ("schema", report["schema_version"] or "too old to say"),
         ("captured", document["started"] or "not recorded"),
-        ("session", "not recorded" if document["duration_ns"] is None else duration(document["duration_ns"])),
+        ("session", "not recorded" if report["duration_ns"] is None else duration(report["duration_ns"])),
         ("events", "none" if span is None else f"from {duration(span[0])} to {duration(span[1])}"),
         ("command", printable(document["command"] or "not recorded")),
     ]
-    text = Text(printable(document["path"]), style="bold")
+    text = Text(printable(report["path"]), style="bold")
     for name, value in facts:
         text.append(f"\n{name:<9} ", style="dim")
         text.append(str(value), style="default")

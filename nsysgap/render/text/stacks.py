@@ -1,9 +1,7 @@
-"""`nsysgap stacks` as text and CSV."""
+"""`nsysgap stacks` as text."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,10 +20,6 @@ SAID = {
     "nvtx": "NVTX ranges",
     "launch": "the lines that launched the op after each gap",
 }
-CSV_COLUMNS = (
-    *("function", "file", "line", "kind", "self_ns", "nearest_ns", "self_low_ns", "self_high_ns", "self_samples"),
-    *("inclusive_ns", "inclusive_samples", "few_samples"),
-)
 
 
 def stacks_blocks(
@@ -134,12 +128,3 @@ def _bounds(row: Document, total: int) -> str:
     if not total or row["placeholder"]:
         return ""
     return f"{100 * row['self_low_ns'] / total:.1f}-{100 * row['self_high_ns'] / total:.1f}"
-
-
-def stacks_csv(document: Document) -> str:
-    """One row per line, function or file; times in ns."""
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(document["rows"])
-    return sink.getvalue()

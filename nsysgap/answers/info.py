@@ -1,0 +1,120 @@
+"""What a report holds, what is missing, and which questions it can answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from nsysgap.analysis.questions import limits, questions
+from nsysgap.analysis.relations.ranges import trace_end
+from nsysgap.answers.opening import OpenReport
+from nsysgap.figures import Document, Figure, Header
+from nsysgap.report.describe import describe
+from nsysgap.report.diagnostics import is_incomplete
+from nsysgap.tables import Trace
+
+SCHEMA = "nsysgap.info/1"
+
+
+@dataclass(frozen=True)
+class InfoOptions:
+    """Nothing to choose: a report holds what it holds."""
+
+
+@dataclass(frozen=True)
+class InfoAnswer:
+    """The answer: `holds` is what follows the header in "nsysgap.info/1"."""
+
+    header: Header
+    holds: Document
+
+    def document(self) -> Document:
+        """The contract "nsysgap.info/1"."""
+        return {"schema": SCHEMA, "report": self.header.document(), **self.holds}
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The rows of each table of the report."""
+        return tuple(Figure("rows", table["rows"], "", "none", table["table"]) for table in self.holds["tables"])
+
+
+def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer:  # noqa: ARG001 - as every question
+    """What a report holds; raises nothing for a report that could be opened."""
+    trace = report.trace
+    with report.source() as source:
+        about = describe(source)
+    holds = {
+        "started": about.started,
+        "span_ns": _span(trace),
+        "command": about.command,
+        "devices": _devices(trace),
+        "processes": _processes(trace),
+        "threads": _threads(trace),
+        "tables": [{"table": table, "rows": rows} for table, rows in about.rows],
+        "questions": [asdict(question) for question in questions(trace)],
+        "missing": [asdict(limit) for limit in limits(trace)],
+        "diagnostics": [
+            {"severity": severity, "incomplete": is_incomplete(text), "text": text}
+            for severity, text in about.diagnostics
+        ],
+        "capture": [{"name": name, "value": value} for name, value in about.capture],
+    }
+    return InfoAnswer(report.header(), holds)
+
+
+def _span(trace: Trace) -> list[int] | None:
+    """First start and last end of all events."""
+    tables = [table for table in (trace.ops, trace.api, trace.nvtx, trace.osrt) if table.rows]
+    return [min(int(table["start"][0]) for table in tables), trace_end(trace)] if tables else None
+
+
+def _devices(trace: Trace) -> list[Document]:
+    described = {device.id for device in trace.devices}
+    numbers = sorted(described | {int(number) for number in np.unique(trace.ops["device"])})
+    return [
+        {
+            "device": number,
+            "name": trace.device(number).name,
+            "sm_count": trace.device(number).sm_count,
+            "total_memory": trace.device(number).total_memory,
+            "ops": int((trace.ops["device"] == number).sum()),
+        }
+        for number in numbers
+    ]
+
+
+def _processes(trace: Trace) -> list[Document]:
+    """The processes with most GPU operations, then threads."""
+    number = trace.processes.rows
+    ops = np.bincount(trace.ops["process"], minlength=number)
+    threads = np.bincount(trace.threads["process"], minlength=number)
+    return [
+        {
+            "pid": int(trace.processes["pid"][row]),
+            "name": trace.name(int(trace.processes["name"][row])),
+            "devices": [int(device) for device in np.unique(trace.ops["device"][trace.ops["process"] == row])],
+            "ops": int(ops[row]),
+            "threads": int(threads[row]),
+        }
+        for row in np.lexsort((-threads, -ops)).tolist()
+    ]
+
+
+def _threads(trace: Trace) -> list[Document]:
+    """The threads, those with most CUDA calls first, then NVTX ranges, then OS calls."""
+    number = trace.threads.rows
+    counts = {
+        name: np.bincount(table["thread"], minlength=number)
+        for name, table in (("api", trace.api), ("nvtx", trace.nvtx), ("osrt", trace.osrt))
+    }
+    order = np.lexsort((-counts["osrt"], -counts["nvtx"], -counts["api"]))
+    return [
+        {
+            "pid": int(trace.processes["pid"][trace.threads["process"][row]]),
+            "tid": int(trace.threads["tid"][row]),
+            "process_name": trace.name(int(trace.processes["name"][trace.threads["process"][row]])),
+            "thread_name": trace.name(int(trace.threads["name"][row])),
+            **{name: int(count[row]) for name, count in counts.items()},
+        }
+        for row in order.tolist()
+    ]
