@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.report.read import OP_TABLES
 from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source
-from nsysgap.tables import NONE, OP_DETAILS, Table, Trace
+from nsysgap.tables import NONE, OP_DETAILS, Schema, Table, Trace
 
 _COLUMNS = {
     "grid_x": "gridX",
@@ -28,19 +28,27 @@ _COLUMNS = {
     "value": "value",
     "graph": "graphId",
     "graph_exec": "graphExecId",
+    "source_kind": "srcKind",
+    "target_kind": "dstKind",
 }
 
 
 def read_op_details(
-    source: Source, trace: Trace, progress: Progress | None = None, *, only: Collection[str] | None = None
+    source: Source,
+    trace: Trace,
+    progress: Progress | None = None,
+    *,
+    only: Collection[str] | None = None,
+    schema: Schema = OP_DETAILS,
 ) -> Table:
     """Launch configuration, sizes and graph IDs of every op: the table OP_DETAILS, row for row beside `trace.ops`.
 
-    `only`: read these columns; all others are -1 and take no memory. Raises NsysgapError when the file is damaged.
+    `only`: read these columns; all others are -1 and take no memory. `schema`: another table of such columns, OP_SIZES.
+    Raises NsysgapError when the file is damaged.
     """
-    wanted = [column for column in OP_DETAILS.columns if only is None or column.name in only]
+    wanted = [column for column in schema.columns if only is None or column.name in only]
     columns: dict[str, NDArray[Any]] = {
-        column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in OP_DETAILS.columns
+        column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in schema.columns
     }
     columns |= {column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in wanted}
     for kind, table in enumerate(OP_TABLES.values()):
@@ -54,4 +62,4 @@ def read_op_details(
             found = source.columns(table, reads, progress=progress)
             for name, values in found.items():
                 columns[name][of_kind] = values[trace.ops["row"][of_kind]]
-    return Table(OP_DETAILS, columns)
+    return Table(schema, columns)
