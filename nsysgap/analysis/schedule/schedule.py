@@ -24,8 +24,8 @@ class Schedule:
 
     Ops, arrays of shape (ops,): launched by `call` on `stream`, where `alive`. An op starts `latency` after the start
     of its call or `delta` after the greatest end so far on its stream, whichever is later, and takes `duration`. Where
-    `blocks`, its call, which has no other op, lasts until `op_tail` after its end. Where the op number `room` (-1 none) is given, the call
-    lasts until `room_tail` after that one's end: the stream's queue was full.
+    `blocks`, its call, which has no other op, lasts until `op_tail` after its end. Where the op number `room` (-1 none)
+    is given, the call lasts until `room_tail` after that one's end: the stream's queue was full.
 
     `edges`: pairs of ops, the second of which also comes after the first, of shape (edges, 2); the only ops of their
     calls.
