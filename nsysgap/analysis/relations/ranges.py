@@ -22,9 +22,10 @@ class RangeFinder:
     ends later: from a range that has ended by t, following the links skips only ranges that have ended too.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self._rows = grouped(trace.nvtx["thread"], trace.threads.rows)
+    def __init__(self, trace: Trace, ranges: Table | None = None) -> None:
+        """`ranges`: some of the trace's NVTX ranges, or another table with thread, start and end in such order."""
+        self.ranges = trace.nvtx if ranges is None else ranges
+        self._rows = grouped(self.ranges["thread"], trace.threads.rows)
         self._outer: dict[int, NDArray[np.int64]] = {}
 
     def innermost(self, thread: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -39,7 +40,7 @@ class RangeFinder:
         return found
 
     def _innermost_of(self, thread: int, rows: Indices, time: NDArray[np.int64]) -> NDArray[np.int64]:
-        start, end = self.trace.nvtx["start"][rows], self.trace.nvtx["end"][rows]
+        start, end = self.ranges["start"][rows], self.ranges["end"][rows]
         outer = self._links(thread, end)
         inner = np.searchsorted(start, time, side="right") - 1
         while True:
@@ -56,7 +57,7 @@ class RangeFinder:
     def path(self, thread: int, time: int) -> list[int]:
         """All ranges that enclose a moment on a thread, outermost (first to begin) first: rows of nvtx."""
         rows = self._rows(thread)
-        start, end = self.trace.nvtx["start"][rows], self.trace.nvtx["end"][rows]
+        start, end = self.ranges["start"][rows], self.ranges["end"][rows]
         outer = self._links(thread, end) if len(rows) else end
         found: list[int] = []
         index = int(np.searchsorted(start, time, side="right")) - 1

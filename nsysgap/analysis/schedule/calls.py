@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.calls import EVENT_RECORDS, IMPLICIT_SYNCS, STREAM_WAITS, SYNC_CALLS
 from nsysgap.analysis.schedule.constants import (
     MERGED_CALLS,
     MERGED_IN_RUNS,
@@ -20,27 +21,7 @@ from nsysgap.tables import NONE, Trace
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 OTHER, LAUNCH, STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC, FREE, RECORD, WAIT = range(8)
-ROLES = {
-    "cudaStreamSynchronize": STREAM_SYNC,
-    "cuStreamSynchronize": STREAM_SYNC,
-    "cudaDeviceSynchronize": CONTEXT_SYNC,
-    "cuCtxSynchronize": CONTEXT_SYNC,
-    "cudaEventSynchronize": EVENT_SYNC,
-    "cuEventSynchronize": EVENT_SYNC,
-    "cudaEventRecord": RECORD,
-    "cudaEventRecordWithFlags": RECORD,
-    "cuEventRecord": RECORD,
-    "cuEventRecordWithFlags": RECORD,
-    "cudaStreamWaitEvent": WAIT,
-    "cuStreamWaitEvent": WAIT,
-    "cudaFree": FREE,
-    "cuMemFree": FREE,
-    "cudaFreeHost": FREE,
-    "cudaHostUnregister": FREE,
-    "cudaMemcpy": FREE,
-    "cudaMemset": FREE,
-    "cudaDeviceReset": FREE,
-}
+ROLES = {"stream": STREAM_SYNC, "context": CONTEXT_SYNC, "event": EVENT_SYNC}
 SYNC_ROLES = (STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC, FREE)
 
 
@@ -131,8 +112,10 @@ def significant_calls(
 def _roles(trace: Trace) -> NDArray[np.int8]:
     """The role of each row of api by its name."""
     role = np.full(trace.api.rows, OTHER, np.int8)
-    for number in sorted(set(ROLES.values())):
-        names = trace.names.find(name for name, wanted in ROLES.items() if wanted == number)
+    for kind, number in ((IMPLICIT_SYNCS, FREE), (EVENT_RECORDS, RECORD), (STREAM_WAITS, WAIT)):
+        role[kind.rows(trace)] = number
+    for what, number in ROLES.items():
+        names = trace.names.find(name for name, waits_for in SYNC_CALLS.items() if waits_for == what)
         role[is_any(trace.api["name"], names)] = number
     return role
 

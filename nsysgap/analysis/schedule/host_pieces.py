@@ -1,0 +1,77 @@
+"""What a thread did between its calls: cut by the innermost NVTX range, by OS call, else the program's own code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.intervals import IntervalSet, pieces
+from nsysgap.tables import NONE, Table, Trace
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+
+
+class Pieces(NamedTuple):
+    """Disjoint pieces of threads' time, ns; `owner`: the number of the stretch each is of; `os`: row of osrt, -1 none;
+    `range`: row of nvtx, -1 none. Arrays of shape (pieces,)."""
+
+    start: Times
+    end: Times
+    thread: NDArray[np.int32]
+    owner: Indices
+    os: Times
+    range: Times
+
+
+def loop_ranges(nvtx: Table, starts: Times, ends: Times) -> NDArray[np.bool_]:
+    """Which ranges are a loop's iterations or hold one: they say nothing about where inside a step time goes."""
+    if not len(starts):
+        return np.zeros(nvtx.rows, np.bool_)
+    first = np.minimum(np.searchsorted(starts, nvtx["start"]), len(starts) - 1)
+    holds: NDArray[np.bool_] = (starts[first] >= nvtx["start"]) & (ends[first] <= nvtx["end"])
+    return holds
+
+
+def host_pieces(
+    trace: Trace, start: Times, end: Times, thread: NDArray[np.int32], left_out: NDArray[np.bool_]
+) -> Pieces:
+    """Cut stretches of threads' time: where an OS call runs, and at the edges of ranges. `left_out`: ranges that do
+    not count."""
+    owner = np.arange(len(start))
+    start, end, thread, owner, os = _cut(trace, trace.osrt, np.arange(trace.osrt.rows), start, end, thread, owner)
+    kept = np.flatnonzero(~left_out)
+    start, end, thread, place, found = _cut(trace, trace.nvtx, kept, start, end, thread, np.arange(len(start)))
+    return Pieces(start, end, thread, owner[place], os[place], found)
+
+
+def _cut(
+    trace: Trace,
+    table: Table,
+    kept: Indices,
+    start: Times,
+    end: Times,
+    thread: NDArray[np.int32],
+    owner: Indices,
+) -> tuple[Times, Times, NDArray[np.int32], Indices, Times]:
+    """(start, end, thread, owner, row of the innermost span or -1) of the pieces between edges of a table's spans."""
+    spans = table.take(kept)
+    finder = RangeFinder(trace, spans)
+    parts = []
+    for one in np.unique(thread).tolist():
+        mine = np.flatnonzero(thread == one)
+        own = np.flatnonzero(spans["thread"] == one)
+        limits = np.array([start[mine].min(), end[mine].max()])
+        edges = np.unique(np.concatenate((limits, spans["start"][own], spans["end"][own])))
+        low, high, which = pieces(start[mine], end[mine], IntervalSet(edges[:-1], edges[1:]))
+        found = finder.innermost(np.full(len(low), one, np.int32), low)
+        rows = np.where(found == NONE, NONE, kept[found]) if len(kept) else found
+        parts.append((low, high, np.full(len(low), one, np.int32), owner[mine[which]], rows))
+    if not parts:
+        empty = np.empty(0, np.int64)
+        return empty, empty, np.empty(0, np.int32), np.empty(0, np.intp), empty
+    low, high, threads, owners, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return low, high, threads, owners, rows
