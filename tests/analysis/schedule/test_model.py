@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,10 @@ from nsysgap.analysis.schedule.replay_loop import replay_by_loop
 LONG = 20_000
 
 
-def shifted(model: Model, **columns: np.ndarray) -> list[int]:
+def shifted(model: Model, **columns: Any) -> list[int]:
     """The calls' ends in a replay with some columns replaced."""
-    return replay(replace(model.schedule, **columns)).call_end.tolist()
+    ends: list[int] = replay(replace(model.schedule, **columns)).call_end.tolist()
+    return ends
 
 
 def test_real_reports_replay_exactly(tmp_path: Path) -> None:
