@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = os.environ.get("NSYSGAP_CHROMIUM", "/usr/bin/chromium")
+WAIT_MS = 300_000  # for what must come at once: a bound that only a page that hangs, or no machine at all, reaches
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
@@ -72,6 +73,7 @@ def watched_page(browser: Any, **options: Any) -> Iterator[Watched]:
     """A new page (its own context) that records errors and requests; `options` as for Playwright's new_context."""
     options.setdefault("viewport", {"width": 1440, "height": 1000})
     context = browser.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     watched = Watched(page)
     page.on("pageerror", lambda error: watched.errors.append(str(error)))

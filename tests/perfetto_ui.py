@@ -13,7 +13,7 @@ from browser import chromium
 
 from nsysgap.viewer import TraceServer, offline_ui, serving
 
-LOADED_MS = 120_000
+LOADED_MS = 300_000
 SIZE = {"width": 1440, "height": 620}
 CHEVRON_X, CHEVRON_Y = 5, 8
 
@@ -34,7 +34,6 @@ def unfold(page: Any, name: str) -> None:
     title = page.locator(".pf-track__title", has_text=name).first
     box = title.bounding_box()
     page.mouse.click(box["x"] - CHEVRON_X, box["y"] + CHEVRON_Y)
-    page.wait_for_timeout(300)
 
 
 def show_stretch(page: Any, server: TraceServer, start: int, end: int, row: str) -> None:
@@ -56,6 +55,7 @@ def picture(trace: Path, target: Path, start: int, end: int, groups: list[str]) 
         page.wait_for_timeout(500)
         for group in reversed(groups):
             unfold(page, group)
+            page.wait_for_timeout(300)
         page.mouse.move(700, 5)
         page.wait_for_timeout(2500)
         page.screenshot(path=target)

@@ -7,7 +7,7 @@ import lzma
 from pathlib import Path
 from typing import Any
 
-from browser import Watched
+from browser import WAIT_MS, Watched
 from click.testing import CliRunner
 from folders import SAMPLES
 from report_builder import ReportBuilder
@@ -93,7 +93,7 @@ def far_away() -> ReportBuilder:
 def ready(watched: Watched, page: Path, fragment: str = "") -> Any:
     """The opened page, once it answers."""
     opened = watched.open(page, fragment)
-    opened.wait_for_selector(READY, timeout=30_000)
+    opened.wait_for_selector(READY)
     return opened
 
 
@@ -102,14 +102,51 @@ def view(page: Any) -> list[int]:
     return found
 
 
-SETTLED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-    () => setTimeout(() => requestAnimationFrame(done), 260))))"""
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Each frame anew. Playwright's wait_for_function would compile its text in the page, which the page's policy forbids.
+UNTIL = """(value) => new Promise((done, fail) => {
+  const began = performance.now();
+  const look = () => {
+    if (CONDITION) done();
+    else if (performance.now() - began > WAIT_MS) fail(new Error(`never came: ${JSON.stringify(EXPRESSION)}`));
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+# Scrolling at rest: the offsets are those of ten frames ago.
+SCROLLED = """new Promise((done) => {
+  const offsets = () => [scrollX, scrollY, document.getElementById("rows").scrollTop].join();
+  let before = offsets(), frames = 0;
+  const look = () => {
+    frames = offsets() === before ? frames + 1 : 0;
+    before = offsets();
+    frames === 10 ? done() : requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+def until(page: Any, condition: str, value: Any = None, *, shown: str = "null") -> None:
+    """Wait until an expression of the page and of `value` is true; where it never is, say what `shown` was."""
+    text = UNTIL.replace("CONDITION", condition).replace("EXPRESSION", shown).replace("WAIT_MS", str(WAIT_MS))
+    page.evaluate(text, value)
+
+
+def becomes(page: Any, expression: str, value: Any) -> None:
+    """Wait until what the page says is the value: input comes to a page some time after it was made."""
+    until(page, f"JSON.stringify({expression}) === JSON.stringify(value)", value, shown=expression)
 
 
 def settle(page: Any) -> None:
     """Until the view has come to rest: drawn, in the address and in words."""
-    # By the page's own clock: on a busy machine ours runs ahead of what it still has to draw.
-    page.evaluate(SETTLED)
+    page.evaluate(TWO_FRAMES)  # what the browser tells the page with the next frame has arrived
+    until(page, "nsysgap.page.atRest()")
+
+
+def scrolled(page: Any) -> None:
+    """Until nothing scrolls any more, by a finger's swing either: a tap would only stop it."""
+    page.evaluate(SCROLLED)
+    settle(page)
 
 
 def gap_place(page: Any, length: int) -> list[int]:

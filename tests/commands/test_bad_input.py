@@ -399,7 +399,7 @@ def test_ctrl_c_and_kill_end_clean(tmp_path: Path, number: int, code: int, words
             assert running.poll() is None
             time.sleep(0.01)
         running.send_signal(number)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=300)
     assert running.returncode == code
     assert said.strip() == words
     assert list(scratch.iterdir()) == []

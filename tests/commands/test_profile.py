@@ -337,7 +337,7 @@ def test_interrupted_run_leaves_no_process_and_no_file(
     assert running.stdout.readline() == "ready\n"
     assert len(processes_with(mark)) >= 3
     running.send_signal(number)
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == code
     assert f"stopped by {number.name}" in said
     assert "Traceback" not in said.partition("nsysgap: stopped")[2]

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import WAIT_MS
 from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, wait_until_loaded
@@ -22,6 +22,8 @@ from report_builder import ReportBuilder
 from trace_files import write
 
 from nsysgap.viewer import PERFETTO, TraceServer, offline_ui, serving
+
+LONG_S = 300  # a bound that only what hangs reaches
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_it_gives_up_when_nobody_comes(server: TraceServer) -> None:
 def test_it_ends_once_the_trace_was_fetched(server: TraceServer) -> None:
     asker = threading.Thread(target=get, args=(server, f"/{server.secret}/trace"))
     asker.start()
-    assert server.wait(20, linger=0.2) is True
+    assert server.wait(LONG_S, linger=0.2) is True
     asker.join()
 
 
@@ -97,7 +99,7 @@ def test_a_browser_that_hangs_up_is_no_news_and_may_ask_again(
             browser.recv(1)
         assert server.wait(0.5) is False
         assert len(get(server, f"/{server.secret}/trace")[1]) == 100_000_000
-        assert server.wait(5, linger=0) is True
+        assert server.wait(LONG_S, linger=0) is True
     assert capfd.readouterr().err == ""
 
 
@@ -117,7 +119,7 @@ def test_the_command_prints_an_address_and_fails_when_nobody_opens_it(tmp_path: 
     report = ReportBuilder().launch((0, 10), (20, 30)).save(tmp_path)
     with running(str(report), "--wait", "100ms") as (process, address):
         assert address.startswith("http://127.0.0.1:")
-        assert process.wait(60) == 1
+        assert process.wait(LONG_S) == 1
         assert "not fetched" in process.stderr.read()
 
 
@@ -132,7 +134,7 @@ def test_whoever_stops_it_nothing_stays_behind(
     with running(str(report)) as (process, _):
         assert list(scratch.glob("*/trace.pftrace"))
         process.send_signal(number)
-        assert process.wait(60) == code
+        assert process.wait(LONG_S) == code
         assert "Traceback" not in process.stderr.read()
     assert list(scratch.iterdir()) == []
 
@@ -149,6 +151,7 @@ def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command(b
 
     with running(str(NAIVE)) as (process, address):
         context = browser.new_context(viewport=SIZE, service_workers="block")
+        context.set_default_timeout(WAIT_MS)
         context.route(f"{PERFETTO}/**", answer)
         page = context.new_page()
         with context.expect_page() as opened:
@@ -157,7 +160,7 @@ def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command(b
         assert "naive.sqlite" in opened.value.title()
         page.get_by_text("The trace is open").wait_for()
         context.close()
-        assert process.wait(60) == 0
+        assert process.wait(LONG_S) == 0
 
 
 def test_offline_serves_the_ui_and_ends(tmp_path: Path, browser: Any) -> None:
@@ -165,8 +168,8 @@ def test_offline_serves_the_ui_and_ends(tmp_path: Path, browser: Any) -> None:
     trace = write(NAIVE, tmp_path / "trace.pftrace")
     with serving(trace, ui=offline_ui(), port=0) as server:
         page = browser.new_context(viewport=SIZE).new_page()
+        page.set_default_timeout(WAIT_MS)
         page.goto(server.url)
         wait_until_loaded(page, "GPU 0")
-        begin = time.monotonic()
-        assert server.wait(30, linger=0.5) is True
-        assert time.monotonic() - begin < 20
+        assert server.wait(LONG_S, linger=0.5) is True
+        page.context.close()

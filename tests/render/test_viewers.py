@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import WAIT_MS
 from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, rows, unfold, wait_until_loaded
@@ -32,6 +33,7 @@ def test_the_perfetto_ui_shows_gpus_streams_gaps_and_threads(browser: Any, tmp_p
     trace = write(NAIVE, tmp_path / f"trace.{form}")
     with serving(trace, ui=offline_ui(), port=0) as server:
         page = browser.new_context(viewport=SIZE).new_page()
+        page.set_default_timeout(WAIT_MS)
         page.goto(server.url)
         wait_until_loaded(page, "GPU 0")
         unfold(page, "GPU 0")
@@ -48,13 +50,14 @@ def test_catapult_shows_every_slice_and_every_arrow(browser: Any, tmp_path: Path
     events = document(trace)["traceEvents"]
     with serving(trace, ui=offline_ui(), port=0) as server:
         page = browser.new_context(viewport=SIZE).new_page()
+        page.set_default_timeout(WAIT_MS)
         version = next(offline_ui().glob("v*")).name
         page.goto(f"{server.origin}/{version}/assets/catapult_trace_viewer.html")
         page.wait_for_function("() => document.querySelector('x-profiling-view')")
         page.evaluate(
             "text => document.querySelector('x-profiling-view').setActiveTrace('trace', text)", trace.read_text()
         )
-        page.wait_for_function(LOADED, timeout=60_000)
+        page.wait_for_function(LOADED)
         found = page.evaluate(CONTENT)
         page.context.close()
     assert found["warnings"] == []

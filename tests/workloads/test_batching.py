@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 SHARED_MEMORY = Path("/dev/shm")
+LONG_S = 600  # a bound that only what hangs reaches
 
 sys.path.insert(0, str(WORKLOADS))
 buckets: Any = importlib.import_module("queueing.buckets")
@@ -172,7 +174,7 @@ def test_one_by_one_launches_each() -> None:
     assert log.slots[:4] == [(0, 0), (1, 0), (0, 1), (1, 1)]
 
 
-def run_processes(plan: Any, runner: Any, idle_s: float = 10.0) -> int:
+def run_processes(plan: Any, runner: Any, idle_s: float = 1000.0) -> int:
     with consuming.producing(plan) as (ring, process):
         consuming.wait_for(ring, process, plan.commands)
         flushes: int = consuming.consume(ring, process, runner, plan.commands, idle_s)
@@ -191,7 +193,7 @@ def test_slow_consumer_holds_the_producer_back() -> None:
     with consuming.producing(plan) as (ring, process):
         consuming.wait_for(ring, process, plan.commands)
         ring.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LONG_S
         while ring.written < 16 and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.1)
@@ -202,12 +204,49 @@ def test_slow_consumer_holds_the_producer_back() -> None:
         assert ring.written == 21
 
 
-def test_idle_time_flushes_what_waits() -> None:
-    log = Log()
-    plan = produce.Plan(capacity=64, commands=30, slots=100, pause_every=10, pause_s=0.3)
-    assert run_processes(plan, buckets.ByShape(log, 100), idle_s=0.02) >= 2
-    assert log.sizes[:2] == [10, 10]
-    assert sum(log.sizes) == 30
+class Clock:
+    """Time that passes by sleeping alone, a millisecond a nap."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def monotonic(self) -> float:
+        return self.ms / 1000
+
+    def sleep(self, _: float) -> None:
+        self.ms += 1
+
+
+class TimedRing:
+    """Ten commands at each of these moments (ms) of a clock; closed with the last."""
+
+    def __init__(self, clock: Clock, moments: list[int]) -> None:
+        self.clock, self.moments, self.read_so_far = clock, moments, 0
+
+    @property
+    def written(self) -> int:
+        return 10 * sum(moment <= self.clock.ms for moment in self.moments)
+
+    @property
+    def closed(self) -> bool:
+        return self.clock.ms >= self.moments[-1]
+
+    def start(self) -> None:
+        pass
+
+    def read(self, _: int) -> Any:
+        begin, self.read_so_far = self.read_so_far, self.written
+        return commands(self.read_so_far - begin, slots=100, begin=begin)
+
+
+@pytest.mark.parametrize(("idle_s", "sizes"), [(0.02, [10, 10, 10]), (0.4, [20, 10]), (10.0, [30])])
+def test_idle_time_flushes_what_waits(monkeypatch: pytest.MonkeyPatch, idle_s: float, sizes: list[int]) -> None:
+    clock, log = Clock(), Log()
+    monkeypatch.setattr(consuming, "time", clock)
+    producer = SimpleNamespace(check=lambda *_: None)
+    ring = TimedRing(clock, [0, 300, 900])
+    assert consuming.consume(ring, producer, buckets.ByShape(log, 100), 30, idle_s) == len(sizes) - 1
+    assert log.sizes == sizes
 
 
 def test_without_idle_time_batches_fill_across_pauses() -> None:
@@ -242,10 +281,10 @@ def test_killed_consumer_ends_the_producer_and_leaves_nothing_in_shared_memory(t
     with errors.open("wb") as file:
         program = subprocess.Popen([*command, "--ring=16"], stdout=subprocess.DEVNULL, stderr=file)
         producer = wait_for_child(program.pid)
-        time.sleep(0.3)
+        time.sleep(0.3)  # both work by then, or not yet: either way they must end
         program.kill()
         program.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LONG_S
         while running(producer) and time.monotonic() < deadline:
             time.sleep(0.02)
     assert not running(producer)
@@ -263,7 +302,7 @@ def in_shared_memory() -> set[str]:
 
 
 def wait_for_child(parent: int) -> int:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LONG_S
     while time.monotonic() < deadline:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children and b"queueing.produce" in Path(f"/proc/{children[0]}/cmdline").read_bytes():
@@ -306,7 +345,7 @@ def test_operands_differ_from_slot_to_slot_and_between_a_and_x() -> None:
 
 def batching_program(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(WORKLOADS / "batching.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
 
 
 def test_program_measures_both_modes_and_prints_the_table() -> None:

@@ -27,6 +27,7 @@ from timeline_pages import (
     ready,
     sample,
     settle,
+    until,
     view,
     write_page,
 )
@@ -296,7 +297,8 @@ def test_a_histogram_bar_filters(watched: Watched, naive: Path) -> None:
     largest = max(range(bars.count()), key=lambda k: (bars.nth(k).bounding_box() or {"height": 0})["height"])
     box = bars.nth(largest).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_timeout(300)
+    until(page, "nsysgap.state.bin")
+    settle(page)
     chosen = page.evaluate("nsysgap.state.bin")
     counts = page.evaluate("nsysgap.store.meta.histograms.gaps")
     assert chosen["of"] == "gaps"

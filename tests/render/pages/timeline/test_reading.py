@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from browser import Watched, watched_page
 from report_builder import ReportBuilder
-from timeline_pages import US, center, gap_place, ready, sample, settle, view, write_page
+from timeline_pages import US, becomes, center, gap_place, ready, sample, scrolled, settle, until, view, write_page
 
 UNIFIED_TO_HOST = 12
 Point = tuple[float, float]
@@ -447,6 +447,7 @@ def test_two_fingers_zoom_where_they_are(browser: Any, naive: Path, upright: boo
         hand.touch("touchStart", {0: near[0]})
         hand.touch("touchStart", near)
         hand.move(near, far)
+        until(page, "Math.abs(value / (nsysgap.state.t1 - nsysgap.state.t0) - 4) < 0.05", whole[1] - whole[0])
         settle(page)
         close = view(page)
         assert abs((whole[1] - whole[0]) / (close[1] - close[0]) - 4) < 0.05
@@ -454,6 +455,8 @@ def test_two_fingers_zoom_where_they_are(browser: Any, naive: Path, upright: boo
         assert abs((middle - close[0]) / (close[1] - close[0]) - 0.25) < 0.01
         hand.touch("touchEnd", {0: far[0]})  # the other moves on
         hand.move({1: far[1]}, {1: (far[1][0] + 60, far[1][1])})
+        until(page, "nsysgap.state.t0 < value", close[0])
+        settle(page)
         moved = view(page)
         assert moved[1] - moved[0] == close[1] - close[0]
         assert abs((close[0] - moved[0]) / (close[1] - close[0]) - 60 / box["width"]) < 0.01
@@ -475,6 +478,8 @@ def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
         hand.touch("touchStart", {0: (x, y)})
         hand.move({0: (x, y)}, {0: (x - 50, y)})
         hand.touch("touchEnd", {})
+        until(page, "nsysgap.state.t0 > value", before[0])
+        settle(page)
         after = view(page)
         assert after[1] - after[0] == before[1] - before[0]
         assert after[0] > before[0]
@@ -482,15 +487,17 @@ def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
         hand.touch("touchStart", {0: (x, y)})
         hand.move({0: (x, y)}, {0: (x, y - 80)})
         hand.touch("touchEnd", {})
-        page.wait_for_function("scrollY + document.getElementById('rows').scrollTop > 20")
+        until(page, "scrollY + document.getElementById('rows').scrollTop > 20")
+        scrolled(page)
         assert view(page) == after
         page.evaluate("nsysgap.page.whole()")
         reference = gap_place(page, US)[0]
         page.evaluate("(r) => nsysgap.page.reveal(nsysgap.store.locate(r).track)", reference)
         go_to(page, reference)
         page.locator("#surface").scroll_into_view_if_needed()
+        scrolled(page)
         page.touchscreen.tap(*center(page, reference))
-        assert page.evaluate("nsysgap.state.chosen") == reference
+        becomes(page, "nsysgap.state.chosen", reference)
         assert "two zoom where they are" in page.locator("#help").text_content()
         watched.check()
 

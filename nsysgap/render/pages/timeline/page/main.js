@@ -159,6 +159,11 @@ class Page {
     listen(this, this.store);
   }
 
+  /** Whether everything asked for is drawn, listed and in the address. */
+  atRest() {
+    return this.frame == null && !this.settling && !this.tables.typing;
+  }
+
   /** Draw once per frame, however often the view changes. */
   later() {
     this.frame ??= requestAnimationFrame(() => {
@@ -175,7 +180,10 @@ class Page {
     this.ruler();
     this.over();
     clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.settled(), 150);
+    this.settling = setTimeout(() => {
+      this.settling = 0;
+      this.settled();
+    }, 150);
     this.drawMs = performance.now() - began;
   }
 

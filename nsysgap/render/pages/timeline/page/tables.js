@@ -159,10 +159,12 @@ export class Tables {
     this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
     this.device.addEventListener("change", () => setFilter({ device: this.device.value === "" ? null : Number(this.device.value) }));
     this.cause.addEventListener("change", () => setFilter({ cause: Number(this.cause.value) }));
-    let waiting = 0;
     this.text.addEventListener("input", () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(() => setFilter({ nvtx: this.text.value.trim() }), 200);
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => {
+        this.typing = 0;
+        setFilter({ nvtx: this.text.value.trim() });
+      }, 200);
     });
   }
 
