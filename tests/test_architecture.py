@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ ONLY_IN = {
 HEAVY = ("numpy", "pandas", "sqlalchemy", "plotly", "rich")
 
 
+@cache
 def imports(module: Path) -> set[str]:
     """The names of everything that a module imports when it runs, at any depth of its code."""
     tree = ast.parse(module.read_text())

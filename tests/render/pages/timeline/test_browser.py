@@ -268,7 +268,7 @@ def test_dragging_measures_a_span(watched: Watched, rich: Path) -> None:
 def test_filters_leave_the_matching_gaps(watched: Watched, rich: Path) -> None:
     page = ready(watched, rich)
     every = page.evaluate("nsysgap.page.tables.listed.length")
-    page.click(".cause:has-text('in the launch call')")
+    page.click(".cause:has-text('in the call that launched')")
     cats = page.evaluate("nsysgap.page.tables.listed.map(({ track, i }) => track.cat[i])")
     assert set(cats) == {2}
     assert 0 < len(cats) < every
