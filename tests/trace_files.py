@@ -11,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from nsysgap.commands.tracing import TraceOptions, pictures, write_trace
-from nsysgap.report import open_source, read_trace
+from nsysgap.answers.opening import opened
+from nsysgap.answers.to_chrome import ToChromeOptions, to_chrome
+from nsysgap.commands.tracing import write_trace
 
 OPS = {
     "kernel": "CUPTI_ACTIVITY_KIND_KERNEL",
@@ -37,8 +38,8 @@ def unpacked(report: Path, folder: Path) -> Path:
 def write(report: Path, target: Path, **options: Any) -> Path:
     """Write a report in the format of the target's name."""
     form = "pftrace" if target.suffix == ".pftrace" else target.name.partition(".")[2]
-    with open_source(report) as source, target.open("wb") as file:
-        for _, viewed in pictures(source, read_trace(source), TraceOptions(**options)):
+    with opened(report) as read, target.open("wb") as file:
+        for _, viewed in to_chrome(read, ToChromeOptions(**options)):
             write_trace(viewed, form, file)
     return target
 

@@ -140,6 +140,14 @@ def select_time(
     return Selection(None, nvtx, since, until).resolve(trace)
 
 
+def stem(report: str) -> str:
+    """The report's name without its endings: run.sqlite.xz -> run."""
+    name = Path(report).name
+    for ending in (".gz", ".xz", ".zst", ".sqlite", ".db", ".nsys-rep", ".qdrep"):
+        name = name.removesuffix(ending)
+    return name or "trace"
+
+
 def raise_all(failed: list[NsysgapError]) -> None:
     """Say what is wrong with each of several reports; the exit code is the last one's."""
     for error in failed[:-1]:

@@ -60,7 +60,7 @@ class Outputs:
 
     `default_name` gives the file to write where -o names none, from the command's parameters and the format's ending;
     without it that is standard output. `inputs` are the parameters that name files which are read; `shorthands` the
-    formats that have an option of their own (--html).
+    formats that have an option of their own (--html), `on_pipes` the default for standard output and devices.
     """
 
     def __init__(
@@ -70,12 +70,14 @@ class Outputs:
         default_name: Callable[[Mapping[str, Any], str], str | None] | None = None,
         inputs: tuple[str, ...] = ("report", "reports"),
         shorthands: tuple[str, ...] = (),
+        on_pipes: str | None = None,
     ) -> None:
         self.forms = forms
         self.default = next(iter(forms))
         self.default_name = default_name
         self.inputs = inputs
         self.shorthands = shorthands
+        self.on_pipes = on_pipes or self.default
 
     def options(self, command: Callable[..., Any]) -> Callable[..., Any]:
         """Add --format, -o and --force to a command, which gets one parameter `to` for them: a Destination."""
@@ -113,31 +115,35 @@ class Outputs:
     ) -> Destination:
         """Where to write. Raises NsysgapError (usage) for what cannot be written so."""
         chosen = self.form_of(form, output)
+        name = output
         if output is None and self.default_name is not None:
-            output = self.default_name(given, FORMS[chosen].endings[0])
-        named = [given[name] for name in self.inputs if given.get(name) is not None]
-        inputs = tuple(path for one in named for path in ((one,) if isinstance(one, str) else one))
-        to = Destination(chosen, None if output == "-" else output, force, inputs)
-        to.check(asked_for=output == "-")
+            name = self.default_name(given, FORMS[chosen].endings[0])
+        named = [given[one] for one in self.inputs if given.get(one) is not None]
+        inputs = tuple(path for paths in named for path in ((paths,) if isinstance(paths, str) else paths))
+        to = Destination(chosen, None if name == "-" else name, force, inputs)
+        if name is not None or self.default_name is None:  # else the command names its files by itself
+            to.check(asked_for=name == "-")
         return to
 
     def form_of(self, form: str | None, output: str | None) -> str:
         """The format of a file's name and of --format together. Raises NsysgapError where they say none, or two."""
-        if output in (None, "-") or is_special(Path(str(output))):
+        if output is None:
             return form or self.default
-        name = Path(str(output)).name.lower()
+        if output == "-" or is_special(Path(output)):
+            return form or self.on_pipes
+        name = Path(output).name.lower()
         ending = next((one for one in ENDINGS if name.endswith(one)), None)
         fitting = [one for one in self.forms if ending in FORMS[one].endings]
         if form is not None and (ending is None or form in fitting):
             return form
         if form is not None and fitting:
-            hint = f"Name it {Path(str(output)).stem}{FORMS[form].endings[0]}, or leave out --format."
+            hint = f"Name it {Path(output).stem}{FORMS[form].endings[0]}, or leave out --format."
             raise NsysgapError(f"{output} is {fitting[0]} by its name, and --format says {form}.", hint, exit_code=2)
         if fitting:
             return fitting[0]
         if ending is None and len(self.forms) == 1 and not Path(name).suffix:
             return self.default
-        raise self._unknown(str(output), ending, form)
+        raise self._unknown(output, ending, form)
 
     def _unknown(self, output: str, ending: str | None, form: str | None) -> NsysgapError:
         usual = dict.fromkeys(FORMS[one].endings[0] for one in ([form] if form else self.forms))
@@ -213,9 +219,8 @@ def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -
         raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
     for path in inputs:
         if _same_file(target, Path(path)):
-            raise NsysgapError(
-                f"{target} is {path}, which is read and never written.", "Name another file.", exit_code=2
-            )
+            what = "an input" if str(target) == path else f"the same file as {path}, an input"
+            raise NsysgapError(f"{target} is {what}: inputs are never written.", "Name another file.", exit_code=2)
     if target.is_file() and not force:
         raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
 

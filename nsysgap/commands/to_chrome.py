@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened, output_file, output_options, require_new
-from nsysgap.commands.tracing import FORMATS, TraceOptions, gpus_with_work, pictures, trace_options, write_trace
+from nsysgap.commands.common import opened_report, report_argument, stem
+from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
-from nsysgap.units import counted, printable
+from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.tables import Trace
 
-ENDINGS = {".json": "json", ".json.gz": "json.gz", ".pftrace": "pftrace", ".perfetto-trace": "pftrace"}
+OUTPUTS = Outputs(
+    {"json.gz": "", "json": "", "pftrace": "Perfetto's own format"},
+    default_name=lambda given, ending: None if given["per_gpu"] else f"{stem(given['report'])}{ending}",
+    on_pipes="json",
+)
 
 
 @click.command("to-chrome")
-@click.argument("report", metavar="REPORT")
+@report_argument
 @trace_options
-@click.option("--format", "form", type=click.Choice(FORMATS), help="By the output's name; json.gz without any.")
 @click.option(
     "--per-gpu",
     metavar="DIR",
     help="One file per GPU in this folder, for PyTorch's tools: cuLaunchKernel is called cudaLaunchKernel there.",
 )
-@output_options
-def command(report: str, form: str | None, per_gpu: str | None, output: str | None, force: bool, **cut: Any) -> None:
+@OUTPUTS.options
+def command(report: str, per_gpu: str | None, to: Destination, **cut: Any) -> None:
     """Write a report as a trace for ui.perfetto.dev, chrome://tracing or tools that read PyTorch's profiles.
 
     \b
@@ -37,68 +42,34 @@ def command(report: str, form: str | None, per_gpu: str | None, output: str | No
     from launch calls to what they launched; counters.
     Example: nsysgap to-chrome report.sqlite -o trace.json.gz
     """
-    if per_gpu is not None and output is not None:
+    from nsysgap.answers.to_chrome import to_chrome
+
+    if per_gpu is not None and to.path is not None:
         raise NsysgapError("--per-gpu names the folder, -o a file: take one of them.", "", exit_code=2)
-    form = form or _format_of(output)
-    options = TraceOptions(**cut)
-    with opened(report) as (source, trace):
-        targets: dict[int | None, str] = {None: output or f"{_stem(report)}.{form}"}
+    options = to_chrome_options(cut, per_gpu=per_gpu is not None)
+    with opened_report(report) as opened:
+        targets: dict[int | None, Destination] = {None: to}
         if per_gpu is not None:
-            targets = _per_gpu(per_gpu, form, trace, options)
-        for target in targets.values():
-            if target != "-":
-                require_new(Path(target), force=force)
-        written: list[tuple[str, int]] = []
+            targets = _per_gpu(per_gpu, to, opened.trace, options.selection.device)
+        written: list[tuple[Destination, int]] = []
         # All files appear at the end, or none: half of the GPUs would look like the whole machine.
         with ExitStack() as files:
-            for gpu, viewed in pictures(source, trace, options, per_gpu=per_gpu is not None):
-                if per_gpu is not None:
-                    _make_folder(Path(per_gpu))
-                file = files.enter_context(output_file(targets[gpu], force=force))
-                write_trace(viewed, form, file)
+            for gpu, viewed in to_chrome(opened, options, lambda said: click.echo(f"nsysgap: {said}", err=True)):
+                file = files.enter_context(targets[gpu].file())
+                write_trace(viewed, to.form, file)
                 file.flush()  # what does not fit is to be known before the first file is in place
                 written.append((targets[gpu], viewed.slice_count))
-        for target, slices in written:
-            _say(target, slices)
+    for target, slices in written:
+        target.announce(f"{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
 
 
-def _per_gpu(folder: str, form: str, trace: Trace, options: TraceOptions) -> dict[int | None, str]:
-    """The file of each GPU."""
-    return {gpu: str(Path(folder, f"gpu{gpu}.{form}")) for gpu in gpus_with_work(trace, options.device)}
+def _per_gpu(folder: str, to: Destination, trace: Trace, device: int | None) -> dict[int | None, Destination]:
+    """The file of each GPU, in a folder that is made with the first of them. Raises NsysgapError if one is there."""
+    from nsysgap.answers.to_chrome import gpus_with_work
 
-
-def _say(target: str, slices: int) -> None:
-    if target != "-":
-        said = f"{printable(target)}: {counted(slices, 'slice', 'slices')}"
-        click.echo(f"{said}. Open it at https://ui.perfetto.dev", err=True)
-
-
-def _format_of(output: str | None) -> str:
-    """The format that a file's name asks for; plain JSON for standard output."""
-    if output == "-":
-        return "json"
-    if output is None:
-        return "json.gz"
-    for ending, form in ENDINGS.items():
-        if output.endswith(ending):
-            return form
-    raise NsysgapError(
-        f"The name {output} does not say which format to write.",
-        f"End it with {', '.join(ENDINGS)}, or add --format.",
-        exit_code=2,
-    )
-
-
-def _stem(report: str) -> str:
-    """The report's name without its endings: run.sqlite.xz -> run."""
-    name = Path(report).name
-    for ending in (".gz", ".xz", ".zst", ".sqlite", ".nsys-rep", ".qdrep"):
-        name = name.removesuffix(ending)
-    return name or "trace"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NsysgapError(f"{folder} cannot be made ({error.strerror}).", "Name a folder you may write to.") from None
+    targets: dict[int | None, Destination] = {
+        gpu: replace(to, path=str(Path(folder, f"gpu{gpu}.{to.form}"))) for gpu in gpus_with_work(trace, device)
+    }
+    for target in targets.values():
+        target.check()
+    return targets

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import click
 
-from nsysgap.commands.common import Duration, opened
-from nsysgap.commands.tracing import TraceOptions, pictures, trace_options, write_trace
+from nsysgap.commands.common import Duration, opened_report, report_argument
+from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration
 
 
 @click.command("view")
-@click.argument("report", metavar="REPORT")
+@report_argument
 @trace_options
 @click.option("--offline", is_flag=True, help="Serve the Perfetto UI too, for machines without a network.")
-@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and how to reach it from another machine.")
 @click.option(
     "--wait",
     type=Duration(),
@@ -36,21 +38,30 @@ def command(report: str, offline: bool, no_browser: bool, wait: int, **cut: Any)
     A server on 127.0.0.1 hands the trace to the browser and ends; nothing is uploaded.
     Example: nsysgap view report.sqlite --nvtx decode
     """
+    from nsysgap.answers.to_chrome import to_chrome
     from nsysgap.viewer import offline_ui, serving
 
     ui = offline_ui() if offline else None
     with tempfile.TemporaryDirectory(prefix="nsysgap-") as folder:
         trace_file = Path(folder, "trace.pftrace")
-        with opened(report) as (source, trace):
-            for _, viewed in pictures(source, trace, TraceOptions(**cut)):
+        with opened_report(report) as opened:
+            for _, viewed in to_chrome(opened, to_chrome_options(cut)):
                 with trace_file.open("wb") as file:
                     write_trace(viewed, "pftrace", file)
         with serving(trace_file, ui=ui) as server:
             address = server.url + ("" if offline else f"#{quote(Path(report).name)}")
             click.echo(f"Open this address in a browser, once: {address}")
-            if not no_browser:
+            if no_browser:
+                click.echo(f"For a browser on another machine, run this there first: {_ssh_line(server.url)}")
+            else:
                 webbrowser.open(address)
             if not server.wait(wait / 1e9):
                 raise NsysgapError(
                     f"The trace was not fetched within {duration(wait)}.", "Open the address in a browser."
                 )
+
+
+def _ssh_line(url: str) -> str:
+    """What makes this machine's port the other's own."""
+    port = urlsplit(url).port
+    return f"ssh -N -L {port}:127.0.0.1:{port} {getpass.getuser()}@{socket.gethostname()}"

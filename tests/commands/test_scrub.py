@@ -234,12 +234,16 @@ def test_output_is_packed_by_its_name_and_readable(telltale: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("telltale.sqlite", "-o", "telltale.sqlite", "--force"), "is the report itself"),
-        (("telltale.sqlite", "-o", "copy.txt"), "has no ending that says its form"),
+        (
+            ("telltale.sqlite", "-o", "telltale.sqlite", "--force"),
+            "is an input: inputs are never",
+        ),
+        (("telltale.sqlite",), "Name a file: -o NAME.sqlite"),
+        (("telltale.sqlite", "-o", "copy.txt"), "This command writes no .txt files"),
         (("telltale.sqlite", "-o", "there.sqlite"), "exists already"),
         (("absent.sqlite", "-o", "copy.sqlite"), "does not exist"),
         (("other.sqlite", "-o", "copy.sqlite"), "is a SQLite database, but not an nsys export"),
-        (("telltale.sqlite", "-o", "absent/copy.sqlite"), "cannot be written"),
+        (("telltale.sqlite", "-o", "there.sqlite/copy.sqlite"), "cannot be made"),
     ],
 )
 def test_wrong_input_is_one_sentence(telltale: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

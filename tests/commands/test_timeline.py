@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 from report_builder import ReportBuilder
 from timeline_pages import everything, gaps_json, run, sample, write_page
+from trace_files import document, write
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.pictures.page import timeline_data
+from nsysgap.answers.opening import opened
+from nsysgap.answers.selection import Selection
+from nsysgap.answers.timeline import TimelineOptions, timeline
 from nsysgap.report import open_source, read_trace
 
 
@@ -91,3 +95,17 @@ def test_a_missing_plotly_is_said(tmp_path: Path) -> None:
     assert f"{tmp_path / 'lib' / 'plotly.js'} does not exist" in said
     said = run("timeline", report, "-o", tmp_path / "page.html", "--force", "--plotlyjs", "cdn").stderr
     assert "does not exist" not in said
+
+
+def test_top_gaps_keep_the_same_surroundings_as_in_a_trace(tmp_path: Path) -> None:
+    """The longest gap that is selected, [1.01 ms, 2.42 ms), and half of it before; the selection ends soon after."""
+    report = ReportBuilder().launch((0, 10), (20, 30_000), "a").launch((990_000, 999_000), (1_000_000, 1_010_000), "b")
+    report.launch((2_400_000, 2_410_000), (2_420_000, 2_430_000), "c")
+    report.launch((9_000_000, 9_010_000), (9_020_000, 9_030_000), "after a longer gap, not selected")
+    path, selection = report.save(tmp_path), Selection(until=2_425_000)
+    with opened(path) as read:
+        data = timeline(read, TimelineOptions(selection, top_gaps=1))
+    rows = [row for track in data.tracks if track.kind == "stream" for row in track.rows]
+    assert [data.trace.name(int(data.trace.ops["name"][row])) for row in rows] == ["b", "c"]
+    trace = document(write(path, tmp_path / "trace.json", selection=selection, top_gaps=1))
+    assert [event["name"] for event in trace["traceEvents"] if event.get("cat") == "kernel"] == ["b", "c"]

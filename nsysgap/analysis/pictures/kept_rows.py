@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
-from nsysgap.intervals import IntervalSet, union
+from nsysgap.intervals import IntervalSet, intersect, union
 from nsysgap.tables import KERNEL, NONE, OPEN_END, Table, Trace
 
 Rows = NDArray[np.int32]
-SURROUNDINGS_NS = 20_000
+PAD_LEAST, PAD_MOST = 100_000, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,18 @@ def _launching(trace: Trace, calls: NDArray[np.int32], api: Rows, cut: Cut) -> R
     return api[~elsewhere[api]]
 
 
-def around_gaps(idle: IdleReport, top: int) -> IntervalSet:
-    """The time around the longest gaps: from the call that ended each, as long again on both sides, 20 us at least."""
-    gaps = idle.gaps
-    rows = gaps.longest(top)
-    start, end = gaps.start[rows], gaps.end[rows]
-    margin = np.maximum(end - start, SURROUNDINGS_NS)
-    call = gaps.call[rows]
-    launch = np.where(call == NONE, start, idle.trace.api["start"][call] if idle.trace.api.rows else start)
-    return union(np.minimum(start, launch) - margin, end + margin)
+def surroundings(idle: IdleReport, rows: NDArray[np.intp]) -> IntervalSet:
+    """The time around these gaps that explains them, the same in every picture.
+
+    From the launch call's start to the gap's end, on both sides half the gap more, PAD_LEAST at least and PAD_MOST at
+    most; inside the selection of `idle` only.
+    """
+    gaps, api = idle.gaps, idle.trace.api
+    start, end, call = gaps.start[rows], gaps.end[rows], gaps.call[rows]
+    called = np.where(call == NONE, start, api["start"][call]) if api.rows else start
+    pad = np.clip((end - start) // 2, PAD_LEAST, PAD_MOST)
+    around = union(np.minimum(start, called) - pad, end + pad)
+    return around if idle.selection is None else intersect(around, idle.selection)
 
 
 def closed_ends(trace: Trace, last: int) -> NDArray[np.int64]:

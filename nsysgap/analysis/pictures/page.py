@@ -16,6 +16,7 @@ from nsysgap.analysis.idle.document import Document, gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
+from nsysgap.analysis.pictures.kept_rows import surroundings
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.calls import call_groups
@@ -32,7 +33,6 @@ Times = NDArray[np.int64]
 FULL_ROWS = 5_000_000
 REDUCED_GAPS, REDUCED_ROWS = 4_000, 1_000_000
 FARTHEST_NS = 2**51
-PAD_LEAST, PAD_MOST = 100_000, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _reduce(
     """Keep what lies around the longest gaps, fewer of them until it fits."""
     while True:
         rows = np.sort(idle.gaps.longest(top))
-        windows = detail_windows(idle, rows)
+        windows = surroundings(idle, rows)
         kept = tuple(track.take(_touches(track.start, track.end, windows)) for track in tracks)
         if top < 2 or sum(len(track.rows) for track in kept) <= limit:
             break
@@ -289,15 +289,6 @@ def _touches(start: Times, end: Times, windows: IntervalSet) -> NDArray[np.bool_
     touches = np.zeros(len(start), np.bool_)
     touches[known] = windows.starts[first[known]] < np.maximum(end, start + 1)[known]
     return touches
-
-
-def detail_windows(idle: IdleReport, rows: Indices) -> IntervalSet:
-    """The time around gaps that explains them: from the launch call's start to the gap's end, padded on both sides."""
-    gaps, api = idle.gaps, idle.trace.api
-    start, end, call = gaps.start[rows], gaps.end[rows], gaps.call[rows]
-    called = np.where(call == NONE, start, api["start"][call]) if api.rows else start
-    pad = np.clip((end - start) // 2, PAD_LEAST, PAD_MOST)
-    return union(np.minimum(start, called) - pad, end + pad)
 
 
 def _op_names(idle: IdleReport) -> list[Document]:
