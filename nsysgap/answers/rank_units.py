@@ -1,0 +1,178 @@
+"""The units of one report: each process with GPU work, its rank, and what it contributes to a comparison of ranks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.collectives.units import UnitFacts, device_of, unit_facts
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.selection import WHOLE, Selection
+from nsysgap.errors import NsysgapError
+from nsysgap.intervals import IntervalSet
+from nsysgap.report.rank_facts import NcclCall, RankFacts, read_rank_facts
+from nsysgap.tables import NONE
+
+OK, NO_GPU_WORK, ERROR = "ok", "no-gpu-work", "error"
+
+
+@dataclass(frozen=True)
+class RankOptions:
+    """What to compare: the main loop's GPU windows, unless `selection` chooses time or `whole` takes everything.
+
+    `rank_regex`: its first group is the rank in a report's file name.
+    """
+
+    selection: Selection = WHOLE
+    whole: bool = False
+    rank_regex: str | None = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit and who it is: `rank_source` says how the rank is known, "" where it is not."""
+
+    path: str
+    facts: UnitFacts
+    rank: int | None
+    rank_source: str
+    world_size: int | None
+    host: str | None
+    gpu_uuid: str | None
+    device_name: str | None
+    utc_start_ns: int | None
+
+    @property
+    def name(self) -> str:
+        """ "rank 1", or "pid 668 on GPU 0" where no rank is known."""
+        return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.facts.device}"
+
+
+@dataclass(frozen=True)
+class ReportUnits:
+    """One report's units, or why it has none: `status` "ok", "no-gpu-work" or "error" with its sentence."""
+
+    path: str
+    status: str
+    text: str = ""
+    units: tuple[Unit, ...] = ()
+
+
+def failed(path: str, error: NsysgapError) -> ReportUnits:
+    """A report that could not be read: it does not stop the others."""
+    return ReportUnits(path, ERROR, str(error))
+
+
+def report_units(report: OpenReport, options: RankOptions) -> ReportUnits:
+    """The units of an opened report."""
+    trace = report.trace
+    if not trace.ops.rows:
+        why = why_no_kernels(trace)
+        return ReportUnits(trace.path, NO_GPU_WORK, why[0] if why is not None else "The report holds no GPU work.")
+    with report.source() as source:
+        facts = read_rank_facts(source)
+    processes = [process for process in np.unique(trace.ops["process"]).tolist() if process != NONE]
+    communicator = _communicators(report, facts.calls)
+    units = []
+    for process in processes:
+        made = _unit(report, options, facts, process, communicator, alone=len(processes) == 1)
+        if made is not None:
+            units.append(made)
+    if not units:
+        return ReportUnits(trace.path, NO_GPU_WORK, "The selection holds no GPU work of any process.")
+    return ReportUnits(trace.path, OK, "", tuple(units))
+
+
+def _unit(
+    report: OpenReport,
+    options: RankOptions,
+    facts: RankFacts,
+    process: int,
+    communicator: NDArray[np.uint64] | None,
+    *,
+    alone: bool,
+) -> Unit | None:
+    trace = report.trace
+    steps = report.steps(options.selection.hidden_after_ns)
+    main = steps.main.get(process)
+    loop = None if main is None else steps.of([steps.loops[main]])[0]
+    found = unit_facts(report.whole, steps.attribution, process, _time(report, options, process), loop, communicator)
+    if found is None:
+        return None
+    rank, size, rank_source = _rank(report, options, facts, process, alone=alone)
+    device = trace.device(found.device)
+    return Unit(
+        path=trace.path,
+        facts=found,
+        rank=rank,
+        rank_source=rank_source,
+        world_size=size,
+        host=facts.host,
+        gpu_uuid=facts.gpu_uuid.get(found.device),
+        device_name=device.name,
+        utc_start_ns=facts.utc_start_ns,
+    )
+
+
+def _time(report: OpenReport, options: RankOptions, process: int) -> IntervalSet | None:
+    """The time to compare: what the options select, else the main loop's windows on the process's GPU."""
+    chosen = options.selection
+    if chosen.nvtx is not None or chosen.since is not None or chosen.until is not None:
+        return report.select(chosen).time
+    steps = report.steps(chosen.hidden_after_ns)
+    if options.whole or process not in steps.main:
+        return None
+    loop = steps.of([steps.loops[steps.main[process]]])[0]
+    return loop.covered(device_of(report.trace, process))
+
+
+def _rank(
+    report: OpenReport, options: RankOptions, facts: RankFacts, process: int, *, alone: bool
+) -> tuple[int | None, int | None, str]:
+    """(rank, world size, how they are known): the first that applies."""
+    global_pid = int(report.trace.processes["global_pid"][process])
+    size = facts.environment[1] if alone else None
+    if options.rank_regex is not None:
+        named = re.search(options.rank_regex, Path(report.path).name)
+        if named is None or not named.groups() or not (named.group(1) or "").isdigit():
+            raise NsysgapError(
+                f"--rank-regex '{options.rank_regex}' finds no rank in {Path(report.path).name}.",
+                "Its first group must be the number: --rank-regex 'rank(\\d+)'.",
+            )
+        return int(named.group(1)), size, "file name (--rank-regex)"
+    if global_pid in facts.nccl:
+        return (*facts.nccl[global_pid], "NCCL")
+    if global_pid in facts.mpi:
+        return facts.mpi[global_pid], size, "NVTX mark MPI Rank"
+    if alone and facts.environment[0] is not None:
+        return facts.environment[0], size, "environment"
+    return None, size, ""
+
+
+def _communicators(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[np.uint64] | None:
+    """The communicator of each op, by the marked NCCL call inside which it was launched; 0 where there is none."""
+    if not calls:
+        return None
+    trace, launch = report.trace, report.whole.calls
+    found = np.zeros(trace.ops.rows, np.uint64)
+    rows = np.flatnonzero(launch != NONE)
+    tid = trace.threads["global_tid"][trace.api["thread"][launch[rows]]]
+    time = trace.api["start"][launch[rows]]
+    for thread in {call.global_tid for call in calls}:
+        mine = sorted((call for call in calls if call.global_tid == thread), key=lambda call: call.start)
+        start, end = (np.array([getattr(call, name) for call in mine], np.int64) for name in ("start", "end"))
+        communicator = np.array([call.communicator for call in mine], np.uint64)
+        of_thread = np.flatnonzero(tid == thread)
+        latest = np.searchsorted(start, time[of_thread], side="right") - 1
+        inside = (latest >= 0) & (time[of_thread] < end[np.maximum(latest, 0)])
+        found[rows[of_thread[inside]]] = communicator[latest[inside]]
+    return found
+
+
+DEFAULT = RankOptions(Selection(hidden_after_ns=HIDDEN_AFTER_NS))
