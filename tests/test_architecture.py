@@ -23,6 +23,7 @@ FORBIDDEN = {
 ONLY_IN = {
     "sqlalchemy": ("report/sqlite/",),
     "sqlite3": ("report/sqlite/",),
+    "pyarrow": ("report/folder.py", "render/"),
     "plotly": ("render/pages",),
     "click": ("commands",),
 }

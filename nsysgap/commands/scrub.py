@@ -12,6 +12,7 @@ import click
 from nsysgap.commands.common import report_argument
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.errors import NsysgapError
+from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.report.sqlite.scrub import Scrubbed
@@ -35,9 +36,14 @@ def command(report: str, to: Destination) -> None:
         done = _scrubbed(report, copy)
         with to.file() as file:
             _write(copy, to.form, file)
-    for word, lines in (("removed", done.removed), ("rewritten", done.rewritten), ("still there", done.remains)):
+    for word, lines in {
+        "removed": done.removed,
+        "rewritten": done.rewritten,
+        "kept": [f"{done.kept} of the environment, which name nobody"] if done.kept else [],
+        "still there": done.remains,
+    }.items():
         for line in lines:
-            click.echo(f"{word}: {line}", err=to.path is None)
+            click.echo(f"{word}: {printable(line)}", err=to.path is None)
     to.announce("every event row is as it was")
 
 
@@ -45,21 +51,19 @@ def _scrubbed(report: str, copy: Path) -> Scrubbed:
     """Make the copy and scrub it. Raises NsysgapError where there is no room or nothing to copy."""
     from nsysgap.report import open_source
     from nsysgap.report.read import require_nsys_export
-    from nsysgap.report.source import EXPORT_AGAIN_HINT
+    from nsysgap.report.sqlite.copy import copy_to
     from nsysgap.report.sqlite.scrub import scrub
-    from nsysgap.report.sqlite.source import SqliteSource, translated_errors
+    from nsysgap.report.sqlite.source import translated_errors
 
     with open_source(report) as source:
         require_nsys_export(source)
-        if not isinstance(source, SqliteSource):
-            raise NsysgapError(f"{report} is no SQLite export, which is what scrub copies.", EXPORT_AGAIN_HINT)
-        try:
-            shutil.copyfile(source.file, copy)
-        except OSError as error:
-            raise NsysgapError(
-                f"No room for a copy in {copy.parent} ({error.strerror}).", "Set TMPDIR to a larger disk."
-            ) from None
         with translated_errors(source.path):
+            try:
+                copy_to(source, copy)
+            except OSError as error:
+                raise NsysgapError(
+                    f"No room for a copy in {copy.parent} ({error.strerror}).", "Set TMPDIR to a larger disk."
+                ) from None
             return scrub(copy)
 
 

@@ -11,6 +11,9 @@ from nsysgap.report.diagnostics import diagnostics
 from nsysgap.report.metadata import EXPORT_TABLES, key_values
 from nsysgap.report.source import Source
 
+# Not counted: they describe the capture, the machine and the export itself, and come with other rows in a folder.
+DESCRIPTIONS = (*EXPORT_TABLES, "META_DATA_CAPTURE", "TARGET_INFO_SYSTEM_ENV")
+
 # What META_DATA_CAPTURE calls the parts of a command line: PROCESS_0:COMMAND, PROCESS_0:ARGUMENT_0, ..._1.
 _COMMAND_PART = re.compile(r"(.*:)?(?:COMMAND|ARGUMENT_(\d+))\Z")
 
@@ -19,9 +22,9 @@ _COMMAND_PART = re.compile(r"(.*:)?(?:COMMAND|ARGUMENT_(\d+))\Z")
 class Description:
     """The report's own words about itself.
 
-    `rows`: (table, number of rows) of every table that has any but the ENUM_ ones, in the report's order; `capture`:
-    the capture's settings; `command`: the captured command line if recorded; `started`: UTC time of the capture's
-    start; `diagnostics`: (severity, text); `target`: the machine's description (name, value).
+    `rows`: (table, number of rows) of every table that has any, by name, but the ENUM_ ones and DESCRIPTIONS;
+    `capture`: the capture's settings; `command`: the captured command line if recorded; `started`: UTC time of the
+    capture's start; `diagnostics`: (severity, text); `target`: the machine's description (name, value).
     """
 
     rows: list[tuple[str, int]]
@@ -35,8 +38,9 @@ class Description:
 
 def describe(source: Source) -> Description:
     """Read the description of a report. Raises NsysgapError when the file is damaged."""
-    capture = key_values(source, "META_DATA_CAPTURE")
-    tables = [table for table in source.catalog.columns if not table.startswith(("ENUM_", "sqlite_"))]
+    capture = sorted(key_values(source, "META_DATA_CAPTURE"))  # in a folder they come in any order
+    left_out = ("ENUM_", "sqlite_", *DESCRIPTIONS)
+    tables = [table for table in sorted(source.catalog.columns) if not table.startswith(left_out)]
     started = source.first("TARGET_INFO_SESSION_START_TIME", ("utcTime",)) or (None,)
     return Description(
         rows=[(table, number) for table in tables if (number := source.count(table))],

@@ -1,7 +1,7 @@
-"""From whatever file the user names to a readable SQLite export: unpacked, exported, checked, never written to.
+"""From whatever file or folder the user names to a readable export: unpacked, exported, checked, never written to.
 
-`.sqlite` is opened where it lies; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is exported into a temporary
-folder that goes away with the source; a compressed `.nsys-rep` is first unpacked, then exported.
+Folders (folder.py) and `.sqlite` are opened where they lie; `.gz`, `.xz` and `.zst` are unpacked and `.nsys-rep` is
+exported into a temporary folder that goes away with the source; a compressed `.nsys-rep` is first unpacked.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from nsysgap.errors import NsysgapError
+from nsysgap.report.folder import folder_of, open_folder
 from nsysgap.report.source import Source, enough_memory
 from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, page_size
 from nsysgap.report.sqlite.source import WRITING_HINT, SqliteSource
@@ -35,6 +36,10 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
     Raises NsysgapError with the next step for everything that is not a readable report.
     """
     path = Path(path)
+    if folder := folder_of(path):
+        with enough_memory(path):
+            yield open_folder(path, folder)
+        return
     head = _head(path)
     with ExitStack() as cleanup:
         file, kind = path, path.suffix
@@ -70,7 +75,7 @@ def _temporary(cleanup: ExitStack) -> Path:
 def _head(path: Path) -> bytes:
     try:
         kind = path.stat().st_mode
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would wait for whoever writes to it
+        if not stat.S_ISREG(kind):  # opening a pipe would wait for whoever writes to it
             raise NsysgapError(f"{path} is a pipe or a device, not a file.", "Write the report to a file first.")
         with path.open("rb") as file:
             return file.read(HEADER_BYTES)
@@ -78,8 +83,6 @@ def _head(path: Path) -> bytes:
         raise NsysgapError(
             f"{path} does not exist.", "Check the path; nsys writes NAME.sqlite with --export sqlite."
         ) from None
-    except IsADirectoryError:
-        raise NsysgapError(f"{path} is a folder.", "Name one report file, e.g. report.sqlite.") from None
     except PermissionError:
         raise NsysgapError(f"{path} may not be read by you.", "Ask its owner, or: chmod u+r FILE.") from None
     except OSError as error:
@@ -196,8 +199,13 @@ def _export(path: Path, file: Path, folder: Path) -> Path:
     if nsys is None:
         raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)
     target = folder / "report.sqlite"
-    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    command = [nsys, "export", "--type", "sqlite", "--force-overwrite", "true", "--output", str(target)]
+    # Blobs hold the stacks of Python; what nsys of 2022 does not know, it refuses.
+    for options in (["--include-blobs=true"], []):
+        argv = [*command, *options, str(file)]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+        if not done.returncode and target.exists():
+            break
     if done.returncode or not target.exists():
         said = (done.stderr or done.stdout).strip().splitlines()
         raise NsysgapError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsysgap.report.sqlite.source import SqliteSource
+from nsysgap.report.sqlite.statements import quoted
 from nsysgap.units import counted
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 KEPT_SYSTEM_FACTS = (
     *("CpuCores", "CpuSpeedMhz", "CpuArchitecture", "CpuDescription", "HardwarePlatform", "SoftwarePlatform"),
     *("OsDescription", "NvDriverVersion", "CudaDriverVersion", "IsRootEnabled", "LinuxParanoidLevel"),
+)
+# Which part of a job a report is of: what tools that hold its reports together need. They name nobody.
+KEPT_VARIABLES = (
+    *("RANK", "WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"),
+    *("PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", "FLUX_TASK_RANK", "FLUX_JOB_SIZE", "FLUX_TASK_LOCAL_ID"),
+    *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
+    *("OMPI_COMM_WORLD_NODE_RANK", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_RANK"),
+    *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NNODES", "JAX_PROCESS_ID"),
 )
 METADATA_TABLES = ("META_DATA_CAPTURE", "META_DATA_EXPORT", "EXPORT_META_DATA")
 OUTPUT_TABLES = ("ProcessStreams", "ANALYSIS_FILE")
@@ -48,6 +57,8 @@ _NAME_COLUMNS = frozenset(
 )
 _SHORTENED_ONLY = re.compile(r"CALLCHAINS|SCHEMA|ENUM_ENTRIES|GENERIC_EVENT")
 _MIN_SECRET = 4
+_NUMBERS = re.compile(rf"(?:^|;)({'|'.join(KEPT_VARIABLES)})=\"?(\d{{1,9}})\"?(?=;|$)")
+_NUMBER = re.compile(rf"({'|'.join(KEPT_VARIABLES)})=\"?(\d{{1,9}})\"?")
 
 
 @dataclass
@@ -57,6 +68,12 @@ class Scrubbed:
     removed: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
     remains: list[str] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> str:
+        """The variables of the environment that stay, with their values: "RANK=0, WORLD_SIZE=2"."""
+        return ", ".join(dict.fromkeys(self.numbers))
 
     def add(self, number: int, noun: str, rest: str = "") -> None:
         """Note a removal, if there was any."""
@@ -76,6 +93,7 @@ def scrub(file: Path) -> Scrubbed:
         connection.text_factory = _text
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("BEGIN")
         done = _Scrubbing(connection, layouts).run()
         connection.execute("COMMIT")
@@ -112,6 +130,7 @@ class _Scrubbing:
 
     def run(self) -> Scrubbed:
         """Everything, in an order in which later steps know what earlier ones removed."""
+        self._programs()
         self._system_environment()
         for table in METADATA_TABLES:
             self._metadata(table)
@@ -139,17 +158,31 @@ class _Scrubbing:
     def _delete(self, table: str, where: str = "1", *values: object) -> int:
         return self.connection.execute(f'DELETE FROM "{table}" WHERE {where}', values).rowcount
 
+    def _programs(self) -> None:
+        """What a report would have SQLite do goes first: a trigger could copy what is deleted to where it stays."""
+        for kind in ("trigger", "view"):
+            names = self._rows("SELECT name FROM sqlite_master WHERE type = ? ORDER BY name", kind)
+            for (name,) in names:
+                self.connection.execute(f"DROP {kind.upper()} {quoted(str(name))}")
+            self.done.add(len(names), kind, ", which nsys does not write")
+
     def _system_environment(self) -> None:
         table = "TARGET_INFO_SYSTEM_ENV"
         if not self._has(table, "name", "value"):
             return
+        kept: tuple[str, ...] = KEPT_SYSTEM_FACTS
         for name, value in self._rows(f"SELECT name, value FROM {table}"):
             if name == "Hostname":
                 self._secret(value)
             elif name == "DeviceEnvironment":
                 self._environment_secrets(str(value))
-        marks = ", ".join("?" * len(KEPT_SYSTEM_FACTS))
-        number = self._delete(table, f"name NOT IN ({marks}) OR name IS NULL", *KEPT_SYSTEM_FACTS)
+                numbers = [f"{variable}={number}" for variable, number in _NUMBERS.findall(str(value))]
+                statement = f"UPDATE {table} SET value = ? WHERE name = ? AND value IS ?"
+                self.connection.execute(statement, (";".join(numbers), name, value))
+                self.done.numbers += numbers
+                kept = (*KEPT_SYSTEM_FACTS, *(["DeviceEnvironment"] if numbers else []))
+        marks = ", ".join("?" * len(kept))
+        number = self._delete(table, f"name NOT IN ({marks}) OR name IS NULL", *kept)
         self.done.add(number, "row", " of TARGET_INFO_SYSTEM_ENV (environment, host name, devices of the machine)")
 
     def _environment_secrets(self, text: str) -> None:
@@ -167,7 +200,9 @@ class _Scrubbing:
         number = 0
         for row, name, value in self._rows(f"SELECT rowid, name, value FROM {table}"):
             key, said = str(name), str(value or "")
-            if key not in _KEPT_KEYS and (
+            if key.endswith(":ENVIRONMENT_VARIABLE") and (number_of := _NUMBER.fullmatch(said)):
+                self.done.numbers.append(f"{number_of[1]}={number_of[2]}")
+            elif key not in _KEPT_KEYS and (
                 _PRIVATE_KEY.search(key) or _PATH_VALUE.search(said) or _ADDRESSES.search(said)
             ):
                 number += self._delete(table, "rowid = ?", row)
