@@ -137,7 +137,7 @@ def test_a_row_that_claims_to_be_gigabytes_long(
 
     path = tmp_path / "report.sqlite"
     path.write_bytes(NAIVE.read_bytes())
-    monkeypatch.setattr("nsysgap.report.read.read_columns", no_memory)
+    monkeypatch.setattr("nsysgap.report.sqlite.columns.read_columns", no_memory)
     code, said = answer(capsys, "gaps", path)
     assert code == 1
     assert "not enough memory" in said
