@@ -19,6 +19,7 @@ from nsysgap.version import __version__
 COMMANDS = {
     "gaps": ("gaps", "Why was the GPU idle: time by cause, launch latency, sync tails, the longest gaps."),
     "steps": ("steps", "What repeats: loops, what a step takes and launches, busy and idle time per step."),
+    "critical-path": ("critical_path", "What limits the loop: GPU work, launches, host code, copies, waits; exact."),
     "stacks": ("stacks", "Which line of the program kept the GPU idle: by line, function or file; flame graphs."),
     "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),

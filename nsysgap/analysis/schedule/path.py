@@ -54,7 +54,7 @@ class End(NamedTuple):
 
 
 def critical_path(schedule: Schedule, times: Replay, start: int, end: End) -> Path:
-    """The critical path of [start, end.time) through a replay; `start` is not before the schedule's origin."""
+    """The critical path of [start, end.time) through a replay."""
     walk = _Walk(schedule, times, start)
     if end.time > start:
         walk.run(end)
@@ -93,6 +93,7 @@ class _Walk:
 
     def __init__(self, schedule: Schedule, times: Replay, start: int) -> None:
         self.schedule, self.times, self.start = schedule, times, start
+        self.origin = min(schedule.origin, start)  # a loop may begin before its first call
         self.gpu, self.between, self.latency = (np.zeros(len(schedule.call), np.int64) for _ in range(3))
         self.call, self.tail, self.gap = (np.zeros(len(schedule.gap), np.int64) for _ in range(3))
         self.parts = (self.gpu, self.between, self.latency, self.call, self.tail, self.gap)
@@ -145,7 +146,7 @@ class _Walk:
         row = line[broken + 1 : place + 1]
         if len(row):
             before = np.empty(len(row), np.int64)
-            before[0] = times.call_end[line[broken]] if broken != NONE else self.schedule.origin
+            before[0] = times.call_end[line[broken]] if broken != NONE else self.origin
             before[1:] = times.call_end[row[:-1]]
             if before[0] <= self.start or broken == NONE:
                 self._cut_thread(row, before)
@@ -213,7 +214,7 @@ class _Walk:
     def _gap(self, call: int) -> _Step:
         """From the start of a call back to the one before it on its thread."""
         line, place = self.threads.items[self.schedule.thread[call]], int(self.threads.place[call])
-        since = int(self.times.call_end[line[place - 1]]) if place else self.schedule.origin
+        since = int(self.times.call_end[line[place - 1]]) if place else self.origin
         self.gap[call] = self.times.call_start[call] - max(since, self.start)
         return (self._thread, int(line[place - 1])) if place and since > self.start else None
 

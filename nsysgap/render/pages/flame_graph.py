@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,16 +37,33 @@ def icicle_page(tree: Document) -> str:
 
     Nodes too small to be seen are merged per parent, so that the widths still sum up.
     """
+    title = f"Idle time by line - {printable(PurePosixPath(tree['path']).name, 80)}"
+    how = "Width is idle time; callers are above callees. Click a frame to zoom, the bar on top to go back."
+    said = f"{_said(tree)}. {how}"
+    return icicle(_columns(tree), Words(title, said, "idle time", "functions and files"), _legend(tree))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a page of an icicle says: its title, a sentence, what all of it is ("idle time"), what to search."""
+
+    title: str
+    said: str
+    whole: str
+    searched: str
+
+
+def icicle(columns: Columns, words: Words, legend: str) -> str:
+    """A page with one icicle. `columns`: as `icicle_node` fills them, the root first; `legend`: HTML."""
     from plotly.offline import get_plotlyjs
 
-    title = f"Idle time by line - {printable(PurePosixPath(tree['path']).name, 80)}"
     scripts = [get_plotlyjs(), _SCRIPT]
     policy = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
-    data = json.dumps(_columns(tree), ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    page = (
-        _PAGE.replace("POLICY", policy).replace("TITLE", html.escape(title)).replace("SAID", html.escape(_said(tree)))
-    )
-    head, tail = page.replace("LEGEND", _legend(tree)).split("<!-- SCRIPTS -->")
+    told = {**columns, "whole": words.whole}
+    data = json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    page = _PAGE.replace("POLICY", policy).replace("SEARCHED", html.escape(words.searched)).replace("LEGEND", legend)
+    page = page.replace("TITLE", html.escape(words.title)).replace("SAID", html.escape(words.said))
+    head, tail = page.split("<!-- SCRIPTS -->")
     parts = [head, f'<script type="application/json" id="data">{data}</script>\n']
     parts += [f"<script>{script}</script>\n" for script in scripts]
     return "".join([*parts, tail])
@@ -74,15 +92,15 @@ def _columns(tree: Document) -> Columns:
     """Plotly's columns of the nodes that are shown: ids, labels, parents, values, colors, hover; the root first."""
     nodes, total = tree["nodes"], tree["total_ns"]
     least = _least_shown(nodes["total_ns"])
-    made: Columns = {key: [] for key in ("ids", "labels", "parents", "values", "colors", "hover", "names")}
-    _add(made, "root", "idle time", "", total, "#eeeeee", f"all idle time: {duration(total)}", "")
+    made = no_nodes()
+    icicle_node(made, "root", "idle time", "", total, "#eeeeee", f"all idle time: {duration(total)}", "")
     merged: dict[str, list[int]] = {}
     for i, (parent, frame, value) in enumerate(zip(nodes["parent"], nodes["frame"], nodes["total_ns"], strict=True)):
         above = "root" if parent < 0 else str(parent)
         if value >= least and value > 0:
             one = tree["frames"][frame]
             hover = _hover(one, value, nodes["self_ns"][i], nodes["total_samples"][i], total)
-            _add(made, str(i), _label(one), above, value, COLORS[one["kind"]], hover, _name(one))
+            icicle_node(made, str(i), _label(one), above, value, COLORS[one["kind"]], hover, _name(one))
         elif parent < 0 or nodes["total_ns"][parent] >= least:
             rest = merged.setdefault(above, [0, 0])
             rest[0] += value
@@ -90,11 +108,19 @@ def _columns(tree: Document) -> Columns:
     for above, (value, number) in merged.items():
         if value:
             said = f"{count(number)} smaller: {duration(value)}, {percent(value, total)}"
-            _add(made, f"rest-{above}", f"({count(number)} smaller)", above, value, COLORS[None], said, "")
+            icicle_node(made, f"rest-{above}", f"({count(number)} smaller)", above, value, COLORS[None], said, "")
     return made
 
 
-def _add(made: Columns, node: str, label: str, parent: str, value: int, color: str, hover: str, name: str) -> None:
+def no_nodes() -> Columns:
+    """Plotly's columns of an icicle, empty."""
+    return {key: [] for key in ("ids", "labels", "parents", "values", "colors", "hover", "names")}
+
+
+def icicle_node(
+    made: Columns, node: str, label: str, parent: str, value: int, color: str, hover: str, name: str
+) -> None:
+    """Add a node; `label` and `hover` are HTML, `name` is what searching looks at."""
     for key, one in zip(made, (node, label, parent, value, color, hover, name), strict=True):
         made[key].append(one)
 
@@ -151,9 +177,9 @@ button { font: inherit; padding: 3px 10px; }
 <body>
 <header>
 <h1>TITLE</h1>
-<div>SAID. Width is idle time; callers are above callees. Click a frame to zoom, the bar on top to go back.</div>
+<div>SAID</div>
 <div class="tools">
-<input id="search" type="search" placeholder="Search functions and files (regular expression)" aria-label="Search">
+<input id="search" type="search" placeholder="Search SEARCHED (regular expression)" aria-label="Search">
 <button type="button" id="reset">Reset</button>
 <span id="found" role="status"></span>
 LEGEND
@@ -209,7 +235,7 @@ _SCRIPT = """
       if (above === undefined) sum += data.values[i];
     }
     const share = data.values[0] ? (100 * sum / data.values[0]).toFixed(1) : "0.0";
-    found.textContent = `${frames} frames, ${share} % of the idle time`;
+    found.textContent = `${frames} frames, ${share} % of the ${data.whole}`;
     Plotly.restyle(plot, { "marker.colors": [data.colors.map((color, i) => (hit[i] ? "#d6336c" : color + "55"))] });
   }
 
