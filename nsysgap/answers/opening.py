@@ -15,8 +15,10 @@ from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.selection import WHOLE, Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
+from nsysgap.intervals import union_of
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Notice, Stacks, Table, Trace
+from nsysgap.units import count, counted, duration, printable
 
 if TYPE_CHECKING:
     from nsysgap.analysis.loops.steps import Steps
@@ -49,7 +51,31 @@ class OpenReport:
 
     def select(self, selection: Selection) -> Selected:
         """The selected time and the words for it. Raises NsysgapError where nothing is selected."""
-        return selection.resolve(self.trace)
+        chosen = selection.resolve(self.trace, self.whole)
+        return self._loop(selection) if selection.loop and chosen.time is None else chosen
+
+    def _loop(self, selection: Selection) -> Selected:
+        """The GPU windows of the main loops; everything where there are none."""
+        steps = self.steps(selection.hidden_after_ns)
+        if not steps.judged:
+            return Selected(None, "")
+        time = steps.judged_time
+        loops = [steps.loops[number] for number in steps.judged.values()]
+        named = ", ".join(f"{count(loop.count)} x {printable(loop.label, 40)}" for loop in loops[:3])
+        more = f" and {counted(len(loops) - 3, 'more loop', 'more loops')}" if len(loops) > 3 else ""
+        window = {one.device: one.window for one in self.whole.gaps}
+        before, after = (
+            max(length)
+            for length in zip(
+                *(
+                    (int(covered.starts[0]) - window[device][0], window[device][1] - int(covered.ends[-1]))
+                    for device, covered in time.items()
+                ),
+                strict=True,
+            )
+        )
+        words = f"the loop, {named}{more}: {duration(before)} of set-up and {duration(after)} after it left out"
+        return Selected(union_of(*time.values()), words, by_device=time)
 
     def idle(self, selection: Selection = WHOLE, *, all_at_once: bool = False) -> IdleReport:
         """The idle time inside a selection; kept for the whole report and for the selection asked for last.
@@ -57,11 +83,12 @@ class OpenReport:
         `all_at_once`: latencies and sync calls too, on another core.
         """
         if selection not in self._idle:
-            chosen = selection.resolve(self.trace)
+            chosen = self.select(selection)
             self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
             self._idle[selection] = IdleReport(
                 self.trace,
                 selection=chosen.time,
+                by_device=chosen.by_device,
                 device=selection.device,
                 hidden_after_ns=selection.hidden_after_ns,
                 all_at_once=all_at_once,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.idle.idle_report import WholeTrace
+from nsysgap.analysis.loops.launched_inside import LaunchedExtents, launched_extents
 from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.errors import NsysgapError
-from nsysgap.intervals import IntervalSet, intersect
-from nsysgap.tables import Trace
+from nsysgap.intervals import IntervalSet, intersect, subtract, union_of
+from nsysgap.tables import Notice, Trace
 from nsysgap.units import counted, duration, printable
 
 
@@ -20,12 +24,15 @@ from nsysgap.units import counted, duration, printable
 class Selected:
     """The selected time (None: all of it) and the words for what selected it ("" for all).
 
-    `ranges`: the rows of nvtx that the pattern matched, None without one.
+    `ranges`: the rows of nvtx that the pattern matched, None without one. `by_device`: the time selected on each GPU
+    where that differs from one to the other; `time` is then all of it together. `notes`: what to know of the selection.
     """
 
     time: IntervalSet | None
     words: str
     ranges: NDArray[np.intp] | None = None
+    by_device: Mapping[int, IntervalSet] | None = None
+    notes: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,9 @@ class Selection:
     """What to look at: hashable and picklable, so that an answer can be asked for in another process.
 
     `device` is a GPU's number, `nvtx` the pattern of range names, `since` and `until` ns of the session (None: all);
-    `hidden_after_ns` from which length on a stretch of a sync call in which no op runs is "untraced".
+    `hidden_after_ns` from which length on a stretch of a sync call in which no op runs is "untraced". `select`: the
+    ranges' time on the host, or the GPUs' time for what was launched inside ("gpu"). `loop`: where nothing else is
+    selected only the main loops' GPU windows, as far as there are main loops (answers/opening.py).
     """
 
     device: int | None = None
@@ -41,25 +50,40 @@ class Selection:
     since: int | None = None
     until: int | None = None
     hidden_after_ns: int = HIDDEN_AFTER_NS
+    select: Literal["host", "gpu"] = "host"
+    loop: bool = False
 
-    def resolve(self, trace: Trace) -> Selected:
-        """The selected time of a report.
+    def resolve(self, trace: Trace, whole: WholeTrace | None = None) -> Selected:
+        """The selected time of a report. `whole`: what is known of the trace already.
 
         Raises NsysgapError for a GPU that ran nothing, where no range matches, and where nothing is left.
         """
         require_device(trace, self.device)
-        time, words, ranges = None, [], None
+        chosen = Selected(None, "")
         if self.nvtx is not None:
-            time, said, ranges = _in_ranges(trace, self.nvtx)
-            words.append(said)
+            chosen = self._in_ranges(trace, self.nvtx, whole or WholeTrace(trace))
         span = self._span()
         if span is not None:
-            time = span if time is None else intersect(time, span)
             to = "" if self.until is None else f" to {duration(self.until)}"
-            words.append(f"from {duration(self.since or 0)}{to}")
-        if time is not None:
-            _require_ops(trace, time)
-        return Selected(time, ", ".join(words), ranges)
+            chosen = _within(chosen, span, f"from {duration(self.since or 0)}{to}")
+        if chosen.time is not None:
+            _require_ops(trace, chosen.time)
+        return chosen
+
+    def _in_ranges(self, trace: Trace, regex: re.Pattern[str], whole: WholeTrace) -> Selected:
+        """The ranges whose name matches, as the host or as the GPUs saw them; noted where that differs much."""
+        time, words, rows = _in_ranges(trace, regex)
+        work = launched_extents(trace, whole.calls, rows)
+        if self.select == "gpu":
+            if not work.by_device:
+                raise NsysgapError(
+                    f"Nothing was launched inside the NVTX ranges that match '{regex.pattern}'.",
+                    "Leave --select gpu out: the ranges' own time is then selected.",
+                )
+            both = union_of(*work.by_device.values())
+            words = f"what was launched {words.rpartition(', ')[0]}: {duration(both.total)} on the GPU"
+            return Selected(both, words, rows, work.by_device)
+        return Selected(time, words, rows, notes=_differing(time, work))
 
     def _span(self) -> IntervalSet | None:
         """The time between `since` and `until`, None without either."""
@@ -90,6 +114,30 @@ def require_device(trace: Trace, device: int | None) -> None:
     if device is not None and trace.ops.rows and not (trace.ops["device"] == device).any():
         known = ", ".join(str(number) for number in np.unique(trace.ops["device"]))
         raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
+
+
+def _within(chosen: Selected, span: IntervalSet, words: str) -> Selected:
+    """What of a selection lies within one stretch of time."""
+    together = ", ".join(filter(None, (chosen.words, words)))
+    if chosen.time is None:
+        return replace(chosen, time=span, words=together)
+    cut = chosen.by_device and {device: intersect(time, span) for device, time in chosen.by_device.items()}
+    return replace(chosen, time=intersect(chosen.time, span), words=together, by_device=cut)
+
+
+def _differing(host: IntervalSet, work: LaunchedExtents) -> tuple[Notice, ...]:
+    """A note where more than a tenth of the host's time lies beside the GPU's for the same ranges, or the reverse."""
+    found = []
+    for device, gpu in work.by_device.items():
+        beside = subtract(host, gpu).total + subtract(gpu, host).total
+        if 10 * beside > host.total:
+            latest = work.latest[device]
+            late = f"ends up to {duration(latest)} after them" if latest > 0 else "ends before they do"
+            found.append(
+                f"On GPU {device} the work launched inside the selected NVTX ranges takes {duration(gpu.total)} and "
+                f"{late}: --select gpu selects that time."
+            )
+    return tuple(Notice("note", text) for text in found)
 
 
 def _in_ranges(trace: Trace, regex: re.Pattern[str]) -> tuple[IntervalSet, str, NDArray[np.intp]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,9 @@ from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
 from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
 from nsysgap.analysis.relations.launches import Latencies, latencies, launch_calls
 from nsysgap.analysis.relations.syncs import Syncs, syncs
+from nsysgap.arrays import distinct
 from nsysgap.causes import PARTS
-from nsysgap.intervals import IntervalSet, covered_length, intersect, pieces
+from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pieces, union_of
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
 Indices = NDArray[np.intp]
@@ -100,10 +102,11 @@ class WholeTrace:
 class IdleReport:
     """Everything `nsysgap gaps` says about a report.
 
-    Gaps, parts and after-ops are worked out on the whole trace; `selection` then cuts them: windows, busy and idle time
-    are those inside it, and each stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls
-    where they run inside it. Latencies, graph launches and sync calls are worked out when first asked for, or with
-    `all_at_once` beside the gaps, on another core.
+    Gaps, parts and after-ops are worked out on the whole trace; `selection`, or what `by_device` selects on each GPU
+    (nothing on one that is not there), then cuts them: windows, busy and idle time are those inside it, and each
+    stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls where they run inside it.
+    Latencies, graph launches and sync calls are worked out when first asked for, or with `all_at_once` beside the gaps,
+    on another core.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class IdleReport:
         trace: Trace,
         *,
         selection: IntervalSet | None = None,
+        by_device: Mapping[int, IntervalSet] | None = None,
         device: int | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
         all_at_once: bool = False,
@@ -118,7 +122,8 @@ class IdleReport:
     ) -> None:
         whole = WholeTrace(trace) if whole is None else whole
         self.trace = trace
-        self.selection = selection
+        self.selection = union_of(*by_device.values()) if by_device is not None else selection
+        self.by_device = by_device
         self.calls = whole.calls
         self.attribution = Attribution(trace, self.calls, hidden_after_ns=hidden_after_ns)
         self.only_device = device
@@ -145,9 +150,10 @@ class IdleReport:
     def _cut(self, whole: DeviceGaps) -> Gaps | None:
         window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))
         start, end, rows = whole.start, whole.end, np.arange(len(whole.start))
-        if self.selection is not None:
-            window = intersect(window, self.selection)
-            start, end, rows = pieces(whole.start, whole.end, self.selection)
+        selected = self.selected_on(whole.device)
+        if selected is not None:
+            window = intersect(window, selected)
+            start, end, rows = pieces(whole.start, whole.end, selected)
             if not len(window.starts):
                 return None
         part = Pieces(start, end, whole.end[rows], whole.after[rows])
@@ -184,10 +190,18 @@ class IdleReport:
     def selected_ops(self, device: int | None = None) -> Indices:
         """Rows of the ops that run inside the selection (a zero-length op: begins inside), of one GPU if given."""
         ops = self.trace.ops
+        if self.by_device is not None and device is None:
+            rows = [self.selected_ops(one) for one in distinct(ops["device"]).tolist()]
+            return np.sort(np.concatenate([np.empty(0, np.intp), *rows]))
         inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
-        if self.selection is not None:
-            inside &= runs_inside(ops["start"], ops["end"], self.selection)
+        selected = self.selection if device is None else self.selected_on(device)
+        if selected is not None:
+            inside &= runs_inside(ops["start"], ops["end"], selected)
         return np.flatnonzero(inside)
+
+    def selected_on(self, device: int) -> IntervalSet | None:
+        """The time selected on a GPU, None for all of it."""
+        return self.selection if self.by_device is None else self.by_device.get(device, EMPTY)
 
     def parts(self, rows: Indices) -> NDArray[np.int64]:
         """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""

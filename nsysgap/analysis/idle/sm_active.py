@@ -64,8 +64,9 @@ def _intervals(time: Times, value: Times) -> tuple[Times, Times, Times]:
 
 def _parts(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> tuple[IntervalSet, ...]:
     window = IntervalSet(np.array([device.window[0]]), np.array([device.window[1]]))
-    if idle.selection is not None:
-        window = intersect(window, idle.selection)
+    selected = idle.selected_on(device.device)
+    if selected is not None:
+        window = intersect(window, selected)
     of_gap, of_piece = (idle.gaps.device == device.device), (idle.gaps.device[found.gap] == device.device)
     gaps = union(idle.gaps.start[of_gap], idle.gaps.end[of_gap])
     hidden = union(found.start[of_piece], found.end[of_piece])

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import Attribution, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps
 from nsysgap.analysis.loops.launched_inside import Launched, reduced, span_edges
-from nsysgap.arrays import distinct
 from nsysgap.causes import PARTS
 from nsysgap.intervals import IntervalSet, covered_before, pieces, union
 from nsysgap.tables import Table
@@ -66,28 +65,19 @@ class GpuWindows:
 
 def window_edges(start: Times, end: Times, launched: Launched, ops: Table) -> list[WindowEdges]:
     """The windows of the iterations [start, end) of one process on every GPU they launched ops on, by device."""
-    low, high = span_edges(launched.op_time, start, end)
-    if not len(start) or high[-1] <= low[0]:
-        return []
-    # Only what the iterations from the first to the last launched is looked at.
-    rows = launched.op[low[0] : high[-1]]
-    device = ops["device"][rows]
-    devices = distinct(device).tolist()
-    found = []
-    for one in devices:
-        mine = slice(None) if len(devices) == 1 else np.flatnonzero(device == one)
-        time = launched.op_time[low[0] : high[-1]][mine]
-        edges = _edges(int(one), *span_edges(time, start, end), ops, rows[mine])
-        if edges is not None:
-            found.append(edges)
-    return found
+    found = (
+        _edges(device, *span_edges(time, start, end), ops, rows) for device, (rows, time) in launched.on_device.items()
+    )
+    return [edges for edges in found if edges is not None]
 
 
 def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.int32]) -> WindowEdges | None:
     iteration = np.flatnonzero(high > low)
     if not len(iteration):
         return None
-    first = reduced(np.minimum, ops["start"][rows], low[iteration], high[iteration])
+    begin, until = int(low[iteration[0]]), int(high[iteration[-1]])  # no more is looked at than the loop launched
+    starts = ops["start"][rows[begin:until]]
+    first = reduced(np.minimum, starts, low[iteration] - begin, high[iteration] - begin)
     start = np.maximum.accumulate(first)
     last = ops["end"][rows[low[iteration[-1]] : high[iteration[-1]]]].max()
     end = np.append(start[1:], max(int(last), int(start[-1])))

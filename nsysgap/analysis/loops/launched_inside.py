@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import distinct
+from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE, Trace
 
 Indices = NDArray[np.int32]
@@ -21,13 +23,14 @@ class Launched:
 
     `api_start`: starts of all its API calls, sorted, ns. `op`: rows of the ops with a launch call, by that call's
     start, the call's row, then their own; `op_time`: those calls' starts, ns. `call_time`: the starts of the distinct
-    launch calls, sorted, ns.
+    launch calls, sorted, ns. `on_device`: `op` and `op_time` of each GPU's ops alone, by device.
     """
 
     api_start: Times
     op: Indices
     op_time: Times
     call_time: Times
+    on_device: dict[int, tuple[Indices, Times]]
 
 
 class LaunchOrder:
@@ -66,7 +69,14 @@ class LaunchOrder:
         heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
         op_time = api["start"][call]
         starts = api["start"] if of_call is None else api["start"][of_call == process]
-        return Launched(starts, launched, op_time, op_time[heads])
+        return Launched(starts, launched, op_time, op_time[heads], self._by_device(launched, op_time))
+
+    def _by_device(self, launched: Indices, op_time: Times) -> dict[int, tuple[Indices, Times]]:
+        device = self.trace.ops["device"][launched]
+        devices = distinct(device).tolist()
+        if len(devices) == 1:
+            return {devices[0]: (launched, op_time)}
+        return {one: (launched[device == one], op_time[device == one]) for one in devices}
 
 
 def number_inside(times: Times, start: Times, end: Times) -> Times:
@@ -93,3 +103,34 @@ def reduced(reduce: np.ufunc, values: Times, low: Times, high: Times) -> Times:
     inside, first = positions(low, high)
     found: Times = reduce.reduceat(values[inside], first)
     return found
+
+
+@dataclass(frozen=True)
+class LaunchedExtents:
+    """When GPUs worked for NVTX ranges: by device the union of [first start, last end) of what each range launched.
+
+    `latest`: by device how long after its range the last of such work ended at most, ns (0 or less: never after).
+    """
+
+    by_device: dict[int, IntervalSet]
+    latest: dict[int, int]
+
+
+def launched_extents(trace: Trace, calls: Indices, ranges: NDArray[np.intp]) -> LaunchedExtents:
+    """The GPU's time for some ranges (rows of nvtx), whichever thread of their processes launched the work."""
+    order, nvtx, ops = LaunchOrder(trace, calls), trace.nvtx, trace.ops
+    process = trace.threads["process"][nvtx["thread"][ranges]]
+    found: dict[int, list[IntervalSet]] = {}
+    latest: dict[int, int] = {}
+    for one in distinct(process).tolist():
+        launched, mine = order.of(one), ranges[process == one]
+        for number, (work, time) in launched.on_device.items():
+            low, high = span_edges(time, nvtx["start"][mine], nvtx["end"][mine])
+            some = np.flatnonzero(high > low)
+            if len(some):
+                first = reduced(np.minimum, ops["start"][work], low[some], high[some])
+                last = reduced(np.maximum, ops["end"][work], low[some], high[some])
+                found.setdefault(number, []).append(union(first, last))
+                late = int((last - nvtx["end"][mine[some]]).max())
+                latest[number] = max(late, latest.get(number, late))
+    return LaunchedExtents({device: union_of(*sets) for device, sets in sorted(found.items())}, latest)

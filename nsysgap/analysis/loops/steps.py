@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution
 from nsysgap.analysis.idle.idle_report import WholeTrace
-from nsysgap.analysis.loops.gpu_windows import GpuWindows, fill_windows, window_edges
+from nsysgap.analysis.loops.gpu_windows import GpuWindows, WindowEdges, fill_windows, window_edges
 from nsysgap.analysis.loops.launch_loops import launch_loops
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
-from nsysgap.analysis.loops.nvtx_loops import Loop, in_order, main_loops, nvtx_loops
+from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop, in_order, main_loops, nvtx_loops
 from nsysgap.analysis.loops.sequences import Sequences
-from nsysgap.intervals import IntervalSet
+from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
@@ -119,10 +119,37 @@ class Steps:
         """Every loop with its figures."""
         return self.of(self.loops)
 
+    @cached_property
+    def judged(self) -> dict[int, int]:
+        """The main loops that stand for their process: those that NVTX tells, and those that launch half of its ops.
+
+        What repeats without a name, and launches less, may be anything.
+        """
+        return {process: number for process, number in self.main.items() if self._stands_for(process, number)}
+
+    def _stands_for(self, process: int, number: int) -> bool:
+        loop = self.loops[number]
+        return loop.source == NVTX or 2 * loop.ops >= len(self.order.of(process).op)
+
+    @cached_property
+    def judged_time(self) -> dict[int, IntervalSet]:
+        """The GPU windows of these loops together, by device; the whole window of a GPU that ran none of them."""
+        found = {one.device: _interval(*one.window) for one in self.whole.gaps}
+        loops = [self.loops[number] for number in self.judged.values()]
+        covered: dict[int, list[IntervalSet]] = {}
+        for edges in (edge for loop in loops for edge in self.edges(loop)):
+            covered.setdefault(edges.device, []).append(edges.covered)
+        together = {device: union_of(*sets) for device, sets in covered.items()}
+        return found | {device: time for device, time in together.items() if len(time.starts)}
+
+    def edges(self, loop: Loop) -> list[WindowEdges]:
+        """The GPU windows of a loop, without what happened in them."""
+        return window_edges(loop.start, loop.end, self.order.of(self._process(loop)), self.trace.ops)
+
     def of(self, loops: Sequence[Loop]) -> list[LoopSteps]:
         """The figures of some loops."""
         sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
-        edges = [window_edges(one.start, one.end, self.order.of(self._process(one)), self.trace.ops) for one in loops]
+        edges = [self.edges(one) for one in loops]
         filled = iter(fill_windows(self.attribution, self.whole.gaps, [edge for found in edges for edge in found]))
         return [
             self._figures(one, sequences[self._process(one)], tuple(next(filled) for _ in found))
@@ -139,6 +166,10 @@ class Steps:
             for times in (launched.call_time, launched.op_time, launched.api_start)
         )
         return LoopSteps(loop, launches, ops, api_calls, sequences.identical(loop.start, loop.end), windows)
+
+
+def _interval(start: int, end: int) -> IntervalSet:
+    return union(np.array([start], np.int64), np.array([end], np.int64))
 
 
 def inside_label(loops: Sequence[Loop], loop: Loop) -> str | None:
