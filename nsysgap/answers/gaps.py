@@ -10,6 +10,7 @@ from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.grouping import Group, idle_by
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
@@ -31,20 +32,23 @@ CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
 @dataclass(frozen=True)
 class GapsOptions:
     """`top`: how many of the longest gaps to list (None: all), none shorter than `at_least_ns`; `by`: how to group the
-    idle time (cause, kernel, api, nvtx, thread, process, line), None for no grouping."""
+    idle time (cause, kernel, api, nvtx, thread, process, line), None for no grouping; `loops`: the report's loops
+    too."""
 
     selection: Selection = WHOLE
     top: int | None = 20
     at_least_ns: int = 0
     by: str | None = None
+    loops: bool = True
 
 
 @dataclass(frozen=True)
 class GapsAnswer:
     """The answer. `devices` to `gaps` are as in the contract "nsysgap.gaps/1"; `selection` says what was selected.
 
-    `gaps_by_cause` counts gaps over all GPUs; `groups` are those of `by`. `refusal` is why the report cannot say how
-    idle the GPU was, None if it can; `op_rows` how many ops it holds.
+    `loops`: the rows of "nsysgap.steps/1", of the whole report, None if not asked for. `gaps_by_cause` counts gaps over
+    all GPUs; `groups` are those of `by`. `refusal` is why the report cannot say how idle the GPU was, None if it can;
+    `op_rows` how many ops it holds.
     """
 
     header: Header
@@ -53,6 +57,7 @@ class GapsAnswer:
     graph_launches: Document
     syncs: Document
     gaps: tuple[Document, ...]
+    loops: tuple[Document, ...] | None
     gaps_by_cause: Mapping[str, int]
     selection: str
     by: str | None
@@ -71,6 +76,8 @@ class GapsAnswer:
             "syncs": self.syncs,
             "gaps": list(self.gaps),
         }
+        if self.loops is not None:
+            document["loops"] = list(self.loops)
         if self.selection:
             document["selection"] = self.selection
         if self.by:
@@ -102,12 +109,13 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
             gap["line"] = line
     why = why_no_kernels(report.trace)
     return GapsAnswer(
-        header=report.header(all_notices(idle, idle.latencies)),
+        header=report.header((*all_notices(idle, idle.latencies), *selected.notes)),
         devices=tuple(document["devices"]),
         launches=document["launches"],
         graph_launches=document["graph_launches"],
         syncs=document["syncs"],
         gaps=tuple(document["gaps"]),
+        loops=_loops(report, options),
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,
         by=options.by,
@@ -115,6 +123,13 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
     )
+
+
+def _loops(report: OpenReport, options: GapsOptions) -> tuple[Document, ...] | None:
+    """The rows of the report's loops, if they are wanted."""
+    if not options.loops:
+        return None
+    return tuple(as_json(loop_rows(report.trace, report.steps(options.selection.hidden_after_ns).steps)))
 
 
 def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:

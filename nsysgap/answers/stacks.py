@@ -107,7 +107,8 @@ def _shared(report: OpenReport, options: StacksOptions) -> _Shared:
         causes, stretches = _stretches(idle, ("all",))
     notices = (*report.stacks.warnings, *_require_stacks(idle, report.stacks, source, options))
     share = launched_from if options.launched_from else idle_stacks
-    return _Shared(idle, share(idle, stretches, report.stacks, source), causes, notices, selected.words)
+    found = share(idle, stretches, report.stacks, source)
+    return _Shared(idle, found, causes, (*notices, *selected.notes), selected.words)
 
 
 def _stretches(idle: IdleReport, causes: Sequence[str]) -> tuple[tuple[str, ...], Stretches]:

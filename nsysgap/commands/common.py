@@ -114,10 +114,25 @@ def selection_options(command: Command) -> Command:
     return command
 
 
+select_option = click.option(
+    "--select",
+    type=click.Choice(["host", "gpu"]),
+    default="host",
+    show_default=True,
+    help="The time of the --nvtx ranges, or the GPU's time for what was launched inside them.",
+)
+whole_option = click.option("--whole", is_flag=True, help="The whole report, with what lies before and after its loop.")
+
+
 def selection(given: dict[str, Any]) -> Selection:
-    """What `selection_options` asked for, by their parameter names."""
+    """What `selection_options` and `select_option` asked for, by their parameter names.
+
+    Raises NsysgapError (usage) for --select gpu without ranges to select.
+    """
     from nsysgap.answers.selection import Selection
 
+    if given.get("select") == "gpu" and given["nvtx"] is None:
+        raise NsysgapError("--select gpu needs --nvtx.", "Name the ranges: --nvtx REGEX.", exit_code=2)
     return Selection(**given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +13,11 @@ from nsysgap.commands.common import (
     answers_of,
     raise_all,
     reports_argument,
+    select_option,
     selection,
     selection_options,
     top_of,
+    whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
 
@@ -38,24 +41,34 @@ OUTPUTS = Outputs(
 @click.command("gaps")
 @reports_argument
 @selection_options
+@select_option
+@whole_option
 @click.option("--min", "minimum", type=Duration(), default=0, metavar="TIME", help="List only gaps this long.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many of the longest gaps to list ({LISTED}).")
 @click.option("--by", type=click.Choice(GROUPINGS), help="Idle time grouped, instead of the list of gaps.")
 @OUTPUTS.options
 def command(
-    reports: tuple[str, ...], minimum: int, top: int | None, by: str | None, to: Destination, **selected: Any
+    reports: tuple[str, ...],
+    whole: bool,
+    minimum: int,
+    top: int | None,
+    by: str | None,
+    to: Destination,
+    **selected: Any,
 ) -> None:
     """Why was the GPU idle: idle time by cause, launch latency, sync tails, the longest gaps.
 
     \b
-    REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) or a .nsys-rep.
+    REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) or a .nsys-rep. Text is about the report's loop, if
+    it has one; all other formats, and --whole, about everything.
     Example: nsysgap gaps report.sqlite --nvtx decode --top 5
     """
     from nsysgap.answers.gaps import GapsOptions, gaps
 
     listed = top_of(top, LISTED if to.form in ("text", "json") else None)
     grouped_text = to.form == "text" and by is not None  # has no list of gaps
-    options = GapsOptions(selection(selected), 0 if grouped_text else listed, minimum, by)
+    chosen = replace(selection(selected), loop=to.form == "text" and not whole)
+    options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
     answers, failed = answers_of(reports, gaps, options)
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:

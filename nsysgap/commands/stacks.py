@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, report_argument, selection, selection_options, top_of
+from nsysgap.commands.common import Top, answer_of, report_argument, select_option, selection, selection_options, top_of
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ OUTPUTS = Outputs(
 @click.command("stacks")
 @report_argument
 @selection_options
+@select_option
 @click.option(
     "--by", type=click.Choice(["line", "function", "file"]), default="line", show_default=True, help="What a row is."
 )

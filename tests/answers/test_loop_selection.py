@@ -1,0 +1,108 @@
+"""The loop apart from set-up, and what ranges launched apart from the ranges: both select by GPU."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from command_line import run
+from report_builder import ReportBuilder
+
+from nsysgap.answers.gaps import GapsOptions, gaps
+from nsysgap.answers.opening import ask, opened
+from nsysgap.answers.selection import Selection, pattern
+from nsysgap.answers.steps import main_loops
+
+MS = 1_000_000
+
+
+def program(folder: Path, *, late: int = 0) -> Path:
+    """Set-up with a kernel, then four steps of 10 ms with a kernel of 6 ms each, `late` ms after its launch; 2 GPUs.
+
+    GPU 0   [0 1)        [102+l 108+l) [112+l 118+l) ...
+    GPU 1   [50 51)
+    """
+    report = ReportBuilder()
+    report.call(0, MS, 1).kernel(0, MS, 1)
+    report.call(49 * MS, 50 * MS, 2).kernel(50 * MS, 51 * MS, 2, device=1)
+    for number in range(4):
+        start = (100 + 10 * number) * MS
+        report.nvtx(start, start + 10 * MS, f"step {number}")
+        report.call(start + MS, start + 2 * MS, 10 + number)
+        report.kernel(start + (2 + late) * MS, start + (8 + late) * MS, 10 + number)
+    return report.save(folder)
+
+
+def test_text_is_about_the_loop(tmp_path: Path) -> None:
+    path = program(tmp_path)
+    text = run("gaps", path).stdout
+    assert "Only the loop, 4 x step #: 102 ms of set-up and 0 ns after it left out." in text
+    assert "36.0 ms  24.0 ms  12.0 ms" in text  # GPU 0 from 102 to 138 ms
+    assert "1.00 ms  1.00 ms     0 ns" in text  # GPU 1 ran no loop: all of it
+    whole = run("gaps", path, "--whole").stdout
+    assert "Only" not in whole
+    (row,) = (line for line in whole.splitlines() if line.startswith("0 "))
+    assert row.split()[1:7] == ["138", "ms", "25.0", "ms", "113", "ms"]
+
+
+def test_json_keeps_its_totals_and_gains_loops(tmp_path: Path) -> None:
+    path = program(tmp_path)
+    document = json.loads(run("gaps", path, "--format", "json").stdout)
+    assert [one["idle_ns"] for one in document["devices"]] == [113 * MS, 0]
+    steps = json.loads(run("steps", path, "--format", "json").stdout)
+    assert document["loops"] == steps["loops"]
+    assert document["loops"][0]["devices"][0]["idle_ns"] == 12 * MS
+    assert "selection" not in document
+
+
+def test_a_selection_of_ones_own_is_not_cut_to_the_loop(tmp_path: Path) -> None:
+    text = run("gaps", program(tmp_path), "--to", "60ms").stdout
+    assert "Only from 0 ns to 60.0 ms." in text
+
+
+def test_the_main_loop_serves_as_a_selection(tmp_path: Path) -> None:
+    with opened(program(tmp_path)) as report:
+        (loop,) = main_loops(report)
+        answer = gaps(report, GapsOptions(Selection(loop=True)))
+    assert (loop.process, loop.row["label"], loop.set_up, loop.after) == (
+        *(1, "step #"),
+        {0: (0, 102 * MS)},
+        {0: (138 * MS, 138 * MS)},
+    )
+    busy = {one["device"]: one["busy_ns"] for one in answer.devices}
+    assert busy[0] == loop.row["devices"][0]["busy_ns"] == 24 * MS
+
+
+@pytest.mark.parametrize(("late", "noted"), [(0, True), (1, True), (20, True)])
+def test_select_gpu_takes_the_time_of_what_was_launched(late: int, noted: bool, tmp_path: Path) -> None:
+    path = program(tmp_path, late=late)
+    chosen = Selection(nvtx=pattern("^step"))
+    host = ask(path, gaps, GapsOptions(chosen))
+    gpu = ask(path, gaps, GapsOptions(replace(chosen, select="gpu")))
+    assert gpu.devices[0]["busy_ns"] == 24 * MS
+    assert gpu.devices[0]["idle_ns"] == 0
+    assert [one["device"] for one in gpu.devices] == [0]
+    notes = [one.text for one in host.header.warnings if "--select gpu" in one.text]
+    assert bool(notes) == noted
+    if late == 20:
+        assert "takes 24.0 ms and ends up to 18.0 ms after them" in notes[0]
+
+
+def test_nothing_is_said_where_host_and_gpu_agree(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for number in range(3):
+        start = 100 * number
+        report.nvtx(start, start + 100, f"step {number}")
+        report.call(start, start + 1, number + 1).kernel(start + 2, start + 99, number + 1)
+    answer = ask(report.save(tmp_path), gaps, GapsOptions(Selection(nvtx=pattern("step"))))
+    assert not [one for one in answer.header.warnings if "--select" in one.text]
+
+
+def test_select_gpu_needs_ranges_that_launch(tmp_path: Path) -> None:
+    path = program(tmp_path)
+    assert "needs --nvtx" in run("gaps", path, "--select", "gpu").stderr
+    report = ReportBuilder().call(0, 5, 1).kernel(6, 9, 1).nvtx(2, 9, "idle")
+    done = run("gaps", report.save(tmp_path, "other.sqlite"), "--nvtx", "idle", "--select", "gpu")
+    assert (done.returncode, "Nothing was launched inside" in done.stderr) == (1, True)
