@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import IdleReport
-from nsysgap.report import open_source, read_trace
+from nsysgap.answers.opening import OpenReport, opened
+from nsysgap.answers.selection import WHOLE, Selection, pattern
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document
 from nsysgap.tables import Trace
-from nsysgap.units import count, duration, percent
+from nsysgap.units import count, duration, parse_duration, percent
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+Regex = str | re.Pattern[str]
+Time = int | str
+"""ns from the start of the session, or text such as "1.2s" or "350ms"."""
 
 
 def open_report(path: str | os.PathLike[str]) -> Report:
@@ -23,29 +32,44 @@ def open_report(path: str | os.PathLike[str]) -> Report:
     The whole report is read into memory and the file closed. Raises NsysgapError, whose text says what to do next, for
     anything that is not a readable report.
     """
-    with open_source(path) as source:
-        return Report(read_trace(source))
+    with opened(path) as report:
+        return Report(report.trace)
 
 
 class Report:
     """One report. All times are integer nanoseconds from the start of the session, as the report stores them.
 
-    `trace` holds the typed NumPy tables behind everything (docs/tables.md).
+    `trace` holds the typed NumPy tables behind everything (docs/tables.md). What counts can be selected in every
+    method, as on the command line: `device` is a GPU's number, `nvtx` a regular expression of NVTX range names, `since`
+    and `until` times (ns, or text such as "1.2s"). A selection of nothing raises NsysgapError. Methods that read what
+    the Trace does not hold (stacks, graphs, launches by kernel, info, to_chrome, timeline_html) open the file again.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
-        self._whole: IdleReport | None = None
+        self._opened = OpenReport(trace)
 
-    def analyse(self, *, device: int | None = None, hidden_after_ns: int = HIDDEN_AFTER_NS) -> IdleReport:
-        """The analysis behind the DataFrames, of one GPU if given; kept for the plain call."""
-        if device is not None or hidden_after_ns != HIDDEN_AFTER_NS:
-            return IdleReport(self.trace, device=device, hidden_after_ns=hidden_after_ns)
-        if self._whole is None:
-            self._whole = IdleReport(self.trace)
-        return self._whole
+    def analyse(
+        self,
+        *,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
+    ) -> IdleReport:
+        """The analysis behind the DataFrames; kept for the whole report and for the last selection."""
+        return self._opened.idle(_selection(device, nvtx, since, until, hidden_after_ns))
 
-    def idle(self, *, device: int | None = None, hidden_after_ns: int = HIDDEN_AFTER_NS) -> pd.DataFrame:
+    def idle(
+        self,
+        *,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
+    ) -> pd.DataFrame:
         """Idle time per GPU.
 
         Columns: device, name, window_start_ns, window_end_ns, busy_ns, idle_ns (busy + idle = window), gaps,
@@ -53,34 +77,65 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import idle_frame
 
-        return idle_frame(self.analyse(device=device, hidden_after_ns=hidden_after_ns))
+        return idle_frame(self._opened.idle(_selection(device, nvtx, since, until, hidden_after_ns)))
 
     def gaps(
-        self, top: int | None = None, *, device: int | None = None, hidden_after_ns: int = HIDDEN_AFTER_NS
+        self,
+        top: int | None = None,
+        *,
+        by: str | None = None,
+        at_least: Time = 0,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
     ) -> pd.DataFrame:
-        """All gaps, or the `top` longest: longest first, then by device and start.
+        """All gaps, or the `top` longest that last `at_least`: longest first, then by device and start.
 
         Columns: device, start_ns, end_ns, duration_ns, cause, <part>_ns for each of the ten parts (they sum to
         duration_ns), process, thread, nvtx (the ranges around the launch, outermost first, " > " between), and
         before_/after_ + kind, name, stream, start_ns, end_ns, correlation_id, graph_node of the ops at the edges.
+
+        With `by` (cause, kernel, api, nvtx, thread, process, line) the idle time in groups instead, largest first: the
+        group, idle_ns, gaps, longest_ns, main_cause.
         """
         from nsysgap.analysis.idle.dataframes import gaps_frame
+        from nsysgap.answers.gaps import GapsOptions, gaps
 
-        idle = self.analyse(device=device, hidden_after_ns=hidden_after_ns)
-        return gaps_frame(idle, idle.gaps.longest(top))
+        selection = _selection(device, nvtx, since, until, hidden_after_ns)
+        if by is not None:
+            frame = gaps(self._opened, GapsOptions(selection, 0, 0, _one_of(by, GROUPINGS, "by"))).frame()
+            return frame.drop(columns="report")[:top]
+        idle = self._opened.idle(selection)
+        return gaps_frame(idle, idle.gaps.longest(top, _ns(at_least)))
 
-    def launches(self, *, device: int | None = None) -> pd.DataFrame:
+    def launches(
+        self,
+        *,
+        by: str = "op",
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> pd.DataFrame:
         """Launch latency of every op that a single call launched (not a graph).
 
         Columns: kind, name, device, stream, start_ns, end_ns, api (the call), call_ns (its duration), latency_ns (op
         start - call start), queue_ns (op start - call end, at least 0), unqueued (the stream was empty when the call
         began: only then latency_ns is what a launch costs), process, thread, correlation_id.
+
+        With by="kernel" what `nsysgap launches` says: one row per kernel, totals and medians beside its run time.
         """
         from nsysgap.analysis.idle.dataframes import launches_frame
+        from nsysgap.answers.launches import LaunchesOptions, launches
 
-        return launches_frame(self.analyse(device=device))
+        selection = _selection(device, nvtx, since, until)
+        if _one_of(by, ("op", "kernel"), "by") == "kernel":
+            return launches(self._opened, LaunchesOptions(selection)).frame()
+        return launches_frame(self._opened.idle(selection))
 
-    def syncs(self) -> pd.DataFrame:
+    def syncs(self, *, nvtx: Regex | None = None, since: Time | None = None, until: Time | None = None) -> pd.DataFrame:
         """Every synchronising call.
 
         Columns: api, start_ns, end_ns, waited, wait_ns (from the call to the end of the last op it covers), tail_ns
@@ -88,9 +143,87 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import syncs_frame
 
-        return syncs_frame(self.analyse())
+        return syncs_frame(self._opened.idle(_selection(None, nvtx, since, until)))
 
-    def timeline(self, top_gaps: int = 1, *, device: int | None = None) -> go.Figure:
+    def stacks(  # noqa: PLR0913 - an argument per option
+        self,
+        *,
+        by: str = "line",
+        causes: tuple[str, ...] | list[str] = (),
+        stacks: str | None = None,
+        launched_from: bool = False,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        hidden_after_ns: int = HIDDEN_AFTER_NS,
+    ) -> pd.DataFrame:
+        """Idle time by the program's lines, functions or files (`by`), as `nsysgap stacks` prints it.
+
+        `causes`: which parts of the idle time count ("all" for all; host without any); `stacks`: python, native, calls
+        or nvtx; `launched_from`: by the line that launched the op after each gap. Raises NsysgapError for a report
+        without the stacks asked for.
+        """
+        from nsysgap.answers.stacks import StacksOptions
+        from nsysgap.answers.stacks import stacks as by_stacks
+
+        selection = _selection(device, nvtx, since, until, hidden_after_ns)
+        by = _one_of(by, ("line", "function", "file"), "by")
+        return by_stacks(self._opened, StacksOptions(selection, by, tuple(causes), stacks, launched_from)).frame()
+
+    def graphs(self, number: int | None = None) -> pd.DataFrame:
+        """The nodes of every CUDA graph, or of graph `number` of the list of `nsysgap graphs`: one row per node.
+
+        Raises NsysgapError for a report without graphs, or whose graphs were traced as a whole.
+        """
+        from nsysgap.answers.graphs import GraphsOptions, graphs
+
+        return graphs(self._opened, GraphsOptions(number)).frame()
+
+    def info(self) -> Document:
+        """What the report holds, what is missing, and which questions it can answer: "nsysgap.info/1"."""
+        from nsysgap.answers.info import info
+
+        return info(self._opened).document()
+
+    def to_chrome(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        top_gaps: int | None = None,
+        kernels_only: bool = False,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> Path:
+        """Write what `nsysgap to-chrome` writes, by the name's ending: .json, .json.gz or .pftrace; the path.
+
+        An existing file is replaced, whole or not at all, but never the report itself.
+        """
+        from nsysgap.answers.to_chrome import ToChromeOptions, to_chrome
+        from nsysgap.files import output_file
+        from nsysgap.render.traces import TRACE_ENDINGS, write_trace
+
+        form = next((form for ending, form in TRACE_ENDINGS.items() if str(path).endswith(ending)), None)
+        if form is None:
+            hint = f"End it with {', '.join(TRACE_ENDINGS)}."
+            raise NsysgapError(f"The name {path} does not say which format to write.", hint, exit_code=2)
+        options = ToChromeOptions(_selection(device, nvtx, since, until), top_gaps, kernels_only=kernels_only)
+        for _, viewed in to_chrome(self._opened, options):
+            with output_file(Path(path), force=True, inputs=(self.trace.path,)) as file:
+                write_trace(viewed, form, file)
+        return Path(path)
+
+    def timeline(
+        self,
+        top_gaps: int = 1,
+        *,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> go.Figure:
         """A Plotly figure of the time around the `top_gaps` longest gaps: gaps by cause, streams, CUDA API calls.
 
         At most 4,000 slices are drawn; `timeline_html` has everything.
@@ -98,24 +231,27 @@ class Report:
         from nsysgap.analysis.pictures.page import timeline_data
         from nsysgap.render.pages.timeline import timeline_figure
 
-        return timeline_figure(timeline_data(self.analyse(device=device)), top_gaps=top_gaps)
+        idle = self._opened.idle(_selection(device, nvtx, since, until))
+        return timeline_figure(timeline_data(idle), top_gaps=top_gaps)
 
-    def timeline_html(self, *, top_gaps: int | None = None, device: int | None = None, plotlyjs: str = "inline") -> str:
-        """The page that `nsysgap timeline` writes, as text; the report's file must still be there.
+    def timeline_html(
+        self,
+        *,
+        top_gaps: int | None = None,
+        plotlyjs: str = "inline",
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> str:
+        """The page that `nsysgap timeline` writes, as text.
 
         `top_gaps`: full detail only around that many of the longest gaps; `plotlyjs`: inline, cdn or a path.
         """
-        from nsysgap.analysis.pictures.page import run_facts, timeline_data
+        from nsysgap.answers.timeline import TimelineOptions, timeline
         from nsysgap.render.pages.timeline import timeline_html
-        from nsysgap.report.describe import describe
-        from nsysgap.report.details import read_op_details
-        from nsysgap.report.stacks import read_samples
 
-        with open_source(self.trace.path) as source:
-            details, about = read_op_details(source, self.trace), describe(source)
-            stacks = read_samples(source, self.trace)
-        facts = run_facts(self.trace, about.command, about.started, about.target)
-        data = timeline_data(self.analyse(device=device), details, facts=facts, top_gaps=top_gaps, stacks=stacks)
+        data = timeline(self._opened, TimelineOptions(_selection(device, nvtx, since, until), top_gaps))
         return timeline_html(data, plotlyjs=plotlyjs)
 
     @property
@@ -124,16 +260,16 @@ class Report:
         from nsysgap.analysis.notices import all_notices
 
         idle = self.analyse()
-        return [f"{one.level}: {one.text}" for one in all_notices(idle, idle.latencies)]
+        return [f"{notice.level}: {notice.text}" for notice in all_notices(idle, idle.latencies)]
 
     def __repr__(self) -> str:
         return f"<nsysgap report {self.trace.path}: {'; '.join(self._sentences()) or 'no GPU work'}>"
 
     def _sentences(self) -> list[str]:
         return [
-            f"GPU {one.device} idle {percent(one.idle, one.busy + one.idle)} of {duration(one.busy + one.idle)} "
-            f"in {count(one.gap_count)} gaps"
-            for one in self.analyse().devices
+            f"GPU {device.device} idle {percent(device.idle, device.busy + device.idle)} of "
+            f"{duration(device.busy + device.idle)} in {count(device.gap_count)} gaps"
+            for device in self.analyse().devices
         ]
 
     def _repr_html_(self) -> str:
@@ -142,3 +278,30 @@ class Report:
         table = self.idle().to_html(index=False, escape=True) if self.analyse().devices else ""
         warnings = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
         return f"<h4>{escape(self.trace.path)}</h4>{said}{table}<ul>{warnings}</ul>"
+
+
+GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line")
+
+
+def _selection(
+    device: int | None,
+    nvtx: Regex | None,
+    since: Time | None,
+    until: Time | None,
+    hidden_after_ns: int = HIDDEN_AFTER_NS,
+) -> Selection:
+    """The arguments of a method as a Selection; the whole report without any."""
+    start, end = (None if time is None else _ns(time) for time in (since, until))
+    made = Selection(device, None if nvtx is None else pattern(nvtx), start, end, hidden_after_ns)
+    return WHOLE if made == WHOLE else made
+
+
+def _ns(time: Time) -> int:
+    return parse_duration(time) if isinstance(time, str) else int(time)
+
+
+def _one_of(value: str, known: tuple[str, ...], name: str) -> str:
+    """`value`, or NsysgapError that says what there is."""
+    if value not in known:
+        raise NsysgapError(f"{name}={value!r} is not known.", f"There is {', '.join(known)}.", exit_code=2)
+    return value

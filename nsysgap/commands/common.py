@@ -1,4 +1,4 @@
-"""What the commands share: options, selections, opening with progress, output that is whole or not there."""
+"""What the commands share: options, selections, opening reports with progress, asking several."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nsysgap.commands import show_error
-from nsysgap.commands.outputs import on_terminal, require_writable
-from nsysgap.commands.outputs import output_file as whole_file
 from nsysgap.errors import NsysgapError
 from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
-    from nsysgap.answers.selection import Selected, Selection
-    from nsysgap.report.source import Source
-    from nsysgap.tables import Trace
+    from nsysgap.answers.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = TypeVar("Options")
@@ -136,25 +132,6 @@ def selection(given: dict[str, Any]) -> Selection:
     return Selection(**given)
 
 
-def output_options(command: Command) -> Command:
-    """-o/--output and --force."""
-    for option in (
-        click.option("--force", is_flag=True, help="Overwrite the output file."),
-        click.option("-o", "--output", metavar="FILE", help="Write to this file instead of the terminal."),
-    ):
-        command = option(command)
-    return command
-
-
-def select_time(
-    trace: Trace, nvtx: re.Pattern[str] | None = None, since: int | None = None, until: int | None = None
-) -> Selected:
-    """Combine --nvtx, --from and --to. Raises NsysgapError when nothing is left."""
-    from nsysgap.answers.selection import Selection
-
-    return Selection(None, nvtx, since, until).resolve(trace)
-
-
 def stem(report: str) -> str:
     """The report's name without its endings: run.sqlite.xz -> run."""
     name = Path(report).name
@@ -169,13 +146,6 @@ def raise_all(failed: list[NsysgapError]) -> None:
         show_error(error)
     if failed:
         raise failed[-1]
-
-
-def check_device(trace: Trace, device: int | None) -> None:
-    """Raise NsysgapError for a GPU that ran nothing in this report."""
-    from nsysgap.answers.selection import require_device
-
-    require_device(trace, device)
 
 
 @contextmanager
@@ -209,18 +179,6 @@ def answers_of(
         except NsysgapError as error:
             failed.append(error.with_traceback(None))  # it would hold on to the report
     return answers, failed
-
-
-@contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Source, Trace]]:
-    """Open and read a report, with a progress bar on a terminal if it takes more than a moment."""
-    from nsysgap.report import open_source, read_trace
-
-    _share_one_heap()
-    with open_source(path) as source, progress_bar(f"Reading {Path(path).name}", source.rows_guess) as advance:
-        trace = read_trace(source, advance)
-        advance(source.rows_guess)
-        yield source, trace
 
 
 def _share_one_heap() -> None:
@@ -268,20 +226,3 @@ class _Bar:
             self.progress.stop()
             self.progress = None
             self.total = 0
-
-
-def to_terminal(output: str | None) -> bool:
-    """Whether what is written to `output` is seen on a terminal."""
-    return output is None and on_terminal()
-
-
-def require_new(target: Path, *, force: bool) -> None:
-    """Raise NsysgapError if a file would be overwritten without --force."""
-    require_writable(target, force=force)
-
-
-@contextmanager
-def output_file(output: str | None, *, force: bool = False) -> Iterator[IO[bytes]]:
-    """`outputs.output_file`, with "-" for standard output."""
-    with whole_file(None if output == "-" else output, force=force) as file:
-        yield file

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -20,6 +19,7 @@ import click
 
 from nsysgap.commands import output_refused
 from nsysgap.errors import NsysgapError
+from nsysgap.files import is_special, output_file, require_writable
 from nsysgap.units import file_size, printable
 
 
@@ -193,7 +193,11 @@ class Destination:
     @contextmanager
     def file(self) -> Iterator[IO[bytes]]:
         """The file to write, which is in its place when the context ends well; not announced."""
-        with output_file(self.path, force=self.force, inputs=self.inputs) as file:
+        if self.path is None:
+            with _stdout() as stdout:
+                yield stdout
+            return
+        with output_file(Path(self.path), force=self.force, inputs=self.inputs) as file:
             yield file
 
     def announce(self, then: str = "") -> None:
@@ -213,104 +217,6 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -> None:
-    """Raise NsysgapError if a file would be overwritten without `force`, or is an input, whatever it is called."""
-    if target.is_dir():
-        raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
-    for path in inputs:
-        if _same_file(target, Path(path)):
-            what = "an input" if str(target) == path else f"the same file as {path}, an input"
-            raise NsysgapError(f"{target} is {what}: inputs are never written.", "Name another file.", exit_code=2)
-    if target.is_file() and not force:
-        raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
-
-
-def _same_file(target: Path, path: Path) -> bool:
-    """Whether two names lead to one file, by device and inode, through links of both kinds."""
-    try:
-        return not is_special(target) and target.samefile(path)
-    except OSError:
-        return False
-
-
-@contextmanager
-def output_file(output: str | None, *, force: bool = False, inputs: Iterable[str] = ()) -> Iterator[IO[bytes]]:
-    """A binary file to write: standard output for None, else a temporary name that becomes `output` at the end.
-
-    Missing folders are made. A device or a named pipe is written to as it is. Raises NsysgapError for what
-    `require_writable` refuses and what cannot be written; then nothing is left behind.
-    """
-    if output is None:
-        with _stdout() as file:
-            yield file
-        return
-    target = Path(output)
-    require_writable(target, force=force, inputs=inputs)
-    if is_special(target):
-        with _cannot_be_written(target), target.open("wb") as file:
-            yield file
-        return
-    with _folder_of(target), _becoming(target) as file:
-        yield file
-
-
-@contextmanager
-def _becoming(target: Path) -> Iterator[IO[bytes]]:
-    """A temporary file beside `target` that takes its place when the context ends well."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise NsysgapError(
-            f"{target} cannot be written ({error.strerror}).", "Name a folder you may write to."
-        ) from None
-    try:
-        with _cannot_be_written(target):
-            with os.fdopen(handle, "wb") as file:
-                yield file
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-@contextmanager
-def _folder_of(target: Path) -> Iterator[None]:
-    """Make the folders that `target` lacks; take them away again if it is not written."""
-    missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NsysgapError(
-            f"{target.parent} cannot be made ({error.strerror}).", "Name a folder you may write to."
-        ) from None
-    try:
-        yield
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):  # others may have put files there meanwhile
-                folder.rmdir()
-        raise
-
-
-@contextmanager
-def _cannot_be_written(target: Path) -> Iterator[None]:
-    """Turn errors of the operating system into a sentence; a reader that has seen enough is none."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise NsysgapError(
-            f"{target} cannot be written ({error.strerror}).", "Free some space or name another disk."
-        ) from None
-
-
-def is_special(target: Path) -> bool:
-    """Whether this is a device or a named pipe (/dev/null, /dev/stdout), which no file may replace."""
-    return target.exists() and not target.is_file() and not target.is_dir()
-
-
 @contextmanager
 def _stdout() -> Iterator[IO[bytes]]:
     if sys.stdout is None:  # the shell closed it: >&-
@@ -322,9 +228,3 @@ def _stdout() -> Iterator[IO[bytes]]:
         raise
     except OSError as error:
         raise output_refused(error) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -16,6 +16,8 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import printable
 
 if TYPE_CHECKING:
+    from nsysgap.answers.gaps import GapsAnswer
+    from nsysgap.answers.opening import OpenReport
     from nsysgap.profiling.capture import Captured, Streams
     from nsysgap.profiling.finding import Driver, Nsys
     from nsysgap.profiling.plan import Options, Target
@@ -303,65 +305,64 @@ class _Report:
     """A captured report, read and summed up."""
 
     def __init__(self, captured: Captured, driver: Driver | None, nvtx: re.Pattern[str] | None, *, whole: bool) -> None:
-        from nsysgap.analysis.idle.idle_report import IdleReport
-        from nsysgap.analysis.launching_ways import INFLATED, launch_figures
-        from nsysgap.analysis.questions import why_no_kernels
-        from nsysgap.commands.common import opened, select_time
-        from nsysgap.figures import as_json
+        from nsysgap.analysis.launching_ways import INFLATED
+        from nsysgap.commands.common import opened_report
         from nsysgap.profiling.summary import summary
 
         self.target = captured.target
-        with opened(captured.target.file(".sqlite")) as (_, trace):
-            self.trace = trace
-        why = why_no_kernels(trace)
-        self.refusal = None if why is None else NsysgapError(why[0], why[1] if driver else NO_DRIVER_HINT)
-        self.idle: IdleReport | None = None
-        self.said, figures = "", None
-        if self.refusal is None:
-            pattern = nvtx or _workload_range(trace, captured.profiled.record)
-            selected = select_time(trace, pattern)
-            self.idle, self.said = IdleReport(trace, selection=selected.time), selected.words
-            figures = as_json(launch_figures(self.idle, captured.profiled.record).as_dict())
-        session = trace.duration_ns if whole else None
+        self.answer: GapsAnswer | None = None
+        self.refusal: NsysgapError | None = None
+        with opened_report(captured.target.file(".sqlite")) as report:
+            figures = self._ask(report, captured, driver, nvtx)
+            header = report.header()
+        words = "" if self.answer is None else self.answer.selection
+        session = header.duration_ns if whole else None
         self.summary = summary(
-            captured, driver, session_ns=session, selection=self.said, figures=figures, inflated=INFLATED
+            captured, driver, session_ns=session, selection=words, figures=figures, inflated=INFLATED
         )
-        self.summary["warnings"] = [vars_of(one) for one in trace.warnings]
+        self.summary["warnings"] = header.document()["warnings"]
+
+    def _ask(
+        self, report: OpenReport, captured: Captured, driver: Driver | None, nvtx: re.Pattern[str] | None
+    ) -> dict[str, Any] | None:
+        """Ask why the GPU was idle; the figures of the summary, None from a report that cannot answer."""
+        from nsysgap.analysis.launching_ways import launch_figures
+        from nsysgap.analysis.questions import why_no_kernels
+        from nsysgap.answers.gaps import GapsOptions, gaps
+        from nsysgap.answers.selection import Selection
+        from nsysgap.figures import as_json
+
+        why = why_no_kernels(report.trace)
+        if why is not None:
+            self.refusal = NsysgapError(why[0], why[1] if driver else NO_DRIVER_HINT)
+            return None
+        record = captured.profiled.record
+        selection = Selection(nvtx=nvtx or _workload_range(report.trace, record))
+        self.answer = gaps(report, GapsOptions(selection, LISTED_GAPS))
+        figures: dict[str, Any] = as_json(launch_figures(report.idle(selection), record).as_dict())
+        return figures
 
     def write_json(self) -> None:
         """Write NAME.json."""
-        from nsysgap.commands.common import output_file
-        from nsysgap.render.data import dump_json
+        from nsysgap.files import output_file
+        from nsysgap.render.data import json_bytes
 
-        with output_file(str(self.target.file(".json")), force=True) as file:
-            file.write((dump_json(self.summary) + "\n").encode())
+        with output_file(self.target.file(".json"), force=True) as file:
+            file.write(json_bytes([self.summary]))
 
     def print_text(self) -> None:
         """Print what `nsysgap gaps` says, and what nsys changed."""
-        from nsysgap.analysis.idle.document import gaps_document
-        from nsysgap.analysis.notices import all_notices
-        from nsysgap.figures import as_json
-        from nsysgap.render.text.console import console, print_blocks
+        from nsysgap.commands.outputs import Destination
+        from nsysgap.render.text.console import as_text
         from nsysgap.render.text.gaps import gaps_blocks
         from nsysgap.render.text.profile import perturbation_text
 
-        if self.idle is not None:
-            notices = all_notices(self.idle, self.idle.latencies)
-            document = as_json(gaps_document(self.idle, self.idle.gaps.longest(LISTED_GAPS), notices))
-            selection = {"selection": self.said} if self.said else {}
-            click.echo()
-            screen = console()
-            with screen.capture() as captured:
-                print_blocks(screen, gaps_blocks(document | selection, self.idle.gaps_by_cause()))
-            click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        if self.answer is not None:
+            blocks = gaps_blocks(self.answer.document(), self.answer.gaps_by_cause)
+            click.echo("\n" + as_text(blocks, color=Destination("text").color), nl=False)
             click.echo("\n" + perturbation_text(self.summary))
         names = ", ".join(str(self.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
         click.echo(f"\nWrote {printable(names)}.")
-
-
-def vars_of(notice: Any) -> dict[str, str]:
-    """A notice as plain values."""
-    return {"level": notice.level, "text": notice.text}
 
 
 def _range_name(said: str | None) -> str | None:

@@ -55,16 +55,16 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
 
 def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
     """The document with the idle times of a capture without stacks: shares stay, rounded to ns; None if it has none."""
-    from nsysgap.analysis.idle.idle_report import IdleReport
+    from nsysgap.answers.selection import Selection
     from nsysgap.causes import PARTS
-    from nsysgap.commands.common import opened, select_time
+    from nsysgap.commands.common import opened_report
 
+    selection = Selection(nvtx=nvtx)
     try:
-        with opened(path) as (_, trace):
-            selected = select_time(trace, nvtx)
+        with opened_report(path) as report:
+            selected, idle = report.select(selection), report.idle(selection)
     except NsysgapError:
         return None
-    idle = IdleReport(trace, selection=selected.time)
     chosen = sum(int(one.idle_by_part[PARTS.index(part)]) for one in idle.devices for part in document["causes"])
     if not chosen or not document["chosen_ns"]:
         return None

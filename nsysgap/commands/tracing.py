@@ -61,15 +61,7 @@ def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChro
 
 def write_trace(viewed: Viewed, form: str, file: IO[bytes]) -> None:
     """Write a picture as json, json.gz or pftrace, with a progress bar."""
-    from nsysgap.render.chrome import write_chrome
-    from nsysgap.render.compress import GzipWriter
-    from nsysgap.render.perfetto import write_perfetto
+    from nsysgap.render import traces
 
     with progress_bar("Writing the trace", viewed.slice_count) as advance:
-        if form == "pftrace":
-            write_perfetto(viewed, file, advance)
-        elif form == "json":
-            write_chrome(viewed, file, advance)
-        else:
-            with GzipWriter(file) as packed:
-                write_chrome(viewed, packed, advance)
+        traces.write_trace(viewed, form, file, advance)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nsysgap.commands.outputs import Destination, Outputs, output_file
+from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.errors import NsysgapError
+from nsysgap.files import output_file
 
 ALL = Outputs({"text": "", "json": "a contract", "csv": "rows", "speedscope": "", "html": "a page"})
 PAGE = Outputs({"html": "a page"}, default_name=lambda _, ending: f"made{ending}")
@@ -100,5 +101,5 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
         Destination("csv", str(tmp_path / "new" / "deep" / "x.csv")).write(fails_half_way())
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(NsysgapError, match="cannot be made"), output_file(str(tmp_path / "file" / "x.csv")):
+    with pytest.raises(NsysgapError, match="cannot be made"), output_file(tmp_path / "file" / "x.csv"):
         pass

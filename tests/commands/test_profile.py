@@ -362,7 +362,7 @@ def test_interrupted_after_the_capture_keeps_it_whole(
         path.rename(target)
 
     if place == "reading":
-        monkeypatch.setattr("nsysgap.report.read_trace", interrupted)
+        monkeypatch.setattr("nsysgap.answers.opening.read_trace", interrupted)
     else:
         monkeypatch.setattr(Path, "replace", renamed)
     monkeypatch.chdir(folder)

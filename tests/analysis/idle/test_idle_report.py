@@ -10,7 +10,7 @@ from report_builder import ReportBuilder, gap_parts
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import select_ranges
-from nsysgap.commands.common import select_time
+from nsysgap.answers.selection import Selection
 from nsysgap.errors import NsysgapError
 
 OF_ALL_KINDS = {"kernel": 0, "memcpy": 0, "memset": 0, "graph": 0}
@@ -148,13 +148,13 @@ def test_no_range_matches(two_gaps: ReportBuilder, tmp_path: Path) -> None:
     two_gaps.nvtx(0, 50, "step")
     assert select(two_gaps, tmp_path, "^tep") == ([], 0, ())
     with pytest.raises(NsysgapError, match=r"No NVTX range matches 'x'.*1 names, such as: step"):
-        select_time(two_gaps.trace(tmp_path), re.compile("x"))
+        Selection(nvtx=re.compile("x")).resolve(two_gaps.trace(tmp_path))
 
 
 def test_ranges_and_times_intersect(two_gaps: ReportBuilder, tmp_path: Path) -> None:
     two_gaps.nvtx(100, 200, "in").nvtx(400, 450, "in")
     trace = two_gaps.trace(tmp_path)
-    found = select_time(trace, re.compile("in"), 150, 420)
+    found = Selection(None, re.compile("in"), 150, 420).resolve(trace)
     assert gap_parts(IdleReport(trace, selection=found.time)) == [
         (150, 200, {"launch": 10, "queued": 40}),
         (400, 420, {"launch": 20}),
@@ -164,14 +164,14 @@ def test_ranges_and_times_intersect(two_gaps: ReportBuilder, tmp_path: Path) -> 
 
 def test_from_and_to_alone(two_gaps: ReportBuilder, tmp_path: Path) -> None:
     trace = two_gaps.trace(tmp_path)
-    late = IdleReport(trace, selection=select_time(trace, since=480).time)
-    early = IdleReport(trace, selection=select_time(trace, until=130).time)
+    late = IdleReport(trace, selection=Selection(since=480).resolve(trace).time)
+    early = IdleReport(trace, selection=Selection(until=130).resolve(trace).time)
     assert (gap_parts(late), late.devices[0].window) == ([(480, 500, {"queued": 20})], (480, 600))
     assert (gap_parts(early), early.devices[0].window) == ([(100, 130, {"host": 30})], (0, 130))
-    assert select_time(trace).time is None
+    assert Selection().resolve(trace).time is None
 
 
 @pytest.mark.parametrize(("since", "until", "said"), [(5, 5, "--from is not before --to"), (600, 900, "no GPU time")])
 def test_nothing_selected(two_gaps: ReportBuilder, tmp_path: Path, since: int, until: int, said: str) -> None:
     with pytest.raises(NsysgapError, match=said):
-        select_time(two_gaps.trace(tmp_path), since=since, until=until)
+        Selection(since=since, until=until).resolve(two_gaps.trace(tmp_path))
