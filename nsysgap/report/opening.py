@@ -14,15 +14,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, cast
 
 from nsysgap.errors import NsysgapError
 from nsysgap.report.folder import folder_of, open_folder
 from nsysgap.report.source import Source, enough_memory
-from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, page_size
+from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, promised_bytes, unfinished
 from nsysgap.report.sqlite.source import WRITING_HINT, SqliteSource
+from nsysgap.report.unpacking import COMPRESSED, unpack
 
-COMPRESSED = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 LFS_HINT = "Fetch the file in its repository: git lfs pull"
 NSYS_REP = (".nsys-rep", ".qdrep")
@@ -47,7 +46,7 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
             if head.startswith(magic):
                 kind = Path(path.stem).suffix if path.suffix == suffix else path.suffix
                 # nsys goes by the name's ending.
-                file = _unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
+                file = unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
                 head = _head(file)
         if kind == ".qdstrm":
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
@@ -99,20 +98,18 @@ def _check_file(path: Path, file: Path, head: bytes) -> None:
             f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",
             "Make one: nsys profile --export sqlite ..., or: nsys export --type sqlite REPORT.nsys-rep.",
         )
-    for suffix in ("-wal", "-journal"):
-        beside = file.with_name(file.name + suffix)
-        if beside.exists() and beside.stat().st_size:
-            raise NsysgapError(
-                f"{path} is still being written or was left half-written: {beside.name} lies beside it.",
-                f"{WRITING_HINT} If no nsys is running, export the report again.",
-            )
+    if beside := unfinished(file):
+        raise NsysgapError(
+            f"{path} is still being written or was left half-written: {beside.name} lies beside it.",
+            f"{WRITING_HINT} If no nsys is running, export the report again.",
+        )
     _check_length(path, file, head)
     _check_writer(path, file)
 
 
 def _check_length(path: Path, file: Path, head: bytes) -> None:
     """SQLite's header says how many pages the file has: a shorter file was truncated."""
-    promised = page_size(head) * int.from_bytes(head[28:32], "big")
+    promised = promised_bytes(head)
     if len(head) < HEADER_BYTES or file.stat().st_size < promised:
         raise NsysgapError(
             f"{path} is truncated: {file.stat().st_size:,} of {promised:,} bytes.", "Copy or export the report again."
@@ -141,56 +138,6 @@ def _writes(process: Path, status: os.stat_result) -> bool:
     except (OSError, IndexError, ValueError):
         pass  # the process ended or is not ours to look into
     return False
-
-
-def _unpack(path: Path, suffix: str, target: Path) -> Path:
-    try:
-        with path.open("rb") as packed, target.open("wb") as unpacked:
-            for piece in _decompressed(path, packed, suffix):
-                unpacked.write(piece)
-    except OSError as error:
-        if error.errno == 28:
-            raise NsysgapError(
-                f"No room to unpack {path} into {target.parent.parent}.", "Set TMPDIR to a larger disk."
-            ) from None
-        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in {"zlib", "_lzma", "lzma", "zstandard", "gzip", "builtins"}:
-            raise
-        raise NsysgapError(f"{path} is not a whole {suffix} file ({error}).", "Copy or compress it again.") from None
-    return target
-
-
-def _decompressed(path: Path, packed: IO[bytes], suffix: str) -> Iterator[bytes]:
-    if suffix == ".zst":
-        return _zst(path, packed)
-    if suffix == ".gz":
-        import gzip
-
-        unpacked = cast("IO[bytes]", gzip.GzipFile(fileobj=packed))
-    else:
-        import lzma
-
-        unpacked = lzma.LZMAFile(packed)  # noqa: SIM115 - whoever opened `packed` closes it
-    return iter(lambda: unpacked.read(1 << 20), b"")
-
-
-def _zst(path: Path, packed: IO[bytes]) -> Iterator[bytes]:
-    """All frames of a .zst file; its own readers stop after the first, and take a cut one for whole."""
-    try:
-        import zstandard
-    except ImportError:
-        raise NsysgapError(f"Reading {path} needs zstandard.", "pip install zstandard, or: zstd -d FILE.") from None
-    decompressor = zstandard.ZstdDecompressor()
-    frame = decompressor.decompressobj()
-    while rest := packed.read(1 << 16):
-        while rest:
-            if frame.eof:
-                frame = decompressor.decompressobj()
-            yield frame.decompress(rest)
-            rest = frame.unused_data
-    if not frame.eof:
-        raise EOFError("it ends within a frame")
 
 
 def _export(path: Path, file: Path, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,7 +17,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.report.catalog import Catalog, known_name
 from nsysgap.report.reads import Columns, Condition, Progress, Read
 from nsysgap.report.source import EXPORT_AGAIN_HINT, Source, enough_memory
-from nsysgap.report.sqlite.header import in_wal_mode
+from nsysgap.report.sqlite.header import HEADER_BYTES, in_wal_mode, unfinished
 from nsysgap.report.sqlite.layout import COLUMNS, TABLES, VIEWS, TableLayout, refuse_views
 from nsysgap.report.sqlite.statements import selection
 
@@ -29,6 +30,7 @@ class SqliteSource(Source):
     def __init__(self, path: Path, file: Path) -> None:
         self.path = path
         self.file = file
+        self._state = _state(file)
 
     @property
     def rows_guess(self) -> int:
@@ -37,7 +39,8 @@ class SqliteSource(Source):
 
     def connect(self) -> sqlite3.Connection:
         """A new read-only connection, which decodes text as UTF-8 with replacement characters."""
-        uri = f"file:{quote(str(self.file.resolve()))}?mode=ro{'&immutable=1' if in_wal_mode(self.file) else ''}"
+        name = quote(os.fsencode(self.file.resolve()))  # bytes: a name need not be UTF-8
+        uri = f"file:{name}?mode=ro{'&immutable=1' if in_wal_mode(self.file) else ''}"
         connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
         connection.text_factory = _lenient_text
         connection.execute("PRAGMA query_only = ON")
@@ -52,10 +55,24 @@ class SqliteSource(Source):
         if connection := self.__dict__.pop("_connection", None):
             connection.close()
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Translate errors, and notice a file that is not what it was when it was opened."""
+        with translated_errors(self.path):
+            yield
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Raise NsysgapError where the file was replaced or written to since it was opened."""
+        if _state(self.file) != self._state or unfinished(self.file):
+            raise NsysgapError(
+                f"{self.path} was changed while it was read.", "Wait until it is whole, then run this again."
+            )
+
     @cached_property
     def layouts(self) -> dict[str, TableLayout]:
         """Where each table lies, by the name that nsys gives it; without SQLite's own and virtual ones."""
-        with translated_errors(self.path):
+        with self._reading():
             refuse_views(self.path, [name for (name,) in self.query(VIEWS)])
             tables = [(name, root) for name, root in self.query(TABLES) if isinstance(root, int) and root > 1]
             return {known_name(name) or name: TableLayout.of(root, self.query(COLUMNS, name)) for name, root in tables}
@@ -71,13 +88,13 @@ class SqliteSource(Source):
 
         if table not in self.catalog:
             return {read.name: np.empty(0, read.dtype) for read in reads}
-        with translated_errors(self.path):
+        with self._reading():
             return read_columns(self, table, reads, where=where, progress=progress)
 
     def rows(self, table: str, columns: Sequence[str], *where: Condition) -> Generator[tuple[Any, ...], None, None]:
         """The rows of a table in order of rowid."""
         if table in self.catalog:
-            with translated_errors(self.path):
+            with self._reading():
                 # No "yield from": that would close the rows of a connection that may be closed already.
                 rows = self._connection.execute(selection(self.layouts[table], table, columns, where))
                 for row in rows:  # noqa: UP028
@@ -87,7 +104,7 @@ class SqliteSource(Source):
         """The texts of a table, by a key, as bytes of UTF-8."""
         if not self.catalog.has(table, text):
             return []
-        with translated_errors(self.path), closing(self.connect()) as connection:
+        with self._reading(), closing(self.connect()) as connection:
             connection.text_factory = bytes
             # Damage shows as NULL even where a column is declared NOT NULL, which SQLite then takes for granted.
             rows = connection.execute(selection(self.layouts[table], table, (key, text), where, as_text={text}))
@@ -97,7 +114,7 @@ class SqliteSource(Source):
         """The number of rows."""
         if table not in self.catalog:
             return 0
-        with translated_errors(self.path):
+        with self._reading():
             return int(
                 self._connection.execute(selection(self.layouts[table], table, ("count(*)",), where)).fetchone()[0]
             )
@@ -110,6 +127,16 @@ class SqliteSource(Source):
         """The first value of a statement's first row, None without one."""
         row = self._connection.execute(statement, values).fetchone()
         return row[0] if row else None
+
+
+def _state(file: Path) -> tuple[object, ...]:
+    """What changes when a file is replaced or written to: SQLite counts its commits in the header, too."""
+    try:
+        with file.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, opened.read(HEADER_BYTES)
+    except OSError as error:
+        return (error.errno,)
 
 
 def _lenient_text(raw: bytes) -> str:
