@@ -43,10 +43,30 @@ def help_text(name: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
+_ALL_COMMANDS = r"""
+`nsysgap REPORT` is `nsysgap gaps REPORT`.
+
+In every command `-o FILE` writes to a file, in the format that its ending names (`.txt`, `.json`, `.csv`, `.parquet`,
+`.html`, ...); `--format` says it where a name does not. An ending that a command does not write, or that contradicts
+`--format`, is refused. Missing folders are made. A file is written whole or not at all, and never over an input;
+another file is only overwritten with `--force`. Times are written 350ms, 1.2s or 100us; a bare number is seconds.
+Colours are for terminals, and with the variable `NO_COLOR` for none.
+
+The shell completes commands, options and files after one line in its start-up file:
+
+| shell | file | line |
+|---|---|---|
+| bash | ~/.bashrc | `eval "$(_NSYSGAP_COMPLETE=bash_source nsysgap)"` |
+| zsh | ~/.zshrc | `eval "$(_NSYSGAP_COMPLETE=zsh_source nsysgap)"` |
+| fish | ~/.config/fish/completions/nsysgap.fish | `_NSYSGAP_COMPLETE=fish_source nsysgap \| source` |
+"""
+
+
 def cli_page() -> str:
     """Every command's help."""
     page = "# Command line\n\nGenerated from `nsysgap COMMAND --help` by `docs/generate.py`. Exit codes: 0, 1 for what "
     page += "is wrong with the input, 2 for wrong usage,\n130 after Ctrl-C.\n"
+    page += _ALL_COMMANDS
     for name in COMMANDS:
         page += f"\n## nsysgap {name}\n\n```\n{help_text(name)}\n```\n"
     return page

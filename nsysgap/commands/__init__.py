@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -31,6 +33,9 @@ COMMANDS = {
     "view": ("view", "Open the report in the Perfetto UI, from this machine, without uploading it."),
 }
 
+REPORT_ENDINGS = tuple(
+    ending + packed for ending in (".sqlite", ".db", ".nsys-rep", ".qdrep") for packed in ("", ".gz", ".xz", ".zst")
+)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -49,6 +54,22 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; a report is a question for `gaps`.
+
+        Raises UsageError, which names what may have been meant.
+        """
+        first = args[0]
+        if first not in COMMANDS and not first.startswith("-"):
+            if Path(first).exists() or first.endswith(REPORT_ENDINGS):
+                return "gaps", self.get_command(ctx, "gaps"), args
+            near = get_close_matches(first, COMMANDS)
+            meant = f"Did you mean {' or '.join(near)}?" if near else "It is neither a command nor a report."
+            ctx.fail(f"There is no command '{first}'. {meant}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -61,7 +82,8 @@ def cli() -> None:
     """Why was my GPU idle? Exact answers from Nsight Systems reports.
 
     \b
-    Example: nsysgap gaps report.sqlite
+    Example: nsysgap report.sqlite
+    which is short for: nsysgap gaps report.sqlite
     """
 
 

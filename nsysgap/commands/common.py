@@ -83,8 +83,8 @@ def top_of(given: int | None, default: int | None) -> int | None:
     return default if given is None else None if given == ALL else given
 
 
-reports_argument = click.argument("reports", nargs=-1, required=True, metavar="REPORT...")
-report_argument = click.argument("report", metavar="REPORT")
+reports_argument = click.argument("reports", nargs=-1, required=True, type=click.Path(), metavar="REPORT...")
+report_argument = click.argument("report", type=click.Path(), metavar="REPORT")
 
 
 def selection_options(command: Command) -> Command:

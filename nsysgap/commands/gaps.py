@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nsysgap.commands import show_error
 from nsysgap.commands.common import (
     Duration,
     Top,
@@ -20,6 +21,8 @@ from nsysgap.commands.common import (
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.errors import NsysgapError
+from nsysgap.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +76,19 @@ def command(
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:
         to.write(_written(shown, to, listed))
+    for answer in shown if by is None else ():
+        _say_if_all_are_shorter(answer, minimum)
     raise_all(failed + [answer.refusal for answer in answers if answer.refusal is not None])
+
+
+def _say_if_all_are_shorter(answer: GapsAnswer, minimum: int) -> None:
+    """Say what --min did where it left nothing: often its unit is missing."""
+    longest = max((device["longest_gap_ns"] for device in answer.devices), default=0)
+    if 0 < longest < minimum:
+        said = (
+            f"No gap of {answer.header.path} lasts {duration(minimum)} (--min): the longest takes {duration(longest)}."
+        )
+        show_error(NsysgapError(said, "Name a shorter time: 5us, 1ms, 1.2s; a bare number is seconds."))
 
 
 def _written(answers: Sequence[GapsAnswer], to: Destination, listed: int | None) -> bytes:

@@ -99,7 +99,7 @@ class Outputs:
                 click.option(f"--{short}", f"as_{short}", is_flag=True, help=f"Short for --format {short}.")
                 for short in self.shorthands
             ),
-            click.option("-o", "--output", metavar="FILE", help=where),
+            click.option("-o", "--output", type=click.Path(), metavar="FILE", help=where),
             click.option("--force", is_flag=True, help="Overwrite the output file."),
         ]
         made: Callable[..., Any] = with_destination

@@ -92,7 +92,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     TARGET is a Python script; ARGS after -- are passed to it. Several targets end with a comparison.
     Every run reads standard input from the same place on if it is a file; a pipe can be read only
     once: give a file (< FILE), or leave out the plain run (--no-baseline).
-    Example: nsysgap profile workloads/naive.py -- --steps 10
+    Example: nsysgap profile train.py -- --steps 10
     """
     from nsysgap.profiling.children import Interrupted, interruptible
     from nsysgap.profiling.plan import make_targets

@@ -174,6 +174,8 @@ def _groups(by: str, groups: Sequence[Document], top: int | None) -> Table:
     """Idle time grouped, largest first; a last row sums up what `top` leaves out."""
     gaps = "in gaps" if by in SHARING else "gaps"
     made = table(f"<idle by {by}", "time", "share", gaps, "longest", "<" if by == "cause" else "|main cause")
+    if by == "cause":  # a label says all or nothing: rather two lines than half a sentence
+        made.columns[-1].no_wrap, made.columns[-1].overflow = False, "fold"
     total = sum(group["idle_ns"] for group in groups)
     names = kernel_names([group["name"] for group in groups[:top]], [by == "kernel"] * len(groups[:top]))
     for group, name in zip(groups[:top], names, strict=True):
