@@ -27,6 +27,7 @@ COMMANDS = {
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),
     "graphs": ("graphs", "Every CUDA graph: how built and replayed, slowest nodes, what a replay saved; drawn."),
     "launches": ("launches", "What launching costs: per kernel beside its run time, per NVTX range."),
+    "ranks": ("ranks", "Who keeps whom waiting: the ranks of a job, the straggler and why it is late."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
     "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
     "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),

@@ -1,0 +1,71 @@
+"""`nsysgap ranks`: who keeps whom waiting?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nsysgap.commands.common import Top, reports_argument, selection, selection_options, top_of, whole_option
+from nsysgap.commands.outputs import Destination, Outputs
+
+if TYPE_CHECKING:
+    from nsysgap.answers.ranks import RanksAnswer
+
+SHOWN = 8
+OUTPUTS = Outputs(
+    {
+        "text": "",
+        "json": "the contract nsysgap.ranks/1",
+        "csv": "one row per rank",
+        "parquet": "these rows",
+    }
+)
+
+
+@click.command("ranks")
+@reports_argument
+@selection_options
+@whole_option
+@click.option("--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Read so many reports at once.")
+@click.option("--top", type=Top(), metavar="N|all", help=f"How many ranks to list, those that starve most ({SHOWN}).")
+@OUTPUTS.options
+def command(
+    reports: tuple[str, ...],
+    whole: bool,
+    rank_regex: str | None,
+    workers: int | None,
+    top: int | None,
+    to: Destination,
+    **selected: Any,
+) -> None:
+    """Who keeps whom waiting: the ranks of a job beside one another, the straggler and why it is late.
+
+    \b
+    REPORT is a report of one rank or of several, a folder of reports, or a pattern.
+    Example: nsysgap ranks report_rank*.sqlite
+    """
+    from nsysgap.answers.fleet import ranks_of
+    from nsysgap.answers.rank_units import RankOptions
+    from nsysgap.commands.common import progress_bar
+    from nsysgap.fleet.paths import report_paths
+
+    paths = report_paths(reports)
+    with progress_bar(f"Reading {len(paths)} reports", len(paths)) as advance:
+        options = RankOptions(selection(selected), whole, rank_regex)
+        answer = ranks_of(paths, options, workers=workers, done=lambda _: advance(1))
+    to.write(_written(answer, to, top_of(top, SHOWN)))
+
+
+def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
+    if to.form == "text":
+        from nsysgap.render.text.console import text_bytes
+        from nsysgap.render.text.ranks import ranks_blocks
+
+        return text_bytes([ranks_blocks(answer.document(), shown)], color=to.color)
+    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+
+    if to.form == "json":
+        return json_bytes([answer.document()])
+    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])

@@ -1,0 +1,143 @@
+"""One question asked of many reports, by processes of this machine: as many as cores and memory allow.
+
+A worker opens a report, answers, and hands back the answer alone. A worker that is killed loses only the report it was
+at; whoever stops the whole (Ctrl-C) leaves no process behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Generic, TypeVar
+
+from nsysgap.errors import NsysgapError
+from nsysgap.fleet.paths import free_memory, largest_first, size_of
+
+Answer = TypeVar("Answer")
+MEMORY_PER_BYTE = 3.3
+"""Of a report's size, resident in a worker at its most (measured), beside WORKER_BYTES."""
+WORKER_BYTES = 70 << 20
+KILLED = "was being read when its worker was killed (out of memory?)"
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Answer]):
+    """A report's answer, or the error it gave."""
+
+    path: str
+    answer: Answer | None = None
+    error: NsysgapError | None = None
+
+
+def worker_count(paths: Sequence[str], wanted: int | None = None) -> int:
+    """How many workers: cores by affinity, free memory over what the largest report takes, never more than reports."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = min(wanted or cores, len(paths))
+    memory = free_memory()
+    if memory is not None and wanted is None:
+        largest = max((size_of(path) for path in paths), default=0)
+        limit = min(limit, int(memory / (MEMORY_PER_BYTE * largest + WORKER_BYTES)))
+    return max(limit, 1)
+
+
+def ask_all(
+    paths: Sequence[str],
+    question: Callable[..., Answer],
+    options: Any,
+    *,
+    workers: int | None = None,
+    done: Callable[[str], None] = lambda _: None,
+) -> list[Asked[Answer]]:
+    """The answers of all reports, in the order of `paths`. `done` is told each report as it is ready.
+
+    With one worker the reports are read in this process, one after the other.
+    """
+    count = worker_count(paths, workers)
+    found: dict[str, Asked[Answer]] = {}
+    results = _one_by_one(paths, question, options) if count == 1 else _by_pool(paths, question, options, count)
+    for asked in results:
+        found[asked.path] = asked
+        done(asked.path)
+    return [found[path] for path in paths]
+
+
+def answer_of(path: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
+    """One report's answer or error: what a worker runs."""
+    from nsysgap.answers.opening import ask
+
+    try:
+        return Asked(path, ask(path, question, options))
+    except NsysgapError as error:
+        return Asked(path, error=error)
+
+
+def _one_by_one(paths: Sequence[str], question: Callable[..., Answer], options: Any) -> Iterator[Asked[Answer]]:
+    for path in paths:
+        yield answer_of(path, question, options)
+
+
+def _by_pool(
+    paths: Sequence[str], question: Callable[..., Answer], options: Any, count: int
+) -> Iterator[Asked[Answer]]:
+    """All reports by a pool; those that were open when a worker died are tried once more, each alone."""
+    left = largest_first(paths)
+    suspects: list[str] = []
+    while left:
+        broken: list[str] = []
+        with _pool(count) as pool:
+            for asked, path in _results(pool, left, question, options, count):
+                if asked is None:
+                    broken.append(path)
+                else:
+                    yield asked
+                    left.remove(path)
+        if not broken:
+            break
+        suspects += broken
+        left = [path for path in left if path not in broken]
+    for path in suspects:
+        yield _alone(path, question, options)
+
+
+def _results(
+    pool: ProcessPoolExecutor, paths: Sequence[str], question: Callable[..., Answer], options: Any, count: int
+) -> Iterator[tuple[Asked[Answer] | None, str]]:
+    """(answer, path) as they come; (None, path) for the reports that were being read when a worker died."""
+    waiting = list(paths)
+    running: dict[Future[Asked[Answer]], str] = {}
+    while waiting or running:
+        try:
+            while waiting and len(running) < count:
+                running[pool.submit(answer_of, waiting[0], question, options)] = waiting[0]
+                waiting.pop(0)
+        except BrokenProcessPool:
+            waiting.clear()
+        ready, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ready:
+            path = running.pop(future)
+            if isinstance(future.exception(), BrokenProcessPool):
+                yield None, path
+                waiting.clear()  # the pool is gone: the others wait for the next one
+            else:
+                yield future.result(), path
+
+
+def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
+    """A report that may have killed its worker, in a worker of its own."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(answer_of, path, question, options).result()
+        except BrokenProcessPool:
+            hint = "Read it where there is more memory; the other reports are not touched by it."
+            return Asked(path, error=NsysgapError(f"{path} {KILLED}.", hint))
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
+    """Workers that start from a clean server process: threads and files of this one are not copied into them."""
+    method = "forkserver" if sys.platform == "linux" else "spawn"
+    return ProcessPoolExecutor(count, mp_context=get_context(method))

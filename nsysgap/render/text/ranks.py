@@ -1,0 +1,118 @@
+"""Ranks as a terminal table: one row a rank, the verdict, slow iterations, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.render.text.console import add, table
+from nsysgap.units import count, counted, duration, percent, printable
+
+Document = Mapping[str, Any]
+SHOWN = 8
+SLOW_SHOWN = 6
+
+
+def ranks_blocks(document: Document, shown: int | None = SHOWN) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap ranks`. `shown`: how many ranks to list, those that starve most first; None for all."""
+    units = document["units"]
+    yield _head(document)
+    yield _units(units, shown)
+    yield Text(printable(document["verdict"]["text"]), style="bold")
+    yield from _lateness(document)
+    yield from _slow(document["slow_iterations"])
+    yield from _notes(document)
+
+
+def _head(document: Document) -> Text:
+    units, collectives = document["units"], document["collectives"]
+    loops = {(unit["loop"], unit["iterations"]) for unit in units}
+    said = [counted(len(units), "rank", "ranks")]
+    if len(loops) == 1:
+        label, iterations = loops.pop()
+        said.append("the whole run" if label is None else f"{iterations} x {printable(label, 40)}")
+    if collectives["matched"]:
+        kinds = ", ".join(f"{row['count']:,} {row['kind']}" for row in collectives["by_kind"])
+        said.append(f"shared: {kinds}")
+    return Text("; ".join(said))
+
+
+def _units(units: Sequence[Document], shown: int | None) -> Table:
+    several_hosts = len({unit["host"] for unit in units}) > 1
+    made = table(
+        "|rank", *(["<host"] if several_hosts else []), "GPU", "step", "busy", "idle", "waits", "starved", "last"
+    )
+    order = sorted(units, key=lambda unit: -_share(unit["starved_ns"], unit["window_ns"]))
+    listed = units if shown is None or len(units) <= shown else order[:shown]
+    for unit in listed:
+        window = unit["window_ns"]
+        name = f"{unit['rank']}" if unit["rank"] is not None else f"pid {unit['process']}"
+        shares = (percent(unit[key], window) for key in ("busy_ns", "idle_ns", "exposed_wait_ns", "starved_ns"))
+        step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
+        last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
+        where = [printable(unit["host"] or "-", 24)] if several_hosts else []
+        add(made, name, *where, str(unit["device"]), step, *shares, last)
+    if len(listed) < len(units):
+        rest = order[len(listed) :]
+        low, high = (pick(_share(u["starved_ns"], u["window_ns"]) for u in rest) for pick in (min, max))
+        said = f"({len(rest):,} more, starved {100 * low:.1f} to {100 * high:.1f} %: --top all)"
+        add(made, said, *[""] * (len(made.columns) - 1))
+    return made
+
+
+def _share(value: int, whole: int) -> float:
+    return value / whole if whole else 0.0
+
+
+def _lateness(document: Document) -> Iterable[RenderableType]:
+    """What the straggler did longer than the fastest rank, a step."""
+    late, loops = document["verdict"]["late_by_ns"], [unit["iterations"] for unit in document["units"]]
+    if not late:
+        return
+    steps = loops[0] or 1
+    largest = sorted((item for item in late.items() if item[1]), key=lambda item: -abs(item[1]))[:4]
+    parts = ", ".join(f"{name} {'+' if ns > 0 else '-'}{duration(abs(ns) // steps)}" for name, ns in largest)
+    yield Text(f"Beyond the fastest rank, {'a step' if loops[0] else 'in all'}: {parts}.")
+
+
+def _slow(slow: Sequence[Document]) -> Iterable[RenderableType]:
+    if not slow:
+        return
+    made = table("slow iteration", "took", "|last")
+    for first, last, longest, who in _runs(slow)[:SLOW_SHOWN]:
+        number = str(first) if first == last else f"{first} to {last}"
+        add(made, number, duration(longest), "-" if who is None else f"rank {who}")
+    yield made
+    if len(_runs(slow)) > SLOW_SHOWN:
+        yield Text(f"({len(_runs(slow)) - SLOW_SHOWN} more: --format json)", style="dim")
+
+
+def _runs(slow: Sequence[Document]) -> list[tuple[int, int, int, int | None]]:
+    """(first, last, longest, who came last) of each run of neighbouring slow iterations."""
+    runs: list[tuple[int, int, int, int | None]] = []
+    for row in slow:
+        number, took, who = row["iteration"], row["duration_ns"], row["last"]
+        if runs and runs[-1][1] == number - 1 and runs[-1][3] == who:
+            first, _, longest, _ = runs.pop()
+            runs.append((first, number, max(longest, took), who))
+        else:
+            runs.append((number, number, took, who))
+    return runs
+
+
+def _notes(document: Document) -> Iterable[RenderableType]:
+    """What is missing: ranks without a report, reports without GPU work, clocks that cannot be aligned."""
+    missing = document["missing_ranks"]
+    if missing:
+        numbers = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
+        yield Text(f"No report of {'rank' if len(missing) == 1 else 'ranks'} {numbers} is here.", "yellow")
+    for report in document["reports"]:
+        if report["status"] != "ok":
+            yield Text(f"{report['status']}: {printable(report['text'])}", "yellow")
+    sources = sorted({unit["rank_source"] for unit in document["units"] if unit["rank_source"]})
+    if sources:
+        yield Text(f"Ranks are known from: {', '.join(sources)}.", style="dim")
