@@ -28,9 +28,11 @@ _GPU = ("device", "window_start_ns", "window_end_ns", "window_ns", "busy_ns", "i
 
 @dataclass(frozen=True)
 class StepsOptions:
-    """`loop`: the label of the loops whose iterations are wanted, None for none."""
+    """`loop`: the label of the loops whose iterations are wanted, None for none; `most`: the iterations of so many of
+    the first loops too, main loops before all others."""
 
     loop: str | None = None
+    most: int = 0
     hidden_after_ns: int = WHOLE.hidden_after_ns
 
 
@@ -130,9 +132,7 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
     """The loops of a report. Raises NsysgapError where no loop has the label that is asked for."""
     found = report.steps(options.hidden_after_ns)
     main = set(found.main.values())
-    wanted = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
-    if options.loop is not None and not wanted:
-        raise _no_such_loop(found, options.loop)
+    wanted = _wanted(found, options)
     why = why_no_kernels(report.trace)
     return StepsAnswer(
         header=report.header(),
@@ -141,6 +141,15 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
         iterations=tuple((number, tuple(iteration_rows(found.steps[number]))) for number in wanted),
         refusal=None if why is None else NsysgapError(*why),
     )
+
+
+def _wanted(found: Steps, options: StepsOptions) -> list[int]:
+    """The numbers of the loops whose iterations are wanted."""
+    wanted = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
+    if options.loop is not None and not wanted:
+        raise _no_such_loop(found, options.loop)
+    first = list(dict.fromkeys([*found.main.values(), *range(len(found.loops))]))[: options.most]
+    return list(dict.fromkeys([*wanted, *(first if options.loop is None else [])]))
 
 
 def _no_such_loop(found: Steps, label: str) -> NsysgapError:

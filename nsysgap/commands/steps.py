@@ -19,7 +19,9 @@ OUTPUTS = Outputs(
         "json": "the contract nsysgap.steps/1",
         "csv": "one row per loop and GPU, with --loop per iteration and GPU",
         "parquet": "these rows",
-    }
+        "html": "a page with a bar an iteration",
+    },
+    shorthands=("html",),
 )
 
 
@@ -27,6 +29,7 @@ OUTPUTS = Outputs(
 @report_argument
 @click.option("--loop", metavar="LABEL", help="List the iterations of the loop with this label, such as 'token #'.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many loops to show ({LISTED}).")
+@click.option("--timeline", metavar="PAGE", help="html: the report's timeline page, which iterations open in.")
 @click.option(
     "--hidden-after",
     "hidden_after_ns",
@@ -37,7 +40,9 @@ OUTPUTS = Outputs(
     help="A longer stretch of a sync call in which no op runs is 'untraced'.",
 )
 @OUTPUTS.options
-def command(report: str, loop: str | None, top: int | None, hidden_after_ns: int, to: Destination) -> None:
+def command(
+    report: str, loop: str | None, top: int | None, timeline: str | None, hidden_after_ns: int, to: Destination
+) -> None:
     """What repeats: every loop, what a step takes, what it launches, and why the GPU is idle in it.
 
     \b
@@ -46,19 +51,24 @@ def command(report: str, loop: str | None, top: int | None, hidden_after_ns: int
     """
     from nsysgap.answers.steps import StepsOptions, steps
 
-    answer = answer_of(report, steps, StepsOptions(loop, hidden_after_ns))
-    to.write(_written(answer, to, top_of(top, LISTED)))
+    most = (top_of(top, LISTED) or 1 << 30) if to.form == "html" else 0
+    answer = answer_of(report, steps, StepsOptions(loop, most, hidden_after_ns))
+    to.write(_written(answer, to, top_of(top, LISTED), timeline))
     if answer.refusal is not None:
         raise answer.refusal
 
 
-def _written(answer: StepsAnswer, to: Destination, listed: int | None) -> bytes:
+def _written(answer: StepsAnswer, to: Destination, listed: int | None, timeline: str | None) -> bytes:
     if to.form == "text":
         from nsysgap.figures import as_json
         from nsysgap.render.text.console import text_bytes
         from nsysgap.render.text.steps import steps_blocks
 
         return text_bytes([steps_blocks(answer.document(), as_json(answer.details), listed)], color=to.color)
+    if to.form == "html":
+        from nsysgap.render.pages.steps import steps_page
+
+        return steps_page(answer.document(), timeline).encode("utf-8", "replace")
     from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
 
     if to.form == "json":

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -63,7 +63,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     packed, bins = tracks.packed(), tracks.binned()
     for (entry, _), binned in zip(packed, bins, strict=False):
         entry["bins"] = [level.specs for level in binned.levels]
-    plotly, app = plotly_script(plotlyjs), _inline(application(lines=data.lines is not None))
+    plotly, app = plotly_script(plotlyjs), inline_script(application(lines=data.lines is not None))
     style = _asset("style.css") + cause_styles() + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
@@ -192,19 +192,22 @@ def application(*, lines: bool = True) -> str:
 
     A page without `lines` does without the modules that show them: nothing there asks for them.
     """
-    parts = []
-    for module in MODULES:
-        if module in OF_LINES and not lines:
-            continue
-        source = _asset(f"{module}.js")
-        parts.append(f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source))))
+    return bundled({module: _asset(f"{module}.js") for module in MODULES if lines or module not in OF_LINES})
+
+
+def bundled(modules: Mapping[str, str]) -> str:
+    """Modules (name -> source, each after those it imports) as one script in one scope."""
+    parts = [
+        f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source)))
+        for module, source in modules.items()
+    ]
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
 
 
 def plotly_script(plotlyjs: str) -> Script:
     """Plotly as the page has it."""
     if plotlyjs == "inline":
-        return _inline(_asset("plotly-basic.min.js", "vendor"))
+        return inline_script(_asset("plotly-basic.min.js", "vendor"))
     if plotlyjs == "cdn":
         digest = _digest(_asset("plotly-basic.min.js", "vendor"), "sha384")
         tag = f'<script src="{CDN}" integrity="{digest}" crossorigin="anonymous" charset="utf-8"></script>'
@@ -215,7 +218,7 @@ def plotly_script(plotlyjs: str) -> Script:
     return Script(f'<script src="{html.escape(address)}" charset="utf-8"></script>', html.escape(allow))
 
 
-def _inline(source: str) -> Script:
+def inline_script(source: str) -> Script:
     """A script inside the page, allowed by its hash: no other inline script runs."""
     return Script(f"<script>{source}</script>", f"'{_digest(source, 'sha256')}'")
 

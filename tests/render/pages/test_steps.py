@@ -1,0 +1,107 @@
+"""The page of `steps --html` in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from browser import watched_page
+from command_line import run
+from report_builder import ReportBuilder
+
+HOSTILE = "</script><img src=x onerror=alert()> "
+
+
+def report_of(folder: Path, iterations: int = 12, name: str = "step ") -> Path:
+    """Steps of 100 ns with a kernel of 40 ns each; number 7 takes 500, number 3 launches nothing."""
+    report, time = ReportBuilder(), 5_000
+    for number in range(iterations):
+        long = 500 if number == 7 else 100
+        report.nvtx(time, time + long, f"{name}{number}")
+        if number != 3:
+            report.call(time + 10, time + 20, number + 1).kernel(time + 25, time + 65, number + 1)
+        time += long
+    return report.save(folder)
+
+
+def page_of(folder: Path, *arguments: object, **made: Any) -> Path:
+    done = run("steps", report_of(folder, **made), "--html", "-o", folder / "steps.html", "--force", *arguments)
+    assert done.returncode == 0, done.stderr
+    return folder / "steps.html"
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_the_page_has_every_iteration(tmp_path: Path) -> None:
+    (loop,) = data_of(page_of(tmp_path))["loops"]
+    assert loop["title"] == "step # (12), GPU 0, thread 1/1"
+    assert (loop["base"], loop["start"][:2], loop["duration"][7]) == ("5000", [0, 100], 500)
+    assert loop["from"][3] is None
+    for i in range(12):
+        parts = sum(column[i] for column in loop["parts"])
+        assert loop["busy"][i] + parts == (0 if i == 3 else loop["to"][i] - loop["from"][i])
+    assert [i for i, outlier in enumerate(loop["outlier"]) if outlier] == [7]
+
+
+def test_it_opens_from_disk_and_explains_a_bar(tmp_path: Path, browser: Any) -> None:
+    page_file = page_of(tmp_path, "--timeline", "time line.html", name=HOSTILE)
+    with watched_page(browser) as watched:
+        page = watched.open(page_file)
+        page.wait_for_selector("body[data-ready]")
+        assert HOSTILE.strip() in page.inner_text("#loop option")
+        width = page.evaluate("document.getElementById('bars').clientWidth")
+        page.hover("#bars", position={"x": width * 0.5 / 12, "y": 200})
+        assert page.inner_text("#pointed").startswith("iteration 0, on the host 100 ns")
+        page.click("#bars", position={"x": width * 7.5 / 12, "y": 200})
+        chosen = page.inner_text("#chosen")
+        assert "500 ns" in chosen
+        assert "took far longer than the others" in chosen
+        link = page.get_attribute("#chosen a", "href")
+        assert link == "time%20line.html#v=5700,6225"
+        page.press("#bars", "ArrowRight")
+        assert "iteration\n8" in page.inner_text("#chosen")
+        page.click("#bars", position={"x": width * 3.5 / 12, "y": 250})
+        assert "launched nothing there" in page.inner_text("#chosen")
+        page.click("#longest")
+        assert "iteration\n7" in page.inner_text("#chosen").replace("\n\n", "\n")
+        assert "busy" in page.inner_text("#legend")
+        watched.check()
+
+
+def test_without_a_timeline_it_says_how_to_see_one(tmp_path: Path, browser: Any) -> None:
+    with watched_page(browser) as watched:
+        page = watched.open(page_of(tmp_path))
+        page.wait_for_selector("body[data-ready]")
+        page.click("#longest")
+        assert page.inner_text("#chosen code").endswith("report.sqlite --from 5700ns --to 6225ns")
+        watched.check()
+
+
+def test_ten_thousand_iterations_share_bars_and_show_when_zoomed(tmp_path: Path, browser: Any) -> None:
+    with watched_page(browser) as watched:
+        page = watched.open(page_of(tmp_path, iterations=10_000))
+        page.wait_for_selector("body[data-ready]")
+        assert "each bar is the longest of" in page.get_attribute("#bars", "aria-label")
+        # What shares a bar hides behind the longest: the outlier is never lost.
+        assert page.evaluate("nsysgap.page.bars.longest(0)") == 7
+        page.evaluate("nsysgap.page.bars.within(0, 20)")
+        assert page.get_attribute("#bars", "aria-label").startswith("20 iterations, the longest 500 ns")
+        page.evaluate("nsysgap.page.choose(9_000)")
+        assert page.evaluate("[nsysgap.page.bars.first <= 9000, nsysgap.page.bars.last > 9000]") == [True, True]
+        watched.check()
+
+
+def test_nothing_repeats(tmp_path: Path, browser: Any) -> None:
+    report = ReportBuilder().call(0, 5, 1).kernel(6, 9, 1).save(tmp_path)
+    assert run("steps", report, "--html", "-o", tmp_path / "none.html").returncode == 0
+    with watched_page(browser) as watched:
+        page = watched.open(tmp_path / "none.html")
+        assert "Nothing repeats" in page.inner_text("header")
+        watched.check()
