@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.grouping import Group, idle_by
+from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nsysgap.tables import Stacks
 
 SCHEMA = "nsysgap.gaps/1"
+OS_STACKS = "OSRT_CALLCHAINS"
 CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
 
 
@@ -119,7 +121,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,
         by=options.by,
-        groups=tuple(_groups(idle, stacks, options.by)),
+        groups=tuple(_groups(report, idle, stacks, options.by)),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
     )
@@ -143,10 +145,12 @@ def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:
     return None
 
 
-def _groups(idle: IdleReport, stacks: Stacks | None, by: str | None) -> list[Group]:
+def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, by: str | None) -> list[Group]:
     """The idle time by what was asked for, largest first; nothing without a grouping."""
     if by is None:
         return []
+    if by == "api":
+        return idle_by_call(idle, report.stacks if OS_STACKS in report.trace.tables_present else None)
     return idle_by_line(idle, stacks) if by == "line" and stacks is not None else idle_by(idle, by)
 
 

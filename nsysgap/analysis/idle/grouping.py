@@ -1,4 +1,4 @@
-"""Idle time by cause, kernel, CUDA call, NVTX range, thread or process: every grouping sums to the idle time."""
+"""Idle time by cause, kernel, NVTX range, thread or process: every grouping sums to the idle time."""
 
 from __future__ import annotations
 
@@ -11,27 +11,10 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import RangeFinder
-from nsysgap.arrays import grouped
-from nsysgap.causes import (
-    CAUSES,
-    CUDA_API,
-    HOST,
-    IN_GRAPH,
-    LAUNCH,
-    OS,
-    PARTS,
-    PROFILER,
-    QUEUED,
-    SYNC,
-    UNKNOWN,
-    UNTRACED,
-)
-from nsysgap.intervals import IntervalSet, complement, pieces, union
+from nsysgap.causes import CAUSES, PARTS, UNKNOWN
 from nsysgap.tables import NONE
 
-GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process")
-# What passed in no call, in the words of its cause.
-NO_CALL = {part: f"({CAUSES[part].label})" for part in (QUEUED, IN_GRAPH, PROFILER, OS, HOST, UNKNOWN)}
+GROUPINGS = ("cause", "kernel", "nvtx", "thread", "process")
 Indices = NDArray[np.intp]
 
 
@@ -50,11 +33,11 @@ class Group:
 
 def idle_by(idle: IdleReport, by: str) -> list[Group]:
     """The idle time of all gaps by one of GROUPINGS, largest first, then by name."""
-    groups = {"cause": _by_cause, "api": _by_api}.get(by, _by_gap)(idle, by)
+    groups = _by_cause(idle) if by == "cause" else _by_gap(idle, by)
     return sorted((group for group in groups if group.idle), key=lambda group: (-group.idle, group.name))
 
 
-def _by_cause(idle: IdleReport, _: str) -> list[Group]:
+def _by_cause(idle: IdleReport) -> list[Group]:
     totals = np.zeros(len(PARTS), np.int64)
     gaps, longest = totals.copy(), totals.copy()
 
@@ -63,11 +46,12 @@ def _by_cause(idle: IdleReport, _: str) -> list[Group]:
         gaps[part] += int((values > 0).sum())
         longest[part] = max(longest[part], values.max(initial=0))
 
-    idle.attribution.each_part(_pieces(idle), count)
+    idle.attribution.each_part(gap_pieces(idle), count)
     return [Group(name, int(totals[i]), int(gaps[i]), int(longest[i]), name) for i, name in enumerate(PARTS)]
 
 
-def _pieces(idle: IdleReport) -> Pieces:
+def gap_pieces(idle: IdleReport) -> Pieces:
+    """All gaps as `Attribution` takes them."""
     gaps = idle.gaps
     return Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after)
 
@@ -86,7 +70,7 @@ def _by_gap(idle: IdleReport, by: str) -> list[Group]:
     def add(part: int, rows: Indices, values: NDArray[np.int64]) -> None:
         np.add.at(sums[:, part], group[rows], values)
 
-    idle.attribution.each_part(_pieces(idle), add)
+    idle.attribution.each_part(gap_pieces(idle), add)
     gaps = np.bincount(group, minlength=len(texts))
     longest = np.zeros(len(texts), np.int64)
     np.maximum.at(longest, group, duration)
@@ -130,7 +114,7 @@ def _thread_keys(idle: IdleReport) -> Keys:
 
     def name(key: int) -> str:
         if key == NONE:
-            return NO_CALL[UNKNOWN]
+            return f"({CAUSES[UNKNOWN].label})"
         process = trace.threads["process"][key]
         label = trace.name(int(trace.threads["name"][key]))
         return f"{trace.processes['pid'][process]}/{trace.threads['tid'][key]} {label}".strip()
@@ -148,101 +132,3 @@ def _process_keys(idle: IdleReport) -> Keys:
         return f"{trace.processes['pid'][key]} {trace.name(int(trace.processes['name'][key]))}".strip()
 
     return keys, name
-
-
-def _by_api(idle: IdleReport, _: str) -> list[Group]:
-    """The CUDA call in which the time passed; of nested calls the outermost. What passed in no call is named so."""
-    table = _ApiTable(idle)
-    gaps = idle.gaps
-    table.whole_parts()
-    launched = np.flatnonzero(gaps.call != NONE)
-    if len(launched):
-        in_graph = table.in_graph[launched]
-        launched = launched[~in_graph]
-        table.launch(launched)
-        table.before(launched)
-    return table.groups()
-
-
-class _ApiTable:
-    """Adds up idle time by call name."""
-
-    def __init__(self, idle: IdleReport) -> None:
-        self.idle = idle
-        self.rows: dict[str, list[int]] = {}  # name -> idle, gaps, longest, part
-        self.in_graph = np.zeros(len(idle.gaps), np.bool_)
-
-    def add(self, name: str, values: NDArray[np.int64], part: int) -> None:
-        """Shares of gaps that passed in one call."""
-        values = values[values > 0]
-        if len(values):
-            row = self.rows.setdefault(name, [0, 0, 0, part])
-            row[0] += int(values.sum())
-            row[1] += len(values)
-            row[2] = max(row[2], int(values.max()))
-
-    def whole_parts(self) -> None:
-        """The parts that no call holds."""
-
-        def keep(part: int, rows: Indices, values: NDArray[np.int64]) -> None:
-            if part == IN_GRAPH:
-                self.in_graph[rows] = True
-            if part in NO_CALL:
-                self.add(NO_CALL[part], values, part)
-
-        self.idle.attribution.each_part(_pieces(self.idle), keep)
-
-    def launch(self, rows: Indices) -> None:
-        """Time inside the call that launched the after-op."""
-        gaps, api = self.idle.gaps, self.idle.trace.api
-        call = gaps.call[rows]
-        values = np.minimum(gaps.end[rows], api["end"][call]) - np.maximum(gaps.start[rows], api["start"][call])
-        for name in np.unique(api["name"][call]):
-            self.add(self.idle.trace.names[name], values[api["name"][call] == name], LAUNCH)
-
-    def before(self, rows: Indices) -> None:
-        """Time in other calls of the launching thread, before the launch call."""
-        gaps, api = self.idle.gaps, self.idle.trace.api
-        call = gaps.call[rows]
-        start, end = gaps.start[rows], np.minimum(gaps.end[rows], api["start"][call])
-        by_thread = grouped(api["thread"], self.idle.trace.threads.rows)
-        for thread in np.unique(api["thread"][call]):
-            mine = np.flatnonzero((api["thread"][call] == thread) & (end > start))
-            segments, name = self._segments(int(thread), by_thread(int(thread)))
-            self._add_segments(start[mine], end[mine], segments, name)
-
-    def _segments(self, thread: int, calls: Indices) -> tuple[IntervalSet, NDArray[np.int32]]:
-        """Disjoint stretches in a thread's calls, and the outermost call's name, without the profiler's work."""
-        api, overhead = self.idle.trace.api, self.idle.trace.overhead
-        start, end = api["start"][calls], api["end"][calls]
-        reach = np.concatenate(([np.iinfo(np.int64).min], np.maximum.accumulate(end)[:-1]))
-        own = np.maximum(start, reach)
-        lasting = end > own
-        mine = overhead["thread"] == thread
-        free = complement(union(overhead["start"][mine], overhead["end"][mine]))
-        start, end, owner = pieces(own[lasting], end[lasting], free)
-        return IntervalSet(start, end), api["name"][calls[lasting]][owner]
-
-    def _add_segments(
-        self, start: NDArray[np.int64], end: NDArray[np.int64], segments: IntervalSet, name: NDArray[np.int32]
-    ) -> None:
-        low, high, owner = pieces(start, end, segments)
-        segment = np.searchsorted(segments.ends, low, side="right")
-        for one in np.unique(name[segment]):
-            chosen = np.flatnonzero(name[segment] == one)
-            shares = np.zeros(len(start), np.int64)
-            np.add.at(shares, owner[chosen], (high - low)[chosen])
-            self.add(self.idle.trace.names[one], shares, self._part(int(one)))
-
-    def _part(self, name: int) -> int:
-        return SYNC if name in self.idle.attribution.sync_names else CUDA_API
-
-    def groups(self) -> list[Group]:
-        """All rows; a waiting call's part is `untraced` where the report's waiting is mostly that."""
-        hidden = sum(int(device.idle_by_part[UNTRACED]) for device in self.idle.devices)
-        waiting = sum(int(device.idle_by_part[SYNC]) for device in self.idle.devices)
-        waits = UNTRACED if hidden > waiting else SYNC
-        return [
-            Group(name, idle, gaps, longest, PARTS[waits if part == SYNC else part])
-            for name, (idle, gaps, longest, part) in self.rows.items()
-        ]

@@ -1,4 +1,4 @@
-"""Idle time grouped six ways, each of which sums to it."""
+"""Idle time grouped five ways, each of which sums to it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from report_builder import ReportBuilder, intervals
 
 from nsysgap.analysis.idle.grouping import GROUPINGS, Group, idle_by
+from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import idle_stretches
 from nsysgap.causes import PARTS
@@ -54,18 +55,6 @@ EXPECTED: dict[str, dict[str, tuple[int, int, int, str]]] = {
         "node 2": (10, 1, 10, "in_graph"),
         "[CUDA memcpy Unified Host-to-Device]": (10, 1, 10, "unknown"),
     },
-    "api": {
-        "cudaLaunchKernel": (6 + 6 + 5, 3, 6, "launch"),
-        "cudaGraphLaunch": (4, 1, 4, "launch"),
-        "cudaDeviceSynchronize": (20, 1, 20, "sync"),
-        "cudaMalloc": (20, 1, 20, "cuda_api"),  # the outer of the nested calls
-        "(launched, not yet started)": (19, 3, 10, "queued"),
-        "(from node to node of a CUDA graph)": (10, 1, 10, "in_graph"),
-        "(nsys's own work on that thread)": (6, 1, 6, "profiler"),
-        "(in an OS call: file, lock, sleep, ...)": (4, 1, 4, "os"),
-        "(in the program's own code)": (10, 3, 4, "host"),
-        "(no launch call known)": (10, 1, 10, "unknown"),
-    },
     "nvtx": {
         "loop": (10 + 10 + 40, 3, 40, "sync"),
         "step": (40, 1, 40, "cuda_api"),
@@ -101,13 +90,7 @@ def test_one_name_is_one_group(report: ReportBuilder, tmp_path: Path) -> None:
 def test_nothing_idle_has_no_groups(report: ReportBuilder, tmp_path: Path) -> None:
     report.kernel(0, 10)
     idle = report.idle(tmp_path)
-    assert [idle_by(idle, by) for by in GROUPINGS] == [[]] * 6
-
-
-def test_a_waiting_call_is_untraced_where_that_is_most_of_it(report: ReportBuilder, tmp_path: Path) -> None:
-    report.kernel(0, 10, 1).sync(10, 500).launch((510, 511), (520, 530))
-    groups = table(idle_by(report.idle(tmp_path, hidden_after_ns=100), "api"))
-    assert groups["cudaDeviceSynchronize"] == (490, 1, 490, "untraced")
+    assert [idle_by(idle, by) for by in GROUPINGS] == [[]] * 5
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -121,8 +104,8 @@ def test_every_grouping_of_random_reports(
         idle = IdleReport(trace, hidden_after_ns=HIDDEN_AFTER, selection=selection)
         total = sum(device.idle for device in idle.devices)
         by_part = sum((device.idle_by_part for device in idle.devices), start=np.zeros(len(PARTS), np.int64))
-        for by in GROUPINGS:
-            assert sum(group.idle for group in idle_by(idle, by)) == total
+        for groups in (idle_by_call(idle), *(idle_by(idle, by) for by in GROUPINGS)):
+            assert sum(group.idle for group in groups) == total
         stretches = idle_stretches(idle)
         assert [int((stretches.end - stretches.start)[stretches.part == i].sum()) for i in range(len(PARTS))] == (
             by_part.tolist()
