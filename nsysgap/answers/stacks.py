@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
-from nsysgap.analysis.stacks.document import stack_rows, tree_document
+from nsysgap.analysis.stacks.document import StackRows, stack_rows, tree_document
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, IdleStacks, choose_source, idle_stacks, launched_from
 from nsysgap.answers.opening import OpenReport, require_ops
 from nsysgap.answers.selection import WHOLE, Selection
@@ -36,13 +36,16 @@ _WHOLE = tuple(name for name in COLUMNS if name == "line" or name.startswith(("s
 class StacksOptions:
     """`by`: line, function or file; `causes`: which parts of the idle time count (of PARTS, or "all"), none for host,
     or for all of them by stacks of single calls; `stacks`: python, native, calls or nvtx, None for the best there is;
-    `launched_from`: by the line that launched the op after each gap."""
+    `launched_from`: by the line that launched the op after each gap. `sort`: rows by self or inclusive time;
+    `innermost`: a stack's own time is that of its innermost line of any code, not of the program's own."""
 
     selection: Selection = WHOLE
     by: str = "line"
     causes: tuple[str, ...] = ()
     stacks: str | None = None
     launched_from: bool = False
+    sort: str = "self"
+    innermost: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ def stacks(report: OpenReport, options: StacksOptions = StacksOptions()) -> Stac
     Raises NsysgapError for a report without GPU work, an empty selection, and where the stacks asked for are not there.
     """
     shared = _shared(report, options)
-    shares = stack_rows(shared.idle, shared.stacks, shared.causes, options.by)
+    shares = stack_rows(
+        shared.idle, shared.stacks, shared.causes, StackRows(options.by, options.sort, options.innermost)
+    )
     return StacksAnswer(report.header(shared.notices), shares, shared.selection)
 
 

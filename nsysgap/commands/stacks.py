@@ -48,6 +48,10 @@ OUTPUTS = Outputs(
     help="Python samples, CPU samples, stacks of single calls, NVTX ranges; else samples, then NVTX ranges.",
 )
 @click.option("--launched-from", is_flag=True, help="By the line that launched the op after each gap.")
+@click.option(
+    "--sort", type=click.Choice(["self", "inclusive"]), default="self", show_default=True, help="Order of the rows."
+)
+@click.option("--innermost", is_flag=True, help="Innermost lines of any code, not of the program's own.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many rows to print ({LISTED}).")
 @click.option("--source", "folder", metavar="DIR", help="Print the source lines too, from the program's files here.")
 @click.option("--full-paths", is_flag=True, help="Print whole paths of files.")
@@ -58,6 +62,8 @@ def command(
     causes: tuple[str, ...],
     stacks: str | None,
     launched_from: bool,
+    sort: str,
+    innermost: bool,
     top: int | None,
     folder: str | None,
     full_paths: bool,
@@ -72,7 +78,7 @@ def command(
     """
     from nsysgap.answers import stacks as answers
 
-    options = answers.StacksOptions(selection(selected), by, causes, stacks, launched_from)
+    options = answers.StacksOptions(selection(selected), by, causes, stacks, launched_from, sort, innermost)
     if to.form in ("collapsed", "speedscope", "html"):
         to.write(_tree(answer_of(report, answers.stack_tree, options), to.form))
         return

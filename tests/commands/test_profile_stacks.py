@@ -52,7 +52,7 @@ def test_shares_are_from_the_stacks_and_times_from_the_capture_without(hostile_s
     plain, sampled = captured(report.write(tmp_path / "plain.sqlite"), 2.0), captured(hostile_stacks, 3.0)
     said = stacks_text(plain, sampled, "python", None)
     assert "600 ns of idle time (host), 100.0 % of 600 ns" in said
-    assert re.search(r"work prog.py:20 +225 ns +37.5 %", said)
+    assert re.search(r"work lib/prog.py:20 +225 ns +37.5 %", said)
     assert "took 1.50 times as long" in said
     assert f"Times are those of {tmp_path / 'plain.sqlite'}" in said
 

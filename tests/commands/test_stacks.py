@@ -29,7 +29,9 @@ def test_json_says_everything(hostile_stacks: Path) -> None:
     by_name = {row["function"]: row for row in found["rows"]}
     assert by_name["work"]["self_ns"] == by_name["work"]["inclusive_ns"] == 750
     assert by_name["work"]["self_samples"] == 3
-    assert by_name["main"] | {"self_ns": 0, "inclusive_ns": 1000} == by_name["main"]
+    assert by_name["main"] | {"self_ns": 250, "inclusive_ns": 1000} == by_name["main"]  # PyTorch's, which it called
+    assert by_name[NASTY] | {"self_ns": 0, "inclusive_ns": 250} == by_name[NASTY]
+    assert (found["self"], found["sort"]) == ("own code", "self")
     assert by_name["work"]["self_low_ns"] < 750 < by_name["work"]["self_high_ns"]
     assert by_name["(not sampled)"]["self_ns"] == 1000
     assert (by_name[NASTY]["kind"], by_name["work"]["kind"]) == ("framework", "program")
@@ -43,7 +45,8 @@ def test_same_input_same_bytes(hostile_stacks: Path) -> None:
 
 def test_text_marks_few_samples_and_strips_control_characters(hostile_stacks: Path) -> None:
     said = stacks(hostile_stacks)
-    assert "~ work prog.py:20" in said
+    assert "~ work lib/prog.py:20" in said
+    assert "self: the innermost line of the program's own code (--innermost: of any)" in said
     assert "\x1b" not in said
     assert "50.0 % not sampled" in said
     assert "1.00 us" in next(line for line in said.splitlines() if line.startswith("(not sampled)"))
@@ -201,3 +204,20 @@ def test_gaps_name_lines_where_there_are_samples(hostile_stacks: Path) -> None:
 def test_gaps_by_line_without_samples_says_how_to_record_them() -> None:
     with pytest.raises(NsysgapError, match=r"holds no stack samples.*--stacks python"):
         gaps(str(SAMPLES / "naive.sqlite"), "--by", "line")
+
+
+def test_innermost_lines_of_any_code(hostile_stacks: Path) -> None:
+    found = document(hostile_stacks, "--innermost")
+    by_name = {row["function"]: row["self_ns"] for row in found["rows"]}
+    assert (found["self"], by_name["main"], by_name[NASTY], by_name["work"]) == ("innermost", 0, 250, 750)
+
+
+def test_callers_come_first_by_inclusive_time(hostile_stacks: Path) -> None:
+    found = document(hostile_stacks, "--sort", "inclusive")
+    assert [(row["function"], row["inclusive_ns"]) for row in found["rows"]] == [
+        *[("(not sampled)", 1000), ("main", 1000)],
+        *[("work", 750), (NASTY, 250)],
+    ]
+    said = stacks(hostile_stacks, "--sort", "inclusive").splitlines()
+    assert next(line.split()[0] for line in said if "main prog.py" in line or "linear.py" in line) == "~"
+    assert "most inclusive time first" in " ".join(said)

@@ -15,6 +15,7 @@ Times = NDArray[np.int64]
 FEW_SAMPLES = 10
 Z95 = 1.959963984540054
 BY = ("line", "function", "file")
+SORTS = ("self", "inclusive")
 
 
 def call_tree(stacks: Stacks, ns: Times, near: Times, samples: Times) -> Table:
@@ -84,8 +85,9 @@ def _weighed(parents: list[Any], frames: list[Any], leaf: Times, ns: Times, near
 class Place:
     """Idle time of one line, function or file. `frame`: a row of frames that stands for it.
 
-    `self_ns`: with it innermost, `near_ns` of it by merely the nearest sample; `inclusive_ns`: with it anywhere on
-    the stack, recursion counted once. `low_ns` and `high_ns` bound `self_ns` with 95 % confidence.
+    `self_ns`: with it innermost (or the innermost of the program's own code), `near_ns` of it by merely the nearest
+    sample; `inclusive_ns`: with it anywhere on the stack, recursion counted once. `low_ns` and `high_ns` bound
+    `self_ns` with 95 % confidence.
     """
 
     frame: int
@@ -103,10 +105,13 @@ class Place:
         return self.self_samples < FEW_SAMPLES
 
 
-def places(tree: Table, frames: Table, by: str, effective: float) -> list[Place]:
-    """The tree summed up by one of BY: most self time first, then inclusive time, then as listed in frames.
+def places(
+    tree: Table, frames: Table, by: str, effective: float, own: NDArray[np.bool_] | None = None, sort: str = "self"
+) -> list[Place]:
+    """The tree summed up by one of BY, by one of SORTS: most time first, then the other time, then as listed in frames.
 
-    `effective`: the number of independent samples that the whole tree rests on; 0 for exact times.
+    `effective`: the number of independent samples that the whole tree rests on; 0 for exact times. With `own` (of each
+    frame: whether it is the program's own code) a stack's time is that of its innermost own frame, where it has one.
     """
     keys, stands_for = _keys(frames, by)
     key = keys[tree["frame"]]
@@ -114,18 +119,34 @@ def places(tree: Table, frames: Table, by: str, effective: float) -> list[Place]
     summed = ("self_ns", "near_ns", "total_ns", "self_samples", "total_samples")
     sums = {name: np.zeros(number, np.int64) for name in summed}
     outer = _outermost(tree["parent"], key)
+    innermost = key if own is None else key[_innermost_own(tree["parent"], own[tree["frame"]])]
     for name, column in sums.items():
-        rows = outer if name.startswith("total") else slice(None)
-        np.add.at(column, key[rows], tree[name][rows])
+        rows, of = (outer, key[outer]) if name.startswith("total") else (slice(None), innermost)
+        np.add.at(column, of, tree[name][rows])
     whole = int(sums["self_ns"].sum())
-    order = np.lexsort((np.arange(number), -sums["total_ns"], -sums["self_ns"]))
+    times = (sums["total_ns"], sums["self_ns"])
+    order = np.lexsort((np.arange(number), *(-time for time in (times if sort == "self" else times[::-1]))))
     seen = order[(sums["total_ns"][order] > 0) | (sums["total_samples"][order] > 0)]
     found = []
     for one in seen.tolist():
-        own, near, inclusive, own_samples, samples = (int(sums[name][one]) for name in summed)
-        low, high = interval(own, whole, effective)
-        found.append(Place(int(stands_for[one]), own, near, inclusive, own_samples, samples, low, high))
+        own_ns, near, inclusive, own_samples, samples = (int(sums[name][one]) for name in summed)
+        low, high = interval(own_ns, whole, effective)
+        found.append(Place(int(stands_for[one]), own_ns, near, inclusive, own_samples, samples, low, high))
     return found
+
+
+def _innermost_own(parent: NDArray[np.int32], own: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each node the nearest that is own, itself or above; itself where there is none."""
+    node = np.arange(len(parent))
+    at = node.copy()
+    rows = np.flatnonzero(~own)
+    while len(rows):
+        at[rows] = parent[at[rows]]
+        none = at[rows] == NONE
+        at[rows[none]] = node[rows[none]]
+        rows = rows[~none]
+        rows = rows[~own[at[rows]]]
+    return at
 
 
 def _keys(frames: Table, by: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

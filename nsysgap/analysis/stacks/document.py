@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.stacks.call_tree import Place, places
@@ -16,9 +18,22 @@ from nsysgap.tables import NONE, Table, Trace
 Document = dict[str, Any]
 
 
-def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: str) -> Document:
+@dataclass(frozen=True)
+class StackRows:
+    """What the rows are: `by` line, function or file, in the order of `sort` (self or inclusive).
+
+    A stack's own time is that of its innermost line of the program's own code, with `innermost` of any code.
+    """
+
+    by: str = "line"
+    sort: str = "self"
+    innermost: bool = False
+
+
+def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], shown: StackRows) -> Document:
     """How much idle time of these causes, how it was shared out, every line, function or file."""
-    describe = frame_describer(idle, found)
+    describe, by = frame_describer(idle, found), shown.by
+    own = None if shown.innermost or found.source == "nvtx" else own_code(idle.trace, found.stacks.frames)
     return {
         "idle_ns": sum(device.idle for device in idle.devices),
         "causes": list(causes),
@@ -30,9 +45,11 @@ def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], by: s
         "nearest_ns": found.near_ns,
         "no_stack_ns": found.rest_ns,
         "by": by,
+        "sort": shown.sort,
+        "self": "innermost" if own is None else "own code",
         "rows": [
             _row(place, describe(place.frame), by, sampled=found.source in SAMPLED)
-            for place in places(found.tree, found.stacks.frames, by, found.effective)
+            for place in places(found.tree, found.stacks.frames, by, found.effective, own, shown.sort)
         ],
     }
 
@@ -90,6 +107,15 @@ def describer(
         }
 
     return describe
+
+
+def own_code(trace: Trace, frames: Table) -> NDArray[np.bool_]:
+    """Whether each frame is the program's own code: of no installed package, not Python's own, no system library."""
+    pairs, place = np.unique(np.stack((frames["file"], frames["native"])), axis=1, return_inverse=True)
+    texts = (text_of(trace, int(file), native=bool(native)) for file, native in pairs.T)
+    own = [kind_of(text, native=bool(native)) == "program" for text, native in zip(texts, pairs[1], strict=True)]
+    has_file = frames["file"] != NONE
+    return np.asarray(np.array(own, np.bool_)[place.reshape(-1)] & has_file, np.bool_)
 
 
 def text_of(trace: Trace, index: int, *, native: bool) -> str:

@@ -18,7 +18,7 @@ from nsysgap.tables import NONE, OSRT_CALL, Stacks, Trace
 WAITS = ("pthread_cond_timedwait", "pthread_cond_wait")
 _INTERPRETER = re.compile(r"(?:^|/)(?:lib)?python3?(?:\.\d+)?t?(?:\.so[.\d]*)?\Z")
 _LOCK = re.compile(r"(?:take|drop)_gil\b|_?PyEval_(?:Acquire|Restore|Release|Save)\w*|PyGILState_\w+")
-_WRAPPERS = re.compile(r"_{0,3}pthread_cond_(?:timed|clock)?wait(?:@.*|\..*)?\Z")
+_WRAPPERS = re.compile(r"_{0,3}pthread_cond_(?:timed|clock)?wait\d*(?:@.*|\..*)?\Z")
 
 
 def waits_for_lock(trace: Trace, stacks: Stacks) -> NDArray[np.bool_]:

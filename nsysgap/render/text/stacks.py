@@ -29,7 +29,7 @@ def stacks_blocks(
     yield _head(document)
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _rows(document, top, sources, full_paths=full_paths)
-    if any(row["few_samples"] for row in _shown(document)[:top]) and _sampled(document):
+    if any(row["few_samples"] and row["self_ns"] for row in _shown(document)[:top]) and _sampled(document):
         yield Text("~ fewer than 10 samples: there is time on this line, how much is a guess.", style="dim")
     if any(_launched_near(document, row) for row in _shown(document)[:top]):
         yield Text("* in whole or in part by the last sample before the launch, not by its own stack.", style="dim")
@@ -52,8 +52,18 @@ def _head(document: Document) -> Text:
     text.append(f"\n{duration(chosen)} of idle time ({causes}), {percent(chosen, idle)} of {duration(idle)}", "default")
     if document.get("selection"):
         text.append(f"\nOnly {document['selection']}.", style="cyan")
-    text.append(f"\nby {SAID[document['stacks']]}{_sharing(document)}", style="dim")
+    text.append(f"\nby {SAID[document['stacks']]}{_sharing(document)}{_whose(document)}", style="dim")
     return text
+
+
+def _whose(document: Document) -> str:
+    """Whose line a stack's own time is, and which time the rows are ordered by."""
+    by = document["by"]
+    if document["stacks"] == "nvtx":
+        return ""
+    own = f"the innermost {by} of the program's own code (--innermost: of any)"
+    whose = own if document["self"] == "own code" else f"the innermost {by} of any code"
+    return f"\nself: {whose}{'; most inclusive time first' if document['sort'] == 'inclusive' else ''}"
 
 
 def _sharing(document: Document) -> str:
@@ -69,7 +79,9 @@ def _sharing(document: Document) -> str:
 
 
 def _shown(document: Document) -> list[Document]:
-    """The rows with time of their own; those that only call others where there is no other."""
+    """The rows with time of their own; all of them by inclusive time, or where none has any."""
+    if document["sort"] == "inclusive":
+        return list(document["rows"])
     return [row for row in document["rows"] if row["self_ns"]] or document["rows"]
 
 
@@ -115,7 +127,7 @@ def _file_names(rows: Sequence[Document]) -> dict[str | None, str]:
 
 def _where(row: Document, place: str | None) -> Text:
     """ "rotate_half modeling_llama.py:134", marked if it rests on few samples."""
-    text = Text("~ " if row["few_samples"] else "")
+    text = Text("~ " if row["few_samples"] and row["self_ns"] else "")
     if row["function"] is not None:
         text.append(printable(row["function"]), style="dim" if row["placeholder"] else "default")
     if place:
