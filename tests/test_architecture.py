@@ -23,7 +23,7 @@ FORBIDDEN = {
 ONLY_IN = {
     "sqlalchemy": ("report/sqlite/",),
     "sqlite3": ("report/sqlite/",),
-    "pyarrow": ("report/folder.py", "render/"),
+    "pyarrow": ("report/folder.py", "render/data.py"),
     "plotly": ("render/pages",),
     "click": ("commands",),
 }
@@ -69,6 +69,15 @@ def test_libraries_stay_where_they_belong(library: str) -> None:
     }
     assert users
     assert [user for user in users if not user.startswith(ONLY_IN[library])] == []
+
+
+def test_dask_stays_in_fleets() -> None:
+    users = [
+        module.relative_to(PACKAGE).as_posix()
+        for module in MODULES
+        if any(name.split(".")[0] in {"dask", "distributed"} for name in imports(module))
+    ]
+    assert [user for user in users if not user.startswith("fleet/")] == []
 
 
 def test_only_the_entry_point_imports_the_commands() -> None:
