@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from nsysgap.tables import Notice
+    from nsysgap.tables import Notice, Trace
 
 Better = Literal["lower", "higher", "none"]
 Document = dict[str, Any]
@@ -54,6 +54,12 @@ class Header:
     schema_version: str | None
     duration_ns: int | None
     warnings: tuple[Notice, ...] = ()
+
+    @classmethod
+    def of(cls, trace: Trace, notices: Sequence[Notice] | None = None) -> Header:
+        """The header of a report; with these notices instead of the reader's own."""
+        said = tuple(trace.warnings if notices is None else notices)
+        return cls(trace.path, trace.nsys_version, trace.schema_version, trace.duration_ns, said)
 
     def document(self) -> Document:
         """The header as the "report" of every JSON document."""

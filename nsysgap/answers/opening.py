@@ -45,9 +45,7 @@ class OpenReport:
 
     def header(self, notices: Sequence[Notice] | None = None) -> Header:
         """The header of a document; with these notices instead of the reader's own."""
-        trace = self.trace
-        said = tuple(trace.warnings if notices is None else notices)
-        return Header(trace.path, trace.nsys_version, trace.schema_version, trace.duration_ns, said)
+        return Header.of(self.trace, notices)
 
     def select(self, selection: Selection) -> Selected:
         """The selected time and the words for it. Raises NsysgapError where nothing is selected."""

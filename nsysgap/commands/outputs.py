@@ -118,7 +118,7 @@ class Outputs:
         name = output
         if output is None and self.default_name is not None:
             name = self.default_name(given, FORMS[chosen].endings[0])
-        named = [given[one] for one in self.inputs if given.get(one) is not None]
+        named = [given[parameter] for parameter in self.inputs if given.get(parameter) is not None]
         inputs = tuple(path for paths in named for path in ((paths,) if isinstance(paths, str) else paths))
         to = Destination(chosen, None if name == "-" else name, force, inputs)
         if name is not None or self.default_name is None:  # else the command names its files by itself
@@ -132,8 +132,8 @@ class Outputs:
         if output == "-" or is_special(Path(output)):
             return form or self.on_pipes
         name = Path(output).name.lower()
-        ending = next((one for one in ENDINGS if name.endswith(one)), None)
-        fitting = [one for one in self.forms if ending in FORMS[one].endings]
+        ending = next((known for known in ENDINGS if name.endswith(known)), None)
+        fitting = [known for known in self.forms if ending in FORMS[known].endings]
         if form is not None and (ending is None or form in fitting):
             return form
         if form is not None and fitting:
@@ -146,7 +146,7 @@ class Outputs:
         raise self._unknown(output, ending, form)
 
     def _unknown(self, output: str, ending: str | None, form: str | None) -> NsysgapError:
-        usual = dict.fromkeys(FORMS[one].endings[0] for one in ([form] if form else self.forms))
+        usual = dict.fromkeys(FORMS[known].endings[0] for known in ([form] if form else self.forms))
         hint = f"End it with {' or '.join(usual)}"
         if ending is None:
             more = ", or add --format." if len(self.forms) > 1 else "."

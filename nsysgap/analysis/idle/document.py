@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,10 @@ from nsysgap.analysis.relations.launches import latency_summary
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.analysis.relations.syncs import sync_summary
 from nsysgap.causes import PARTS
+from nsysgap.figures import Document, Header
 from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice, stream_id
 
 SCHEMA = "nsysgap.gaps/1"
-Document = dict[str, Any]
 
 
 def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Notice, ...] = ()) -> Document:
@@ -32,13 +31,7 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
     trace = idle.trace
     return {
         "schema": SCHEMA,
-        "report": {
-            "path": trace.path,
-            "nsys_version": trace.nsys_version,
-            "schema_version": trace.schema_version,
-            "duration_ns": trace.duration_ns,
-            "warnings": [{"level": one.level, "text": one.text} for one in warnings or trace.warnings],
-        },
+        "report": Header.of(trace, warnings or None).document(),
         "devices": _devices(idle),
         "launches": latency_summary(trace, idle.latencies),
         "graph_launches": graph_summary(idle.graph_launches),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.document import Document, gaps_document
+from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
@@ -24,6 +24,7 @@ from nsysgap.analysis.relations.launches import Latencies
 from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
 from nsysgap.arrays import combined_codes, distinct, grouped
+from nsysgap.figures import Document
 from nsysgap.intervals import IntervalSet, covered_length, union
 from nsysgap.tables import NONE, Notice, Stacks, Table, Trace
 from nsysgap.units import counted
