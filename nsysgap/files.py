@@ -17,14 +17,14 @@ def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -
     if target.is_dir():
         raise NsysgapError(f"{target} is a folder.", "Name a file in it.")
     for path in inputs:
-        if _same_file(target, Path(path)):
+        if is_same_file(target, Path(path)):
             what = "an input" if str(target) == path else f"the same file as {path}, an input"
             raise NsysgapError(f"{target} is {what}: inputs are never written.", "Name another file.", exit_code=2)
     if target.is_file() and not force:
         raise NsysgapError(f"{target} exists already.", "Add --force to overwrite it, or name another file.")
 
 
-def _same_file(target: Path, path: Path) -> bool:
+def is_same_file(target: Path, path: Path) -> bool:
     """Whether two names lead to one file, by device and inode, through links of both kinds."""
     try:
         return not is_special(target) and target.samefile(path)

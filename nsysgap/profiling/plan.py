@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
+from nsysgap.files import is_same_file
 
 SUFFIXES = (".nsys-rep", ".sqlite", ".json")
 FIXED_FLAGS = ("--trace=cuda,nvtx,osrt",)
@@ -176,12 +177,25 @@ def check_target(target: Target, *, command: bool) -> None:
 
 
 def check_outputs(target: Target, *, force: bool) -> None:
-    """Raise NsysgapError if a file would be overwritten without --force, or the folder cannot be written to."""
+    """Make the folder of a target's files if it is missing.
+
+    Raises NsysgapError if a file would be overwritten without --force, or one that the program's command line names
+    even with it, or the folder cannot be written to.
+    """
     folder = target.output.parent
-    if not folder.is_dir():
-        raise NsysgapError(f"The folder {folder} does not exist.", f"Make it: mkdir -p {shlex.quote(str(folder))}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NsysgapError(f"{folder} cannot be made ({error.strerror}).", "Choose another place: -o NAME.") from None
     for suffix in SUFFIXES:
         file = target.file(suffix)
+        read = next((word for word in target.argv if is_same_file(file, Path(word))), None)
+        if read is not None:
+            raise NsysgapError(
+                f"{file} is an input of the program ({read}): inputs are never written.",
+                "Choose another name: -o NAME.",
+                exit_code=2,
+            )
         if file.is_dir():
             raise NsysgapError(f"{file} is a folder.", "Choose another name: -o NAME.")
         if file.exists() and not force:

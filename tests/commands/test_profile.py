@@ -423,7 +423,7 @@ def test_dry_run_works_without_nsys_and_gpu(folder: Path) -> None:
         (["."], ". is a folder", "Name a Python script"),
         (["--nsys", "/no/nsys", "program.py"], "--nsys names /no/nsys, which is no program", "Install NVIDIA"),
         (["--nsys", "/bin/true", "program.py"], "does not say its version", "Install NVIDIA"),
-        (["-o", "absent/program", "program.py"], "The folder absent does not exist", "mkdir -p absent"),
+        (["-o", "program.py/absent/", "program.py"], "program.py/absent cannot be made", "Choose another place"),
         (["program.py", "./program.py"], "would both write program", "one by one"),
         (["--capture-range", "measured", "program.py"], "is not understood", "nvtx=NAME"),
     ],
@@ -437,6 +437,21 @@ def test_wrong_input_is_one_sentence_and_a_next_step(
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_what_the_program_reads_is_never_written(folder: Path) -> None:
+    (folder / "settings.json").write_text("kept")
+    done = run("profile", "-o", "settings", "--force", "program.py", "--", "settings.json", cwd=folder)
+    assert done.returncode == 2
+    assert "settings.json is an input of the program" in done.stderr
+    assert (folder / "settings.json").read_text() == "kept"
+
+
+def test_the_folder_of_the_output_is_made(folder: Path) -> None:
+    nsys = stand_in(folder / "nsys", f'cp "{NAIVE}" "$out.sqlite"; echo > "$out.nsys-rep"; exit 0')
+    done = run("profile", "--nsys", nsys, "--no-baseline", "-o", "new/deep/", "program.py", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert names(folder / "new" / "deep") == {"program.nsys-rep", "program.sqlite", "program.json"}
 
 
 def test_closed_standard_output_is_refused_before_anything_runs(folder: Path) -> None:
