@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from command_line import run
+from folders import NAIVE
 
-from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands import COMMANDS
+from nsysgap.commands.outputs import FORMS, Destination, Outputs
 from nsysgap.errors import NsysgapError
 from nsysgap.files import output_file
 
@@ -103,3 +107,31 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NsysgapError, match="cannot be made"), output_file(tmp_path / "file" / "x.csv"):
         pass
+
+
+WRITING = {
+    name: module.OUTPUTS
+    for name, (path, _) in COMMANDS.items()
+    if hasattr(module := importlib.import_module(f"nsysgap.commands.{path}"), "OUTPUTS")
+}
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+@pytest.mark.parametrize("name", WRITING)
+def test_no_command_writes_over_its_report(tmp_path: Path, name: str, link: Callable[[Path, Path], None]) -> None:
+    report = tmp_path / "report.sqlite"
+    report.write_bytes(NAIVE.read_bytes())
+    target = tmp_path / f"other{FORMS[WRITING[name].default].endings[0]}"
+    link(report, target)
+    done = run(name, report, "-o", target, "--force")
+    assert (done.returncode, "inputs are never written" in done.stderr) == (2, True)
+    assert report.read_bytes() == NAIVE.read_bytes()
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_every_command_refuses_endings_that_it_does_not_write(tmp_path: Path, name: str) -> None:
+    for wrong in ("made.docx", "made.junit.xml"):
+        done = run(name, NAIVE, "-o", tmp_path / wrong)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 2
+    assert list(tmp_path.iterdir()) == []
