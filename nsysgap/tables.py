@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.left_out import LeftOut
 from nsysgap.names import Names
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ OPS = Schema(
         Column("start", "int64", "ns", "start on the GPU"),
         Column("end", "int64", "ns", "end on the GPU"),
         Column("kind", "int8", "", "0 kernel, 1 memcpy, 2 memset, 3 graph (a whole graph launch)"),
-        Column("device", "int32", "", "physical GPU (TARGET_INFO_CUDA_DEVICE.gpuId, else the process's own deviceId)"),
+        Column("device", "int32", "", "physical GPU: Device.id, which is its number where that names one GPU"),
         Column("process", "int32", "", "row of the processes table; -1 unknown"),
         Column("context", "int32", "", "CUDA context"),
         Column("stream", "int32", "", "CUDA stream"),
@@ -181,9 +182,22 @@ SYNC_RECORDS = Schema(
         Column("stream", "int32", "", "CUDA stream; -1 none"),
         Column("event", "int64", "", "CUDA event ID; -1 none"),
         Column("event_sync", "int64", "", "links to the event record of the same value; -1 none"),
+        Column("green_context", "int32", "", "green context within the CUDA context; 0 none"),
     ),
 )
 EVENT_RECORDS = Schema("event_records", "cudaEventRecord calls (CUPTI_ACTIVITY_KIND_CUDA_EVENT).", SYNC_RECORDS.columns)
+LEGACY_NULL_STREAM, BLOCKING_STREAM = 3, 1
+STREAMS = Schema(
+    "streams",
+    "CUDA streams that the report describes (TARGET_INFO_CUDA_STREAM), and every context's legacy null stream.",
+    (
+        Column("process", "int32", "", "row of the processes table"),
+        Column("context", "int32", "", "CUDA context"),
+        Column("stream", "int32", "", "CUDA stream"),
+        Column("flag", "int32", "", "0 unknown, 1 blocking (waits for the null stream), 2 non-blocking, 3 legacy null"),
+        Column("green_context", "int32", "", "green context that its ops ran in; 0 none"),
+    ),
+)
 NVTX = Schema(
     "nvtx",
     "NVTX push/pop (59) and start/end (60) ranges, sorted by start, equal starts longest first.",
@@ -317,8 +331,8 @@ GRAPH_EVENTS = Schema(
     ),
 )
 SCHEMAS = (
-    *(OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS, GPU_METRICS),
-    *(FRAMES, STACKS, STACK_SAMPLES, CALL_STACKS, CALL_TREE, GRAPH_NODES, GRAPH_EVENTS),
+    *(OPS, OP_DETAILS, API, SYNC_RECORDS, EVENT_RECORDS, STREAMS, NVTX, OSRT, OVERHEAD, PROCESSES, THREADS),
+    *(GPU_METRICS, FRAMES, STACKS, STACK_SAMPLES, CALL_STACKS, CALL_TREE, GRAPH_NODES, GRAPH_EVENTS),
 )
 
 
@@ -332,21 +346,44 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A physical GPU of the report; `name` and `sm_count` are None where the report does not say."""
+    """A physical GPU of the report; `name` and `sm_count` are None where the report does not say.
+
+    `id` is what ops carry: the GPU's `number`, unless numbers alone do not name the report's GPUs. Then `which` says
+    which ("MIG-...": a part of a GPU; "of 7001": the GPU of process 7001, not known which; "on 2": of host 2).
+    `resolved` says how ops were matched with it, for people; "" without ops.
+    """
 
     id: int
     name: str | None = None
     sm_count: int | None = None
     total_memory: int | None = None
     bus: str | None = None
+    which: str | None = None
+    own_number: int | None = None
+    resolved: str = field(default="", compare=False)
+
+    @property
+    def number(self) -> int:
+        """The GPU's number, of several with one number that number."""
+        return self.id if self.own_number is None else self.own_number
+
+    @property
+    def label(self) -> str:
+        """What people are shown: "0", "0 of 7001"."""
+        return f"{self.number} {self.which}" if self.which else str(self.number)
+
+    def named(self) -> dict[str, Any]:
+        """What documents name it by: "device", and "which" only where the number does not name one GPU."""
+        return {"device": self.number, **({"which": self.which} if self.which else {})}
 
 
 @dataclass(frozen=True)
 class Trace:
     """All tables of one report.
 
-    `sm_active` holds the GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own
-    tables that have rows; `python_stacks` which kinds of Python stacks it holds, by their schemas' names.
+    `gpu_of` gives the `Device.id` of each (global process ID, its own ordinal) that ops carry. `sm_active` holds the
+    GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own tables that have rows;
+    `python_stacks` which kinds of Python stacks it holds, by their schemas' names.
     """
 
     path: str
@@ -358,11 +395,14 @@ class Trace:
     devices: tuple[Device, ...] = ()
     sync_records: Table = field(default_factory=SYNC_RECORDS.empty)
     event_records: Table = field(default_factory=EVENT_RECORDS.empty)
+    streams: Table = field(default_factory=STREAMS.empty)
+    gpu_of: Mapping[tuple[int, int], int] = field(default_factory=dict)
     nvtx: Table = field(default_factory=NVTX.empty)
     osrt: Table = field(default_factory=OSRT.empty)
     overhead: Table = field(default_factory=OVERHEAD.empty)
     sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     tables_present: frozenset[str] = frozenset()
     python_stacks: frozenset[str] = frozenset()
     nsys_version: str | None = None

@@ -27,7 +27,14 @@ _stream = st.sampled_from([7, 7, 7, 8, None])
 _node = st.sampled_from([None, None, None, 0, 1, 2])
 _event = st.sampled_from([NO_ID, 1, 1, 2, -1, None])
 _event_sync = st.sampled_from([NO_ID, 0, 5, 5, 6, -1, None])
-_launch_names = ("cudaLaunchKernel_v7000", "cudaLaunchKernel_v7000", "cudaGraphLaunch_v10000", "cuMemcpyAsync", "free")
+_launch_names = (
+    "cudaLaunchKernel_v7000",
+    "cudaLaunchKernel_v7000",
+    "cudaGraphLaunch_v10000",
+    "cuMemcpyAsync",
+    "cudaEventRecord_v3020",
+    "free",
+)
 _sync_names = (
     *("cudaStreamSynchronize_v3020", "cudaStreamSynchronize_ptsz_v7000", "cuStreamSynchronize"),
     *("cudaDeviceSynchronize_v3020", "cuCtxSynchronize", "cudaEventSynchronize_v3020", "cuEventSynchronize"),
@@ -77,9 +84,11 @@ _op: dict[str, Any] = {
     "device": st.sampled_from([0, 0, 0, 0, 1, 2, None]),
     **_sometimes_null("globalPid"),
 }
+_graph_trace = {**_op, "device": st.sampled_from([0, 0, 1, 0x7FFFFFFF])}
+_ON_ANOTHER_HOST = [{"globalPid": (2 << 48) | (pid << 24)} for pid in (1, 2)]
 _thread: dict[str, Any] = {"pid": _pid, "tid": _tid, **_sometimes_null("globalTid")}
 _only_short_name = [{"demangledName": missing, "shortName": 1} for missing in (None, 0, 99)]
-_kernel_op = {**_op, "more": st.sampled_from([{}] * 30 + [{"globalPid": None}, *_only_short_name])}
+_kernel_op = {**_op, "more": st.sampled_from([{}] * 30 + [{"globalPid": None}, *_ON_ANOTHER_HOST, *_only_short_name])}
 _kernel = _row("kernel", node=_node, name=st.sampled_from(["a", "b"]), **_kernel_op)
 _call = _row(
     "call",
@@ -122,11 +131,29 @@ _nvtx = _row(
 _open_nvtx = _row(
     "nvtx", lengths=None, start=_time, end=st.none(), registered=st.sampled_from(["open", None]), pid=_pid, tid=_tid
 )
-_device = _row("device", lengths=None, pid=_pid, ordinal=st.integers(0, 1), gpu=st.sampled_from([0, 1, 3]))
+_device = _row(
+    "device",
+    lengths=None,
+    pid=_pid,
+    ordinal=st.integers(0, 1),
+    gpu=st.sampled_from([0, 1, 3, None]),
+    more=st.sampled_from([{}, {"uuid": "MIG-a"}, {"uuid": "GPU-b"}]),
+)
+_gpu = _row(
+    "gpu",
+    lengths=None,
+    number=st.integers(0, 3),
+    name=st.sampled_from(["A", "B"]),
+    cuDevice=st.sampled_from([0, 1, None]),
+    uuid=st.sampled_from([None, "GPU-b"]),
+)
+_stream_kind = _row(
+    "stream", lengths=None, stream=st.integers(7, 8), flag=st.integers(0, 3), pid=_pid, context=st.integers(1, 2)
+)
 _osrt, _overhead = (_row(table, _long, **_thread) for table in ("osrt", "overhead"))
 _ROWS = st.one_of(
     *(_kernel, _kernel, _kernel, _call, _call, _call, _sync, _sync),
-    *(_row("memcpy", node=_node, **_op), _row("memset", node=_node, **_op), _row("graph_trace", **_op)),
+    *(_row("memcpy", node=_node, **_op), _row("memset", node=_node, **_op), _row("graph_trace", **_graph_trace)),
     *(_event_record, _nvtx, _open_nvtx, _osrt, _overhead),
 )
 
@@ -160,6 +187,10 @@ def report_rows(draw: st.DrawFn) -> list[Row]:
     rows += draw(st.lists(_sync, min_size=1, max_size=4))
     rows += draw(st.lists(st.one_of(_event_record, _range, _osrt, _overhead), max_size=4))
     rows += draw(st.lists(_ROWS, max_size=12))
+    rows += draw(st.lists(st.one_of(_gpu, _stream_kind), max_size=4))
+    if draw(st.integers(0, 3)) == 0:
+        rows.append(("row", {"table": "ANALYSIS_DETAILS", "duration": 1}))
+        rows.append(("kernel", {"start": 10_000_000_000, "end": 10_000_000_000 + draw(st.integers(1, 9))}))
     return rows + draw(st.lists(_device, max_size=3))
 
 

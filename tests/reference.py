@@ -12,13 +12,14 @@ import sqlite3
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 Interval = tuple[int, int]  # half-open [start, end)
 Piece = tuple[str, int, int]  # part, start, end
 Key = tuple[int, int]  # process, correlationId
+Device = tuple[int, str]  # number, and what else it takes to name one GPU ("" if nothing)
 Json = dict[str, Any]
 
 # "kind in the order kernel, memcpy, memset, graph"
@@ -47,7 +48,13 @@ SYNC_SCOPE = {
     "cuEventSynchronize": "event",
 }
 
+# "A call that cannot launch (cudaEvent..., cudaStreamWaitEvent, cudaStreamQuery, the
+# synchronising calls and the driver's) is nobody's launch call"
+CANNOT_LAUNCH = re.compile(r"cu(da)?(Event|StreamWaitEvent$|StreamQuery$)")
+
 HIDDEN_AFTER_NS = 100_000  # "longer than 100 µs (an option)"
+BEGINS_ON_HOST = 2147483647  # deviceId and contextId of a whole graph that begins with a host node
+LEGACY_NULL, BLOCKING = 3, 1  # TARGET_INFO_CUDA_STREAM.flag
 NO_ID = (None, -1, 0xFFFFFFFF)  # CUPTI_SYNCHRONIZATION_INVALID_VALUE, signed or not
 
 # Choice: the definitions do not say what an op's name is.
@@ -67,12 +74,13 @@ class Op:
     rowid: int
     start: int
     end: int
-    device: int
+    device: Device
     process: int | None
     context: int | None
     stream: int | None
     correlation: int | None
     graph_node: int | None
+    green_context: int | None
     name: str
 
 
@@ -88,10 +96,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Gap:
-    device: int
+    device: Device
     start: int
     end: int
     parts: dict[str, int]
+    held: int
     before: Op | None
     after: Op | None
 
@@ -100,8 +109,8 @@ class Gap:
 class Trace:
     ops: list[Op]
     calls: list[Call]
-    first_call: dict[Key, Call]  # the launch call of the ops with that key
-    first_start: dict[Key, int]  # earliest op start of that key, all kinds and devices
+    calls_of_key: dict[Key, list[Call]]  # by start, without those nested in another
+    first_start: dict[tuple[Key, Call | None], int]  # earliest op start of a launch, all kinds and devices
     process_busy: dict[int | None, list[Interval]]
     profiler: dict[int, list[Interval]]  # by globalTid, as recorded
     os: dict[int, list[Interval]]
@@ -199,38 +208,161 @@ def key_of(process: int | None, correlation: int | None) -> Key | None:
     return (process, correlation)
 
 
+class Session:
+    """ "Stray row: ANALYSIS_DETAILS.duration D is known and the row starts after 2D + 10 s
+    or ends before -(D + 10 s)". Choice: of several rows the first; 0 is not known."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        details = rows(db, "ANALYSIS_DETAILS", "duration")
+        self.duration: int | None = details[0][1] if details else None
+
+    def strays(self, start: int, end: int | None) -> bool:
+        if not self.duration or self.duration < 0:
+            return False
+        ten_seconds = 10_000_000_000
+        late = start > 2 * self.duration + ten_seconds
+        return late or (end is not None and end < -(self.duration + ten_seconds))
+
+
 def read_strings(db: sqlite3.Connection) -> dict[int, str]:
     found = rows(db, "StringIds", "id", "value")
     return {key: text_of(value) for _, key, value in found if value is not None}
 
 
-def read_ops(db: sqlite3.Connection, strings: dict[int, str]) -> list[Op]:
-    """ "one row of CUPTI_ACTIVITY_KIND_KERNEL, _MEMCPY, _MEMSET or _GRAPH_TRACE" """
-    # "TARGET_INFO_CUDA_DEVICE maps (pid, cudaId) to gpuId; without that row, deviceId
-    # stands." Choice: of several rows, the first.
-    gpu_of: dict[tuple[int | None, int], int] = {}
-    for _, pid, cuda, gpu in rows(db, "TARGET_INFO_CUDA_DEVICE", "pid", "cudaId", "gpuId"):
-        if pid is not None and gpu is not None:
-            gpu_of.setdefault((pid, cuda), gpu)
-    ops = []
+@dataclass(frozen=True)
+class OpRow:
+    """An op as its row tells it: the device is the process's own ordinal."""
+
+    kind: str
+    rowid: int
+    start: int
+    end: int
+    ordinal: int
+    process: int | None
+    context: int | None
+    stream: int | None
+    correlation: int | None
+    node: int | None
+    green_context: int | None
+    name: str
+
+
+def read_op_rows(db: sqlite3.Connection, strings: dict[int, str], session: Session, only: int | None) -> list[OpRow]:
+    """ "one row of CUPTI_ACTIVITY_KIND_KERNEL, _MEMCPY, _MEMSET or _GRAPH_TRACE".
+
+    only: the one process that made API calls."""
+    found = []
     for kind, table in TABLE_OF_KIND.items():
         for row in rows(
             db, table, "start", "end", "deviceId", "globalPid", "contextId", "streamId",
-            "correlationId", "graphNodeId", "copyKind", *KERNEL_NAME_COLUMNS,
+            "correlationId", "graphNodeId", "copyKind", "greenContextId", *KERNEL_NAME_COLUMNS,
         ):  # fmt: skip
-            rowid, start, end, device, pid, context, stream, corr, node, copy = row[:10]
+            rowid, start, end, device, pid, context, stream, corr, node, copy, green = row[:11]
             # "A row with start = end = 0 has no timestamp (CUPTI), one with end < start
             # is broken: both are left out". Choice: so are NULL times and devices.
             if start is None or end is None or device is None:
                 continue
-            if start == end == 0 or end < start:
+            if start == end == 0 or end < start or session.strays(start, end):
                 continue
-            gpu = gpu_of.get((pid_of(pid), device), device)
-            name = op_name(kind, copy, row[10:], strings)
-            node = node or None  # 0 is no graph node
-            process = process_of(pid)
-            ops.append(Op(kind, rowid, start, end, gpu, process, context, stream, corr, node, name))
-    return ops
+            name = op_name(kind, copy, row[11:], strings)
+            # "An op without globalPid (NULL, or no such column) belongs to the one process
+            # that made API calls, if exactly one did; else to none". Choice: 0 is NULL.
+            process = process_of(pid) or only
+            found.append(
+                OpRow(
+                    kind, rowid, start, end, device, process, context, stream, corr, node or None, green or None, name
+                )
+            )  # 0 is no graph node, no green context
+    return [placed(row, found) for row in found]
+
+
+def placed(row: OpRow, all_rows: list[OpRow]) -> OpRow:
+    """ "A whole-graph row with deviceId 2147483647 (it begins with a host node): the device
+    and context of the process's other ops on that stream, else of the process." Choice:
+    of several, those of the op that starts first, then kind and rowid."""
+    if row.kind != "graph" or row.ordinal != BEGINS_ON_HOST:
+        return row
+    others = [o for o in all_rows if o.process == row.process and o.ordinal != BEGINS_ON_HOST]
+    others = [o for o in others if o.stream == row.stream] or others
+    if not others:
+        return row
+    first = min(others, key=lambda o: (o.start, KIND_ORDER[o.kind], o.rowid))
+    return replace(row, ordinal=first.ordinal, context=first.context)
+
+
+def host_of(process: int | None) -> int:
+    """ "other upper 16 bits of globalPid (host, VM)" """
+    return (process or 0) >> 48
+
+
+class Devices:
+    """ "Device: the physical GPU." """
+
+    def __init__(self, db: sqlite3.Connection, ops: list[OpRow]) -> None:
+        self.gpus = read_gpus(db)
+        self.table = rows(db, "TARGET_INFO_CUDA_DEVICE", "pid", "cudaId", "gpuId", "uuid")
+        self.hosts = {host_of(op.process) for op in ops if op.process}
+        self.users: dict[tuple[int, int], set[int | None]] = defaultdict(set)  # of an ordinal of a host
+        self.known: dict[tuple[int | None, int], Device] = {}
+        for op in ops:
+            self.users[host_of(op.process), op.ordinal].add(op.process)
+
+    def of(self, process: int | None, ordinal: int) -> Device:
+        if (process, ordinal) not in self.known:
+            self.known[process, ordinal] = self._identified(process, ordinal)
+        return self.known[process, ordinal]
+
+    def _identified(self, process: int | None, ordinal: int) -> Device:
+        number, which = self._on_host(process, ordinal)
+        # "with several hosts `which` is "on N", N those bits". Choice: of both, both.
+        if len(self.hosts) > 1 and process:
+            which = f"{which} on {host_of(process)}".strip()
+        return number, which
+
+    def _on_host(self, process: int | None, ordinal: int) -> Device:
+        # "TARGET_INFO_CUDA_DEVICE maps (pid, cudaId) to gpuId, or to its uuid where gpuId
+        # is NULL (MIG)". Choice: of several rows, the first that has either; a uuid that
+        # TARGET_INFO_GPU knows is that GPU; a MIG device's number is its ordinal.
+        for _, pid, cuda, gpu, uuid in self.table:
+            if pid == pid_of(process) and cuda == ordinal and (gpu is not None or uuid):
+                if gpu is None:
+                    whole = [g["id"] for g in self._of_host(process) if g["uuid"] == uuid]
+                    return (whole[0], "") if whole else (ordinal, text_of(uuid))
+                return gpu, ""
+        # "A process that stays unresolved shares a GPU with nobody by guess: where the
+        # report describes several GPUs and several processes use the same ordinal, each
+        # unresolved process's device is its own (`which`: "of PID")". Choice: both are
+        # counted on the process's own host.
+        several = len(self._of_host(process)) > 1
+        if several and len(self.users[host_of(process), ordinal]) > 1:
+            return ordinal, f"of {pid_of(process)}" if process else "of no process"
+        # "A report without that table: TARGET_INFO_GPU.cuDevice = deviceId names the GPU,
+        # if one GPU alone has that cuDevice; else deviceId stands."
+        named = [gpu["id"] for gpu in self._of_host(process) if gpu["cuDevice"] == ordinal]
+        return (named[0], "") if not self.table and len(named) == 1 else (ordinal, "")
+
+    def _of_host(self, process: int | None) -> list[dict[str, Any]]:
+        """The GPUs of a process's host; all of them where none says that it is of that host."""
+        own = [gpu for gpu in self.gpus if gpu["vmId"] is not None and gpu["vmId"] >> 48 == host_of(process)]
+        return own or self.gpus
+
+    def name(self, device: Device, processes: set[int | None]) -> str | None:
+        """Choice: the name of the GPU with that number on that host; where `which` names a process or a
+        MIG device, of which the GPU is not known, what all the host's GPUs are called, if alike."""
+        gpus = self._of_host(next(iter(processes)))
+        if not device[1] or re.fullmatch(r"on \d+", device[1]):
+            gpus = [gpu for gpu in gpus if gpu["id"] == device[0]]
+        names = {gpu["name"] for gpu in gpus}
+        return names.pop() if len(names) == 1 else None
+
+
+def read_gpus(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Choice: of several rows for one number of one host, the last."""
+    number = "id" if "id" in columns_of(db, "TARGET_INFO_GPU") else "deviceId"
+    found = {}
+    for _, vm, gpu, name, cuda, uuid in rows(db, "TARGET_INFO_GPU", "vmId", number, "name", "cuDevice", "uuid"):
+        found[vm, gpu] = {"vmId": vm, "id": gpu, "name": name, "cuDevice": cuda, "uuid": uuid}
+    return list(found.values())
 
 
 def op_name(kind: str, copy: int | None, ids: tuple[Any, ...], strings: dict[int, str]) -> str:
@@ -241,7 +373,7 @@ def op_name(kind: str, copy: int | None, ids: tuple[Any, ...], strings: dict[int
     return f"[CUDA {kind}]"
 
 
-def read_calls(db: sqlite3.Connection, strings: dict[int, str]) -> list[Call]:
+def read_calls(db: sqlite3.Connection, strings: dict[int, str], session: Session) -> list[Call]:
     """ "one row of CUPTI_ACTIVITY_KIND_RUNTIME (runtime and driver calls alike" """
     table = "CUPTI_ACTIVITY_KIND_RUNTIME"
     has_class = "eventClass" in columns_of(db, table)
@@ -253,7 +385,7 @@ def read_calls(db: sqlite3.Connection, strings: dict[int, str]) -> list[Call]:
         if has_class and event_class not in (0, 1):
             continue
         # Choice: a call without times, or that ends before it starts, is ignored.
-        if start is None or end is None or end < start:
+        if start is None or end is None or end < start or session.strays(start, end):
             continue
         # "Its name without a trailing `_v1234` or `_ptsz`": cudaX_ptsz_v7000 has both.
         plain = re.sub(r"(_v\d+|_ptsz)+$", "", strings.get(name, ""))
@@ -261,28 +393,25 @@ def read_calls(db: sqlite3.Connection, strings: dict[int, str]) -> list[Call]:
     return calls
 
 
-def thread_intervals(db: sqlite3.Connection, table: str) -> dict[int, list[Interval]]:
+def thread_intervals(db: sqlite3.Connection, table: str, session: Session) -> dict[int, list[Interval]]:
     found: dict[int, list[Interval]] = defaultdict(list)
     for _, start, end, thread in rows(db, table, "start", "end", "globalTid"):
-        if start is not None and end is not None:
+        if start is not None and end is not None and not session.strays(start, end):
             found[thread].append((start, end))
     return found
 
 
-def read_trace(db: sqlite3.Connection, strings: dict[int, str], hidden_after_ns: int) -> Trace:
-    ops, calls = read_ops(db, strings), read_calls(db, strings)
-    # "Launch call of an op: the API call with the same (process, correlationId). [...]
-    # Several calls match: the one that starts first (longest of equals)." Then: rowid.
-    first_call: dict[Key, Call] = {}
-    for call in sorted(calls, key=lambda c: (c.start, -c.end, c.rowid)):
-        key = key_of(process_of(call.thread), call.correlation)
-        if key is not None:
-            first_call.setdefault(key, call)
-    first_start: dict[Key, int] = {}
-    for op in ops:
-        key = key_of(op.process, op.correlation)
-        if key is not None:
-            first_start[key] = min(op.start, first_start.get(key, op.start))
+def read_trace(db: sqlite3.Connection, strings: dict[int, str], hidden_after_ns: int) -> tuple[Trace, Devices]:
+    session = Session(db)
+    calls = read_calls(db, strings, session)
+    callers = {process_of(call.thread) for call in calls if call.thread}
+    op_rows = read_op_rows(db, strings, session, callers.pop() if len(callers) == 1 else None)
+    devices = Devices(db, op_rows)
+    ops = [
+        Op(row.kind, row.rowid, row.start, row.end, devices.of(row.process, row.ordinal), row.process, row.context,
+           row.stream, row.correlation, row.node, row.green_context, row.name)
+        for row in op_rows
+    ]  # fmt: skip
     running: dict[int | None, list[Interval]] = defaultdict(list)
     for op in ops:
         running[op.process].append((op.start, op.end))
@@ -290,17 +419,42 @@ def read_trace(db: sqlite3.Connection, strings: dict[int, str], hidden_after_ns:
     for call in calls:
         if call.thread is not None:
             calls_of[call.thread].append(call)
-    return Trace(
-        ops, calls, first_call, first_start,
+    trace = Trace(
+        ops, calls, calls_by_key(calls), {},
         {process: union(intervals) for process, intervals in running.items()},
-        thread_intervals(db, "PROFILER_OVERHEAD"), thread_intervals(db, "OSRT_API"),
+        thread_intervals(db, "PROFILER_OVERHEAD", session), thread_intervals(db, "OSRT_API", session),
         calls_of, hidden_after_ns,
     )  # fmt: skip
+    for op in ops:
+        key = key_of(op.process, op.correlation)
+        if key is not None:
+            launch = key, launch_of(op, trace)
+            trace.first_start[launch] = min(op.start, trace.first_start.get(launch, op.start))
+    return trace, devices
+
+
+def calls_by_key(calls: list[Call]) -> dict[Key, list[Call]]:
+    """ "Several calls match (process IDs and numbers are reused): those nested in another
+    of the same key do not count". Choice: of equal ones, the first row counts."""
+    found: dict[Key, list[Call]] = defaultdict(list)
+    for call in sorted(calls, key=lambda c: (c.start, -c.end, c.rowid)):
+        key = key_of(process_of(call.thread), call.correlation)
+        if key is not None and all(other.end < call.end for other in found[key]):
+            found[key].append(call)
+    return found
 
 
 def launch_of(op: Op, trace: Trace) -> Call | None:
+    """ "the API call with the same (process, correlationId) [...] the latest that starts at
+    or before the op, else the earliest. A call that cannot launch [...] is nobody's
+    launch call". Choice: the rule chooses first, then the call may be none that can."""
     key = key_of(op.process, op.correlation)
-    return None if key is None else trace.first_call.get(key)
+    candidates = [] if key is None else trace.calls_of_key.get(key, [])
+    if not candidates:
+        return None
+    before = [call for call in candidates if call.start <= op.start]
+    call = before[-1] if before else candidates[0]
+    return None if call.name in SYNC_SCOPE or CANNOT_LAUNCH.match(call.name) else call
 
 
 # ------------------------------------------------------- the parts of a gap
@@ -333,14 +487,15 @@ def gap_pieces(
     activity: dict[int, list[tuple[str, list[Interval]]]],
 ) -> list[Piece]:  # fmt: skip
     """ "Let the gap be [a, b), L = [s, e) the launch call of its after-op" """
-    if after is None:  # the window ends with a zero-length op
+    if after is None:
         return [("unknown", a, b)]
     key = key_of(after.process, after.correlation)
     # in_graph: "the whole gap, if the after-op is a graph op and an op of the same graph
     # launch (same process and correlationId) started before b"
-    if after.graph_node is not None and key is not None and trace.first_start[key] < b:
-        return [("in_graph", a, b)]
+    # Choice: where IDs are reused, of the same launch call too.
     call = launch_of(after, trace)
+    if after.graph_node is not None and key is not None and trace.first_start[key, call] < b:
+        return [("in_graph", a, b)]
     # unknown: "the whole gap, if the after-op has no launch call"
     if call is None or call.thread is None:
         return [("unknown", a, b)]
@@ -382,14 +537,17 @@ def pick(candidates: list[Op], trace: Trace) -> Op | None:
     return min(candidates, key=lambda op: tie_order(op, trace), default=None)
 
 
-def device_gaps(device: int, ops: list[Op], window: Interval, chosen: list[Interval], trace: Trace) -> list[Gap]:
+def device_gaps(device: Device, ops: list[Op], window: Interval, chosen: list[Interval], trace: Trace) -> list[Gap]:
     """ "Gap: a maximal interval of the window with no op running"; of each, the maximal
     parts that are chosen."""
     starting, ending = defaultdict(list), defaultdict(list)
     for op in ops:
-        if op.start < op.end:  # "zero-length ops do not count"
-            starting[op.start].append(op)
-            ending[op.end].append(op)
+        starting[op.start].append(op)
+        ending[op.end].append(op)
+    # "zero-length ops only if no other starts there"; Choice: so for those that end.
+    for edge in (*starting.values(), *ending.values()):
+        if any(op.start < op.end for op in edge):
+            edge[:] = [op for op in edge if op.start < op.end]
     activity: dict[int, list[tuple[str, list[Interval]]]] = {}
     gaps = []
     for a, b in subtract([window], union((op.start, op.end) for op in ops)):
@@ -397,16 +555,19 @@ def device_gaps(device: int, ops: list[Op], window: Interval, chosen: list[Inter
         before = pick(ending[a], trace)  # Choice: of several, as for the after-op
         # "Gaps and parts are computed on the whole, then cut to the selection."
         pieces = gap_pieces(a, b, after, trace, activity)
+        # "Of it held: stretches longer than 100 µs (the option of `untraced`)"
+        held = [(s, e) for part, s, e in pieces if part == "queued" and e - s > trace.hidden_after_ns]
         for lo, hi in clip(chosen, a, b):
             parts = dict.fromkeys(PARTS, 0)
             for part, start, end in pieces:
                 parts[part] += max(0, min(end, hi) - max(start, lo))
-            gaps.append(Gap(device, lo, hi, parts, before, after))
+            held_ns = sum(max(0, min(end, hi) - max(start, lo)) for start, end in held)
+            gaps.append(Gap(device, lo, hi, parts, held_ns, before, after))
     return gaps
 
 
 def device_report(
-    device: int, name: str | None, trace: Trace, selection: list[Interval] | None
+    device: Device, name: str | None, trace: Trace, selection: list[Interval] | None
 ) -> tuple[Json, list[Gap]] | None:
     """The device's row, and all its gaps; None if nothing of it is selected."""
     ops = [op for op in trace.ops if op.device == device]
@@ -419,7 +580,8 @@ def device_report(
     busy = union((op.start, op.end) for op in ops)  # "length of the union"
     gaps = device_gaps(device, ops, window, chosen, trace)
     row = {
-        "device": device,
+        "device": device[0],
+        **({"which": device[1]} if device[1] else {}),
         "name": name,
         "window_ns": [chosen[0][0], chosen[-1][1]],
         "busy_ns": sum(length(clip(busy, lo, hi)) for lo, hi in chosen),
@@ -428,6 +590,7 @@ def device_report(
         "longest_gap_ns": max((gap.end - gap.start for gap in gaps), default=0),
         # Choice: the parts of all gaps summed, not whole gaps by their cause
         "idle_by_cause_ns": {part: sum(gap.parts[part] for gap in gaps) for part in PARTS},
+        "held_ns": sum(gap.held for gap in gaps),
         "op_count": {kind: sum(op.kind == kind and selects(selection, op) for op in ops) for kind in TABLE_OF_KIND},
     }
     return row, gaps
@@ -512,12 +675,12 @@ def launch_statistics(trace: Trace) -> Json:
 def graph_statistics(trace: Trace) -> Json:
     """ "Per graph launch: call, latency of its first op, span from its first op's start
     to its last op's end, busy within the span, node count." """
-    groups: dict[Key, list[Op]] = defaultdict(list)
+    groups: dict[tuple[Key, Call | None], list[Op]] = defaultdict(list)
     for op in trace.ops:
         key = key_of(op.process, op.correlation)
         if op.graph_node is not None and key is not None:
-            groups[key].append(op)
-    launched = [(trace.first_call[k], ops) for k, ops in groups.items() if k in trace.first_call]
+            groups[key, launch_of(op, trace)].append(op)
+    launched = [(call, ops) for (_, call), ops in groups.items() if call is not None]
     spans = [max(o.end for o in ops) - min(o.start for o in ops) for ops in groups.values()]
     busy = [length(union((o.start, o.end) for o in ops)) for ops in groups.values()]
     return {
@@ -542,6 +705,7 @@ class EventRecord:
 
 def read_event_records(db: sqlite3.Connection, trace: Trace) -> list[EventRecord]:
     records = []
+    seen: dict[Key, int] = defaultdict(int)
     for _, pid, corr, context, stream, event, event_sync in rows(
         db, "CUPTI_ACTIVITY_KIND_CUDA_EVENT",
         "globalPid", "correlationId", "contextId", "streamId", "eventId", "eventSyncId",
@@ -549,9 +713,17 @@ def read_event_records(db: sqlite3.Connection, trace: Trace) -> list[EventRecord
         if pid is not None:
             process = pid & ~0xFFFFFF
             key = key_of(process, corr)
-            call = None if key is None else trace.first_call.get(key)
+            call = None
+            if key is not None:
+                call = nth(trace.calls_of_key.get(key, []), seen[key])
+                seen[key] += 1
             records.append(EventRecord(process, context, stream, event, event_sync, call))
     return records
+
+
+def nth(values: list[Any], number: int) -> Any:
+    """Choice: where an ID is reused, its calls and its records belong together in order."""
+    return values[min(number, len(values) - 1)] if values else None
 
 
 def awaited_record(
@@ -573,24 +745,28 @@ def awaited_record(
     return max(candidates)[2] if candidates else None
 
 
+Scope = tuple[Any, ...]  # process[, context[, stream]], or (process, context, "green", green context)
+
+
 def sync_statistics(db: sqlite3.Connection, trace: Trace) -> Json:
     """ "Sync tail (per synchronising call S = [s, e))" """
     records = read_event_records(db, trace)
-    sync_rows: dict[Key, tuple[Any, ...]] = {}
+    streams = StreamKinds(db)
+    sync_rows: dict[Key, list[tuple[Any, ...]]] = defaultdict(list)
     for _, pid, corr, *ids in rows(
         db, "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION",
-        "globalPid", "correlationId", "contextId", "streamId", "eventId", "eventSyncId",
+        "globalPid", "correlationId", "contextId", "streamId", "eventId", "eventSyncId", "greenContextId",
     ):  # fmt: skip
         key = key_of(process_of(pid), corr)
         if key is not None:
-            sync_rows.setdefault(key, tuple(ids))  # Choice: of several, the first
+            sync_rows[key].append(tuple(ids))
     # Launched ops as (launch-call start, op end), by process, context and stream.
-    launched: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
+    launched: dict[Scope, list[tuple[int, int]]] = defaultdict(list)
     for op in trace.ops:
         launch = launch_of(op, trace)
         if launch is not None:
-            for scope in ((op.process,), (op.process, op.context),
-                          (op.process, op.context, op.stream)):  # fmt: skip
+            for scope in ((op.process,), (op.process, op.context), (op.process, op.context, op.stream),
+                          (op.process, op.context, "green", op.green_context)):  # fmt: skip
                 launched[scope].append((launch.start, op.end))
     latest_of = {scope: LatestEnd(entries) for scope, entries in launched.items()}
 
@@ -598,8 +774,9 @@ def sync_statistics(db: sqlite3.Connection, trace: Trace) -> Json:
     for call in trace.calls:
         if call.name not in SYNC_SCOPE:
             continue
-        scope, limit = covered(call, sync_rows, records)
-        latest = latest_of[scope].before(limit) if scope in latest_of else None
+        scopes, limit = covered(call, trace, sync_rows, records, streams)
+        ends = [latest_of[scope].before(limit) for scope in scopes if scope in latest_of]
+        latest = max((end for end in ends if end is not None), default=None)
         # "With x the latest end of these ops: if x > s, the call waited x - s and its
         # tail is e - x; else it found nothing to wait for."
         if latest is not None and latest > call.start:
@@ -611,17 +788,47 @@ def sync_statistics(db: sqlite3.Connection, trace: Trace) -> Json:
     return {"waited": waited, "found_nothing": found_nothing}
 
 
+class StreamKinds:
+    """ "waiting for a context's legacy null stream, TARGET_INFO_CUDA_STREAM.flag 3 or its
+    nullStreamId, also waits for the context's blocking streams, flag 1" """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.null: set[tuple[Any, ...]] = set()  # pid, context, stream
+        self.blocking: dict[tuple[Any, ...], set[int | None]] = defaultdict(set)
+        for _, pid, context, stream, flag in rows(
+            db, "TARGET_INFO_CUDA_STREAM", "processId", "contextId", "streamId", "flag"
+        ):
+            if flag == LEGACY_NULL:
+                self.null.add((pid, context, stream))
+            elif flag == BLOCKING:
+                self.blocking[pid, context].add(stream)
+        for table, column in (("TARGET_INFO_CUDA_CONTEXT_INFO", "nullStreamId"),
+                              ("TARGET_INFO_CUDA_NULL_STREAM", "streamId")):  # fmt: skip
+            for _, pid, context, stream in rows(db, table, "processId", "contextId", column):
+                self.null.add((pid, context, stream))
+
+    def scopes(self, process: int, context: int | None, stream: int | None) -> list[Scope]:
+        """The streams whose ops are awaited on this one."""
+        streams: set[int | None] = {stream}
+        where = pid_of(process), context
+        if (*where, stream) in self.null:
+            streams |= self.blocking[where]
+        return [(process, context, one) for one in streams]
+
+
 def covered(
-    call: Call, sync_rows: dict[Key, tuple[Any, ...]], records: list[EventRecord]
-) -> tuple[tuple[Any, ...], int]:
-    """(process[, context[, stream]]) of the covered ops, and what their launch calls
-    start before ("those whose launch call starts before S")."""
+    call: Call, trace: Trace, sync_rows: dict[Key, list[tuple[Any, ...]]], records: list[EventRecord],
+    streams: StreamKinds,
+) -> tuple[list[Scope], int]:  # fmt: skip
+    """The scopes of the covered ops, and what their launch calls start before ("those whose
+    launch call starts before S")."""
     process = process_of(call.thread)
     key = key_of(process, call.correlation)
     # "A call without a synchronization row covers the whole process."
     if process is None or key is None or key not in sync_rows:
-        return (process,), call.start
-    context, stream, event, event_sync = sync_rows[key]
+        return [(process,)], call.start
+    number = sum(other.start <= call.start for other in trace.calls_of_key[key]) - 1
+    context, stream, event, event_sync, green = nth(sync_rows[key], max(number, 0))
     kind = SYNC_SCOPE[call.name]  # "Take the kind of call from the API's name"
     if kind == "event":
         # "the stream of the awaited event, launched before the event was recorded". A
@@ -629,23 +836,26 @@ def covered(
         record = awaited_record(call, process, event, event_sync, records)
         if record is not None:
             limit = call.start if record.call is None else min(call.start, record.call.start)
-            return (process, record.context, record.stream), limit
+            return streams.scopes(process, record.context, record.stream), limit
     if context in NO_ID:  # Choice: a row that names no context is like no row
-        return (process,), call.start
+        return [(process,)], call.start
     if kind == "stream" and stream not in NO_ID:  # "on the stream"
-        return (process, context, stream), call.start
-    return (process, context), call.start  # "the context"; "without any, the context"
+        return streams.scopes(process, context, stream), call.start
+    if green not in (*NO_ID, 0):  # Choice: waiting in a green context waits for it alone (CUDA's documentation)
+        return [(process, context, "green", green)], call.start
+    return [(process, context)], call.start  # "the context"; "without any, the context"
 
 
 class NvtxRanges:
     """The ranges open at a moment: eventType 59 (push/pop) and 60 (start/end)."""
 
     def __init__(self, db: sqlite3.Connection, strings: dict[int, str]) -> None:
+        session = Session(db)
         self.of_thread: dict[int, list[tuple[int, float, int, str]]] = defaultdict(list)
         for rowid, start, end, event_type, thread, text, text_id in rows(
             db, "NVTX_EVENTS", "start", "end", "eventType", "globalTid", "text", "textId"
         ):
-            if event_type in (59, 60) and start is not None:
+            if event_type in (59, 60) and start is not None and not session.strays(start, end):
                 name = strings.get(text_id, "") if text is None else text_of(text)
                 # An open range (end NULL) reaches to the end of the trace.
                 length = float("inf") if end is None else end - start
@@ -689,7 +899,8 @@ def gap_json(gap: Gap, trace: Trace, nvtx: NvtxRanges) -> Json:
     after, parts = gap.after, gap.parts
     call = None if after is None else launch_of(after, trace)
     return {
-        "device": gap.device,
+        "device": gap.device[0],
+        **({"which": gap.device[1]} if gap.device[1] else {}),
         "start_ns": gap.start,
         "end_ns": gap.end,
         "duration_ns": gap.end - gap.start,
@@ -734,16 +945,14 @@ def gaps_json(
     db.text_factory = decode
     try:
         strings = read_strings(db)
-        trace = read_trace(db, strings, hidden_after_ns)
+        trace, identities = read_trace(db, strings, hidden_after_ns)
         nvtx = NvtxRanges(db, strings)
         versions = read_versions(db)
-        details = rows(db, "ANALYSIS_DETAILS", "duration")
-        number = "id" if "id" in columns_of(db, "TARGET_INFO_GPU") else "deviceId"
-        gpus = dict(row[1:] for row in reversed(rows(db, "TARGET_INFO_GPU", number, "name")))
         devices: list[Json] = []
         gaps: list[Gap] = []
         for device in sorted({op.device for op in trace.ops}):
-            found = device_report(device, gpus.get(device), trace, selection)
+            name = identities.name(device, {op.process for op in trace.ops if op.device == device})
+            found = device_report(device, name, trace, selection)
             if found is not None:
                 devices.append(found[0])
                 gaps += found[1]
@@ -755,7 +964,7 @@ def gaps_json(
                 "path": path,
                 "nsys_version": versions.get("EXPORT_PRODUCT_VERSION"),
                 "schema_version": versions.get("EXPORT_SCHEMA_VERSION"),
-                "duration_ns": details[0][1] if details else None,
+                "duration_ns": Session(db).duration,
                 "warnings": [],
             },
             "devices": devices,

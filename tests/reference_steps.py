@@ -58,7 +58,7 @@ def main_labels(path: str) -> dict[int | None, tuple[str, int]]:
 def read_loops(db: sqlite3.Connection, hidden_after_ns: int) -> tuple[list[Loop], Trace]:
     db.text_factory = reference.decode
     strings = reference.read_strings(db)
-    trace = reference.read_trace(db, strings, hidden_after_ns)
+    trace, _ = reference.read_trace(db, strings, hidden_after_ns)
     found = [
         loop
         for (thread, domain, label), ranges in read_ranges(db, strings).items()
@@ -214,7 +214,7 @@ def row(loop: Loop, trace: Trace, details: dict[tuple[str, int], tuple[Any, ...]
     }
 
 
-def windows_on(device: int, loop: Loop) -> list[Interval | None]:
+def windows_on(device: reference.Device, loop: Loop) -> list[Interval | None]:
     """ "g_k = start of the earliest op on d launched inside iteration k [...]; g is made ascending by a running
     maximum. Iteration k's GPU window = [g_k, g_k+1), the last one's ends at the latest end of its ops (not before
     g)" """
@@ -230,7 +230,7 @@ def windows_on(device: int, loop: Loop) -> list[Interval | None]:
     return found
 
 
-def on_device(device: int, loop: Loop, trace: Trace) -> tuple[Json, int] | None:
+def on_device(device: reference.Device, loop: Loop, trace: Trace) -> tuple[Json, int] | None:
     """(the row of a device, its median window)"""
     windows = windows_on(device, loop)
     there = [window for window in windows if window is not None]
@@ -247,7 +247,8 @@ def on_device(device: int, loop: Loop, trace: Trace) -> tuple[Json, int] | None:
     ]
     lengths = sorted(end - start for start, end in there)
     found = {
-        "device": device,
+        "device": device[0],
+        **({"which": device[1]} if device[1] else {}),
         "without_ops": len(windows) - len(there),
         "window_ns": sum(lengths),
         "busy_ns": sum(busy_each),

@@ -40,8 +40,9 @@ _COLUMNS = {
     "StringIds": "id value",
     "META_DATA_EXPORT": "name value",
     "ANALYSIS_DETAILS": "globalVid duration startTime stopTime",
-    "TARGET_INFO_GPU": "vmId id name busLocation smCount totalMemory",
-    "TARGET_INFO_CUDA_DEVICE": "gpuId cudaId pid",
+    "TARGET_INFO_GPU": "vmId id name busLocation smCount totalMemory cuDevice uuid",
+    "TARGET_INFO_CUDA_DEVICE": "gpuId cudaId pid uuid",
+    "TARGET_INFO_CUDA_STREAM": "streamId hwId vmId processId contextId priority flag",
     "PROCESSES": "globalPid pid name",
     "ThreadNames": "nameId priority globalTid",
     "TARGET_INFO_SYSTEM_ENV": "globalVid devStateName name nameEnum value",
@@ -323,9 +324,14 @@ class ReportBuilder:
         """A physical GPU."""
         return self.row("TARGET_INFO_GPU", **{"vmId": HOST, "id": number, "name": name, **more})
 
-    def device(self, pid: int, ordinal: int, gpu: int) -> ReportBuilder:
+    def device(self, pid: int, ordinal: int, gpu: int | None, **more: Any) -> ReportBuilder:
         """Which physical GPU a process's own ordinal is."""
-        return self.row("TARGET_INFO_CUDA_DEVICE", gpuId=gpu, cudaId=ordinal, pid=pid)
+        return self.row("TARGET_INFO_CUDA_DEVICE", **{"gpuId": gpu, "cudaId": ordinal, "pid": pid, **more})
+
+    def stream(self, stream: int, flag: int, *, pid: int = 1, context: int = 1) -> ReportBuilder:
+        """A stream: flag 1 blocking, 2 non-blocking, 3 the legacy null stream."""
+        columns = {"hwId": 0, "vmId": 1, "processId": pid, "contextId": context, "priority": 0}
+        return self.row("TARGET_INFO_CUDA_STREAM", streamId=stream, flag=flag, **columns)
 
     def process(self, pid: int, name: str) -> ReportBuilder:
         """A process's name."""

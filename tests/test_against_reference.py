@@ -58,14 +58,14 @@ def compared(document: Document) -> Document:
     The definitions leave open which of several ops that end together is the before-op, and how graphs are named; fields
     that only nsysgap has are its own.
     """
-    devices = [{key: one[key] for key in DEVICE_KEYS} for one in document["devices"]]
+    devices = [{key: one[key] for key in DEVICE_KEYS if key in one} for one in document["devices"]]
     report = {**document["report"], "warnings": []}
     return {**document, "report": report, "devices": devices, "gaps": [_gap(gap) for gap in document["gaps"]]}
 
 
 DEVICE_KEYS = (
-    *("device", "name", "window_ns", "busy_ns", "idle_ns", "gap_count", "longest_gap_ns", "idle_by_cause_ns"),
-    "op_count",
+    *("device", "which", "name", "window_ns", "busy_ns", "idle_ns", "gap_count", "longest_gap_ns", "idle_by_cause_ns"),
+    *("held_ns", "op_count"),
 )
 
 

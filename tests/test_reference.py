@@ -154,6 +154,7 @@ def test_whole_document(r: Report, tmp_path: Path) -> None:
                 "in_graph": 0, "queued": 10, "launch": 10, "profiler": 0, "sync": 0,
                 "untraced": 0, "cuda_api": 0, "os": 0, "host": 0, "unknown": 0,
             },
+            "held_ns": 0,
             "op_count": {"kernel": 2, "memcpy": 0, "memset": 0, "graph": 0},
         }],
         "launches": {"kernel": {
@@ -232,11 +233,11 @@ def test_correlation_id_is_no_key_across_processes(r: Report, tmp_path: Path) ->
 
 
 def test_of_several_matching_calls(r: Report, tmp_path: Path) -> None:
-    # Calls of key (1, 2): [30, 35), [20, 24), [20, 28) and a backtrace [5, 90): the first
-    # to start, of these the longest: [20, 28).
+    # Calls of key (1, 2): [30, 35), [20, 24) nested in [20, 28), and a backtrace [5, 90):
+    # the latest that starts at or before the op: [20, 28), not the one at 51.
     r.op(0, 10, 1)
     r.op(50, 60, 2)
-    r.call(30, 35, 2)
+    r.call(51, 55, 2)
     r.call(20, 24, 2)
     r.call(20, 28, 2)
     r.call(5, 90, 2, event_class=67)
@@ -282,12 +283,12 @@ def test_zero_length_op_ends_the_window(r: Report, tmp_path: Path) -> None:
     r.call(22, 30, 2)
     r.call(0, 4, 1)
     document = gaps_json(r.save(tmp_path))
-    # Window [5, 50). [5, 10) has no before-op; its L = [0, 4) returned: queued.
-    # [20, 50) has no after-op (a zero-length op does not count): unknown.
-    assert parts(document) == [(5, 10, {"queued": 5}), (20, 50, {"unknown": 30})]
+    # Window [5, 50). [5, 10) begins with a zero-length op; its L = [0, 4) returned: queued.
+    # [20, 50) ends with the zero-length op, as no other starts there: [20, 22) host, [22, 30) launch.
+    assert parts(document) == [(5, 10, {"queued": 5}), (20, 50, {"queued": 20, "launch": 8, "host": 2})]
     last, first = document["gaps"]
-    assert (last["after"], last["process"], last["thread"], last["nvtx"]) == (None, None, None, [])
-    assert (last["before"]["start_ns"], first["before"]) == (10, None)
+    assert (last["after"]["start_ns"], last["process"], last["thread"]) == (50, 1, 1)
+    assert (last["before"]["start_ns"], first["before"]["start_ns"]) == (10, 5)
 
 
 Row = dict[str, Any]

@@ -73,7 +73,8 @@ def _devices(trace: Trace) -> list[Document]:
     numbers = sorted(described | {int(number) for number in np.unique(trace.ops["device"])})
     return [
         {
-            "device": number,
+            **trace.device(number).named(),
+            "resolved": trace.device(number).resolved or None,
             "name": trace.device(number).name,
             "sm_count": trace.device(number).sm_count,
             "total_memory": trace.device(number).total_memory,
@@ -92,7 +93,10 @@ def _processes(trace: Trace) -> list[Document]:
         {
             "pid": int(trace.processes["pid"][row]),
             "name": trace.name(int(trace.processes["name"][row])),
-            "devices": [int(device) for device in np.unique(trace.ops["device"][trace.ops["process"] == row])],
+            "devices": [
+                trace.device(device).label
+                for device in np.unique(trace.ops["device"][trace.ops["process"] == row]).tolist()
+            ],
             "ops": int(ops[row]),
             "threads": int(threads[row]),
         }

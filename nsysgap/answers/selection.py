@@ -16,7 +16,7 @@ from nsysgap.analysis.loops.launched_inside import LaunchedExtents, launched_ext
 from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.errors import NsysgapError
 from nsysgap.intervals import IntervalSet, intersect, subtract, union_of
-from nsysgap.tables import Notice, Trace
+from nsysgap.tables import Device, Notice, Trace
 from nsysgap.units import counted, duration, printable
 
 
@@ -112,8 +112,12 @@ def pattern(regex: str | re.Pattern[str]) -> re.Pattern[str]:
 def require_device(trace: Trace, device: int | None) -> None:
     """Raise NsysgapError for a GPU that ran nothing in this report."""
     if device is not None and trace.ops.rows and not (trace.ops["device"] == device).any():
-        known = ", ".join(str(number) for number in np.unique(trace.ops["device"]))
+        known = ", ".join(_gpu_option(trace.device(number)) for number in np.unique(trace.ops["device"]).tolist())
         raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
+
+
+def _gpu_option(gpu: Device) -> str:
+    return gpu.label if gpu.which is None else f"{gpu.label} (--device {gpu.id})"
 
 
 def _within(chosen: Selected, span: IntervalSet, words: str) -> Selected:

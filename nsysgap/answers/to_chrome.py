@@ -107,7 +107,7 @@ def _read(report: OpenReport, options: ToChromeOptions) -> tuple[Extras, dict[st
             copy_target=copies.target,
             details=report.details if options.args == "full" else None,
             memory_kinds=MEMORY_KINDS,
-            memory=read_memory_events(source) if counters else None,
+            memory=read_memory_events(source, report.trace) if counters else None,
             metrics=read_gpu_metrics(source, report.trace.names) if counters else None,
             domains=read_nvtx_domains(source),
             session_start=read_session_start(source),

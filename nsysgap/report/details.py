@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.read import OP_TABLES
 from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source
+from nsysgap.report.streams import OP_TABLES
 from nsysgap.tables import NONE, OP_DETAILS, Schema, Table, Trace
 
 _COLUMNS = {

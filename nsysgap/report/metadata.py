@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nsysgap.names import Names
 from nsysgap.report.cells import whole, words
 from nsysgap.report.source import Source
-from nsysgap.tables import NONE, Device
+from nsysgap.tables import NONE
 
 EXPORT_TABLES = ("META_DATA_EXPORT", "EXPORT_META_DATA")
 
@@ -36,40 +36,6 @@ def session_duration(source: Source) -> int | None:
     """ANALYSIS_DETAILS.duration in ns; None where the report has none. Its startTime is another clock's: never used."""
     first = source.first("ANALYSIS_DETAILS", ("duration",))
     return whole(first[0]) if first else None
-
-
-def read_devices(source: Source) -> tuple[Device, ...]:
-    """The GPUs that TARGET_INFO_GPU describes, by ID; for the oldest exporters' with what TARGET_INFO_CUDA_GPU adds."""
-    table = "TARGET_INFO_GPU"
-    number = source.catalog.first(table, "id", "deviceId")
-    if number is None:
-        return ()
-    rows = source.rows(table, (number, "name", "smCount", "totalMemory", "busLocation"))
-    sizes = {} if source.catalog.has(table, "smCount", "totalMemory") else _oldest_sizes(source)
-    found: dict[int, Device] = {}
-    for cell, name, sm_count, memory, bus in rows:
-        gpu = whole(cell, 32)
-        if gpu is not None:
-            size = sizes.get(gpu, (sm_count, memory))
-            found[gpu] = Device(gpu, words(name) or None, whole(size[0]), whole(size[1]), words(bus) or None)
-    return tuple(found[gpu] for gpu in sorted(found))
-
-
-def _oldest_sizes(source: Source) -> dict[object, tuple[object, object]]:
-    """(multiprocessors, bytes of memory) by device ID: exporters of 2021 keep them in a table of their own."""
-    columns = ("deviceId", "numMultiprocessors", "globalMemorySize")
-    rows = source.rows("TARGET_INFO_CUDA_GPU", columns)
-    return {gpu: (multiprocessors, memory) for gpu, multiprocessors, memory in rows}
-
-
-def physical_gpus(source: Source) -> dict[tuple[int, int], int]:
-    """The GPUs that a process numbers otherwise, by (pid, its ordinal); of several rows for one the first counts."""
-    found: dict[tuple[int, int], int] = {}
-    for row in source.rows("TARGET_INFO_CUDA_DEVICE", ("pid", "cudaId", "gpuId")):
-        pid, ordinal, gpu = whole(row[0]), whole(row[1], 32), whole(row[2], 32)
-        if pid is not None and ordinal is not None and gpu is not None:
-            found.setdefault((pid, ordinal), gpu)
-    return {(pid, ordinal): gpu for (pid, ordinal), gpu in found.items() if gpu != ordinal}
 
 
 def process_names(source: Source, names: Names, global_pids: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -20,29 +20,18 @@ from nsysgap import tables
 from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.diagnostics import notices
-from nsysgap.report.metadata import (
-    export_versions,
-    physical_gpus,
-    process_names,
-    read_devices,
-    session_duration,
-    thread_names,
-    under_wsl,
-)
+from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
+from nsysgap.report.metadata import export_versions, process_names, session_duration, thread_names, under_wsl
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
 from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
 from nsysgap.report.source import Source
+from nsysgap.report.streams import OP_TABLES, process_rows, read_streams
+from nsysgap.report.usable import Usable
 from nsysgap.tables import Notice, Table, Trace
 from nsysgap.units import counted
 
-OP_TABLES = {
-    "kernel": "CUPTI_ACTIVITY_KIND_KERNEL",
-    "memcpy": "CUPTI_ACTIVITY_KIND_MEMCPY",
-    "memset": "CUPTI_ACTIVITY_KIND_MEMSET",
-    "graph": "CUPTI_ACTIVITY_KIND_GRAPH_TRACE",
-}
 RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
 SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
 CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
@@ -89,15 +78,17 @@ class _Reading:
     def trace(self) -> Trace:
         require_nsys_export(self.source)
         self.names = read_names(self.source)
+        self.usable = Usable(session_duration(self.source))
         raw_ops, raw_api = self._raw_ops(), self._raw_api()
+        _give_to_one_caller(raw_ops, one_caller(distinct(raw_api["thread"])))
         raw = {table: self._raw_spans(table) for table in ("OSRT_API", "PROFILER_OVERHEAD")}
         raw_nvtx = self._raw_nvtx()
         records = {table: self._raw_records(table) for table in (SYNCHRONIZATION, CUDA_EVENT)}
         spans = [raw_api, *raw.values(), raw_nvtx]
         threads, processes = self._threads_and_processes(raw_ops, spans, records.values())
-        devices = read_devices(self.source)
         versions = export_versions(self.source)
-        ops = self._ops(raw_ops, processes)
+        ops, gpus = self._ops(raw_ops, processes)
+        streams = read_streams(self.source, processes, in_green=bool(records[SYNCHRONIZATION]["green_context"].any()))
         self._check_names(ops, raw_api)
         if not ops.rows and len(raw_api["start"]) and under_wsl(self.source):
             self.warnings.append(
@@ -110,9 +101,11 @@ class _Reading:
             names=self.names,
             processes=processes,
             threads=threads,
-            devices=devices,
+            devices=gpus.devices,
+            gpu_of=gpus.gpu_of,
             sync_records=self._records(tables.SYNC_RECORDS, records[SYNCHRONIZATION], processes),
             event_records=self._records(tables.EVENT_RECORDS, records[CUDA_EVENT], processes),
+            streams=streams,
             nvtx=self._nvtx(raw_nvtx, threads),
             osrt=self._spans(tables.OSRT, raw["OSRT_API"], threads),
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
@@ -121,8 +114,9 @@ class _Reading:
             python_stacks=python_stacks(self.source),
             nsys_version=versions[0],
             schema_version=versions[1],
-            duration_ns=session_duration(self.source),
-            warnings=(*notices(self.source), *self.warnings),
+            duration_ns=self.usable.duration,
+            left_out=tuple(self.usable.left_out),
+            warnings=(*notices(self.source), *self.usable.notices(), *self.warnings),
         )
 
     def _read(self, table: str, reads: list[Read], where: Condition | None = None) -> Columns:
@@ -159,7 +153,7 @@ class _Reading:
             columns["name"] = self._kernel_names(table, columns["name"], kernel_names[1:])
         else:
             columns["name"] = self._numbered_names(kind, columns["name"])
-        return self._usable_ops(table, columns)
+        return self.usable.ops(table, columns)
 
     def _kernel_names(self, table: str, values: Array, others: list[str]) -> Array:
         """Name indices of kernels: where StringIds lacks a kernel's first name, its next that is there."""
@@ -178,22 +172,6 @@ class _Reading:
         index = [self.names.add(_op_name(kind, int(value)).encode()) for value in present]
         return np.array(index, np.int32)[np.searchsorted(present, values)] if len(present) else values
 
-    def _usable_ops(self, table: str, columns: Columns) -> Columns:
-        start, end = columns["start"], columns["end"]
-        untimed = ((start == 0) & (end == 0)) | (start == tables.OPEN_END)
-        broken = (end < start) & ~untimed
-        nowhere = (columns["device"] == tables.NONE) & ~untimed & ~broken
-        self._left_out(table, untimed, "has no timestamp", "have no timestamp")
-        self._left_out(table, broken, "ends before it starts", "end before they start")
-        self._left_out(table, nowhere, "names no device", "name no device")
-        keep = ~(untimed | broken | nowhere)
-        return columns if keep.all() else {name: column[keep] for name, column in columns.items()}
-
-    def _left_out(self, table: str, mask: NDArray[np.bool_], one: str, many: str) -> None:
-        if number := int(mask.sum()):
-            said = counted(number, f"row of {table} {one}", f"rows of {table} {many}")
-            self.warnings.append(Notice("warning", f"{said}: left out of every figure."))
-
     def _raw_api(self) -> Columns:
         where = OneOf("eventClass", (0, 1)) if self.source.catalog.has(RUNTIME, "eventClass") else None
         columns = self._read(
@@ -209,7 +187,7 @@ class _Reading:
             where,
         )
         columns["name"] = self._without_suffixes(columns["name"])
-        return self._usable_spans(RUNTIME, columns)
+        return self.usable.spans(RUNTIME, columns)
 
     def _without_suffixes(self, values: Array) -> Array:
         """Map each name index to that of the name without _v7000 and _ptsz."""
@@ -233,16 +211,7 @@ class _Reading:
                 Read("name", "nameId", tables.NONE, "int32", NO_STRING),
             ],
         )
-        return self._usable_spans(table, columns)
-
-    def _usable_spans(self, table: str, columns: Columns) -> Columns:
-        broken = columns["end"] < columns["start"]
-        one, many = (
-            "has no start or no end, or ends before it starts",
-            "have no start or no end, or end before they start",
-        )
-        self._left_out(table, broken, one, many)
-        return {name: column[~broken] for name, column in columns.items()} if broken.any() else columns
+        return self.usable.spans(table, columns)
 
     def _raw_nvtx(self) -> Columns:
         table = "NVTX_EVENTS"
@@ -261,9 +230,7 @@ class _Reading:
             ],
             NVTX_RANGES,
         )
-        broken = (columns["end"] < columns["start"]) | (columns["start"] == tables.OPEN_END)
-        self._left_out(table, broken, "has no start or ends before it starts", "have no start or end before they start")
-        columns = {name: column[~broken] for name, column in columns.items()}
+        columns = self.usable.ranges(table, columns)
         columns["name"] = self._nvtx_names(columns)
         columns["start_end"] = columns["start_end"] == START_END
         del columns["rowid"]
@@ -291,10 +258,12 @@ class _Reading:
             Read("stream", "streamId", tables.NONE, "int32"),
             Read("event", "eventId", tables.NONE),
             Read("event_sync", "eventSyncId", tables.NONE),
+            Read("green_context", "greenContextId", 0, "int32"),
         ]
         columns = self._read(table, reads)
         for name in ("event", "event_sync"):  # no event: CUPTI's -1, which some exporters write as unsigned
             columns[name][columns[name] == NO_EVENT] = tables.NONE
+        columns["green_context"][columns["green_context"] == tables.NONE] = 0
         return columns
 
     def _threads_and_processes(
@@ -323,21 +292,16 @@ class _Reading:
         )
         return threads, processes
 
-    def _ops(self, raw: list[Columns], processes: Table) -> Table:
+    def _ops(self, raw: list[Columns], processes: Table) -> tuple[Table, Gpus]:
         columns: Columns = {}
         for name in [column.name for column in tables.OPS.columns]:
             columns[name] = np.concatenate([part.pop(name) for part in raw])
-        columns["process"] = _process_rows(processes, columns["process"])
-        columns["device"] = self._physical_devices(columns, processes)
-        return _sorted_by_start(tables.OPS, columns)
-
-    def _physical_devices(self, columns: Columns, processes: Table) -> Array:
-        """TARGET_INFO_CUDA_DEVICE says which GPU a process's own ordinal is."""
-        device = columns["device"].copy()
-        for (pid, ordinal), gpu in physical_gpus(self.source).items():
-            of_pid = np.flatnonzero(processes["pid"] == pid)
-            device[np.isin(columns["process"], of_pid) & (columns["device"] == ordinal)] = gpu
-        return device
+        columns["process"] = process_rows(processes, columns["process"])
+        placed_graphs(columns)
+        gpus = identify_gpus(self.source, processes, columns["process"], columns["device"])
+        columns["device"] = gpus.device
+        self.warnings += gpus.notices
+        return _sorted_by_start(tables.OPS, columns), gpus
 
     def _spans(self, schema: tables.Schema, columns: Columns, threads: Table) -> Table:
         columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
@@ -352,7 +316,7 @@ class _Reading:
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
 
     def _records(self, schema: tables.Schema, columns: Columns, processes: Table) -> Table:
-        return Table(schema, {**columns, "process": _process_rows(processes, columns["process"])})
+        return Table(schema, {**columns, "process": process_rows(processes, columns["process"])})
 
     def _check_names(self, ops: Table, api: Columns) -> None:
         used = np.union1d(distinct(ops["name"]), distinct(api["name"]))
@@ -383,11 +347,10 @@ def _op_name(kind: int, value: int) -> str:
     return "[CUDA memset]" if kind == tables.MEMSET else f"[CUDA graph {value}]"
 
 
-def _process_rows(processes: Table, values: Array) -> NDArray[np.int32]:
-    rows: NDArray[np.int32] = np.searchsorted(processes["global_pid"], values >> PID_SHIFT << PID_SHIFT).astype(
-        np.int32
-    )
-    return rows
+def _give_to_one_caller(ops: list[Columns], caller: int) -> None:
+    """Ops without globalPid belong to the one process that made API calls (`caller`, 0: none did alone)."""
+    for columns in ops if caller else ():
+        columns["process"] = np.where(columns["process"] == 0, caller, columns["process"])
 
 
 def _sorted_by_start(schema: tables.Schema, columns: Columns) -> Table:

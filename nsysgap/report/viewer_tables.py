@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.report.cells import whole, words
-from nsysgap.report.metadata import physical_gpus
-from nsysgap.report.read import CUDA_EVENT, OP_TABLES, PID_SHIFT, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
+from nsysgap.report.read import CUDA_EVENT, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
 from nsysgap.report.reads import Condition, NoneOf, OneOf, Progress, Read
 from nsysgap.report.source import Source
+from nsysgap.report.streams import OP_TABLES, PID_SHIFT
 from nsysgap.tables import MEMCPY, MEMSET, NATIVE_SAMPLE, NONE, PYTHON_SAMPLE, Column, Schema, Stacks, Table, Trace
 
 MEMORY_EVENTS = Schema(
@@ -38,7 +38,7 @@ _SHOWN = {
 }
 
 
-def read_memory_events(source: Source, progress: Progress | None = None) -> Table:
+def read_memory_events(source: Source, trace: Trace, progress: Progress | None = None) -> Table:
     """Every allocation and release of GPU memory: without rows where the report has none."""
     name = "CUDA_GPU_MEMORY_USAGE_EVENTS"
     reads = [
@@ -52,12 +52,11 @@ def read_memory_events(source: Source, progress: Progress | None = None) -> Tabl
     if not source.catalog.has(name, *(read.column for read in reads)):
         return MEMORY_EVENTS.empty()
     columns = source.columns(name, reads, progress=progress)
-    physical = physical_gpus(source)
     operation = columns.pop("operation")
     columns["bytes"] *= np.select([operation == _ALLOCATED, operation == _FREED], [1, -1], 0)
-    pid = (columns.pop("process") >> 24) & 0xFFFFFF
-    for (process, ordinal), gpu in physical.items():
-        columns["device"][(pid == process) & (columns["device"] == ordinal)] = gpu
+    process, ordinal = columns.pop("process") >> PID_SHIFT << PID_SHIFT, columns["device"].copy()
+    for (of, number), gpu in trace.gpu_of.items():
+        columns["device"][(process == of) & (ordinal == number)] = gpu
     order = np.argsort(columns["time"], kind="stable")
     return Table(MEMORY_EVENTS, {key: values[order] for key, values in columns.items()})
 

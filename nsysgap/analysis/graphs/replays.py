@@ -207,7 +207,7 @@ def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, 
     if not len(rows):
         return {}
     graph = graph_of(ops["graph_node"][rows])
-    launch, _ = launch_keys(ops, rows)
+    launch = launch_keys(ops, rows, calls)
     order = np.lexsort((rows, launch, graph, ops["process"][rows]))
     rows, graph, launch = rows[order], graph[order], launch[order]
     process = ops["process"][rows]

@@ -106,10 +106,28 @@ class Attribution:
         sink(UNKNOWN, unknown, (end - start)[unknown])
         self._launched(sink, launched, start[launched], end[launched], call[launched])
 
+    def held(self, pieces_of: Pieces, gap_start: Times) -> Times:
+        """Of each piece the time that is `queued` in a stretch longer than `hidden_after_ns`, ns: shape (pieces,).
+
+        With the GPU idle nothing that is recorded holds an op back for so long. A stretch is measured in its whole gap,
+        which begins at `gap_start`.
+        """
+        held = np.zeros(len(pieces_of.start), np.int64)
+        rows = np.flatnonzero(pieces_of.gap_end - gap_start > self.hidden_after_ns)
+        after = pieces_of.after[rows]
+        rows, after = rows[after != NONE], after[after != NONE]
+        launched = (self.calls[after] != NONE) & ~self._in_graph(after)
+        rows, call = rows[launched], self.calls[after[launched]]
+        returned = self.trace.api["end"][call] if self.trace.api.rows else np.empty(0, np.int64)
+        long = pieces_of.gap_end[rows] - np.maximum(gap_start[rows], returned) > self.hidden_after_ns
+        rows, returned = rows[long], returned[long]
+        held[rows] = np.maximum(pieces_of.end[rows] - np.maximum(pieces_of.start[rows], returned), 0)
+        return held
+
     def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
         if self._later_node is None:
-            self._later_node = later_nodes(self.trace)
+            self._later_node = later_nodes(self.trace, self.calls)
         found = np.zeros(len(after), np.bool_)
         known = after != NONE
         found[known] = self._later_node[after[known]]
@@ -178,14 +196,14 @@ class Attribution:
         return union(start[hidden], end[hidden])
 
 
-def later_nodes(trace: Trace) -> NDArray[np.bool_]:
+def later_nodes(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which ops are graph ops before which another op of their launch, of their (process, correlation), started."""
     ops = trace.ops
     later = np.zeros(ops.rows, np.bool_)
     nodes = np.flatnonzero(keyed_nodes(trace))
     # Ops of other kinds may share a launch with them: all with such a correlation ID are looked at.
     rows = np.flatnonzero(is_any(ops["correlation"], distinct(ops["correlation"][nodes]).tolist()))
-    keys, _ = launch_keys(ops, rows)
+    keys = launch_keys(ops, rows, calls)
     order = np.argsort(keys, kind="stable")  # ops are sorted by start: each key's first op is its earliest
     if len(order):
         keys, rows = keys[order], rows[order]
@@ -202,11 +220,15 @@ def keyed_nodes(trace: Trace) -> NDArray[np.bool_]:
     return nodes if named.all() else nodes & named[ops["process"]]
 
 
-def launch_keys(ops: Table, rows: Indices) -> tuple[NDArray[np.int64], int]:
-    """((process, correlation) of ops as one number each, how far to shift it right for the process)."""
-    correlation, process = ops["correlation"][rows], ops["process"][rows].astype(np.int64)
-    bits = max(int(correlation.max(initial=0)).bit_length(), 1)
-    if correlation.min(initial=0) < 0 or bits + int(process.max(initial=0)).bit_length() > 62:
-        present, correlation = codes(correlation)  # not CUPTI's 32-bit counters: number them instead
-        bits = len(present).bit_length()
-    return (process << bits) | correlation, bits
+def launch_keys(ops: Table, rows: Indices, calls: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The launch of ops as one number each: its call, or where none is known its (process, correlation), negative."""
+    call = calls[rows].astype(np.int64)
+    without = np.flatnonzero(call == NONE)
+    if len(without):
+        correlation, process = ops["correlation"][rows[without]], ops["process"][rows[without]].astype(np.int64)
+        bits = max(int(correlation.max(initial=0)).bit_length(), 1)
+        if correlation.min(initial=0) < 0 or bits + int(process.max(initial=0)).bit_length() > 62:
+            present, correlation = codes(correlation)  # not CUPTI's 32-bit counters: number them instead
+            bits = len(present).bit_length()
+        call[without] = -1 - ((process << bits) | correlation)
+    return call

@@ -69,7 +69,7 @@ def idle_frame(idle: IdleReport) -> pd.DataFrame:
 
     rows = [
         {
-            "device": one.device,
+            "device": idle.trace.device(one.device).number,
             "name": idle.trace.device(one.device).name,
             "window_start_ns": one.window[0],
             "window_end_ns": one.window[1],
@@ -114,12 +114,18 @@ def _ops_frame(trace: Trace, rows: NDArray[np.intp]) -> pd.DataFrame:
         {
             "kind": np.array(OP_KINDS, object)[ops["kind"][rows]],
             "name": _names(trace, ops["name"][rows]),
-            "device": ops["device"][rows],
+            "device": _numbers(trace, ops["device"][rows]),
             "stream": _stream_ids(ops["stream"][rows]),
             "start_ns": ops["start"][rows],
             "end_ns": ops["end"][rows],
         }
     )
+
+
+def _numbers(trace: Trace, devices: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The GPUs' numbers."""
+    present, place = np.unique(devices, return_inverse=True)
+    return np.array([trace.device(int(device)).number for device in present], np.int32)[place]
 
 
 def _stream_ids(stored: NDArray[np.int32]) -> pd.Series[int]:

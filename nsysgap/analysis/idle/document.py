@@ -68,7 +68,7 @@ def _sm_active(found: SmActive | None) -> Document:
 
 def _device(idle: IdleReport, device: DeviceIdle) -> Document:
     return {
-        "device": device.device,
+        **idle.trace.device(device.device).named(),
         "name": idle.trace.device(device.device).name,
         "window_ns": list(device.window),
         "busy_ns": device.busy,
@@ -76,6 +76,7 @@ def _device(idle: IdleReport, device: DeviceIdle) -> Document:
         "gap_count": device.gap_count,
         "longest_gap_ns": device.longest_gap,
         "idle_by_cause_ns": dict(zip(PARTS, device.idle_by_part.tolist(), strict=True)),
+        "held_ns": device.held,
         "op_count": device.op_count,
     }
 
@@ -103,7 +104,7 @@ def gap_rows(idle: IdleReport, rows: NDArray[np.intp]) -> list[Document]:
         process, thread, nvtx = _launcher(idle, ranges, row)
         found.append(
             {
-                "device": int(gaps.device[row]),
+                **trace.device(int(gaps.device[row])).named(),
                 "start_ns": int(gaps.start[row]),
                 "end_ns": int(gaps.end[row]),
                 "duration_ns": int(gaps.end[row] - gaps.start[row]),

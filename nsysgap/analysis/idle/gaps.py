@@ -41,22 +41,29 @@ def _gaps_of(trace: Trace, calls: NDArray[np.int32], device: int, only: bool) ->
     rows = np.arange(ops.rows) if only else np.flatnonzero(ops["device"] == device)
     start, end = ops["start"][rows], ops["end"][rows]
     window = (int(start[0]), int(end.max()))
-    lasting = end > start  # zero-length ops widen the window but run for no time and bound no gap
-    if not lasting.all():
+    lasting = end > start
+    momentary = rows[~lasting]  # zero-length ops widen the window, but split no gap
+    if len(momentary):
         rows, start, end = rows[lasting], start[lasting], end[lasting]
     busy = union(start, end)
     edges_start = np.concatenate(([window[0]], busy.ends))
     edges_end = np.concatenate((busy.starts, [window[1]]))
     idle = edges_end > edges_start
     gap_start, gap_end = edges_start[idle], edges_end[idle]
+    after, before = _after_ops(trace, calls, rows, start, gap_end), _before_ops(rows, start, end, gap_start)
+    if len(momentary):  # they end a gap where no other op does: at the edges of the window
+        moment = ops["start"][momentary]
+        alone, first = np.flatnonzero(after == NONE), np.flatnonzero(before == NONE)
+        after[alone] = _after_ops(trace, calls, momentary, moment, gap_end[alone])
+        before[first] = _after_ops(trace, calls, momentary, moment, gap_start[first])
     return DeviceGaps(
         device=device,
         window=window,
         busy=busy,
         start=gap_start,
         end=gap_end,
-        after=_after_ops(trace, calls, rows, start, gap_end),
-        before=_before_ops(rows, start, end, gap_start),
+        after=after,
+        before=before,
     )
 
 

@@ -29,7 +29,7 @@ class DeviceIdle:
     """One GPU: window (ns), busy + idle = the window's length (of the selected time, if any), gaps, idle by part.
 
     `idle_by_part` and `gaps_by_cause` are int64 of shape (10,) in the order of PARTS: the sum of each part over all
-    gaps in ns, and the number of gaps whose cause it is.
+    gaps in ns, and the number of gaps whose cause it is. `held`: of the part `queued` what lies in long stretches, ns.
     """
 
     device: int
@@ -39,6 +39,7 @@ class DeviceIdle:
     longest_gap: int
     idle_by_part: NDArray[np.int64]
     gaps_by_cause: NDArray[np.int64]
+    held: int
     op_count: dict[str, int]
 
     @property
@@ -51,13 +52,14 @@ class DeviceIdle:
 class Gaps:
     """All gaps of all GPUs, by device and start: arrays of shape (gaps,), times in ns.
 
-    `gap_end` is the end of the whole gap where a selection cut it; `after`, `before` are rows of ops (-1 none), `call`
-    the row of api that launched the after-op (-1 none), `cause` an index into PARTS.
+    `gap_start`, `gap_end` are the whole gap's where a selection cut it; `after`, `before` are rows of ops (-1 none),
+    `call` the row of api that launched the after-op (-1 none), `cause` an index into PARTS.
     """
 
     device: NDArray[np.int32]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
+    gap_start: NDArray[np.int64]
     gap_end: NDArray[np.int64]
     after: NDArray[np.int64]
     before: NDArray[np.int64]
@@ -170,6 +172,7 @@ class IdleReport:
                 longest_gap=int((end - start).max(initial=0)),
                 idle_by_part=sums,
                 gaps_by_cause=np.bincount(cause, minlength=len(PARTS)),
+                held=int(self.attribution.held(part, whole.start[rows]).sum()),
                 op_count=self._op_count(whole.device),
             )
         )
@@ -180,7 +183,8 @@ class IdleReport:
         known = part.after != NONE
         call[known] = self.calls[part.after[known]]
         device = np.full(len(part.start), whole.device, np.int32)
-        return Gaps(device, part.start, part.end, part.gap_end, part.after, whole.before[rows], call, cause)
+        edges = (part.start, part.end, whole.start[rows], part.gap_end)
+        return Gaps(device, *edges, part.after, whole.before[rows], call, cause)
 
     def _op_count(self, device: int) -> dict[str, int]:
         kind = self.trace.ops["kind"][self.selected_ops(device)]
@@ -260,5 +264,5 @@ def _concatenated(parts: list[Gaps]) -> Gaps:
         return parts[0]
     if not parts:
         none = np.empty(0, np.int64)
-        return Gaps(none.astype(np.int32), none, none, none, none, none, none.astype(np.int32), none.astype(np.int8))
+        return Gaps(none.astype(np.int32), *(none,) * 6, none.astype(np.int32), none.astype(np.int8))
     return Gaps(*(np.concatenate([getattr(part, name) for part in parts]) for name in Gaps.__dataclass_fields__))

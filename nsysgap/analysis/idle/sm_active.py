@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.untraced import UntracedPieces
 from nsysgap.intervals import IntervalSet, covered_length, intersect, subtract, union
+from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -39,7 +40,8 @@ class SmActive:
 def sm_active(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> SmActive | None:
     """What the hardware counter says about one GPU's parts; None where the report has no samples inside the window."""
     samples = idle.trace.sm_active
-    mine = samples["device"] == device.device
+    gpu = idle.trace.device(device.device)
+    mine = samples["device"] == (NONE if gpu.which else gpu.number)  # sampled by GPU, whoever uses it
     time, value = samples["time"][mine], samples["value"][mine]
     if len(time) < 2:
         return None

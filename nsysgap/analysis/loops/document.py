@@ -41,13 +41,13 @@ def _loop_row(trace: Trace, loops: Sequence[Loop], steps: LoopSteps) -> Document
         "launches": stats(steps.launches),
         "ops": stats(steps.ops),
         "api_calls": stats(steps.api_calls),
-        "devices": [_device_row(one) for one in steps.windows],
+        "devices": [_device_row(trace, one) for one in steps.windows],
     }
 
 
-def _device_row(windows: GpuWindows) -> Document:
+def _device_row(trace: Trace, windows: GpuWindows) -> Document:
     return {
-        "device": windows.edges.device,
+        **trace.device(windows.edges.device).named(),
         "without_ops": windows.edges.without_ops,
         "window_ns": int(windows.window.sum()),
         "busy_ns": int(windows.busy.sum()),

@@ -38,10 +38,10 @@ class GraphLaunches:
 
 
 def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
-    """Group the graph ops by (process, correlation ID)."""
+    """Group the graph ops by (process, correlation ID), where that comes back by their launch call."""
     ops = trace.ops
     rows = np.flatnonzero(keyed_nodes(trace))
-    keys, _ = launch_keys(ops, rows)
+    keys = launch_keys(ops, rows, calls)
     _, heads, group = np.unique(keys, return_index=True, return_inverse=True)
     by_start = np.argsort(heads, kind="stable")  # ops are sorted by start, so a launch's first row is its first op
     rank = np.empty(len(heads), np.intp)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.call_keys import CallKeys
+from nsysgap.analysis.relations.calls import NO_LAUNCHES
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import combined_codes, distinct, grouped, is_any
 from nsysgap.figures import Stats
@@ -16,19 +18,45 @@ from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace, names_la
 
 Array = NDArray[Any]
 Indices = NDArray[Any]
+Times = NDArray[np.int64]
 
 
 def launch_calls(trace: Trace) -> NDArray[np.int32]:
     """The row of `trace.api` that launched each op, -1 for none: int32 of shape (ops,).
 
     The key is (process, correlation ID), never the ID alone: two processes of one report share the numbers. Of several
-    calls with one key the first to start counts, the longest of equals, then the report's order. 0 and NULL are no key.
+    calls with one key (process IDs and numbers are reused) those nested in another do not count; of the rest the latest
+    that starts at or before the op does, else the earliest. 0 and NULL are no key, and a call that cannot launch is
+    nobody's launch call.
     """
-    calls = np.full(trace.ops.rows, NONE, np.int32)
-    for process, api in _calls_by_process(trace):
-        ops = _rows((trace.ops["process"] == process) & names_launch(trace.ops["correlation"]))
-        calls[ops] = _match(trace.ops["correlation"][ops], trace.api, api)
+    calls = _named_calls(trace, np.arange(trace.ops.rows, dtype=np.int32))
+    calls[_cannot_launch(trace, calls)] = NONE
     return calls
+
+
+def misled_ops(trace: Trace, calls: NDArray[np.int32]) -> Indices:
+    """The ops whose correlation ID names a call that cannot launch: rows of ops. `calls`: as `launch_calls`."""
+    without = _rows((calls == NONE) & names_launch(trace.ops["correlation"]))
+    return without[_cannot_launch(trace, _named_calls(trace, without))]
+
+
+def _named_calls(trace: Trace, rows: Indices) -> NDArray[np.int32]:
+    """The call that the (process, correlation ID) of each of these ops names, whatever it does; -1 none."""
+    ops, calls = trace.ops, np.full(len(rows), NONE, np.int32)
+    for process, api in _calls_by_process(trace):
+        mine = _rows((ops["process"][rows] == process) & names_launch(ops["correlation"][rows]))
+        of_process = CallKeys(trace.api, api)
+        calls[mine] = of_process.latest(ops["correlation"][rows[mine]], ops["start"][rows[mine]])
+    return calls
+
+
+def _cannot_launch(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which of these rows of api (-1 none) are calls that launch nothing, such as cudaEventRecord."""
+    names = NO_LAUNCHES.names(trace)
+    if not names:
+        return np.zeros(len(calls), np.bool_)
+    found: NDArray[np.bool_] = (calls != NONE) & is_any(trace.api["name"], names)[calls]
+    return found
 
 
 def _calls_by_process(trace: Trace) -> Iterator[tuple[int, Indices]]:
@@ -45,40 +73,33 @@ def _rows(mask: NDArray[np.bool_]) -> Indices:
 
 
 def match_calls(trace: Trace, records: Table) -> NDArray[np.int32]:
-    """The row of `trace.api` with each record's (process, correlation): for tables with those two columns."""
+    """The row of `trace.api` with each record's (process, correlation): for tables with those two columns.
+
+    Where IDs are reused, the calls and the records of a key belong together in their order.
+    """
     calls = np.full(records.rows, NONE, np.int32)
     for process, api in _calls_by_process(trace):
         wanted = np.flatnonzero((records["process"] == process) & (records["correlation"] != 0))
-        calls[wanted] = _match(records["correlation"][wanted], trace.api, api)
+        calls[wanted] = CallKeys(trace.api, api).in_order(records["correlation"][wanted])
     return calls
 
 
-def _match(wanted: NDArray[np.int64], api: Table, rows: Indices) -> NDArray[np.int32]:
-    """Rows of `api`, among `rows`, whose correlation is `wanted`; -1 where there is none."""
-    keys = api["correlation"][rows]
-    if len(keys) and (keys[1:] < keys[:-1]).any():
-        order = np.argsort(keys, kind="stable")
-        keys, rows = keys[order], rows[order]
-        del order
-    keys, rows = _first_of_equals(keys, rows, api)
-    if not len(keys):
-        return np.full(len(wanted), NONE, np.int32)
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, rows[place], NONE).astype(np.int32)
-
-
-def _first_of_equals(keys: NDArray[np.int64], rows: Indices, api: Table) -> tuple[NDArray[np.int64], Indices]:
-    """One row per key: the first to start, the longest of those, then the report's order. `keys` are sorted."""
-    new = np.concatenate(([True], keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.bool_)
-    again = np.flatnonzero(~new)
-    # Rows of a key lie in order of start already: only those that start together need a closer look.
-    together = again[api["start"][rows[again]] == api["start"][rows[again - 1]]]
-    if len(together):
-        shared = np.flatnonzero(is_any(keys, keys[together].tolist()))
-        subset = rows[shared]
-        rows = rows.copy()
-        rows[shared] = subset[np.lexsort((subset, -api["end"][subset], api["start"][subset], keys[shared]))]
-    return (keys, rows) if not len(again) else (keys[new], rows[new])
+def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int64]:
+    """The record of each of these calls (rows of api), by (process, correlation), -1 for none: `match_calls` from the
+    other side."""
+    found = np.full(len(call), NONE, np.int64)
+    process = trace.threads["process"][trace.api["thread"][call]] if len(call) else np.empty(0, np.int32)
+    for one, api in _calls_by_process(trace):
+        mine = np.flatnonzero(process == one)
+        rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
+        order = np.argsort(records["correlation"][rows], kind="stable")
+        keys, wanted = records["correlation"][rows][order], trace.api["correlation"][call[mine]]
+        if len(keys) and len(mine):
+            first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right") - 1
+            number = CallKeys(trace.api, api).number(wanted, trace.api["start"][call[mine]])
+            place = np.minimum(first + number, last)
+            found[mine] = np.where(first <= last, rows[order][np.maximum(place, 0)], NONE)
+    return found
 
 
 @dataclass(frozen=True)

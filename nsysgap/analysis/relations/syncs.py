@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.calls import SYNC_CALLS, SYNCS
-from nsysgap.analysis.relations.launches import match_calls
+from nsysgap.analysis.relations.launches import match_calls, match_records
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import codes, combined_codes, distinct, grouped
 from nsysgap.figures import Stats
 from nsysgap.intervals import is_sorted
-from nsysgap.tables import NONE, Table, Trace
+from nsysgap.tables import BLOCKING_STREAM, LEGACY_NULL_STREAM, NONE, Table, Trace
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -47,7 +47,8 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
 
     Covered are ops whose launch call starts before the sync call does: on its stream, its context, or on the stream of
     the awaited event and launched before that was recorded; on the whole process where the report has no
-    synchronization record. The kind of call is taken from the API's name, since syncType has five codings.
+    synchronization record. A context's legacy null stream stands for its blocking streams too. The kind of call is
+    taken from the API's name, since syncType has five codings.
     """
     api = trace.api
     call = np.flatnonzero(SYNCS.rows(trace))
@@ -67,7 +68,7 @@ def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
     """The latest end of the ops that each sync call covers."""
     scopes = _Scopes(trace, calls)
     api, records = trace.api, trace.sync_records
-    record = _record_of(trace, call)
+    record = match_records(trace, trace.sync_records, call)
     process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
     before = api["start"][call]
     kind = _kinds(trace, call)
@@ -76,11 +77,14 @@ def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
     by_event = (kind == "event") & (record != NONE)
     by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
-    by_context = (context != NONE) & ~by_event & ~by_stream
+    green = np.where(record == NONE, 0, records["green_context"][record] if records.rows else 0)
+    by_green = (context != NONE) & ~by_event & ~by_stream & (green != 0)
+    by_context = (context != NONE) & ~by_event & ~by_stream & ~by_green
     whole = (context == NONE) & ~by_event  # no record, or one that names no context
     found[whole] = scopes.latest_end(before[whole], process[whole])
     found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
-    found[by_stream] = scopes.latest_end(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
+    found[by_stream] = scopes.on_streams(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
+    found[by_green] = scopes.in_green(before[by_green], process[by_green], context[by_green], green[by_green])
     events = np.flatnonzero(by_event)
     found[events] = _events(trace, scopes, records.take(record[events]), before[events])
     return found
@@ -90,23 +94,6 @@ def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
     present, code = codes(trace.api["name"][call])
     kinds = np.array([SYNC_CALLS[trace.names[index]] for index in present.tolist()], dtype="U7")
     return kinds[code] if len(kinds) else np.empty(0, "U7")
-
-
-def _record_of(trace: Trace, call: Indices) -> NDArray[np.int64]:
-    """The synchronization record of each call, by (process, correlation): the report's first of several, -1 none."""
-    records, api = trace.sync_records, trace.api
-    found = np.full(len(call), NONE, np.int64)
-    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
-    for one in distinct(process):
-        rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
-        order = np.argsort(records["correlation"][rows], kind="stable")
-        keys = records["correlation"][rows][order]
-        mine = np.flatnonzero(process == one)
-        wanted = api["correlation"][call[mine]]
-        if len(keys):
-            place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            found[mine] = np.where(keys[place] == wanted, rows[order][place], NONE)
-    return found
 
 
 def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
@@ -125,7 +112,7 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Tim
     events = trace.event_records.take(awaited[known])
     limit = recorded[awaited[known]]
     limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
-    found[known] = scopes.latest_end(limit, events["process"], events["context"], events["stream"])
+    found[known] = scopes.on_streams(limit, events["process"], events["context"], events["stream"])
     return found
 
 
@@ -158,6 +145,7 @@ class _Scopes:
     """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
+        self.streams = trace.streams
         self.ops, self.api, self.calls = trace.ops, trace.api, calls
         self.rows = np.flatnonzero(calls != NONE).astype(np.int32)  # in order of launch
         start = trace.api["start"][calls[self.rows]]
@@ -179,6 +167,40 @@ class _Scopes:
             if group is not None:
                 found[waits] = self._within(rows_of(group), before[waits])
         return found
+
+    def on_streams(
+        self, before: Times, process: NDArray[np.int32], context: NDArray[np.int32], stream: NDArray[np.int32]
+    ) -> Times:
+        """`latest_end` of streams; waiting for a context's legacy null stream also waits for its blocking streams."""
+        found = self.latest_end(before, process, context, stream)
+        null = self.streams.take(self.streams["flag"] == LEGACY_NULL_STREAM)
+        for one in zip(*(null[name].tolist() for name in ("process", "context", "stream")), strict=True):
+            waits = np.flatnonzero((process == one[0]) & (context == one[1]) & (stream == one[2]))
+            for other in self._streams_of(one[0], one[1], "flag", BLOCKING_STREAM) if len(waits) else ():
+                ends = self.latest_end(
+                    before[waits], process[waits], context[waits], np.full_like(stream[waits], other)
+                )
+                found[waits] = np.maximum(found[waits], ends)
+        return found
+
+    def in_green(
+        self, before: Times, process: NDArray[np.int32], context: NDArray[np.int32], green: NDArray[np.int32]
+    ) -> Times:
+        """`latest_end` of green contexts: of all streams whose ops ran in them."""
+        found = np.full(len(before), NEVER)
+        for one in {*zip(process.tolist(), context.tolist(), green.tolist(), strict=True)}:
+            waits = np.flatnonzero((process == one[0]) & (context == one[1]) & (green == one[2]))
+            for stream in self._streams_of(one[0], one[1], "green_context", one[2]):
+                streams = np.full(len(waits), stream, np.int32)
+                ends = self.latest_end(before[waits], process[waits], context[waits], streams)
+                found[waits] = np.maximum(found[waits], ends)
+        return found
+
+    def _streams_of(self, process: int, context: int, column: str, value: int) -> list[int]:
+        """The streams of a context whose column has a value."""
+        streams = self.streams
+        own = (streams["process"] == process) & (streams["context"] == context) & (streams[column] == value)
+        return [int(stream) for stream in distinct(streams["stream"][own])]
 
     def _grouped(self, depth: int) -> tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]:
         """(scope -> its number, number -> positions of its ops in order of launch), for scopes of `depth` values."""

@@ -23,7 +23,7 @@ GAP_COLUMNS = [
 
 @pytest.fixture
 def made(report: ReportBuilder, tmp_path: Path) -> nsysgap.Report:
-    """Gaps [10, 40): launch 15, queued 5, host 10; [50, 60): unknown; [70, 90) without an op behind it."""
+    """Gaps [10, 40): launch 15, queued 5, host 10; [50, 60) and [70, 90): unknown."""
     report.gpu(0, "GPU <zero>").process(1, "python").nvtx(0, 90, "outer").nvtx(15, 30, "inner")
     report.launch((0, 1), (5, 10), "first").launch((20, 35), (40, 50), "second", stream=8)
     report.memcpy(60, 70, copyKind=11).kernel(90, 90).sync(42, 80)
@@ -42,8 +42,8 @@ def test_gaps(made: nsysgap.Report) -> None:
     }
     assert frame[[f"{part}_ns" for part in PARTS]].sum(axis=1).tolist() == [30, 20, 10]
     assert frame["thread"].isna().tolist() == [False, True, True]
-    assert frame["process"].isna().tolist() == [False, True, False]
-    assert frame["after_kind"].isna().tolist() == [False, True, False]
+    assert frame["process"].tolist() == [1, 1, 1]
+    assert frame["after_kind"].tolist() == ["kernel", "kernel", "memcpy"]
     first = frame.iloc[0]
     assert (first["before_name"], first["after_name"], first["after_stream"]) == ("first", "second", 8)
     assert {str(frame[name].dtype) for name in ("after_start_ns", "before_stream", "thread")} == {"Int64"}
