@@ -36,15 +36,18 @@ class Stretches(NamedTuple):
         return int((self.end - self.start).sum())
 
 
-def idle_stretches(idle: IdleReport, parts: frozenset[int] = frozenset(range(len(PARTS)))) -> Stretches:
-    """The stretches of the chosen parts (indices into PARTS) of all gaps of a report."""
+def idle_stretches(
+    idle: IdleReport, parts: frozenset[int] = frozenset(range(len(PARTS))), chosen: Indices | None = None
+) -> Stretches:
+    """The stretches of some parts (indices into PARTS) of all gaps of a report, or of the `chosen` ones."""
     collected = _Collector(idle, parts)
     gaps, api = idle.gaps, idle.trace.api
-    whole = _whole_parts(idle)
+    chosen = np.arange(len(gaps)) if chosen is None else chosen
+    whole = _whole_parts(idle, chosen)
     for part in (IN_GRAPH, UNKNOWN):
-        rows = np.flatnonzero(whole == part)
+        rows = chosen[whole == part]
         collected.add(part, rows, gaps.start[rows], gaps.end[rows])
-    rows = np.flatnonzero(whole == NONE)
+    rows = chosen[whole == NONE]
     if len(rows):
         start, end, call = gaps.start[rows], gaps.end[rows], gaps.call[rows]
         call_start, call_end = api["start"][call], api["end"][call]
@@ -57,16 +60,29 @@ def idle_stretches(idle: IdleReport, parts: frozenset[int] = frozenset(range(len
     return collected.stretches()
 
 
-def _whole_parts(idle: IdleReport) -> NDArray[np.int8]:
-    """The part of each gap that belongs to one as a whole (in_graph, unknown); NONE for the others."""
+def in_order_of_time(stretches: Stretches) -> Stretches:
+    """The same by gap and start, touching stretches of one part of one gap as one."""
+    order = np.lexsort((stretches.start, stretches.gap))
+    start, end, gap = stretches.start[order], stretches.end[order], stretches.gap[order]
+    part, thread = stretches.part[order], stretches.thread[order]
+    heads = np.ones(len(start), np.bool_)
+    heads[1:] = (gap[1:] != gap[:-1]) | (part[1:] != part[:-1]) | (start[1:] != end[:-1])
+    first = np.flatnonzero(heads)
+    last = np.append(first[1:], len(start)) - 1 if len(first) else first
+    return Stretches(start[first], end[last], gap[first], part[first], thread[first])
+
+
+def _whole_parts(idle: IdleReport, chosen: Indices) -> NDArray[np.int8]:
+    """The part of each chosen gap that belongs to one as a whole (in_graph, unknown); NONE for the others."""
     gaps = idle.gaps
-    whole = np.full(len(gaps), NONE, np.int8)
+    whole = np.full(len(chosen), NONE, np.int8)
 
     def keep(part: int, rows: Indices, _: Times) -> None:
         if part in (IN_GRAPH, UNKNOWN):
             whole[rows] = part
 
-    idle.attribution.each_part(Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after), keep)
+    pieces_of = Pieces(*(column[chosen] for column in (gaps.start, gaps.end, gaps.gap_end, gaps.after)))
+    idle.attribution.each_part(pieces_of, keep)
     return whole
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
 from nsysgap.analysis.pictures.kept_rows import surroundings
@@ -79,7 +80,7 @@ class Reduced:
 @dataclass(frozen=True)
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
-    in full detail; `parts` has the ten parts of each of these gaps, ns, shape (gaps, 10). `hint` is how to record the
+    in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the
     kernels that the report lacks, "" if it has some;
     `migrations` what helps against page migrations that ended gaps, "" if none did."""
 
@@ -89,7 +90,7 @@ class TimelineData:
     call_groups: dict[int, str]
     gaps: Gaps
     gap_rows: Indices
-    parts: Times
+    stretches: Stretches
     tracks: tuple[Track, ...]
     summary: Document
     gaps_by_cause: NDArray[np.int64]
@@ -137,7 +138,7 @@ def timeline_data(
         call_groups=call_groups(idle.trace),
         gaps=idle.gaps,
         gap_rows=gap_rows,
-        parts=idle.parts(gap_rows),
+        stretches=in_order_of_time(idle_stretches(idle, chosen=gap_rows)),
         tracks=tracks,
         summary=gaps_document(idle, np.empty(0, np.intp), warnings),
         gaps_by_cause=sum((one.gaps_by_cause for one in idle.devices), np.zeros(10, np.int64)),

@@ -1,6 +1,6 @@
 """A CUDA graph as a picture: SVG, and an HTML page around it with zoom, search and folding. Nothing is fetched.
 
-All names are escaped; the script of the page reads no names, it looks for text that is already in the page.
+All names are escaped; the script of the page (page/graph.js) reads no names, it looks for text that is already there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from nsysgap.drawing import DrawnNode, Picture
 from nsysgap.kernel_names import short_kernel_name
+from nsysgap.render.pages.bundle import asset, bundle, digest, filled, inline
 from nsysgap.units import duration, printable
 
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE, GUTTER = 360, 46, 24, 22, 20, 72
@@ -169,86 +170,16 @@ def graph_html(pictures: Sequence[tuple[str, Picture]], title: str, facts: Seque
         for i, (_, picture) in enumerate(pictures)
     ]
     choices = "".join(f'<option value="{i}">{_text(label)}</option>' for i, (label, _) in enumerate(pictures))
-    return _PAGE.format(
-        title=_text(title),
-        facts="".join(f"<p>{_text(fact)}</p>" for fact in facts),
-        choices=choices,
-        hide=" hidden" if len(pictures) < 2 else "",
-        pictures="\n".join(drawn),
-        script=_SCRIPT,
+    style, script = asset("page/graph.css"), inline(bundle(("page/graph.js",)))
+    return filled(
+        asset("page/graph.html"),
+        SCRIPTS=script.allow,
+        STYLES=f"'{digest(style, 'sha256')}'",
+        STYLE=style,
+        TITLE=_text(title),
+        FACTS="".join(f"<p>{_text(fact)}</p>" for fact in facts),
+        CHOICES=choices,
+        HIDE="hidden" if len(pictures) < 2 else "",
+        PICTURES="\n".join(drawn),
+        SCRIPT=script.tag,
     )
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
- script-src 'unsafe-inline'">
-<style>
-body{{font-family:sans-serif;margin:0;width:max-content;min-width:100%}}
-header{{position:sticky;top:0;left:0;width:100vw;box-sizing:border-box;z-index:1;
- background:#fff;border-bottom:1px solid #ccc;padding:8px 16px}}
-h1{{font-size:16px;margin:0 0 4px}} p{{margin:2px 0;color:#445;font-size:13px}}
-.picture{{transform-origin:0 0}} .dim{{opacity:.2}} .found>rect:first-of-type{{stroke:#c33;stroke-width:3}}
-</style></head><body>
-<header><h1>{title}</h1>{facts}
-<label{hide}>Show <select id="choice">{choices}</select></label>
-<label>Search <input id="search" type="search" autocomplete="off" title="Enter: the next one"></label>
-<span id="hits"></span>
-<button id="in">+</button> <button id="out">&#8722;</button> <button id="one">1:1</button>
-<button id="fit">whole</button></header>
-<main>
-{pictures}
-</main>
-<script>{script}</script></body></html>
-"""
-_SCRIPT = """
-"use strict";
-const pictures = [...document.querySelectorAll(".picture")], search = document.getElementById("search");
-let zoom = 1, shown = pictures[0];
-function scale(to) {
-  zoom = Math.min(4, Math.max(0.05, to));
-  for (const one of pictures) {
-    const svg = one.querySelector("svg"), box = svg.viewBox.baseVal;
-    svg.setAttribute("width", box.width * zoom); svg.setAttribute("height", box.height * zoom);
-  }
-}
-let hits = [], at = 0;
-function find() {
-  const wanted = search.value.toLowerCase();
-  hits = []; at = 0;
-  for (const node of shown.querySelectorAll(".node")) {
-    const hit = wanted !== "" && node.textContent.toLowerCase().includes(wanted);
-    node.classList.toggle("found", hit); node.classList.toggle("dim", wanted !== "" && !hit);
-    if (hit) hits.push(node);
-  }
-  show();
-}
-function show() {
-  const told = hits.length ? `${at + 1} of ${hits.length}` : "none";
-  document.getElementById("hits").textContent = search.value === "" ? "" : told;
-  if (hits.length) hits[at].scrollIntoView({block: "center", inline: "center"});
-}
-document.getElementById("choice").addEventListener("change", event => {
-  shown = pictures[Number(event.target.value)];
-  for (const one of pictures) one.hidden = one !== shown;
-  find();
-});
-search.addEventListener("input", find);
-search.addEventListener("keydown", event => {
-  if (event.key === "Enter" && hits.length) {
-    at = (at + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
-    show();
-  }
-});
-document.getElementById("in").addEventListener("click", () => scale(zoom * 1.25));
-document.getElementById("out").addEventListener("click", () => scale(zoom / 1.25));
-document.getElementById("one").addEventListener("click", () => scale(1));
-document.getElementById("fit").addEventListener("click", () => {
-  const box = shown.querySelector("svg").viewBox.baseVal, head = document.querySelector("header").offsetHeight;
-  scale(Math.min((innerWidth - 20) / box.width, (innerHeight - head - 10) / box.height));
-  scrollTo(0, 0);
-});
-document.addEventListener("wheel", event => {
-  if (event.ctrlKey) { event.preventDefault(); scale(zoom * (event.deltaY < 0 ? 1.1 : 1 / 1.1)); }
-}, {passive: false});
-"""

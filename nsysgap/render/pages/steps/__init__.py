@@ -6,18 +6,17 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from nsysgap.causes import CAUSES, PARTS
-from nsysgap.render.pages.timeline.page import bundled, inline_script
+from nsysgap.render.pages.bundle import asset, bundle, inline
 from nsysgap.units import count, counted, duration, printable
 
 Document = Mapping[str, Any]
 Columns = dict[str, Any]
-_SHARED = ("format", "bars")
+MODULES = ("timeline/page/format.js", "timeline/page/bars.js", "steps/steps.js")
 
 
 def steps_page(document: Document, timeline: str | None = None) -> str:
@@ -28,8 +27,7 @@ def steps_page(document: Document, timeline: str | None = None) -> str:
     report = document["report"]
     name = printable(PurePosixPath(report["path"]).name, 80)
     loops = [columns for loop in document["loops"] if "iterations" in loop for columns in _loops(loop)]
-    scripts = {module: _timeline_module(module) for module in _SHARED} | {"steps": _asset("steps.js")}
-    script = inline_script(bundled(scripts))
+    script = inline(bundle(MODULES))
     data = {
         "loops": loops,
         "causes": [{key: asdict(cause)[key] for key in ("key", "label", "color")} for cause in CAUSES],
@@ -38,8 +36,8 @@ def steps_page(document: Document, timeline: str | None = None) -> str:
     }
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     said = _said(document, len(loops))
-    head, tail = _asset("page.html").split("<!-- SPLIT -->")
-    head = head.replace("SCRIPTS", script.allow).replace("STYLE", _asset("style.css"))
+    head, tail = asset("steps/page.html").split("<!-- SPLIT -->")
+    head = head.replace("SCRIPTS", script.allow).replace("STYLE", asset("steps/style.css"))
     head = head.replace("TITLE", html.escape(name)).replace("SAID", html.escape(said))
     return f'{head}<script type="application/json" id="data">{text}</script>\n{script.tag}{tail}'
 
@@ -92,11 +90,3 @@ def _columns(rows: Sequence[Document], base: int) -> Columns:
         "identical": [int(row["identical"]) for row in rows],
         "outlier": [int(row["outlier"]) for row in rows],
     }
-
-
-def _asset(name: str) -> str:
-    return files("nsysgap.render.pages.steps").joinpath(name).read_text(encoding="utf-8")
-
-
-def _timeline_module(name: str) -> str:
-    return files("nsysgap.render.pages.timeline").joinpath("page", f"{name}.js").read_text(encoding="utf-8")

@@ -77,7 +77,7 @@ def shown_categories() -> dict[str, Any]:
         "ops": [category._asdict() for category in OP_CATEGORIES],
         "calls": [category._asdict() for category in CALL_CATEGORIES],
         "others": [category._asdict() for category in OTHER_CATEGORIES],
-        "causes": [asdict(cause) for cause in CAUSES],
+        "causes": [{key: value for key, value in asdict(cause).items() if key != "pages"} for cause in CAUSES],
     }
 
 

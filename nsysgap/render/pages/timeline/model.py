@@ -65,6 +65,19 @@ class GapsLike(Protocol):
     def cause(self) -> NDArray[np.int8]: ...  # noqa: D102
 
 
+class StretchesLike(Protocol):
+    """What gaps consist of, by gap and start: times in ns, the number of the gap and of the part."""
+
+    @property
+    def start(self) -> Times: ...  # noqa: D102
+    @property
+    def end(self) -> Times: ...  # noqa: D102
+    @property
+    def gap(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def part(self) -> NDArray[np.int8]: ...  # noqa: D102
+
+
 class LatenciesLike(Protocol):
     """Launch latency of ops, ns; `unqueued`: the op's stream was idle and empty when its call began."""
 
@@ -128,7 +141,7 @@ class TimelineLike(Protocol):
     @property
     def gap_rows(self) -> Indices: ...  # noqa: D102
     @property
-    def parts(self) -> Times: ...  # noqa: D102
+    def stretches(self) -> StretchesLike: ...  # noqa: D102
     @property
     def tracks(self) -> Sequence[TrackLike]: ...  # noqa: D102
     @property

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
 from nsysgap.kernel_names import short_kernel_name
+from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, inline
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins
 from nsysgap.render.pages.timeline.categories import cause_styles, shown_categories
@@ -33,21 +31,11 @@ CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
 # The order of definition: a module comes after those it imports.
 MODULES = (
     *("codec", "format", "categories", "track", "lines", "bins", "store", "explain", "state", "filter", "rows"),
-    *("draw", "overlay", "pointing", "minimap", "charts", "tables", "search", "icicle", "keys", "export", "main"),
+    *("draw", "overlay", "pointing", "minimap", "charts", "tables", "search", "flame", "icicle", "keys", "export"),
+    "main",
 )
-OF_LINES = frozenset(("lines", "icicle"))
-_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-# Whole lines only: what looks like a comment inside a line may be text.
-_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
+OF_LINES = frozenset(("lines", "flame", "icicle"))
 Json = dict[str, Any]
-
-
-class Script(NamedTuple):
-    """A script of the page: its text, or where it lies; `allow` is what the page's policy must allow for it."""
-
-    tag: str
-    allow: str
 
 
 def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
@@ -63,7 +51,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     packed, bins = tracks.packed(), tracks.binned()
     for (entry, _), binned in zip(packed, bins, strict=False):
         entry["bins"] = [level.specs for level in binned.levels]
-    plotly, app = plotly_script(plotlyjs), inline_script(application(lines=data.lines is not None))
+    plotly, app = plotly_script(plotlyjs), inline(application(lines=data.lines is not None))
     style = _asset("style.css") + cause_styles() + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
@@ -75,9 +63,9 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
         columns += of_lines
     shell = _asset("page.html").split("<!-- SPLIT -->")
     title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
-    head = shell[0].replace("TITLE", html.escape(title)).replace("STYLE", style)
-    yield head.replace("SCRIPTS", f"{plotly.allow} {app.allow}")
-    yield f'<script type="application/json" id="categories">{json.dumps(shown_categories())}</script>\n'
+    yield filled(shell[0], TITLE=html.escape(title), STYLE=style, SCRIPTS=f"{plotly.allow} {app.allow}")
+    categories = json.dumps(shown_categories(), separators=(",", ":"))
+    yield f'<script type="application/json" id="categories">{categories}</script>\n'
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
     for number, one in enumerate(columns):
         yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
@@ -192,25 +180,16 @@ def application(*, lines: bool = True) -> str:
 
     A page without `lines` does without the modules that show them: nothing there asks for them.
     """
-    return bundled({module: _asset(f"{module}.js") for module in MODULES if lines or module not in OF_LINES})
-
-
-def bundled(modules: Mapping[str, str]) -> str:
-    """Modules (name -> source, each after those it imports) as one script in one scope."""
-    parts = [
-        f"// ---- {module}.js\n" + _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source)))
-        for module, source in modules.items()
-    ]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
+    return bundle(f"timeline/page/{module}.js" for module in MODULES if lines or module not in OF_LINES)
 
 
 def plotly_script(plotlyjs: str) -> Script:
     """Plotly as the page has it."""
     if plotlyjs == "inline":
-        return inline_script(_asset("plotly-basic.min.js", "vendor"))
+        return inline(_asset("plotly-basic.min.js", "vendor"))
     if plotlyjs == "cdn":
-        digest = _digest(_asset("plotly-basic.min.js", "vendor"), "sha384")
-        tag = f'<script src="{CDN}" integrity="{digest}" crossorigin="anonymous" charset="utf-8"></script>'
+        integrity = digest(_asset("plotly-basic.min.js", "vendor"), "sha384")
+        tag = f'<script src="{CDN}" integrity="{integrity}" crossorigin="anonymous" charset="utf-8"></script>'
         return Script(tag, "https://cdn.plot.ly")
     address = plotlyjs if re.match(r"(?:https?|file)://", plotlyjs) else quote(Path(plotlyjs).as_posix(), safe="/:.~")
     origin = re.match(r"https?://[^/]+", address)
@@ -218,14 +197,5 @@ def plotly_script(plotlyjs: str) -> Script:
     return Script(f'<script src="{html.escape(address)}" charset="utf-8"></script>', html.escape(allow))
 
 
-def inline_script(source: str) -> Script:
-    """A script inside the page, allowed by its hash: no other inline script runs."""
-    return Script(f"<script>{source}</script>", f"'{_digest(source, 'sha256')}'")
-
-
-def _digest(source: str, kind: str) -> str:
-    return f"{kind}-{base64.b64encode(hashlib.new(kind, source.encode()).digest()).decode('ascii')}"
-
-
 def _asset(name: str, folder: str = "page") -> str:
-    return files("nsysgap.render.pages.timeline").joinpath(folder, name).read_text(encoding="utf-8")
+    return asset(f"timeline/{folder}/{name}")

@@ -159,16 +159,19 @@ class Tracks:
 
     def _gaps(self, number: int, device: int) -> tuple[Json, Packed]:
         gaps, rows = self.data.gaps, self.gap_rows[device]
-        parts = self.data.parts[np.searchsorted(self.data.gap_rows, rows)]
-        held = parts != 0
+        cut = self.data.stretches
+        first, last = (np.searchsorted(cut.gap, rows, side=side) for side in ("left", "right"))
+        # A device's gaps have numbers in a row, and so have their stretches.
+        mine = slice(int(first[0]), int(last[-1])) if len(rows) else slice(0)
         columns: Columns = {
             "start": gaps.start[rows] - self.base,
             "dur": gaps.end[rows] - gaps.start[rows],
             "cat": gaps.cause[rows],
             "after": self._op_reference(gaps.after[rows]),
             "before": self._op_reference(gaps.before[rows]),
-            "mask": (held << np.arange(parts.shape[1])).sum(axis=1),
-            "parts": parts[held],
+            "stretches": last - first,
+            "part": cut.part[mine],
+            "ns": (cut.end - cut.start)[mine],
         }
         lanes = np.array([0, len(rows)])
         entry: Json = {

@@ -13,15 +13,7 @@ from timeline_pages import everything, sample, write_page
 from nsysgap.analysis.pictures.page import timeline_data
 from nsysgap.causes import CAUSES
 from nsysgap.render.pages.timeline.figure import HATCHED
-from nsysgap.render.pages.timeline.page import MODULES, PLOTLY_VERSION, application, page_parts
-
-
-def test_modules_share_one_scope_without_clashes() -> None:
-    assert {path.stem for path in (PAGE / "page").glob("*.js")} == set(MODULES)
-    names = re.findall(r"^(?:async )?(?:function\*?|const|let|class) +(\w+)", application(), re.MULTILINE)
-    assert len(names) > 50
-    assert len(names) == len(set(names))
-    assert not re.search(r"^(?:import|export)\b", application(), re.MULTILINE)
+from nsysgap.render.pages.timeline.page import PLOTLY_VERSION, page_parts
 
 
 def test_page_and_figure_draw_causes_as_they_are_defined(report: ReportBuilder, tmp_path: Path) -> None:

@@ -41,18 +41,18 @@ export class Bars {
 
   /** Show iterations [first, last), as far as there are so many. */
   within(first, last) {
-    const span = Math.min(Math.max(last - first, Math.min(10, this.loop.start.length)), this.loop.start.length);
-    this.first = Math.max(0, Math.min(Math.round(first), this.loop.start.length - span));
-    this.last = this.first + Math.round(span);
+    const shown = Math.min(Math.max(last - first, Math.min(10, this.loop.start.length)), this.loop.start.length);
+    this.first = Math.max(0, Math.min(Math.round(first), this.loop.start.length - shown));
+    this.last = this.first + Math.round(shown);
     this.draw();
   }
 
   wheel(event) {
     if (!this.loop || this.loop.start.length <= 10 || event.ctrlKey) return;
     event.preventDefault();
-    const span = this.last - this.first, share = event.offsetX / this.canvas.clientWidth;
-    if (event.shiftKey) return void this.within(this.first + Math.sign(event.deltaY || event.deltaX) * span * 0.2, this.last + Math.sign(event.deltaY || event.deltaX) * span * 0.2);
-    const next = span * (event.deltaY > 0 ? 1.25 : 0.8), around = this.first + share * span;
+    const shown = this.last - this.first, share = event.offsetX / this.canvas.clientWidth;
+    if (event.shiftKey) return void this.within(this.first + Math.sign(event.deltaY || event.deltaX) * shown * 0.2, this.last + Math.sign(event.deltaY || event.deltaX) * shown * 0.2);
+    const next = shown * (event.deltaY > 0 ? 1.25 : 0.8), around = this.first + share * shown;
     this.within(around - share * next, around - share * next + next);
   }
 

@@ -1,6 +1,7 @@
 // Idle time by cause as a list of bars, and the two histograms; choosing one filters the gaps everywhere.
 import { CAUSES } from "./categories.js";
 import { count, duration, element, percent } from "./format.js";
+import { eachSelectedGap, hasSelection, selectedByCause, selectionText } from "./filter.js";
 import { on, setFilter, state } from "./state.js";
 
 const TICK = 52; // pixels that a mark's text takes
@@ -12,16 +13,46 @@ export function idleByCause(store) {
     store.meta.summary.devices.reduce((sum, device) => sum + device.idle_by_cause_ns[cause.key], 0));
 }
 
+/** {totals, gaps} by cause, of what is selected or of the whole run: idle time in ns, and gaps of that main cause. */
+export function shownByCause(store) {
+  if (!hasSelection()) return { totals: idleByCause(store), gaps: store.meta.causes };
+  const gaps = new Array(CAUSES.length).fill(0);
+  eachSelectedGap(store, (track, i) => gaps[track.cat[i]]++);
+  return { totals: selectedByCause(store), gaps };
+}
+
 export class Causes {
   constructor(list, store) {
-    this.list = list;
-    const totals = idleByCause(store), whole = totals.reduce((a, b) => a + b, 0);
+    Object.assign(this, { list, store });
+    this.note = list.parentElement.querySelector("#causes-note");
+    on("filter", () => this.fill());
+    on("drag", () => this.later());
+    this.fill();
+  }
+
+  /** At most once per frame, however fast a span is dragged. */
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.fill();
+    });
+  }
+
+  fill() {
+    const { totals, gaps } = shownByCause(this.store), shown = [...totals, selectionText()].join();
+    if (shown === this.shown) { // only the chosen cause is another one: the buttons stay, and the focus with them
+      this.mark();
+      return;
+    }
+    this.shown = shown;
+    const whole = totals.reduce((a, b) => a + b, 0);
     const order = [...CAUSES.keys()].filter((cause) => totals[cause] > 0).sort((a, b) => totals[b] - totals[a]);
-    this.buttons = new Map(order.map((cause) => [cause, this.button(cause, totals[cause], whole, store.meta.causes[cause])]));
-    list.replaceChildren(...[...this.buttons.values()].map((button) => element("li", {}, button)));
-    const none = store.meta.summary.devices.length ? "No idle time." : "Cannot be told: no GPU work was recorded.";
-    if (!order.length) list.replaceChildren(element("li", { class: "quiet" }, none));
-    on("filter", () => this.mark());
+    this.buttons = new Map(order.map((cause) => [cause, this.button(cause, totals[cause], whole, gaps[cause])]));
+    this.list.replaceChildren(...[...this.buttons.values()].map((button) => element("li", {}, button)));
+    const none = this.store.meta.summary.devices.length ? "No idle time." : "Cannot be told: no GPU work was recorded.";
+    if (!order.length) this.list.replaceChildren(element("li", { class: "quiet" }, none));
+    const cut = hasSelection() && this.store.meta.reduced ? ", of the gaps that are here one by one" : "";
+    this.note.textContent = hasSelection() ? `${duration(whole)} ${selectionText()}${cut}` : "";
     this.mark();
   }
 

@@ -4,13 +4,12 @@ import { count, duration, exact, moment } from "./format.js";
 
 const { in_graph: IN_GRAPH, queued: QUEUED, launch: LAUNCH, unknown: UNKNOWN } = CAUSE;
 const { profiler: PROFILER, sync: SYNC, untraced: UNTRACED, cuda_api: CUDA_API, os: OS, host: HOST } = CAUSE;
-const BEFORE_CALL = [PROFILER, UNTRACED, SYNC, CUDA_API, OS, HOST];
-const IN_TIME = [IN_GRAPH, UNKNOWN, ...BEFORE_CALL, LAUNCH, QUEUED];
+const MOST_SAID = 6; // stretches that a sentence names one by one
 
-/** {title, kind, color, rows: [[label, text]], parts: [[cause, ns]], sentence} of slice i of a track. */
+/** {title, kind, color, rows: [[label, text]], stretches: [[cause, ns]] in order of time, sentence} of slice i of a track. */
 export function explain(store, track, i) {
   const about = {
-    title: "", kind: "", rows: [], parts: [], sentence: "",
+    title: "", kind: "", rows: [], stretches: [], sentence: "",
     category: categoryOf(track.kind, track.cat[i], store.meta.palette),
   };
   DESCRIBE[track.kind](store, track, i, about);
@@ -99,8 +98,7 @@ function describeGap(store, track, i, about) {
   about.title = `Idle ${duration(track.dur[i])}: ${named(about.category)}`;
   about.kind = `Gap of GPU ${track.device}`;
   times(store, track, i, about);
-  const parts = store.parts(track, i);
-  about.parts = IN_TIME.map((cause) => [cause, parts[cause]]).filter(([, ns]) => ns > 0);
+  about.stretches = store.stretches(track, i);
   for (const [label, reference] of [["Op before", track.before[i]], ["Op after", track.after[i]]]) {
     const op = store.locate(reference);
     if (op) about.rows.push([label, `${store.shortName(op.track, op.i)}, ${duration(op.track.dur[op.i])}`]);
@@ -114,22 +112,43 @@ function describeGap(store, track, i, about) {
     const path = store.nvtxPath(call.track.thread, call.track.start[call.i]);
     if (path.length) about.rows.push(["NVTX", path.join(" \u203a ")]);
   }
-  about.sentence = gapSentence(store, track, i, parts, call);
+  about.sentence = gapSentence(store, track, i, call);
 }
 
 /** One sentence in the order of time: what the host did, then the launch, then the queue. */
-export function gapSentence(store, track, i, parts, call) {
-  const after = store.locate(track.after[i]);
+export function gapSentence(store, track, i, call) {
+  const after = store.locate(track.after[i]), stretches = store.stretches(track, i);
   const next = after ? store.shortName(after.track, after.i) : "the next op";
-  if (parts[IN_GRAPH]) return `The GPU itself took ${duration(parts[IN_GRAPH])} to step to the next node of the CUDA graph, ${next}.`;
-  if (parts[UNKNOWN]) return `The report has no call that launched ${next}: why the GPU waited ${duration(parts[UNKNOWN])} is unknown.`;
-  const said = BEFORE_CALL.filter((part) => parts[part]).map((part) => PHRASES[part](duration(parts[part]), store, track, i, call));
+  const [[first, ns]] = stretches;
+  if (first === IN_GRAPH) return `The GPU itself took ${duration(ns)} to step to the next node of the CUDA graph, ${next}.`;
+  if (first === UNKNOWN) return `The report has no call that launched ${next}: why the GPU waited ${duration(ns)} is unknown.`;
   const launch = call ? store.name(call.track, call.i) : "the launch call";
-  if (parts[LAUNCH]) said.push(`inside ${launch}, which launched ${next}, for ${duration(parts[LAUNCH])}`);
+  const before = stretches.filter(([cause]) => cause !== LAUNCH && cause !== QUEUED);
+  const [launching, queued] = [LAUNCH, QUEUED].map((cause) => stretches.find((one) => one[0] === cause)?.[1] ?? 0);
+  const said = beforeLaunch(store, track, i, call, before);
+  if (launching) said.push(`inside ${launch}, which launched ${next}, for ${duration(launching)}`);
   const who = track.before[i] ? "After the GPU had finished, the host was" : "The host was";
-  let sentence = said.length ? `${who} ${join(said)}.` : "";
-  if (parts[QUEUED]) sentence += ` ${next} started ${duration(parts[QUEUED])} after ${parts[LAUNCH] || said.length ? "that call" : launch} had returned.`;
+  const turns = before.length > MOST_SAID ? `, in ${count(before.length)} turns and in all,` : "";
+  let sentence = said.length ? `${who}${turns} ${join(said)}.` : "";
+  if (queued) sentence += ` ${next} started ${duration(queued)} after ${said.length ? "that call" : launch} had returned.`;
   return sentence.trim();
+}
+
+/** What the launching thread did before the launch: stretch by stretch, or summed up where there are many. */
+function beforeLaunch(store, track, i, call, stretches) {
+  if (stretches.length > MOST_SAID) {
+    const until = call ? Math.min(track.end(i), call.track.start[call.i]) : track.end(i);
+    return summedUp(stretches).map(([cause, ns]) => PHRASES[cause](duration(ns), store, call, track.start[i], until));
+  }
+  let t = track.start[i];
+  return stretches.map(([cause, ns]) => PHRASES[cause](duration(ns), store, call, t, (t += ns)));
+}
+
+/** Stretches summed up by cause, in the order in which the causes first come. */
+export function summedUp(stretches) {
+  const sums = new Map();
+  for (const [cause, ns] of stretches) sums.set(cause, (sums.get(cause) ?? 0) + ns);
+  return [...sums];
 }
 
 function join(said) {
@@ -138,20 +157,19 @@ function join(said) {
 
 const PHRASES = {
   [PROFILER]: (time) => `busy with nsys's own work for ${time}`,
-  [SYNC]: (time, ...gap) => `still inside ${callDuring(...gap, true)} for ${time}`,
-  [UNTRACED]: (time, ...gap) => `waiting in ${callDuring(...gap, true)} for ${time} with no GPU work in the trace (untraced: the GPU may have been busy)`,
-  [CUDA_API]: (time, ...gap) => `in ${callDuring(...gap, false)} for ${time}`,
-  [OS]: (time, ...gap) => `in the operating system (${osDuring(...gap)}) for ${time}`,
+  [SYNC]: (time, ...when) => `still inside ${callDuring(...when, true)} for ${time}`,
+  [UNTRACED]: (time, ...when) => `waiting in ${callDuring(...when, true)} for ${time} with no GPU work in the trace (untraced: the GPU may have been busy)`,
+  [CUDA_API]: (time, ...when) => `in ${callDuring(...when, false)} for ${time}`,
+  [OS]: (time, ...when) => `in the operating system (${osDuring(...when)}) for ${time}`,
   [HOST]: (time) => `in the program's own code for ${time}`,
 };
 
 /**
- * The names of the calls of the launching thread between the gap's start and the launch, longest first; none where a
- * shortened page has left the launch out.
+ * The names of the calls of the launching thread in [from, until), longest first; none where a shortened page has left
+ * the launch out.
  */
-function namesDuring(store, track, i, call, kind, wanted) {
+function namesDuring(store, call, from, until, kind, wanted) {
   if (!call) return [];
-  const from = track.start[i], until = Math.min(track.end(i), call.track.start[call.i]);
   const lengths = new Map();
   for (const calls of store.tracks) {
     if (calls.thread !== call.track.thread || calls.kind !== kind) continue;
@@ -168,14 +186,14 @@ function namesDuring(store, track, i, call, kind, wanted) {
   return [...lengths.keys()].sort((a, b) => lengths.get(b) - lengths.get(a));
 }
 
-function callDuring(store, track, i, call, sync) {
-  const names = namesDuring(store, track, i, call, "api", (key) => (key === "api_sync") === sync);
+function callDuring(store, call, from, until, sync) {
+  const names = namesDuring(store, call, from, until, "api", (key) => (key === "api_sync") === sync);
   if (!names.length) return sync ? "a synchronising call" : "another CUDA call";
   return names.length > 1 ? `${names[0]} and ${names.length - 1} more` : names[0];
 }
 
-function osDuring(store, track, i, call) {
-  const names = namesDuring(store, track, i, call, "osrt", () => true);
+function osDuring(store, call, from, until) {
+  const names = namesDuring(store, call, from, until, "osrt", () => true);
   return names.length > 1 ? `${names[0]} and others` : (names[0] ?? "a call");
 }
 

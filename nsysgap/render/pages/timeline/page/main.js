@@ -1,10 +1,10 @@
 // Puts the page together and keeps it up to date.
 import { CALLS, CAUSE, CAUSES, categoryOf, DIMMED, named, OPS, OTHERS } from "./categories.js";
-import { Causes, histograms, idleByCause } from "./charts.js";
+import { Causes, histograms, idleByCause, shownByCause } from "./charts.js";
 import { CHAR, detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
 import { save, standalone } from "./export.js";
-import { gapTest } from "./filter.js";
+import { causesWithin, eachSelectedGap, gapTest, hasSelection, selectionText } from "./filter.js";
 import { count, duration, element, exact, percent } from "./format.js";
 import { Icicle } from "./icicle.js";
 import { KEYS, listen } from "./keys.js";
@@ -95,17 +95,37 @@ class Page {
       $("next").replaceChildren(element("p", {}, element("strong", {}, "What helps: "), hint));
       return;
     }
-    const totals = idleByCause(this.store), most = totals.indexOf(Math.max(...totals));
+    const { totals } = shownByCause(this.store), most = totals.indexOf(Math.max(...totals));
     const sum = totals.reduce((a, b) => a + b, 0);
-    if (!sum) return;
+    if (!sum) {
+      $("next").replaceChildren();
+      return;
+    }
+    this.nextButton ??= this.longestGapButton();
+    this.nextCause = most;
+    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${hasSelection() ? ` ${selectionText()}` : ""}: `;
+    const text = element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most)));
+    // The button stays the same one, so that whoever came by keyboard stays on it.
+    if ($("next").firstElementChild === this.nextButton) $("next").lastElementChild.replaceWith(text);
+    else $("next").replaceChildren(this.nextButton, text);
+  }
+
+  longestGapButton() {
     const button = element("button", { type: "button", class: "primary" }, "Show its longest gap");
     button.addEventListener("click", () => {
-      setFilter({ ...NO_FILTER, cause: most });
-      const first = longestGap(this.store, most);
-      if (first) this.tables.go(first.track, first.i);
+      const longest = longestGap(this.store, this.nextCause);
+      setFilter({ cause: this.nextCause });
+      if (longest) this.tables.go(longest.track, longest.i);
     });
-    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time: `;
-    $("next").replaceChildren(button, element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most))));
+    return button;
+  }
+
+  /** At most once per frame, however fast a span is dragged. */
+  nextStepLater() {
+    this.nextFrame ??= requestAnimationFrame(() => {
+      this.nextFrame = null;
+      this.nextStep();
+    });
   }
 
   advice(cause) {
@@ -128,13 +148,14 @@ class Page {
     on("view", () => this.later());
     on("rows", () => this.later());
     on("chosen", () => this.chosen());
-    on("filter", () => (this.later(), this.settled()));
+    on("filter", () => (this.later(), this.settled(), this.nextStep()));
     on("table", () => this.settled());
-    on("drag", () => (this.over(), this.status()));
+    on("drag", () => (this.over(), this.status(), this.nextStepLater()));
     on("jump", () => this.bringIntoSight());
     addEventListener("resize", () => (this.later(), this.minimap.draw()));
     addEventListener("hashchange", () => {
       if (location.hash === this.address) return;
+      this.shownHash = location.hash;
       this.readAddress();
       this.revealChosen();
       emit("filter");
@@ -204,8 +225,12 @@ class Page {
 
   /** When the view rests: the address and the words. */
   settled() {
-    this.address = fragment(this.store.base);
-    history.replaceState(null, "", this.address);
+    // A link that was followed just now is not written over: its event comes next.
+    if (this.shownHash === undefined || location.hash === this.shownHash) {
+      this.address = fragment(this.store.base);
+      history.replaceState(null, "", this.address);
+      this.shownHash = location.hash;
+    }
     this.status();
   }
 
@@ -216,7 +241,7 @@ class Page {
       const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
       const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));
       const idle = track.coveredIn(from, to);
-      return `GPU ${track.device} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})`;
+      return `GPU ${track.device} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})${state.drag && idle ? `: ${causesText(causesWithin(this.store, track, from, to))}` : ""}`;
     });
     const text = `${state.drag ? "Measured" : "View"}: ${duration(to - from)} from ${edgeText(this.store, from)}.${parts.length ? ` ${parts.join("; ")}.` : ""}`;
     if ($("status").textContent === text) return;
@@ -242,7 +267,8 @@ class Page {
   dim() {
     const stays = gapTest(this.store);
     for (const track of this.store.gapTracks) {
-      track.recolor(stays && Uint8Array.from(track.cat, (cat, i) => (stays(track, i) ? cat : DIMMED)));
+      const other = (cause) => (state.cause >= 0 && cause !== state.cause) || (state.device !== null && track.device !== state.device);
+      track.recolor(stays && Uint8Array.from(track.cat, (cat, i) => (stays(track, i) ? cat : DIMMED)), stays && ((cause) => (other(cause) ? DIMMED : cause)));
     }
     $("release").hidden = !stays;
   }
@@ -342,14 +368,19 @@ class Page {
   }
 }
 
+/** The longest gap of a cause among those that are selected. */
 function longestGap(store, cause) {
   let found = null;
-  for (const track of store.gapTracks) {
-    for (let i = 0; i < track.n; i++) {
-      if (track.cat[i] === cause && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
-    }
-  }
+  eachSelectedGap(store, (track, i) => {
+    if (track.cat[i] === cause && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
+  });
   return found;
+}
+
+/** "8.10 ms host, 2.00 ms launch", the largest first. */
+function causesText(sums) {
+  const held = [...sums.keys()].filter((cause) => sums[cause]).sort((a, b) => sums[b] - sums[a]);
+  return held.map((cause) => `${duration(sums[cause])} ${CAUSES[cause].key}`).join(", ");
 }
 
 function answer(device) {

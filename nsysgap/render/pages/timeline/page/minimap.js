@@ -1,5 +1,5 @@
 // The whole run in small, aligned with the plot: idle time by cause over busy time, and the view as a window in it.
-import { categoryOf, OPS } from "./categories.js";
+import { categoryOf, DIMMED, OPS } from "./categories.js";
 import { fillTrace, laneColumns } from "./draw.js";
 import { emit, on, setView, state } from "./state.js";
 
@@ -38,7 +38,7 @@ export class Minimap {
     this.place();
   }
 
-  /** One GPU: what is not idle is drawn as busy. */
+  /** One GPU: what is not idle is drawn as busy; what a filter leaves out is dimmed as in the timeline. */
   band(track, from, to, width, y, height) {
     const { edges, columns } = laneColumns(this.store, track, 0, from, to, width);
     const [first, last] = this.store.meta.summary.devices.find((one) => one.device === track.device).window_ns;
@@ -53,9 +53,16 @@ export class Minimap {
         ys.push(floor[k], floor[k], low, low, null);
         floor[k] = low;
       }
-      traces.push(fillTrace({ ...categoryOf("gaps", cat, []), hatch: "" }, xs, ys));
+      const category = categoryOf("gaps", cat, []);
+      // What the filter leaves out is grey to the ground: the busy time's blue must not shine through.
+      if (cat === DIMMED) traces.push(fillTrace({ label: "ground", color: this.ground() }, xs, ys));
+      traces.push(fillTrace({ ...category, hatch: "" }, xs, ys));
     }
     return traces;
+  }
+
+  ground() {
+    return getComputedStyle(this.element).getPropertyValue("--panel").trim() || "#ffffff";
   }
 
   follow() {

@@ -1,21 +1,24 @@
 // The mouse and fingers over the plot: what is under the pointer, wheel, drag; and the tooltip.
 import { CAUSES, named } from "./categories.js";
-import { explain } from "./explain.js";
+import { explain, summedUp } from "./explain.js";
 import { duration, element, percent } from "./format.js";
 import { choose, emit, pan, setView, state, viewAround, zoom } from "./state.js";
 
+const MOST_PIECES = 200; // of a bar: more would be thinner than a pixel
 const SLACK = 4, CLICK = 4, TWICE_MS = 1000;
 const LEAST_DISTANCE = 30; // pixels: fingers closer than that would zoom by leaps
 
-/** The parts of a gap as a small bar and a list. */
-export function partsBar(parts) {
-  const whole = parts.reduce((sum, [, ns]) => sum + ns, 0);
+/** What a gap consists of: a bar in order of time, and a list of its parts. */
+export function stretchesBar(stretches) {
+  const whole = stretches.reduce((sum, [, ns]) => sum + ns, 0);
   const bar = element("div", { class: "parts", role: "presentation" });
   const list = element("ul", { class: "parts-list" });
-  for (const [cause, ns] of parts) {
+  for (const [cause, ns] of stretches.length > MOST_PIECES ? summedUp(stretches) : stretches) {
     const piece = element("span", { class: `hatch ${CAUSES[cause].key}` });
     piece.style.flexGrow = String(ns / whole);
     bar.append(piece);
+  }
+  for (const [cause, ns] of summedUp(stretches)) {
     const swatch = element("span", { class: `swatch hatch ${CAUSES[cause].key}` });
     list.append(element("li", {}, swatch, `${named(CAUSES[cause])}: ${duration(ns)} (${percent(ns, whole)})`));
   }
@@ -29,7 +32,7 @@ export function explanation(about) {
     element("div", { class: "about-kind" }, about.kind),
     element("div", { class: "about-title" }, about.title),
     ...(about.sentence ? [element("p", { class: "about-sentence" }, about.sentence)] : []),
-    ...(about.parts.length ? partsBar(about.parts) : []),
+    ...(about.stretches.length ? stretchesBar(about.stretches) : []),
     element("dl", {}, ...rows),
   ];
 }

@@ -1,6 +1,6 @@
 // Search over kernel, API and NVTX names: all slices whose name holds a text, next and previous from where we are.
 import { count } from "./format.js";
-import { choose, emit, setView, state } from "./state.js";
+import { choose, emit, on, setView, state } from "./state.js";
 
 export class Search {
   constructor(root, store, reveal) {
@@ -11,6 +11,7 @@ export class Search {
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
     });
+    on("chosen", () => this.say());
     root.querySelector("#search-next").addEventListener("click", () => this.step(1));
     root.querySelector("#search-previous").addEventListener("click", () => this.step(-1));
   }
@@ -21,9 +22,31 @@ export class Search {
     this.names = wanted ? new Set([...names.keys()].filter((k) => names[k].toLowerCase().includes(wanted))) : null;
     this.note.textContent = "";
     if (!this.names) return;
-    let number = 0;
-    for (const track of this.tracks()) for (let i = 0; i < track.n; i++) if (this.names.has(track.name[i])) number++;
-    this.note.textContent = number ? `${count(number)} found` : "nothing found";
+    this.number = 0;
+    for (const track of this.tracks()) for (let i = 0; i < track.n; i++) if (this.names.has(track.name[i])) this.number++;
+    this.say();
+  }
+
+  /** How many matches there are, and which of them in time is chosen. */
+  say() {
+    if (!this.names) return;
+    const chosen = this.store.locate(state.chosen);
+    const which = chosen && this.names.has(chosen.track.name?.[chosen.i]) ? this.rank(chosen.track, chosen.i) : 0;
+    this.note.textContent = !this.number ? "nothing found" : which ? `${count(which)} of ${count(this.number)}` : `${count(this.number)} found`;
+  }
+
+  /** The place of a match among all in time, from 1. */
+  rank(chosen, at) {
+    const place = [chosen.start[at], this.store.reference(chosen, at)];
+    let before = 0;
+    for (const track of this.tracks()) {
+      for (let i = 0; i < track.n; i++) {
+        if (!this.names.has(track.name[i])) continue;
+        const by = track.start[i] - place[0] || this.store.reference(track, i) - place[1];
+        if (by < 0) before++;
+      }
+    }
+    return before + 1;
   }
 
   tracks() {

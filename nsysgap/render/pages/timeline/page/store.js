@@ -1,5 +1,6 @@
 // Everything the page holds: the directory (meta), the tracks, and how slices refer to one another.
 import { loadBins } from "./bins.js";
+import { CAUSES } from "./categories.js";
 import { decodeColumns, inflate } from "./codec.js";
 import { Lines } from "./lines.js";
 import { Track, search } from "./track.js";
@@ -47,7 +48,7 @@ export class Store {
     this.bases = tracks.map((track) => track.base);
     this.streamOf = new Map(labels(meta.tree).map(([number, label]) => [tracks[number], label]));
     this.gapTracks = tracks.filter((track) => track.kind === "gaps");
-    this.partStarts = new Map(this.gapTracks.map((track) => [track, partStarts(track)]));
+    this.stretchBegins = new Map(this.gapTracks.map((track) => [track, stretchBegins(track)]));
     const windows = meta.summary.devices.map((device) => device.window_ns);
     this.window = windows.length
       ? [Math.min(...windows.map((one) => one[0])), Math.max(...windows.map((one) => one[1]))]
@@ -81,11 +82,21 @@ export class Store {
     return short ?? this.meta.names[track.name[i]];
   }
 
-  /** The ten parts of a gap, ns. */
-  parts(track, i) {
-    const found = new Array(10).fill(0);
-    let at = this.partStarts.get(track)[i];
-    for (let part = 0; part < 10; part++) if (track.mask[i] & (1 << part)) found[part] = track.parts[at++];
+  /** What a gap consists of, in order of time: [[cause, ns], ...]; neighbours differ in cause, lengths fill the gap. */
+  stretches(track, i) {
+    const begins = this.stretchBegins.get(track), found = [];
+    for (let at = begins[i]; at < begins[i + 1]; at++) found.push([track.part[at], track.ns[at]]);
+    return found;
+  }
+
+  /** The ten parts of what of a gap lies in [from, until), ns. */
+  parts(track, i, from = -Infinity, until = Infinity) {
+    const found = new Array(CAUSES.length).fill(0);
+    let t = track.start[i];
+    for (const [cause, ns] of this.stretches(track, i)) {
+      found[cause] += Math.max(0, Math.min(t + ns, until) - Math.max(t, from));
+      t += ns;
+    }
     return found;
   }
 
@@ -155,13 +166,10 @@ function labels(nodes) {
   return nodes.flatMap((node) => [...(node.track >= 0 ? [[node.track, node.label]] : []), ...labels(node.children)]);
 }
 
-function partStarts(track) {
-  const starts = new Uint32Array(track.n);
-  for (let i = 0, at = 0; i < track.n; i++) {
-    starts[i] = at;
-    for (let bits = track.mask[i]; bits; bits &= bits - 1) at++;
-  }
-  return starts;
+function stretchBegins(track) {
+  const begins = new Uint32Array(track.n + 1);
+  for (let i = 0; i < track.n; i++) begins[i + 1] = begins[i] + track.stretches[i];
+  return begins;
 }
 
 function launchedOps(tracks) {

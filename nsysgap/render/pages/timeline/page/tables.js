@@ -1,5 +1,6 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
 import { CAUSES, DIMMED, named } from "./categories.js";
+import { eachSelectedGap } from "./filter.js";
 import { count, duration, element, moment } from "./format.js";
 import { NOT_SAMPLED } from "./lines.js";
 import { choose, emit, on, setFilter, setView, state, TABLES } from "./state.js";
@@ -175,9 +176,20 @@ export class Tables {
     const rows = chosenGaps(this.store);
     const total = rows.reduce((sum, { track, i }) => sum + track.dur[i], 0);
     const all = this.store.gapTracks.reduce((sum, track) => sum + track.n, 0);
-    this.note.textContent = `${count(rows.length)} of ${count(all)} gaps, ${duration(total)} together`;
+    this.note.textContent = `${count(rows.length)} of ${count(all)} gaps, ${duration(total)} together${this.ofCause(rows)}`;
     this.gaps.show(rows, ({ track, i }) => this.go(track, i));
     this.mark();
+  }
+
+  /** Gaps have a cause as their largest part: what of their time is that part, and what of it other gaps have. */
+  ofCause(rows) {
+    if (state.cause < 0) return "";
+    const { key } = CAUSES[state.cause];
+    let inside = 0, everywhere = 0;
+    for (const { track, i } of rows) inside += this.store.parts(track, i)[state.cause];
+    eachSelectedGap(this.store, (track, i) => (everywhere += this.store.parts(track, i)[state.cause]));
+    const others = everywhere > inside ? `; ${duration(everywhere - inside)} of ${key} is in gaps of another main cause` : "";
+    return `: ${key} is the largest part of each, ${duration(inside)} in all${others}`;
   }
 
   /** Gaps in the table's order, for n and p. */

@@ -24,6 +24,7 @@ export class Track {
     this.bins = null; // of a shortened page, with so many levels finer than the first
     this.finer = 0;
     this.shown = this.cat;
+    this.ofBins = null;
     this.cache = [];
   }
 
@@ -35,9 +36,13 @@ export class Track {
     return this.start[i] + this.dur[i];
   }
 
-  /** Draw with other categories (a filter), or with the own ones again for null. */
-  recolor(categories) {
+  /**
+   * Draw with other categories (a filter), or with the own ones again for null. `ofBins`: the category that bins of a
+   * category are drawn in, where single slices are not here.
+   */
+  recolor(categories, ofBins = null) {
     this.shown = categories ?? this.cat;
+    this.ofBins = ofBins;
     this.cache = [];
   }
 
@@ -117,7 +122,10 @@ export class Track {
   /** As `columns`, from the bins of a shortened page: exact where the edges are edges of bins of any level it has. */
   binColumns(lane, edges) {
     const found = new Map();
-    for (const [cat, bins] of this.bins[lane]) found.set(cat, steps(coveredBefore(bins, (k) => bins.ends[k], edges)));
+    for (const [own, bins] of this.bins[lane]) {
+      const cat = this.ofBins?.(own) ?? own, covered = steps(coveredBefore(bins, (k) => bins.ends[k], edges));
+      found.set(cat, found.has(cat) ? covered.map((ns, k) => ns + found.get(cat)[k]) : covered);
+    }
     return found;
   }
 }

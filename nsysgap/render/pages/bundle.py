@@ -1,0 +1,56 @@
+"""What pages are put together from: files beside this one as one inline script, allowed by its hash alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import NamedTuple
+
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+# Whole lines only: what looks like a comment inside a line may be text.
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_INDENT = re.compile(r"^ +", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
+
+
+class Script(NamedTuple):
+    """A script of a page: its tag, and what the page's policy must allow for it."""
+
+    tag: str
+    allow: str
+
+
+def asset(path: str) -> str:
+    """The text of a file, by its path below this folder."""
+    return files("nsysgap.render.pages").joinpath(*path.split("/")).read_text(encoding="utf-8")
+
+
+def bundle(modules: Iterable[str]) -> str:
+    """Modules as one script: imports and comments dropped, exports made plain, half the indent, one scope.
+
+    A module comes after those it imports. Names of the top level must differ: a test holds that.
+    """
+    parts = []
+    for path in modules:
+        source = _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", asset(path))))
+        source = _INDENT.sub(lambda spaces: " " * (len(spaces[0]) // 2), source)
+        parts.append(f"// ---- {path.rsplit('/', 1)[-1]}\n{source}")
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
+
+
+def filled(page: str, **values: str) -> str:
+    """A page with its words in capitals replaced, all at once: no value is searched for another's word."""
+    return re.sub(rf"\b(?:{'|'.join(values)})\b", lambda word: values[word[0]], page)
+
+
+def inline(source: str) -> Script:
+    """A script inside the page, allowed by its hash: no other inline script runs."""
+    return Script(f"<script>{source}</script>", f"'{digest(source, 'sha256')}'")
+
+
+def digest(source: str, kind: str) -> str:
+    """A text's hash as policies and integrity attributes have it: "sha256-...="."""
+    return f"{kind}-{base64.b64encode(hashlib.new(kind, source.encode()).digest()).decode('ascii')}"
