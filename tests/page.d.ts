@@ -1,2 +1,0 @@
-// What the pages' scripts find in the browser besides the browser itself.
-declare const Plotly: any;
