@@ -7,14 +7,16 @@ class NsysgapError(Exception):
     """Something the user can put right.
 
     `message` says in one sentence what is wrong, `hint` what to do next. The command line prints both and ends
-    with `exit_code` (1; 2 for wrong usage). Every other exception is a defect of nsysgap and keeps its traceback.
+    with `exit_code` (1; 2 for wrong usage); `details` are what it rests on, a line each. Every other exception is a
+    defect of nsysgap and keeps its traceback.
     """
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: int = 1) -> None:
+    def __init__(self, message: str, hint: str = "", details: tuple[str, ...] = (), *, exit_code: int = 1) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return " ".join(part for part in (self.message, *self.details, self.hint) if part)

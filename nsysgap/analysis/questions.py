@@ -37,19 +37,18 @@ def has_kernels(trace: Trace) -> bool:
     return bool(is_any(trace.ops["kind"], (KERNEL, GRAPH)).any())
 
 
-def why_no_kernels(trace: Trace) -> tuple[str, str] | None:
-    """(message, hint) for a report from which no idle time of kernels can be told; None if it can."""
+def why_no_kernels(trace: Trace) -> tuple[str, str, tuple[str, ...]] | None:
+    """(message, hint, what the report says of itself) where no idle time of kernels can be told; None if it can."""
     if has_kernels(trace):
         return None
-    said = [one.text for one in trace.warnings if one.level != "note"]
-    because = f" {' '.join(said)}" if said else ""
+    said = tuple(one.text for one in trace.warnings if one.level != "note")
     what = (
         "holds no kernel rows, only copies and memsets."
         if trace.ops.rows
         else "holds no GPU work: how idle the GPU was cannot be told from it."
     )
     reason, hint = _reason(trace)
-    return f"{trace.path} {what}{because}{reason}", hint
+    return f"{trace.path} {what}{reason}", hint, said
 
 
 _LET_IT_END = "let the program end by itself, or bound the capture with cudaProfilerStop or --duration."
@@ -126,7 +125,7 @@ def questions(trace: Trace) -> list[Question]:
         _question("How long do syncs return after the GPU?", ops, calls, syncs),
         _question("What happens inside a CUDA graph?", nodes),
         _question("In which phase of the program?", kernels, nvtx),
-        _question("Which line of the program?", kernels, calls, _lines(trace)),
+        _question("Which line of the program?", kernels, calls, *_lines(trace)),
     ]
 
 
@@ -137,11 +136,20 @@ def _question(text: str, *needs: tuple[str, bool]) -> Question:
     return Question(text, not missing, why)
 
 
-def _lines(trace: Trace) -> tuple[str, bool]:
-    """What tells lines of code: samples at any time, stacks of calls only inside those."""
-    if _samples(trace):
-        return "stack samples", True
-    return ("call stacks (only inside calls)", True) if _call_stacks(trace) else ("call stacks", False)
+def _lines(trace: Trace) -> list[tuple[str, bool]]:
+    """What tells lines of code: samples at any time, Python's stacks of calls only inside those.
+
+    Native code has functions and modules, no lines: its samples say where, stacks of its calls only who called.
+    """
+    if PYTHON_SAMPLES in trace.python_stacks:
+        return [("stack samples", True)]
+    if trace.tables_present >= NATIVE_SAMPLES:
+        return [("stack samples (functions, no lines)", True)]
+    if PYTHON_CALLS in trace.python_stacks:
+        return [("call stacks (only inside calls)", True)]
+    if trace.tables_present & NATIVE_CALLS:
+        return [("stack samples: the call stacks here name the functions that made calls, no lines", False)]
+    return [("call stacks", False)]
 
 
 def _samples(trace: Trace) -> bool:

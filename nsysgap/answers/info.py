@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -54,8 +55,8 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "questions": [asdict(question) for question in questions(trace)],
         "missing": [asdict(limit) for limit in limits(trace)],
         "diagnostics": [
-            {"severity": severity, "incomplete": is_incomplete(text), "text": text}
-            for severity, text in about.diagnostics
+            {"severity": severity, "incomplete": is_incomplete(text), "text": text, "count": number}
+            for (severity, text), number in Counter(about.diagnostics).items()
         ],
         "capture": [{"name": name, "value": value} for name, value in about.capture],
     }

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import textwrap
 import threading
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,6 +39,7 @@ REPORT_ENDINGS = tuple(
     ending + packed for ending in (".sqlite", ".db", ".nsys-rep", ".qdrep") for packed in ("", ".gz", ".xz", ".zst")
 )
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+WIDTH, LONGEST_DETAIL = 80, 240
 
 
 class LazyGroup(click.Group):
@@ -146,6 +148,9 @@ def show_error(error: NsysgapError) -> int:
 
     # Paths, names and what SQLite quotes of a damaged file are other people's text.
     click.echo(f"nsysgap: {printable(error.message)}", err=True)
+    for detail in error.details:
+        text = printable(detail, LONGEST_DETAIL)
+        click.echo(textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    "), err=True)
     if error.hint:
         click.echo(f"  {printable(error.hint)}", err=True)
     return error.exit_code

@@ -19,8 +19,9 @@ OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.info/1"})
 
 @click.command("info")
 @reports_argument
+@click.option("--tables", is_flag=True, help="The report's tables too, more threads, all that nsys said.")
 @OUTPUTS.options
-def command(reports: tuple[str, ...], to: Destination) -> None:
+def command(reports: tuple[str, ...], tables: bool, to: Destination) -> None:
     """What a report holds, what is missing, and which questions it can answer.
 
     \b
@@ -30,11 +31,11 @@ def command(reports: tuple[str, ...], to: Destination) -> None:
 
     answers, failed = answers_of(reports, info, InfoOptions())
     if answers:
-        to.write(_written(answers, to))
+        to.write(_written(answers, to, tables=tables))
     raise_all(failed)
 
 
-def _written(answers: Sequence[InfoAnswer], to: Destination) -> bytes:
+def _written(answers: Sequence[InfoAnswer], to: Destination, *, tables: bool) -> bytes:
     if to.form == "json":
         from nsysgap.render.data import json_bytes
 
@@ -42,4 +43,4 @@ def _written(answers: Sequence[InfoAnswer], to: Destination) -> bytes:
     from nsysgap.render.text.console import text_bytes
     from nsysgap.render.text.info import info_blocks
 
-    return text_bytes((info_blocks(answer.document()) for answer in answers), color=to.color)
+    return text_bytes((info_blocks(answer.document(), tables=tables) for answer in answers), color=to.color)

@@ -403,3 +403,18 @@ def test_ctrl_c_and_kill_end_clean(tmp_path: Path, number: int, code: int, words
     assert running.returncode == code
     assert said.strip() == words
     assert list(scratch.iterdir()) == []
+
+
+def test_what_nsys_says_of_an_empty_report_is_a_line_each_within_80_columns(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    report = ReportBuilder().osrt(0, 1).diagnostic(3, "No CUDA events collected.")
+    report.diagnostic(3, "Some events were lost: " + "boost::exception_detail::clone_impl " * 40)
+    code, said_all = answer(capsys, "gaps", report.save(tmp_path))
+    assert code == 1
+    said = said_all.splitlines()
+    details = [line for line in said if line.startswith(("  - ", "    "))]
+    assert next(line for line in details if line.startswith("  - ")) == "  - nsys says: No CUDA events collected."
+    assert sum(line.startswith("  - ") for line in details) == 2
+    assert max(map(len, details)) <= 80
+    assert len(details) <= 6

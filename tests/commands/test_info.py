@@ -38,6 +38,29 @@ def test_info_names_processes_and_threads_and_how_many_it_leaves_out(report: Rep
     assert len(document["threads"]) == 60
     seven = next(one for one in document["processes"] if one["pid"] == 7)
     assert seven == {"pid": 7, "name": "worker", "devices": [1], "ops": 1, "threads": 2}
-    text = run("info", path).stdout
+    text = run("info", path, "--tables").stdout
     assert "(10 more)" in text
     assert "(40 more)" in text
+    assert "(27 more)" in run("info", path).stdout
+
+
+def test_tables_and_notes_come_when_asked_for_and_equal_diagnostics_are_counted(
+    report: ReportBuilder, tmp_path: Path
+) -> None:
+    report.launch((0, 1), (2, 3)).diagnostic(1, "Profiling has started.")
+    for _ in range(48):
+        report.diagnostic(2, "Unable to unwind.")
+    path = report.save(tmp_path)
+    short, full = run("info", path).stdout, run("info", path, "--tables").stdout
+    assert short.count("Unable to unwind. (x48)") == full.count("Unable to unwind. (x48)") == 1
+    assert "Profiling has started." in full
+    assert "Profiling has started." not in short
+    assert "CUPTI_ACTIVITY_KIND_KERNEL" in full
+    assert "CUPTI_ACTIVITY_KIND_KERNEL" not in short
+    assert "1 more of nsys's diagnostics: nsysgap info --tables." in short
+    found = json.loads(run("info", path, "--format", "json").stdout)
+    assert [one["count"] for one in found["diagnostics"]] == [1, 48]
+
+
+def test_a_normal_report_takes_less_than_40_lines() -> None:
+    assert len(run("info", NAIVE).stdout.splitlines()) < 40

@@ -20,6 +20,7 @@ from nsysgap.units import printable
 Document = Mapping[str, Any]
 NARROWEST = 8
 NARROWEST_CONSOLE = 80
+LONGEST_NOTICE = 480  # an exception that nsys prints may fill the screen
 LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -70,7 +71,8 @@ def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[Rend
         return
     made = Table.grid(padding=(0, 1))
     for one in lines:
-        made.add_row(Text(f"{one['level']}:", style=LEVEL_STYLE[one["level"]]), Text(printable(one["text"])))
+        text = printable(one["text"], LONGEST_NOTICE)
+        made.add_row(Text(f"{one['level']}:", style=LEVEL_STYLE[one["level"]]), Text(text))
     yield made
 
 

@@ -12,30 +12,35 @@ from nsysgap.render.text.console import LEVEL_STYLE, add, table
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
-MOST_ROWS = 20
+MOST_ROWS, FEW_ROWS = 20, 3
+LONGEST_DIAGNOSTIC = 62  # beside the level: one line each
 
 
-def info_blocks(document: Document) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap info`, in reading order."""
+def info_blocks(document: Document, *, tables: bool = False) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap info`, in reading order; with `tables` also the report's tables, and longer lists."""
+    most = MOST_ROWS if tables else FEW_ROWS
     yield _head(document)
     yield from _machine(document)
     if document["processes"]:
-        yield _processes(document["processes"])
+        yield _processes(document["processes"], most)
     if document["threads"]:
-        yield _threads(document["threads"])
-    yield _tables(document["tables"])
-    yield _questions(document["questions"])
+        yield _threads(document["threads"], most)
+    if tables:
+        yield _tables(document["tables"])
+    yield _questions(document["questions"], full=tables)
     if document["missing"]:
-        yield _missing(document["missing"])
-    if document["diagnostics"]:
-        yield _diagnostics(document["diagnostics"])
+        yield _missing(document["missing"], full=tables)
+    said = [one for one in document["diagnostics"] if tables or one["incomplete"] or one["severity"] != "note"]
+    if said:
+        yield _diagnostics(said, full=tables)
+    if not tables:
+        yield _left_out(document, len(said))
 
 
 def _head(document: Document) -> Text:
     report, span = document["report"], document["span_ns"]
     facts = [
-        ("exporter", report["nsys_version"] or "too old to say"),
-        ("schema", report["schema_version"] or "too old to say"),
+        ("exporter", f"{report['nsys_version'] or 'too old to say'}, schema {report['schema_version'] or '-'}"),
         ("captured", document["started"] or "not recorded"),
         ("session", "not recorded" if report["duration_ns"] is None else duration(report["duration_ns"])),
         ("events", "none" if span is None else f"from {duration(span[0])} to {duration(span[1])}"),
@@ -58,30 +63,30 @@ def _machine(document: Document) -> Iterable[RenderableType]:
         yield made
 
 
-def _processes(processes: Sequence[Document]) -> RenderableType:
+def _processes(processes: Sequence[Document], most: int) -> RenderableType:
     made = table("process", "<name", "|GPUs", "GPU ops", "threads")
-    for one in processes[:MOST_ROWS]:
+    for one in processes[:most]:
         gpus = ", ".join(str(number) for number in one["devices"]) or "-"
         add(made, str(one["pid"]), printable(one["name"]) or "-", gpus, count(one["ops"]), count(one["threads"]))
-    if len(processes) > MOST_ROWS:
-        add(made, "", f"({count(len(processes) - MOST_ROWS)} more)", "", *_sums(processes, "ops", "threads"))
+    if len(processes) > most:
+        add(made, "", f"({count(len(processes) - most)} more)", "", *_sums(processes[most:], "ops", "threads"))
     return made
 
 
-def _threads(threads: Sequence[Document]) -> RenderableType:
+def _threads(threads: Sequence[Document], most: int) -> RenderableType:
     made = table("process", "thread", "<name", "CUDA calls", "NVTX", "OS calls")
     keys = ("api", "nvtx", "osrt")
-    for one in threads[:MOST_ROWS]:
+    for one in threads[:most]:
         name = printable(one["thread_name"]) or "-"
         add(made, str(one["pid"]), str(one["tid"]), name, *(count(one[key]) for key in keys))
-    if len(threads) > MOST_ROWS:
-        add(made, "", "", f"({count(len(threads) - MOST_ROWS)} more)", *_sums(threads, *keys))
+    if len(threads) > most:
+        add(made, "", "", f"({count(len(threads) - most)} more)", *_sums(threads[most:], *keys))
     return made
 
 
 def _sums(rows: Sequence[Document], *keys: str) -> Iterable[str]:
     """What the rows that are not shown hold together."""
-    return (count(sum(one[key] for one in rows[MOST_ROWS:])) for key in keys)
+    return (count(sum(one[key] for one in rows)) for key in keys)
 
 
 def _tables(rows: Sequence[Document]) -> RenderableType:
@@ -91,28 +96,42 @@ def _tables(rows: Sequence[Document]) -> RenderableType:
     return made
 
 
-def _questions(rows: Sequence[Document]) -> RenderableType:
+def _questions(rows: Sequence[Document], *, full: bool) -> RenderableType:
+    """`full`: all that an answer rests on, else what is special to its question."""
     made = table("|", "|question", "|rests on")
     made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
     for one in rows:
         mark = Text("yes", style="green") if one["answered"] else Text("no", style="yellow")
-        add(made, mark, one["text"], one["why"])
+        add(made, mark, one["text"], one["why"] if full or not one["answered"] else one["why"].rsplit(", ", 1)[-1])
     return made
 
 
-def _missing(rows: Sequence[Document]) -> RenderableType:
-    made = table("<not in this report", "<so", "<record it with")
+def _missing(rows: Sequence[Document], *, full: bool) -> RenderableType:
+    """`full`: what follows from it too."""
+    keys = ("missing", "consequence", "remedy") if full else ("missing", "remedy")
+    made = table("<not in this report", *(["<so"] if full else []), "<record it with")
     for one in rows:
-        made.add_row(*(Text(one[key], no_wrap=False) for key in ("missing", "consequence", "remedy")))
+        made.add_row(*(Text(one[key], no_wrap=False) for key in keys))
     for column in made.columns:
         column.no_wrap, column.overflow = False, "fold"
     return made
 
 
-def _diagnostics(rows: Sequence[Document]) -> RenderableType:
+def _diagnostics(rows: Sequence[Document], *, full: bool) -> RenderableType:
     made = table("|nsys says", "<")
     made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
     for one in rows:
         style = LEVEL_STYLE["incomplete"] if one["incomplete"] else LEVEL_STYLE.get(one["severity"], "default")
-        add(made, Text("incomplete" if one["incomplete"] else one["severity"], style=style), printable(one["text"]))
+        times = f" (x{count(one['count'])})" if one["count"] > 1 else ""
+        text = printable(one["text"], None if full else LONGEST_DIAGNOSTIC) + times
+        add(made, Text("incomplete" if one["incomplete"] else one["severity"], style=style), text)
     return made
+
+
+def _left_out(document: Document, shown: int) -> RenderableType:
+    """How many tables and notes there are beside what is shown."""
+    number = len(document["tables"])
+    said = f"{count(number)} {'table' if number == 1 else 'tables'}"
+    notes = len(document["diagnostics"]) - shown
+    more = f" and {count(notes)} more of nsys's diagnostics" if notes else ""
+    return Text(f"{said}{more}: nsysgap info --tables.", style="dim")
