@@ -23,6 +23,11 @@ COMMANDS = {
     "gaps": ("gaps", "Why was the GPU idle: time by cause, launch latency, sync tails, the longest gaps."),
     "steps": ("steps", "What repeats: loops, what a step takes and launches, busy and idle time per step."),
     "critical-path": ("critical_path", "What limits the loop: GPU work, launches, host code, copies, waits; exact."),
+    "advise": ("advise", "Which changes would gain most, predicted and ordered, and how to make them."),
+    "whatif": (
+        "whatif",
+        "What a CUDA graph, pinned copies, fewer syncs ... would gain: a figure, a range, or why not.",
+    ),
     "stacks": ("stacks", "Which line of the program kept the GPU idle: by line, function or file; flame graphs."),
     "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),

@@ -18,7 +18,6 @@ from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.schedule import NEVER
 from nsysgap.analysis.schedule.stretch import Stretch
 from nsysgap.intervals import covered_length, subtract, union
-from nsysgap.tables import NONE
 from nsysgap.units import count, duration, percent
 
 Times = NDArray[np.int64]
@@ -125,9 +124,8 @@ def _full_queue(model: Model, stretch: Stretch) -> str:
 
 def _other_launches(model: Model, stretch: Stretch) -> str:
     calls = model.calls
-    own = next((number for number, group in enumerate(calls.threads) if stretch.thread in group), NONE)
-    gaps = np.flatnonzero((calls.thread == own) & (calls.gap > 0))
-    others = np.flatnonzero((calls.thread != own) & (calls.role == LAUNCH))
+    gaps = np.flatnonzero((calls.thread == stretch.logical) & (calls.gap > 0))
+    others = np.flatnonzero((calls.thread != stretch.logical) & (calls.role == LAUNCH))
     launching = union(calls.start[others], calls.end[others])
     low = np.maximum(calls.start[gaps] - calls.gap[gaps], stretch.start)
     high = np.minimum(calls.start[gaps], stretch.end.time)

@@ -23,13 +23,16 @@ def _no_times() -> Times:
 class Stretch:
     """[start, end.time) of the session, ns, and where it ends: on a logical thread or with an op.
 
-    `label`: the loop's, None without one; `starts`, `ends`: its iterations; `thread`: row of the threads table.
+    `label`: the loop's, None without one; `starts`, `ends`: its iterations; `thread`: row of the threads table,
+    `logical`: number of the logical thread; `by_ranges`: the iterations are NVTX ranges.
     """
 
     label: str | None
     start: int
     end: End
     thread: int
+    logical: int
+    by_ranges: bool = False
     starts: Times = field(default_factory=_no_times)
     ends: Times = field(default_factory=_no_times)
 
@@ -52,7 +55,7 @@ def loop_stretch(model: Model, loop: Loop) -> Stretch:
     found = End(end, thread=number)
     if loop.source != NVTX:
         found = _end_of_work(model, start, end, number)
-    return Stretch(loop.label, start, found, loop.thread, loop.start, loop.end)
+    return Stretch(loop.label, start, found, loop.thread, number, loop.source == NVTX, loop.start, loop.end)
 
 
 def time_stretch(model: Model, since: int | None, until: int | None) -> Stretch:
@@ -61,7 +64,7 @@ def time_stretch(model: Model, since: int | None, until: int | None) -> Stretch:
     busiest = int(np.bincount(model.schedule.thread).argmax())
     end = last if until is None or until >= last.time else End(until, thread=busiest)
     start = model.calls.origin if since is None else max(since, model.calls.origin)
-    return Stretch(None, min(start, end.time), end, model.calls.threads[busiest][0])
+    return Stretch(None, min(start, end.time), end, model.calls.threads[busiest][0], busiest)
 
 
 def _logical(model: Model, loop: Loop) -> int:

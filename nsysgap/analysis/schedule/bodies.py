@@ -1,0 +1,159 @@
+"""The bodies of a loop: which calls each iteration makes, what could be captured of them, what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.relations.calls import CAPTURE_BLOCKERS
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, EVENT_SYNC, FREE, LAUNCH, STREAM_SYNC
+from nsysgap.analysis.schedule.constants import RARE
+from nsysgap.analysis.schedule.host_pieces import loop_ranges
+from nsysgap.analysis.schedule.model import Model
+from nsysgap.analysis.schedule.ops import DEVICE_TO_HOST, HOST_TO_DEVICE
+from nsysgap.analysis.schedule.stretch import Stretch
+from nsysgap.tables import GRAPH, NONE
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+SYNC_ROLES = (STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """What ends a stretch that could be captured: in `bodies` of `of` bodies, first at `where` ("" unknown)."""
+
+    what: str
+    bodies: int
+    of: int
+    where: str
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """A loop's bodies on its thread. `calls`: numbers of the calls inside, in order, `body` the iteration of each."""
+
+    model: Model
+    stretch: Stretch
+    calls: Indices
+    body: Indices
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.stretch.starts)
+
+    @cached_property
+    def op_of(self) -> NDArray[np.int64]:
+        """The first op of every call of the model, -1 none."""
+        found = np.full(len(self.model.calls.row), NONE, np.int64)
+        found[self.model.ops.call[::-1]] = np.arange(len(self.model.ops.call))[::-1]
+        return found
+
+    @cached_property
+    def ops(self) -> Indices:
+        """Numbers of the ops that the bodies' calls launched."""
+        inside = np.zeros(len(self.model.calls.row), np.bool_)
+        inside[self.calls] = True
+        return np.flatnonzero(inside[self.model.ops.call])
+
+    @cached_property
+    def _blocking(self) -> tuple[Mask, Mask, list[tuple[str, int, int]]]:
+        """(which of the bodies' calls block, which have a blocker in the gap before, all: (what, body, row of api))."""
+        model, calls = self.model, self.model.calls
+        op = self.op_of[self.calls]
+        ops, some = model.ops, op != NONE
+        place = np.maximum(op, 0)
+        to_host = some & (ops.direction[place] == DEVICE_TO_HOST)
+        pageable = some & (ops.direction[place] == HOST_TO_DEVICE) & ops.pageable[place]
+        waits = np.isin(calls.role[self.calls], SYNC_ROLES)
+        waits |= (calls.role[self.calls] == FREE) & model.schedule.waits[self.calls]
+        blocks = some & model.schedule.blocks[place]
+        graph = some & (ops.kind[place] == GRAPH)
+        within, found = self._managing()
+        for kind, mask in (("copy to the host", to_host), ("copy of pageable memory", pageable), ("", waits)):
+            for one in np.flatnonzero(mask).tolist():
+                call = int(calls.row[self.calls[one]])
+                what = kind or model.trace.name(int(model.trace.api["name"][call]))
+                found.append((what, int(self.body[one]), call))
+        found += [
+            ("blocking copy", int(self.body[one]), int(calls.row[self.calls[one]]))
+            for one in np.flatnonzero(blocks & ~to_host & ~pageable).tolist()
+        ]
+        return to_host | pageable | waits | blocks | graph, within, found
+
+    def _managing(self) -> tuple[Mask, list[tuple[str, int, int]]]:
+        """(calls with one in the gap before that allocates, loads, queries ..., all of those: (what, body, row))."""
+        model, calls, api = self.model, self.model.calls, self.model.trace.api
+        within = np.zeros(len(self.calls), np.bool_)
+        if not len(self.calls):
+            return within, []
+        threads = model.calls.threads[self.stretch.logical]
+        rows = np.flatnonzero(CAPTURE_BLOCKERS.rows(model.trace) & np.isin(api["thread"], threads))
+        rows = rows[~np.isin(rows, calls.row[model.schedule.waits])]
+        body = np.searchsorted(self.stretch.starts, api["start"][rows], side="right") - 1
+        inside = (body >= 0) & (api["start"][rows] < self.stretch.ends[np.maximum(body, 0)])
+        rows, body = rows[inside], body[inside]
+        place = np.searchsorted(calls.start[self.calls], api["start"][rows])
+        within[place[place < len(self.calls)]] = True
+        return within, [
+            (model.trace.name(int(api["name"][row])), one, row)
+            for row, one in zip(rows.tolist(), body.tolist(), strict=True)
+        ]
+
+    @cached_property
+    def segments(self) -> list[Indices]:
+        """What could be captured of each body: numbers of calls that launch, two or more between blockers."""
+        blocking, within, _ = self._blocking
+        launches = (self.model.calls.role[self.calls] == LAUNCH) & ~blocking
+        new = within | blocking
+        new[1:] |= blocking[:-1] | (self.body[1:] != self.body[:-1])
+        number = np.cumsum(new)
+        mine = np.flatnonzero(launches)
+        heads = np.flatnonzero(np.diff(number[mine])) + 1
+        return [self.calls[part] for part in np.split(mine, heads) if len(part) >= 2]
+
+    @cached_property
+    def blockers(self) -> list[Blocker]:
+        """What stands in the way of capturing, in a tenth of the bodies or more, most bodies first."""
+        bodies: dict[str, set[int]] = {}
+        first: dict[str, int] = {}
+        for what, body, row in self._blocking[2]:
+            bodies.setdefault(what, set()).add(body)
+            first.setdefault(what, row)
+        often = {what: len(mine) for what, mine in bodies.items() if len(mine) >= RARE * self.count}
+        ordered = sorted(often.items(), key=lambda one: (-one[1], one[0]))
+        return [Blocker(what, number, self.count, self._place(first[what])) for what, number in ordered]
+
+    def _place(self, row: int) -> str:
+        """The innermost range around a call, else what was launched before it."""
+        trace = self.model.trace
+        kept = np.flatnonzero(~loop_ranges(trace.nvtx, self.stretch.starts, self.stretch.ends))
+        thread, start = trace.api["thread"][[row]], trace.api["start"][[row]]
+        found = int(RangeFinder(trace, trace.nvtx.take(kept)).innermost(thread, start)[0])
+        if found != NONE:
+            return trace.name(int(trace.nvtx["name"][kept[found]]))
+        before = np.flatnonzero(self.model.calls.start[self.model.ops.call] < start[0])
+        if not len(before):
+            return ""
+        return f"after {trace.name(int(trace.ops['name'][self.model.ops.row[before[-1]]]))}"
+
+    def steps_of(self, calls: Indices) -> Iterator[tuple[int, Indices]]:
+        """(body, those of the calls that are in it) of every body that has some."""
+        mine = np.flatnonzero(np.isin(self.calls, calls))
+        for body in np.unique(self.body[mine]).tolist():
+            yield body, self.calls[mine[self.body[mine] == body]]
+
+
+def loop_bodies(model: Model, stretch: Stretch) -> Bodies:
+    """The bodies of a loop."""
+    calls = model.calls
+    mine = np.flatnonzero(calls.thread == stretch.logical)
+    body = np.searchsorted(stretch.starts, calls.start[mine], side="right") - 1
+    inside = (body >= 0) & (calls.start[mine] < stretch.ends[np.maximum(body, 0)]) if len(stretch.ends) else body > 0
+    return Bodies(model, stretch, mine[inside], body[inside])

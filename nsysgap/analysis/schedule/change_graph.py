@@ -1,0 +1,147 @@
+"""A loop's launches as CUDA graphs: one call and one op for each stretch that could be captured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.schedule.bodies import Bodies
+from nsysgap.analysis.schedule.constants import (
+    FEWEST_NODE_GAPS,
+    GRAPH_BEST_CALL,
+    GRAPH_BEST_LATENCY,
+    GRAPH_CALL,
+    GRAPH_FIRST_GAP,
+    GRAPH_KEPT_GAP,
+    GRAPH_LATENCY,
+    GRAPH_WORST_NODE_GAP,
+    NODE_GAPS,
+)
+from nsysgap.analysis.schedule.model import Model
+from nsysgap.analysis.schedule.schedule import Schedule
+from nsysgap.analysis.schedule.typical import median
+from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE
+
+Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
+DIFFERENT, SAME, COPY = range(3)
+
+
+@dataclass(frozen=True)
+class NodeGaps:
+    """The time from node to node: of different kernels, of one kernel and grid, to or from a copy or memset, ns."""
+
+    values: tuple[int, int, int]
+
+    def shifted(self, case: str) -> NodeGaps:
+        """Nothing at best, 300 ns more at worst."""
+        if case == "best":
+            return NodeGaps((0, 0, 0))
+        more = GRAPH_WORST_NODE_GAP if case == "worst" else 0
+        return NodeGaps((self.values[0] + more, self.values[1] + more, self.values[2] + more))
+
+
+def step_kinds(model: Model, before: Times, after: Times) -> NDArray[np.int64]:
+    """What kind of step it is from each row of ops to another: one of DIFFERENT, SAME, COPY."""
+    ops, sizes = model.trace.ops, model.sizes
+    same = ops["name"][before] == ops["name"][after]
+    for axis in ("grid_x", "grid_y", "grid_z"):
+        same &= sizes[axis][before] == sizes[axis][after]
+    copy = (ops["kind"][before] != KERNEL) | (ops["kind"][after] != KERNEL)
+    return np.where(copy, COPY, np.where(same, SAME, DIFFERENT))
+
+
+def node_gaps(model: Model, tracing: str) -> NodeGaps:
+    """The report's own graph replays tell, kind by kind; else the usual."""
+    usual = NODE_GAPS[tracing]
+    ops = model.trace.ops
+    rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["process"] == model.calls.process))
+    if tracing != "nsys" or len(rows) < 2:
+        return NodeGaps(usual)
+    rows = rows[np.lexsort((ops["start"][rows], ops["stream"][rows], ops["correlation"][rows]))]
+    before, after = rows[:-1], rows[1:]
+    joined = (ops["correlation"][before] == ops["correlation"][after]) & (ops["stream"][before] == ops["stream"][after])
+    before, after = before[joined], after[joined]
+    kind, gap = step_kinds(model, before, after), ops["start"][after] - ops["end"][before]
+    own = [median(gap[kind == one]) if (kind == one).sum() >= FEWEST_NODE_GAPS else None for one in range(3)]
+    found = [usual[one] if own[one] is None else int(own[one] or 0) for one in range(3)]
+    return NodeGaps((found[0], found[1], found[2]))
+
+
+def graph(
+    bodies: Bodies, schedule: Schedule, segments: Sequence[Indices], case: str, tracing: str = "nsys"
+) -> Schedule:
+    """Stretches of calls that could be captured, each as one graph launch."""
+    model = bodies.model
+    gaps = node_gaps(model, tracing).shifted(case)
+    gap, base, latency = schedule.gap.copy(), schedule.base.copy(), schedule.latency.copy()
+    duration, alive = schedule.duration.copy(), schedule.alive.copy()
+    for calls in segments:
+        inner = _inner(bodies, calls)
+        ops = bodies.op_of[calls]
+        nodes = len(ops)
+        gap[calls[0]] = _gap_before(schedule.gap, calls, inner, case)
+        gap[inner] = 0
+        base[inner] = 0
+        base[calls[0]], latency[ops[0]] = _costs(nodes, case, tracing)
+        duration[ops[0]] = longest_path(model, schedule, ops, gaps, one_by_one=case == "worst")
+        alive[ops[1:]] = False
+    return replace(schedule, gap=gap, base=base, latency=latency, duration=duration, alive=alive)
+
+
+def _inner(bodies: Bodies, calls: Indices) -> Indices:
+    """The stretch's calls after the first, those that record and await events between them too."""
+    low, high = np.searchsorted(bodies.calls, (calls[0], calls[-1]))
+    return bodies.calls[low + 1 : high + 1]
+
+
+def _gap_before(gap: Times, calls: Indices, inner: Indices, case: str) -> int:
+    """The host's time before the graph launch, ns: what the program does itself stays, what prepared launches goes."""
+    first, kept = int(gap[calls[0]]), GRAPH_KEPT_GAP[case]
+    inside = gap[inner]
+    if case != "worst" and first <= kept:
+        first = min(first, GRAPH_FIRST_GAP[case])
+    return first + int(inside[inside > kept].sum())
+
+
+def _costs(nodes: int, case: str, tracing: str) -> tuple[int, int]:
+    """(the call, the latency) of a graph launch of so many nodes, ns."""
+    call = GRAPH_CALL[tracing][0] + GRAPH_CALL[tracing][1] * nodes
+    latency = GRAPH_LATENCY[tracing][0] + GRAPH_LATENCY[tracing][1] * nodes
+    if case == "best":
+        return call - GRAPH_BEST_CALL, latency - GRAPH_BEST_LATENCY
+    return call, latency
+
+
+def longest_path(model: Model, schedule: Schedule, ops: Indices, gaps: NodeGaps, *, one_by_one: bool = False) -> int:
+    """How long the graph of these ops runs, ns: the longest path through streams, with a gap before each op that
+    waits for another; `one_by_one`: as if nothing overlapped."""
+    rows, streams = model.ops.row[ops], model.ops.stream[ops]
+    values = np.array(gaps.values, np.int64)
+    each = schedule.duration[ops]
+    if one_by_one or bool((streams == streams[0]).all()):
+        return max(int(each.sum() + values[step_kinds(model, rows[:-1], rows[1:])].sum()), int(each.max()))
+    ends: dict[int, int] = {}
+    last: dict[int, int] = {}
+    by_op = {int(op): place for place, op in enumerate(ops)}
+    done: list[int] = []
+    for place, (op, stream) in enumerate(zip(ops.tolist(), streams.tolist(), strict=True)):
+        awaited = _awaited(model, op, by_op)
+        before = [one for one in (last.get(stream, NONE), awaited) if one != NONE]
+        start = 0
+        for one in before:
+            kind = int(step_kinds(model, rows[[one]], rows[[place]])[0])
+            start = max(start, done[one] + int(values[kind]))
+        done.append(start + int(each[place]))
+        ends[stream], last[stream] = done[-1], place
+    return max(done)
+
+
+def _awaited(model: Model, op: int, by_op: dict[int, int]) -> int:
+    """The place of the op of another stream that this one came after, -1 for none of the graph's."""
+    before = int(model.unchanged.before[op])
+    found = np.flatnonzero(model.ops.end[:op] == before)
+    return by_op.get(int(found[-1]), NONE) if len(found) else NONE

@@ -1,0 +1,73 @@
+"""How long a loop takes in a replay, and the share of its critical path that the host decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nsysgap.analysis.schedule.bodies import Bodies
+from nsysgap.analysis.schedule.path import End, Path, critical_path
+from nsysgap.analysis.schedule.replay import replay
+from nsysgap.analysis.schedule.schedule import Replay, Schedule
+
+
+@dataclass(frozen=True)
+class LoopRun:
+    """A replay of a changed schedule and where the loop lies in it, ns."""
+
+    schedule: Schedule
+    times: Replay
+    start: int
+    end: End
+
+    @property
+    def length(self) -> int:
+        """How long the loop takes."""
+        return self.end.time - self.start
+
+    def path(self) -> Path:
+        """The loop's critical path."""
+        return critical_path(self.schedule, self.times, self.start, self.end)
+
+    def host_share(self) -> float:
+        """The share of host code, calls and launch latency in the critical path: 0 to 1."""
+        path = self.path()
+        gpu = int(path.gpu.sum() + path.between.sum() + path.tail.sum())
+        return max(0.0, 1 - gpu / max(self.length, 1))
+
+
+def run_loop(bodies: Bodies, schedule: Schedule) -> LoopRun:
+    """Replay a schedule and find the loop in it: NVTX times lie where they lay within their gap or call; without NVTX
+    it goes from its first call's start to the later of its last call's end and its last op's end."""
+    times, stretch = replay(schedule), bodies.stretch
+    if stretch.by_ranges:
+        start = moved(bodies, times, stretch.start)
+        return LoopRun(schedule, times, start, End(moved(bodies, times, stretch.end.time), thread=stretch.logical))
+    start = int(times.call_start[bodies.calls[0]])
+    ops = bodies.ops[schedule.alive[bodies.ops]]
+    call_end = int(times.call_end[bodies.calls].max())
+    if len(ops) and int(times.op_end[ops].max()) > call_end:
+        last = int(ops[times.op_end[ops].argmax()])
+        return LoopRun(schedule, times, start, End(int(times.op_end[last]), op=last))
+    return LoopRun(schedule, times, start, End(call_end, thread=stretch.logical))
+
+
+def moved(bodies: Bodies, times: Replay, time: int) -> int:
+    """Where a time of the loop's thread lies in a replay: as far into its gap or call as it was."""
+    calls = bodies.model.calls
+    line = np.flatnonzero(calls.thread == bodies.stretch.logical)
+    place = int(np.searchsorted(calls.start[line], time, side="right")) - 1
+    if place < 0:
+        low = new_low = min(calls.origin, time)
+        high, new_high = int(calls.start[line[0]]), int(times.call_start[line[0]])
+    else:
+        call = line[place]
+        low, new_low = int(calls.start[call]), int(times.call_start[call])
+        high, new_high = int(calls.end[call]), int(times.call_end[call])
+        if time >= high:
+            low, new_low = high, new_high
+            if place + 1 == len(line):
+                return new_low + time - low
+            high, new_high = int(calls.start[line[place + 1]]), int(times.call_start[line[place + 1]])
+    return new_low + (time - low) * (new_high - new_low) // max(high - low, 1)

@@ -1,0 +1,297 @@
+"""What a loop would gain by a change: predicted by replaying it, with what may be said of it and why not more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from nsysgap.analysis.schedule.advice import HOW, WORTH_TRYING, gain, rank, worth_asking
+from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
+from nsysgap.analysis.schedule.changes import Asked, Candidate, Changes
+from nsysgap.analysis.schedule.constants import FEWEST_STEPS
+from nsysgap.analysis.schedule.cure import cure_text, limits_of
+from nsysgap.analysis.schedule.host_pieces import loop_ranges
+from nsysgap.analysis.schedule.limits import doubts, refusals
+from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
+from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows
+from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
+from nsysgap.analysis.schedule.predict import Change, Prediction, predict
+from nsysgap.answers.critical_path import STILL_TRUE
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.schedules import ProcessLoop, chosen_loops
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document, Figure, Header
+from nsysgap.tables import Stacks
+from nsysgap.units import parse_duration
+
+SCHEMA = "nsysgap.whatif/1"
+UNSURE = (
+    "Two runs of one program differed by up to 1.7x where the host limits: measure both forms in turn, several times."
+)
+HOURS = 3_600_000_000_000
+
+
+@dataclass(frozen=True)
+class WhatifOptions:
+    """`asked`: the changes, each predicted alone and all together; none: the report's own candidates are found.
+
+    `loop`: its label, None for the main loop of the process with most GPU work; `plain`: a time of one iteration
+    without the profiler ("9.31ms"), or the NAME.json that `profile` wrote; `per_day`: iterations a day, `price` of a
+    GPU hour.
+    """
+
+    asked: tuple[Asked, ...] = ()
+    loop: str | None = None
+    plain: str | None = None
+    per_day: float | None = None
+    price: float | None = None
+
+
+@dataclass(frozen=True)
+class WhatifAnswer:
+    """The answer: `changes` as in the contract "nsysgap.whatif/1"; `together` all of them at once, None for one.
+
+    `left_out`: how many candidates gain less than 2 %; `cure`: what the critical path asks for; `kernel`: the name of
+    the kernel with most of the path, "" without one; `notes`: sentences; `scale`: hours and costs a day.
+    """
+
+    header: Header
+    loop: str
+    process: int
+    iterations: int
+    recorded_ns: int
+    plain_ns: int | None
+    changes: tuple[Document, ...]
+    together: Document | None
+    left_out: int
+    cure: str
+    kernel: str
+    notes: tuple[str, ...]
+    scale: Document | None
+
+    def document(self) -> Document:
+        """The contract "nsysgap.whatif/1", with what people want beside it."""
+        document: Document = {
+            "schema": SCHEMA,
+            "report": self.header.document(),
+            "loop": self.loop,
+            "process": self.process,
+            "iterations": self.iterations,
+            "recorded_ns": self.recorded_ns,
+            "plain_ns": self.plain_ns,
+            "changes": list(self.changes),
+            "left_out": self.left_out,
+            "cure": self.cure,
+            "notes": list(self.notes),
+        }
+        if self.together is not None:
+            document["together"] = self.together
+        if self.scale is not None:
+            document["scale"] = self.scale
+        return document
+
+    def figures(self) -> tuple[Figure, ...]:
+        """What an iteration takes, and per change the best and the worst it would."""
+        found = [Figure("recorded_ns", self.recorded_ns, "ns", "lower", self.loop)]
+        for change in self.changes:
+            prediction = change["under_nsys"]
+            if prediction is not None:
+                whose = f"{change['change']} {change['target'] or ''}".strip()
+                found += [Figure(key, prediction[key], "ns", "lower", whose) for key in ("best_ns", "worst_ns")]
+        return tuple(found)
+
+
+def whatif(report: OpenReport, options: WhatifOptions) -> WhatifAnswer:
+    """What changes would gain.
+
+    Raises NsysgapError where nothing may be said of the report's loop: its text says why and what is still true.
+    """
+    return _answer(report, options, advising=False)
+
+
+def advise(report: OpenReport, options: WhatifOptions = WhatifOptions()) -> WhatifAnswer:
+    """Changes that would gain 2 % or more, found by themselves, best first. Raises NsysgapError as `whatif` does."""
+    return _answer(report, options, advising=True)
+
+
+class _Asker:
+    """A loop, recorded and plain, of which changes are predicted."""
+
+    def __init__(self, chosen: ProcessLoop, plain_each: int | None, stacks: Stacks | None) -> None:
+        self.bodies: Bodies = loop_bodies(chosen.model, chosen.stretch)
+        self.model = chosen.model
+        self.run: LoopRun = run_loop(self.bodies, chosen.model.schedule)
+        self.changes = Changes(self.bodies, stacks=stacks)
+        self.each = self.run.length // self.bodies.count
+        self.plain_each = plain_each
+        self.plain: PlainSchedule | None = None
+        if plain_each is not None:
+            self.plain = without_profiler(self.bodies, self.run.host_share(), plain_each * self.bodies.count)
+            self.plain_changes = Changes(self.bodies, "plain", stacks)
+
+    def predicted(self, changes: Sequence[Change]) -> Prediction:
+        """Under nsys."""
+        return predict(self.bodies, changes, self.model.schedule, self.run.length).prediction
+
+    def predicted_plain(self, asked: Sequence[Asked]) -> Prediction | None:
+        """Without the profiler, where that is known."""
+        if self.plain is None or self.plain_each is None or self.plain.refused:
+            return None
+        changes = [self.plain_changes.candidate(one).change for one in asked]
+        made = [one for one in changes if one is not None]
+        length = self.plain_each * self.bodies.count
+        return predict(self.bodies, made, self.plain.schedule, length, plain=True).prediction
+
+    def document(self, candidate: Candidate) -> Document:
+        """One change as in the contract."""
+        asked = candidate.asked
+        found: Document = {
+            "change": asked.name,
+            "target": asked.target or None,
+            "factor": asked.factor or None,
+            "per_iteration": True,
+            "under_nsys": None,
+            "plain": None,
+            "evidence": dict(candidate.evidence),
+            "blockers": [asdict(one) for one in self.bodies.blockers] if asked.name in BLOCKED else [],
+            "refused": candidate.refused or None,
+            "said": candidate.said,
+        }
+        if candidate.change is not None:
+            found["under_nsys"] = asdict(self.predicted([candidate.change]))
+            plain = self.predicted_plain([asked])
+            found["plain"] = None if plain is None else asdict(plain)
+        return found
+
+
+BLOCKED = frozenset({"graph", "fused", "batched"})
+
+
+def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> WhatifAnswer:
+    chosen = _loop(report, options.loop)
+    asker = _Asker(chosen, _plain_time(options.plain, chosen), report.samples)
+    rows, parts = _path(report, chosen, asker)
+    asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
+    candidates = [asker.changes.candidate(one) for one in asked]
+    documents = [asker.document(one) for one in candidates]
+    left_out = 0
+    if advising:
+        documents, left_out = _ordered(documents, asker.each)
+    return WhatifAnswer(
+        header=report.header(),
+        loop=chosen.stretch.label or "",
+        process=chosen.pid,
+        iterations=asker.bodies.count,
+        recorded_ns=asker.each,
+        plain_ns=asker.plain_each,
+        changes=tuple(documents),
+        together=None if advising else _together(asker, candidates),
+        left_out=left_out,
+        cure=cure_text(parts, limits_of(parts, rows)),
+        kernel=next((row.name for row in rows if row.part == "gpu" and not row.detail), ""),
+        notes=_notes(asker),
+        scale=_scale(asker, documents, options),
+    )
+
+
+def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
+    """The loop to ask about: that of the process with most ops of those of which something may be said."""
+    refused: list[str] = []
+    accepted: list[ProcessLoop] = []
+    for chosen in chosen_loops(report, label):
+        against = [*refusals(chosen.model, chosen.stretch), *doubts(chosen.model, chosen.stretch)]
+        if len(chosen.stretch.starts) < FEWEST_STEPS:
+            against.append("The report has no loop of three steps or more.")
+        if against:
+            refused.append(" ".join(against))
+        else:
+            accepted.append(chosen)
+    if not accepted:
+        why = refused[0] if refused else "The report holds no CUDA API calls beside its GPU work."
+        raise NsysgapError(f"No gain can be predicted. {why}", STILL_TRUE)
+    return max(accepted, key=lambda one: len(one.model.ops.call))
+
+
+def _path(report: OpenReport, chosen: ProcessLoop, asker: _Asker) -> tuple[list[PathRow], dict[str, int]]:
+    path = asker.run.path()
+    host = host_time(chosen.model, path, loop_ranges(report.trace.nvtx, chosen.stretch.starts, chosen.stretch.ends))
+    rows = sorted(path_rows(chosen.model, path, host), key=lambda row: -row.ns)
+    return rows, parts_of(chosen.model, path, host)
+
+
+def _plain_time(plain: str | None, chosen: ProcessLoop) -> int | None:
+    """What an iteration takes without the profiler, ns. Raises NsysgapError for what says none."""
+    if plain is None:
+        return None
+    if not plain.endswith(".json"):
+        return parse_duration(plain)
+    try:
+        summary: Any = json.loads(FilePath(plain).read_text())
+    except (OSError, ValueError) as error:
+        raise NsysgapError(f"{plain} cannot be read as JSON ({error}).", "Name the NAME.json of profile.") from None
+    measured = summary.get("perturbation") if isinstance(summary, dict) else None
+    if not isinstance(measured, dict) or measured.get("of") != "the measured part" or not measured.get("ratio"):
+        hint = "Give the time of one step: --plain 9.31ms."
+        raise NsysgapError(f"{plain} holds no plain time of the measured part of the program.", hint)
+    return int(chosen.stretch.length / chosen.stretch.iterations / float(measured["ratio"]))
+
+
+def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], int]:
+    """(changes that gain 2 % or more, figures and gains first, best first; how many are left out)."""
+    predicted = [(one, Prediction(**one["under_nsys"])) for one in documents if one["under_nsys"] is not None]
+    worth = [pair for pair in predicted if gain(pair[1], each) >= WORTH_TRYING]
+    worth.sort(key=lambda pair: rank(pair[1], each))
+    for document, _ in worth:
+        document["how"] = list(HOW.get(document["change"], ()))
+    return [document for document, _ in worth], len(predicted) - len(worth)
+
+
+def _together(asker: _Asker, candidates: Sequence[Candidate]) -> Document | None:
+    made = [one for one in candidates if one.change is not None]
+    if len(made) < 2:
+        return None
+    plain = asker.predicted_plain([one.asked for one in made])
+    return {
+        "changes": [one.asked.name for one in made],
+        "under_nsys": asdict(asker.predicted([one.change for one in made if one.change is not None])),
+        "plain": None if plain is None else asdict(plain),
+    }
+
+
+def _notes(asker: _Asker) -> tuple[str, ...]:
+    said = []
+    if asker.plain is not None:
+        said.append(asker.plain.refused or f"Plain: {asker.plain.said}.")
+    return tuple(said)
+
+
+def _scale(asker: _Asker, documents: Sequence[Document], options: WhatifOptions) -> Document | None:
+    """Iterations a day as GPU hours: recorded, idle, and with the first change at best and at worst."""
+    if options.per_day is None:
+        return None
+    each = asker.plain_each or asker.each
+    mine = asker.bodies.ops
+    busy = int(asker.model.ops.duration[mine].sum()) // asker.bodies.count
+    first = next((one for one in documents if one["under_nsys"] is not None), None)
+    found: Document = {"per_day": options.per_day, "hours": _hours(options.per_day, each)}
+    found["idle_hours"] = _hours(options.per_day, max(each - busy, 0))
+    found["launches"] = round(options.per_day * len(mine) / asker.bodies.count)
+    if first is not None:
+        prediction = first["plain"] or first["under_nsys"]
+        found["change"] = first["change"]
+        found["hours_with"] = [_hours(options.per_day, prediction[key]) for key in ("best_ns", "worst_ns")]
+    if options.price is not None:
+        found["price"] = options.price
+    return found
+
+
+def _hours(per_day: float, each: int) -> float:
+    return round(per_day * each / HOURS, 3)
+
+
+def ncu_command(kernel: str) -> str:
+    """How to look into a kernel with Nsight Compute."""
+    return f"ncu --set full --kernel-name-base demangled --kernel-name 'regex:{kernel[:60]}' --launch-count 3 PROGRAM"

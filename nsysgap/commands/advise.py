@@ -1,0 +1,29 @@
+"""`nsysgap advise`: which changes would gain most."""
+
+from __future__ import annotations
+
+import click
+
+from nsysgap.commands.common import answer_of, report_argument
+from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.whatif import scale_options, written
+
+OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.whatif/1"})
+
+
+@click.command("advise")
+@report_argument
+@scale_options
+@OUTPUTS.options
+def command(
+    report: str, loop: str | None, plain: str | None, per_day: float | None, price: float | None, to: Destination
+) -> None:
+    """Which changes would gain most, each predicted, best first, and how to make them; what gains under 2 % is counted.
+
+    \b
+    Example: nsysgap advise report.sqlite
+    """
+    from nsysgap.answers.whatif import WhatifOptions, advise
+
+    answer = answer_of(report, advise, WhatifOptions((), loop, plain, per_day, price))
+    to.write(written(answer, to, advising=True))

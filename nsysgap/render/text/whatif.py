@@ -1,0 +1,158 @@
+"""Predictions in the terminal: recorded and predicted time of a step, what they rest on, what stands in their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.gaps import report_head
+from nsysgap.units import count, duration, printable
+
+Document = Mapping[str, Any]
+BLOCKERS = 4
+EVIDENCE = {
+    "graphs": "graphs",
+    "nodes_per_iteration": "nodes a step",
+    "syncs_dropped": "waits dropped",
+    "kept_every": "kept: one step in",
+    "copies": "copies",
+    "rate_gb_per_s": "GB/s",
+    "launches": "launches",
+    "runs": "runs",
+    "kernels_per_iteration": "kernels a step",
+}
+TIMES = {
+    "longest_path_ns": "longest path",
+    "range_ns": "range",
+    "own_code_ns": "own code",
+    "busy_ns": "busy",
+    "os_ns": "in OS calls",
+}
+UNSURE = (
+    "Two runs of one program differed by up to 1.7x where the host limits: measure both forms in turn, several times."
+)
+
+
+def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> Iterable[RenderableType]:
+    """All blocks of `nsysgap whatif` and `advise`. `kernel`: the ncu command for the kernel with most of the path."""
+    yield report_head(document["report"])
+    yield from notices(document["report"]["warnings"], ("incomplete",))
+    yield _head(document)
+    changes = document["changes"]
+    predicted = [one for one in changes if one["under_nsys"] is not None]
+    if predicted:
+        yield _predictions(document, predicted)
+    for one in changes:
+        yield _change(one)
+    if advising and not changes:
+        yield Text("Nothing here gains 2 %: the GPU is busy. Make its kernels faster:" if kernel else NOTHING, "bold")
+    if kernel and (advising and not changes):
+        yield Text(f"  {printable(kernel)}")
+    if document["left_out"]:
+        yield Text(f"{count(document['left_out'])} more would gain less than 2 %.", style="dim")
+    if "scale" in document:
+        yield _scale(document["scale"])
+    if any(_host_bound(one) for one in predicted):
+        yield Text(UNSURE, "yellow")
+    yield from (Text(printable(note), style="dim") for note in document["notes"])
+
+
+NOTHING = "Nothing here gains 2 %."
+
+
+def _host_bound(change: Document) -> bool:
+    return bool(change["under_nsys"]["kind"] != "figure")
+
+
+def _head(document: Document) -> Text:
+    said = f"{count(document['iterations'])} x {printable(document['loop'], 50)}  {duration(document['recorded_ns'])}"
+    text = Text(f"{said} each under nsys", "bold")
+    if document["plain_ns"] is not None:
+        text.append(f", {duration(document['plain_ns'])} plain", "bold")
+    text.append(f"\n{document['cure']}", "not bold")
+    return text
+
+
+def _predictions(document: Document, changes: Sequence[Document]) -> Table:
+    made = table("<change", "|", "predicted", "best", "worst", "gain")
+    rows = [(_name(one), one) for one in changes]
+    if "together" in document:
+        rows.append(("all together", document["together"]))
+    for name, one in rows:
+        for where in ("under_nsys", "plain"):
+            if one[where] is not None:
+                add(made, name, "nsys" if where == "under_nsys" else "plain", *_cells(one[where], document, where))
+    return made
+
+
+def _cells(prediction: Document, document: Document, where: str) -> tuple[str, str, str, str]:
+    recorded = document["recorded_ns"] if where == "under_nsys" else document["plain_ns"]
+    central = prediction["central_ns"]
+    edges = duration(prediction["best_ns"]), duration(prediction["worst_ns"])
+    if prediction["kind"] == "range":
+        least, most = (100 * (1 - prediction[key] / max(recorded, 1)) for key in ("worst_ns", "best_ns"))
+        return "range", *edges, f"{least:.0f} to {most:.0f} %"
+    said = f"{prediction['gain_percent']:.1f} %"
+    return duration(central), *edges, f"{said} *" if prediction["kind"] == "gain" else said
+
+
+def _name(change: Document) -> str:
+    target = f" {printable(change['target'])}" if change["target"] else ""
+    factor = change["factor"]
+    return f"{change['change']}{target}" + (f" = {factor:g}" if factor else "")
+
+
+def _change(change: Document) -> Text:
+    text = Text(_name(change), "bold")
+    if change["refused"]:
+        return text.append(f": {printable(change['refused'])}", "not bold yellow")
+    said = _evidence(change["evidence"])
+    if said:
+        text.append(f"  rests on {said}.", "not bold")
+    blockers = change["blockers"]
+    for one in blockers[:BLOCKERS]:
+        where = f", {printable(one['where'], 50)}" if one["where"] else ""
+        text.append(
+            f"\n  in the way: {printable(one['what'], 40)} in {one['bodies']} of {one['of']}{where}", "not bold"
+        )
+    if change["said"]:
+        text.append(f"\n  {change['said'][0].upper()}{change['said'][1:]}.", "not bold dim")
+    if change["under_nsys"]["kind"] == "gain":
+        text.append("\n  * at equal host speed.", "not bold dim")
+    for line in change.get("how", ()):
+        text.append(f"\n  {line}", "not bold")
+    return text
+
+
+def _evidence(evidence: Document) -> str:
+    said = []
+    if "identical" in evidence:
+        same, of = evidence["identical"]
+        said.append(f"launches identical in {same} of {of}")
+    said += [f"{name} {duration(evidence[key])}" for key, name in TIMES.items() if key in evidence]
+    said += [
+        f"{name} {evidence[key]}" if key == "kept_every" else f"{evidence[key]:,} {name}"
+        for key, name in EVIDENCE.items()
+        if key in evidence
+    ]
+    return ", ".join(said)
+
+
+def _scale(scale: Document) -> Text:
+    text = Text(f"{scale['per_day']:,.0f} steps a day: {_hours(scale, scale['hours'])}, ")
+    text.append(f"{_hours(scale, scale['idle_hours'])} of them idle; {scale['launches']:,} launches.")
+    if "hours_with" in scale:
+        best, worst = scale["hours_with"]
+        text.append(f"\nWith {scale['change']}: {_hours(scale, best)} to {_hours(scale, worst)} a day, ")
+        text.append(f"{365 * best:,.0f} to {365 * worst:,.0f} GPU hours a year instead of {365 * scale['hours']:,.0f}.")
+    return text
+
+
+def _hours(scale: Document, hours: float) -> str:
+    said = f"{hours:,.1f} GPU hours"
+    return f"{said} ({hours * scale['price']:,.2f})" if "price" in scale else said

@@ -1,0 +1,109 @@
+"""`nsysgap whatif` and `nsysgap advise`: options, texts, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import run
+from report_builder import ReportBuilder
+
+
+def loop(kernel: int = 50_000, host: int = 5_000, steps: int = 5) -> ReportBuilder:
+    """Steps of four launches and a wait."""
+    report, at, gpu = ReportBuilder(), 10_000, 0
+    report.call(0, 1_000, 0, "cudaFree_v3020")
+    for step in range(steps):
+        begin = at
+        for _ in range(4):
+            at += host
+            start = max(at + 5_000, gpu + 1_000)
+            gpu = start + kernel
+            report.launch((at, at + 4_000), (start, gpu), "gemm")
+            at += 4_000
+        end = max(at + 3_000, gpu + 3_000)
+        report.sync(at + 1_000, end)
+        report.nvtx(begin, end + 500, f"step {step}")
+        at = end + 1_000
+    return report
+
+
+def test_changes_alone_and_together(tmp_path: Path) -> None:
+    path = loop().save(tmp_path)
+    done = run("whatif", path, "--graph", "--faster", "gemm=2", "--sync-every", "5", "--format", "json")
+    document = json.loads(done.stdout)
+    assert [one["change"] for one in document["changes"]] == ["graph", "fewer-syncs", "faster"]
+    assert document["together"]["changes"] == ["graph", "fewer-syncs", "faster"]
+    assert (document["schema"], document["loop"], document["iterations"]) == ("nsysgap.whatif/1", "step #", 5)
+    for one in document["changes"]:
+        prediction = one["under_nsys"]
+        assert set(prediction) == {"central_ns", "best_ns", "worst_ns", "gain_percent", "kind", "host_share"}
+        assert prediction["best_ns"] <= prediction["worst_ns"]
+        assert one["plain"] is None
+    text = run("whatif", path, "--graph", "--faster", "gemm=2", "--per-day", "1e6", "--price", "3").stdout
+    assert "GPU hours" in text
+    assert max(map(len, text.splitlines()[1:])) <= 80
+
+
+def test_a_change_that_finds_nothing_says_so(tmp_path: Path) -> None:
+    done = run("whatif", loop().save(tmp_path), "--pin")
+    assert "pinned: No copy of 64 KiB or more in the loop is of pageable memory." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "No change is named"),
+        (("--faster", "gemm"), "is not NAME=K"),
+        (("--faster", "gemm=0.5"), "is not NAME=K"),
+        (("--fuse", "("), "is not a regular expression"),
+        (("--graph", "--plain", "soon"), "is not a duration"),
+    ],
+)
+def test_wrong_usage(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = run("whatif", loop().save(tmp_path), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_the_plain_time_of_a_summary(tmp_path: Path) -> None:
+    path, summary = loop().save(tmp_path), tmp_path / "run.json"
+    summary.write_text(json.dumps({"perturbation": {"of": "the measured part", "ratio": 1.01}}))
+    document = json.loads(run("whatif", path, "--graph", "--plain", summary, "--format", "json").stdout)
+    assert document["plain_ns"] == pytest.approx(document["recorded_ns"] / 1.01, abs=1)
+    assert document["changes"][0]["plain"]["kind"] == "range"
+    summary.write_text("{}")
+    assert "holds no plain time" in run("whatif", path, "--graph", "--plain", summary).stderr
+
+
+def test_fewer_than_three_steps_are_refused(tmp_path: Path) -> None:
+    done = run("whatif", loop(steps=2).save(tmp_path), "--graph")
+    assert done.returncode == 1
+    assert "no loop of three steps" in done.stderr
+
+
+def test_advice_where_the_gpu_is_busy_is_to_make_its_kernels_faster(tmp_path: Path) -> None:
+    text = run("advise", loop(kernel=900_000).save(tmp_path)).stdout
+    assert "faster gemm = 2" in text
+    document = json.loads(run("advise", loop(kernel=900_000).save(tmp_path), "--format", "json").stdout)
+    assert [one["change"] for one in document["changes"]] == ["faster"]
+    assert document["left_out"] >= 1
+
+
+def test_advice_is_ordered_and_says_how(real_report: Callable[[str], Path]) -> None:
+    document = json.loads(run("advise", real_report("copy_pageable"), "--format", "json").stdout)
+    first = document["changes"][0]
+    assert (first["change"], first["under_nsys"]["kind"]) == ("pinned", "figure")
+    assert any("pin_memory=True" in line for line in first["how"])
+    gains = [one["under_nsys"]["gain_percent"] for one in document["changes"] if one["under_nsys"]["gain_percent"]]
+    assert gains == sorted(gains, reverse=True)
+    assert max(map(len, run("advise", real_report("copy_pageable")).stdout.splitlines()[1:])) <= 80
+
+
+def test_lines_of_the_program_can_be_made_faster(real_report: Callable[[str], Path]) -> None:
+    done = run("whatif", real_report("decode_pysampled"), "--faster", "linear.py:134=2", "--format", "json")
+    (change,) = json.loads(done.stdout)["changes"]
+    assert change["evidence"]["own_code_ns"] > 1_000_000
+    assert change["under_nsys"]["kind"] == "gain"
