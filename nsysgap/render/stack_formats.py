@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nsysgap.units import printable
@@ -32,23 +32,26 @@ def _function(frame: Document) -> str:
     return printable(frame["function"]) or "(no name)"
 
 
-def stack_paths(tree: Document) -> list[list[int]]:
-    """For each node the frames from the outermost to it."""
+def weighted_paths(tree: Document) -> Iterator[tuple[list[int], int]]:
+    """(frames from the outermost to it, ns of its own) of each node that has any, one by one: a stack may be deep."""
     nodes = tree["nodes"]
-    paths: list[list[int]] = []
-    for parent, frame in zip(nodes["parent"], nodes["frame"], strict=True):
-        paths.append([*(paths[parent] if parent >= 0 else ()), frame])
-    return paths
+    parents, frames = nodes["parent"], nodes["frame"]
+    for node, weight in enumerate(nodes["self_ns"]):
+        if weight:
+            path, at = [], node
+            while at >= 0:
+                path.append(frames[at])
+                at = parents[at]
+            yield path[::-1], weight
 
 
 def collapsed(tree: Document) -> bytes:
     """Collapsed stacks, sorted; the weights are ns and sum to the tree's total."""
     names = [_collapsed_name(frame) for frame in tree["frames"]]
     weights: dict[str, int] = {}
-    for path, weight in zip(stack_paths(tree), tree["nodes"]["self_ns"], strict=True):
-        if weight:
-            stack = ";".join(names[frame] for frame in path)
-            weights[stack] = weights.get(stack, 0) + weight
+    for path, weight in weighted_paths(tree):
+        stack = ";".join(names[frame] for frame in path)
+        weights[stack] = weights.get(stack, 0) + weight
     return "".join(f"{stack} {weight}\n" for stack, weight in sorted(weights.items())).encode("utf-8", "replace")
 
 
@@ -60,8 +63,7 @@ def _collapsed_name(frame: Document) -> str:
 
 def speedscope(tree: Document) -> bytes:
     """A speedscope file; the weights are ns and sum to the tree's total."""
-    own = tree["nodes"]["self_ns"]
-    stacks = [(path, weight) for path, weight in zip(stack_paths(tree), own, strict=True) if weight]
+    stacks = list(weighted_paths(tree))
     name = f"idle time ({', '.join(tree['causes'])}) of {printable(tree['path'])}"
     profile = {
         "type": "sampled",

@@ -12,10 +12,12 @@ SEVERITIES = {1: "note", 2: "warning", 3: "error", 4: "note"}
 # What nsys says when event rows are missing, in the wordings of nsys 2022 to 2026.
 _LOST = re.compile(
     r"Not all (?:CUDA|NVTX|OS runtime libraries) events might have been collected"
-    r"|events? (?:\w+ )*(?:lost|dropped|discarded|missed)|(?:lost|dropped|discarded) (?:\S+ )*events?"
+    # No more than some words between: what looks farther from every word takes the square of a long text's length.
+    r"|events? (?:\w{1,30} ){0,12}(?:lost|dropped|discarded|missed)"
+    r"|(?:lost|dropped|discarded) (?:\S{1,99} ){0,12}events?"
     r"|CUDA profiling might have not been started correctly|No CUDA events collected"
     r"|(?:incomplete|truncated) (?:trace|data)|buffers? (?:is |are )?full|ran out of (?:memory|disk)"
-    r"|CUPTI.*(?:fail|error|not supported)",
+    r"|CUPTI.{0,400}?(?:fail|error|not supported)",
     re.IGNORECASE,
 )
 # Said of each process without CUDA calls. In a report that has CUDA rows those are of other processes, and what a shell

@@ -43,7 +43,8 @@ def read_graph_events(source: Source, trace: Trace, progress: Progress | None = 
 
 
 def _read(source: Source, name: str, reads: list[Read], progress: Progress | None) -> Columns:
-    return source.columns(name, [Read("time", "start"), Read("thread", "globalTid"), *reads], progress=progress)
+    of_all = [Read("time", "start", time=True), Read("thread", "globalTid")]
+    return source.columns(name, [*of_all, *reads], progress=progress)
 
 
 def _with_threads(columns: Columns, trace: Trace) -> Columns:

@@ -48,7 +48,12 @@ def _metric_names(source: Source) -> dict[Key, str]:
 def _read(source: Source, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:
     if not wanted or not source.catalog.has(_TABLE, "timestamp", "typeId", "metricId", "value"):
         return GPU_METRICS.empty()
-    reads = [Read("time", "timestamp"), Read("type", "typeId"), Read("metric", "metricId"), Read("value", "value")]
+    reads = [
+        Read("time", "timestamp", time=True),
+        Read("type", "typeId"),
+        Read("metric", "metricId"),
+        Read("value", "value"),
+    ]
     metrics = OneOf("metricId", tuple(sorted({metric for _, metric in wanted})))
     raw = source.columns(_TABLE, reads, metrics, progress)
     metric = np.full(len(raw["time"]), -1, np.int32)

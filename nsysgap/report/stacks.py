@@ -32,7 +32,7 @@ from nsysgap.report.payloads import (
     stack_layouts,
 )
 from nsysgap.report.read import RUNTIME
-from nsysgap.report.reads import Absent, Columns, Condition, NoneOf, OneOf, Present, Progress, Read
+from nsysgap.report.reads import LATEST, Absent, Columns, Condition, NoneOf, OneOf, Present, Progress, Read
 from nsysgap.report.source import Source
 from nsysgap.report.stack_frames import FrameBuilder
 from nsysgap.tables import CUDA_CALL, NATIVE_SAMPLE, NONE, OSRT_CALL, PYTHON_CALL, PYTHON_SAMPLE, Notice, Table, Trace
@@ -140,7 +140,7 @@ class _Reading:
         with _uncollected(), closing(self.source.rows("NVTX_EVENTS", columns, *PAYLOADS)) as rows:
             for time, tid, domain, blob in rows:
                 known = decoder.stack(domain, blob)
-                if known and whole(time) is not None and whole(tid) is not None:
+                if known and whole(time, LATEST.bit_length()) is not None and whole(tid) is not None:
                     found.append((time, tid, *known))
                 elif known:
                     decoder.odd += 1
@@ -158,8 +158,8 @@ class _Reading:
         end, correlation = start.copy(), np.zeros(len(start), np.int64)
         if len(start) and self.source.catalog.has(RUNTIME, "eventClass", "correlationId"):
             reads = [
-                Read("start", "start"),
-                Read("end", "end", NONE),
+                Read("start", "start", time=True),
+                Read("end", "end", NONE, time=True),
                 Read("tid", "globalTid"),
                 Read("id", "correlationId"),
             ]
@@ -176,7 +176,7 @@ class _Reading:
         if not self.source.catalog.has("COMPOSITE_EVENTS", "id", "start", "globalTid"):
             return []
         chains = self._chains("SAMPLING_CALLCHAINS")
-        reads = [Read("id", "id"), Read("time", "start"), Read("global_tid", "globalTid")]
+        reads = [Read("id", "id"), Read("time", "start", time=True), Read("global_tid", "globalTid")]
         columns = self.source.columns("COMPOSITE_EVENTS", reads, progress=self.progress)
         columns["stack"] = chains(columns.pop("id"))
         known = columns["stack"] != NONE
@@ -194,7 +194,7 @@ class _Reading:
             return []
         chains = self._chains(chains_table)
         reads = [
-            *(Read("id", "callchainId", NONE), Read("start", "start"), Read("end", "end", NONE)),
+            *(Read("id", "callchainId", NONE), Read("start", "start", time=True), Read("end", "end", NONE, time=True)),
             *(Read("global_tid", "globalTid"), Read("correlation", "correlationId")),
         ]
         columns = self.source.columns(table, reads, Present("callchainId"), self.progress)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.left_out import LeftOut
-from nsysgap.report.reads import Columns
+from nsysgap.report.reads import Columns, possible
 from nsysgap.tables import NONE, OPEN_END, Notice
 from nsysgap.units import counted
 
@@ -23,6 +23,7 @@ _SAID = {
         "have no start or no end, or end before they start",
     ),
     "no_start": ("has no start or ends before it starts", "have no start or end before they start"),
+    "impossible_time": ("has an impossible time", "have an impossible time"),
     "other_clock": ("lies far outside the session, on another clock", "lie far outside the session, on another clock"),
 }
 
@@ -55,6 +56,8 @@ class Usable:
         keep = np.ones(len(columns["start"]), np.bool_)
         for why, rows in unusable.items():
             keep &= self._counted(table, rows, why)
+        ended = possible(columns["end"]) | (columns["end"] == OPEN_END)
+        keep &= self._counted(table, ~(possible(columns["start"]) & ended) & keep, "impossible_time")
         keep &= self._counted(table, self._strays(columns["start"], columns["end"]) & keep, "other_clock")
         return columns if keep.all() else {name: column[keep] for name, column in columns.items()}
 

@@ -42,7 +42,7 @@ def read_memory_events(source: Source, trace: Trace, progress: Progress | None =
     """Every allocation and release of GPU memory: without rows where the report has none."""
     name = "CUDA_GPU_MEMORY_USAGE_EVENTS"
     reads = [
-        Read("time", "start"),
+        Read("time", "start", time=True),
         Read("process", "globalPid"),
         Read("device", "deviceId", NONE, "int32"),
         Read("kind", "memKind", len(MEMORY_KINDS) - 1, "int32"),
