@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Rows that no figure counts. `why`: no_timestamp, broken, no_device, no_span, no_start or other_clock."""
+    """Rows that no figure counts. `why`: no_timestamp, broken, no_device, no_span, no_start, impossible_time
+    or other_clock."""
 
     table: str
     why: str

@@ -10,7 +10,7 @@ from nsysgap.errors import NsysgapError
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
 MAX_NS = 2**63 - 1
 _DURATION = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(ns|us|µs|ms|s|m)?\s*\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def duration(ns: int) -> str:
@@ -70,6 +70,11 @@ def file_size(number: int) -> str:
         (number / 1e9, "GB"),
     )
     return f"{size:.1f} {unit}"
+
+
+def printable_lines(text: str) -> str:
+    """A text of several lines without control or direction-changing characters but ends of lines and tabs."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def printable(name: str, width: int | None = None) -> str:

@@ -6,6 +6,7 @@ Missing folders are made, a file that is an input is never written, and every wr
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import click
 
 from nsysgap.commands import output_refused
 from nsysgap.errors import NsysgapError
 from nsysgap.files import is_special, output_file, require_writable
-from nsysgap.units import file_size, printable
+from nsysgap.units import file_size, printable, printable_lines
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class Destination:
         """The file to write, which is in its place when the context ends well; not announced."""
         if self.path is None:
             with _stdout() as stdout:
-                yield stdout
+                yield cast("IO[bytes]", _OnTerminal(stdout)) if self.form != "text" and on_terminal() else stdout
             return
         with output_file(Path(self.path), force=self.force, inputs=self.inputs) as file:
             yield file
@@ -215,6 +216,23 @@ def announce(path: str, then: str = "") -> None:
 def on_terminal() -> bool:
     """Whether standard output is seen on a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+class _OnTerminal:
+    """Standard output where it is seen: texts of a report come without control characters there, and only there."""
+
+    def __init__(self, stdout: IO[bytes]) -> None:
+        self.stdout = stdout
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> int:
+        """Write a part of a document that is text."""
+        self.stdout.write(printable_lines(self.decoder.decode(data)).encode("utf-8", "replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+        self.stdout.flush()
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from nsysgap.units import printable
+from nsysgap.units import printable, printable_lines
 
 Document = Mapping[str, Any]
 NARROWEST = 8
@@ -24,9 +25,18 @@ LONGEST_NOTICE = 480  # an exception that nsys prints may fill the screen
 LEVEL_STYLE = {"incomplete": "bold red", "warning": "yellow", "note": "dim"}
 
 
+class PrintableConsole(Console):
+    """A console on which no text of a report can move the cursor, colour lines or turn their direction."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed, piece by piece: the last place that every text comes by."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(printable_lines(piece.text), piece.style)
+
+
 def console(width: int | None = None, *, file: Any = None) -> Console:
     """A console for results: `width` columns, else the terminal's, 80 where there is none and at least."""
-    made = Console(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    made = PrintableConsole(file=file, width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
     made.width = max(made.width, NARROWEST_CONSOLE)  # lines that wrap say more than figures cut to "1…", or nothing
     return made
 
