@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nsysgap.analysis.loops.document import iteration_rows, loop_rows
 from nsysgap.analysis.pictures.page import TimelineData, run_facts, timeline_data
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document, as_json
 from nsysgap.report.describe import describe
+from nsysgap.tables import NONE
+
+MOST_BARS = 20_000
+"""A loop of more iterations is not shown as bars: nothing in a page of that many can be found by eye."""
 
 
 @dataclass(frozen=True)
@@ -35,4 +41,19 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
         facts=run_facts(trace, about.command, about.started, about.target),
         top_gaps=options.top_gaps,
         stacks=report.samples,
+        steps=_steps(report, options.selection) if selected.time is None else (),
     )
+
+
+def _steps(report: OpenReport, selection: Selection) -> tuple[Document, ...]:
+    """The main loops that stand for their process, with their iterations; on one GPU alone if one is selected."""
+    found = report.steps(selection.hidden_after_ns)
+    numbers = [number for number in found.judged.values() if found.loops[number].count <= MOST_BARS]
+    rows: list[Document] = []
+    for one in found.of([found.loops[number] for number in numbers]):
+        (row,) = loop_rows(report.trace, [replace(one, loop=replace(one.loop, inside=NONE))])
+        on = [device for device in row["devices"] if selection.device in (None, device["device"])]
+        times = [time for time in iteration_rows(one) if selection.device in (None, time["device"])]
+        if on:
+            rows.append(as_json({**row, "devices": on, "iterations": times}))
+    return tuple(rows)

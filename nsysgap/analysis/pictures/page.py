@@ -80,9 +80,9 @@ class Reduced:
 @dataclass(frozen=True)
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
-    in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the
-    kernels that the report lacks, "" if it has some;
-    `migrations` what helps against page migrations that ended gaps, "" if none did."""
+    in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the kernels that the report
+    lacks, "" if it has some; `migrations` what helps against page migrations that ended gaps, "" if none did; `steps`
+    are main loops with their iterations, as in "nsysgap.steps/1"."""
 
     trace: Trace
     details: Table | None
@@ -105,6 +105,7 @@ class TimelineData:
     hint: str = ""
     migrations: str = ""
     lines: IdleLines | None = None
+    steps: tuple[Document, ...] = ()
 
 
 def timeline_data(
@@ -116,6 +117,7 @@ def timeline_data(
     top_gaps: int | None = None,
     full_rows: int = FULL_ROWS,
     stacks: Stacks | None = None,
+    steps: tuple[Document, ...] = (),
 ) -> TimelineData:
     """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
 
@@ -153,6 +155,7 @@ def timeline_data(
         hint=(why_no_kernels(idle.trace) or ("", ""))[1],
         migrations=migration_advice(idle),
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
+        steps=steps,
     )
 
 

@@ -170,3 +170,5 @@ class TimelineLike(Protocol):
     def migrations(self) -> str: ...  # noqa: D102
     @property
     def lines(self) -> LinesLike | None: ...  # noqa: D102
+    @property
+    def steps(self) -> tuple[dict[str, Any], ...]: ...  # noqa: D102

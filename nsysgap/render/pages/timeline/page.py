@@ -15,6 +15,7 @@ import numpy as np
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, inline
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
+from nsysgap.render.pages.iterations import loop_columns
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins
 from nsysgap.render.pages.timeline.categories import cause_styles, shown_categories
 from nsysgap.render.pages.timeline.histogram import histograms
@@ -31,10 +32,11 @@ CDN = f"https://cdn.plot.ly/plotly-basic-{PLOTLY_VERSION}.min.js"
 # The order of definition: a module comes after those it imports.
 MODULES = (
     *("codec", "format", "categories", "track", "lines", "bins", "store", "explain", "state", "filter", "rows"),
-    *("draw", "overlay", "pointing", "minimap", "charts", "tables", "search", "flame", "icicle", "keys", "export"),
-    "main",
+    *("draw", "overlay", "pointing", "minimap", "charts", "bars", "strip", "tables", "search", "flame", "icicle"),
+    *("keys", "export", "main"),
 )
 OF_LINES = frozenset(("lines", "flame", "icicle"))
+OF_STEPS = frozenset(("bars", "strip"))
 Json = dict[str, Any]
 
 
@@ -51,7 +53,8 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     packed, bins = tracks.packed(), tracks.binned()
     for (entry, _), binned in zip(packed, bins, strict=False):
         entry["bins"] = [level.specs for level in binned.levels]
-    plotly, app = plotly_script(plotlyjs), inline(application(lines=data.lines is not None))
+    script = application(lines=data.lines is not None, steps=bool(data.steps))
+    plotly, app = plotly_script(plotlyjs), inline(script)
     style = _asset("style.css") + cause_styles() + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
@@ -112,6 +115,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "histograms": histograms(data),
         "hint": data.hint,
         "migrations": data.migrations,
+        "steps": [columns for loop in data.steps for columns in loop_columns(loop, base)],
     }
 
 
@@ -175,12 +179,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def application(*, lines: bool = True) -> str:
+def application(*, lines: bool = True, steps: bool = True) -> str:
     """The page's own modules as one script: imports and comments dropped, exports made plain, one scope.
 
-    A page without `lines` does without the modules that show them: nothing there asks for them.
+    A page without `lines` or without `steps` does without the modules that show them: nothing there asks for them.
     """
-    return bundle(f"timeline/page/{module}.js" for module in MODULES if lines or module not in OF_LINES)
+    unused = (frozenset() if lines else OF_LINES) | (frozenset() if steps else OF_STEPS)
+    return bundle(f"timeline/page/{module}.js" for module in MODULES if module not in unused)
 
 
 def plotly_script(plotlyjs: str) -> Script:

@@ -14,6 +14,7 @@ import { explanation, Pointing } from "./pointing.js";
 import { Rows } from "./rows.js";
 import { Search } from "./search.js";
 import { choose, emit, fragment, NO_FILTER, on, pan, readFragment, setFilter, setView, state, zoom } from "./state.js";
+import { idleInLoops, loopTest, Strip } from "./strip.js";
 import { Store } from "./store.js";
 import { Tables } from "./tables.js";
 
@@ -51,6 +52,7 @@ class Page {
     this.histograms = histograms([...document.querySelectorAll(".histogram")], store, colors);
     this.tables = new Tables($("tables"), store, (track, beside) => this.reveal(track, beside));
     this.finder = new Search(document, store, (track, beside) => this.reveal(track, beside));
+    this.strip = store.meta.steps.length ? new Strip($("steps"), store) : null;
     this.icicle = store.lines && new Icicle(document.querySelector(".below"), store);
     this.listen();
     this.legend();
@@ -95,7 +97,7 @@ class Page {
       $("next").replaceChildren(element("p", {}, element("strong", {}, "What helps: "), hint));
       return;
     }
-    const { totals } = shownByCause(this.store), most = totals.indexOf(Math.max(...totals));
+    const inLoop = this.looped, totals = inLoop ? idleInLoops(this.store) : shownByCause(this.store).totals, most = totals.indexOf(Math.max(...totals));
     const sum = totals.reduce((a, b) => a + b, 0);
     if (!sum) {
       $("next").replaceChildren();
@@ -103,11 +105,16 @@ class Page {
     }
     this.nextButton ??= this.longestGapButton();
     this.nextCause = most;
-    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${hasSelection() ? ` ${selectionText()}` : ""}: `;
+    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${inLoop ? " in the loop" : hasSelection() ? ` ${selectionText()}` : ""}: `;
     const text = element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most)));
     // The button stays the same one, so that whoever came by keyboard stays on it.
     if ($("next").firstElementChild === this.nextButton) $("next").lastElementChild.replaceWith(text);
     else $("next").replaceChildren(this.nextButton, text);
+  }
+
+  /** Whether what to look at first is about the loop: set-up is something else, unless it was selected. */
+  get looped() {
+    return this.store.meta.steps.length > 0 && !hasSelection();
   }
 
   longestGapButton() {
@@ -371,8 +378,9 @@ class Page {
 /** The longest gap of a cause among those that are selected. */
 function longestGap(store, cause) {
   let found = null;
+  const inside = store.meta.steps.length && !hasSelection() ? loopTest(store) : () => true; // set-up is something else
   eachSelectedGap(store, (track, i) => {
-    if (track.cat[i] === cause && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
+    if (track.cat[i] === cause && inside(track, i) && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
   });
   return found;
 }
