@@ -14,10 +14,13 @@ A report of it must show, per run, a range "LOAD PRECISION MODE":
 - mode shape-batched: a `--batch`th of the launches, each with a kernel that is as much longer as its
   memory traffic asks for: where a single product already fills the GPU (prefill), nothing is gained;
 - the producer as a second process without CUDA calls.
+Under `nsysgap profile`, which sets NSYSGAP_PROFILING, a load has at most 10,000 commands unless
+`--commands` says otherwise: nsys records each, and millions of rows are for measuring, not for reading.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from time import perf_counter
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 NO_NUMPY = "NumPy is not installed: `pip install numpy` brings it"
 WARM_UP_COMMANDS = 64
+PROFILED_COMMANDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ class Run:
     max_relative_error: float
 
 
+def default_commands(load: Any) -> int:
+    """Return the load's own number of commands; fewer where nsys records each, as `nsysgap profile` says."""
+    own: int = load.commands
+    return min(own, PROFILED_COMMANDS) if os.environ.get("NSYSGAP_PROFILING") else own
+
+
 def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) -> Run:
     """Run a load in one mode and precision, with a producer of its own."""
     from queueing.buckets import ByShape, OneByOne
@@ -58,7 +68,7 @@ def run_once(load: Any, precision: str, mode: str, options: argparse.Namespace) 
 
     batch = options.batch or load.batch
     slots = load.slots(batch)
-    plan = Plan(options.ring, options.commands or load.commands, slots)
+    plan = Plan(options.ring, options.commands or default_commands(load), slots)
     executor = EXECUTORS[options.executor]([load.shape], slots, precision)
 
     def runner() -> Any:

@@ -92,6 +92,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     TARGET is a Python script; ARGS after -- are passed to it. Several targets end with a comparison.
     Every run reads standard input from the same place on if it is a file; a pipe can be read only
     once: give a file (< FILE), or leave out the plain run (--no-baseline).
+    NSYSGAP_PROFILING=1 is set for both runs: a program may choose a smaller size by it.
     Example: nsysgap profile train.py -- --steps 10
     """
     from nsysgap.profiling.children import Interrupted, interruptible

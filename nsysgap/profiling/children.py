@@ -26,6 +26,8 @@ HELPERS_GRACE_S = 0.5
 KILL_WITHIN_S = 5.0
 PUMPS_END_WITHIN_S = 2.0
 TAIL_BYTES = 65536
+PROFILING = "NSYSGAP_PROFILING"
+"""Set for every program that is profiled, its plain run too: it may choose a size by it."""
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SET_CHILD_SUBREAPER = 36
 Filter = Callable[[bytes], bytes]
@@ -138,7 +140,11 @@ def run(
     others, left = set(descendants()), Temporaries()
     began = time.perf_counter()
     child: subprocess.Popen[bytes] = subprocess.Popen(
-        list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        list(argv),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, PROFILING: "1"},
     )
     pumps: list[_Pump] = []
     try:

@@ -51,10 +51,11 @@ CUDA_VISIBLE_DEVICES='' expect 1 no_gpu --no-baseline -o "$folder/no_gpu" worklo
 grep -h "ended with exit code\|no usable" "$folder/failing.log" "$folder/no_gpu.log"
 
 # Ctrl-C while the GPU works. (A script's background jobs ignore SIGINT unless told otherwise.)
-env --default-signal=INT "$python" -m nsysgap profile --no-baseline -o "$folder/stopped" workloads/naive.py -- --steps 1000000 \
+# Its processes are told by a variable of their environment: a command line with the workload's name proves nothing.
+env --default-signal=INT NSYSGAP_CTRL_C_CHECK=$$ "$python" -m nsysgap profile --no-baseline -o "$folder/stopped" workloads/naive.py -- --steps 1000000 \
   > "$folder/stopped.out" 2> "$folder/stopped.log" & stopped=$!
 sleep 12; kill -INT "$stopped"; began=$SECONDS; wait "$stopped"; code=$?
-left=$(pgrep -fc 'workloads/naive.py' || true); files=$(find "$folder" -name '*stopped*' ! -name 'stopped.out' ! -name 'stopped.log' | wc -l)
+left=$(grep -lszx "NSYSGAP_CTRL_C_CHECK=$$" /proc/[0-9]*/environ | wc -l); files=$(find "$folder" -name '*stopped*' ! -name 'stopped.out' ! -name 'stopped.log' | wc -l)
 if [ "$code" = 130 ] && [ "$left" = 0 ] && [ "$files" = 0 ]; then echo "ok      Ctrl-C: exit code 130 after $((SECONDS - began)) s, no process and no file left"
 else echo "FAILED  Ctrl-C: exit code $code, $left processes and $files files left"; failed=1; fi
 

@@ -30,6 +30,13 @@ def test_child_killed_by_a_signal_has_a_shell_exit_code() -> None:
     assert (ran.exit_code, ran.stdout, out.getvalue()) == (137, b"x\n", b"x\n")
 
 
+def test_a_program_knows_that_it_is_profiled() -> None:
+    out = io.BytesIO()
+    ran = run([sys.executable, "-c", "import os; print(os.environ['NSYSGAP_PROFILING'])"], out=out, err=io.BytesIO())
+    assert (ran.exit_code, ran.stdout) == (0, b"1\n")
+    assert "NSYSGAP_PROFILING" not in os.environ
+
+
 def test_output_is_kept_when_the_reader_is_gone() -> None:
     read, write = os.pipe()
     os.close(read)

@@ -385,3 +385,13 @@ def test_loads_are_the_sources() -> None:
     assert launches == {"gemv-micro": 3907, "decode": 25_000, "prefill": 32}
     gains = {key: round(100 * (old - new) / old, 1) for key, (old, new) in loads.SOURCE_WALL_MS.items()}
     assert list(gains.values()) == [78.0, 68.8, 11.2, 22.2, -14.3, 1.0]
+
+
+def test_a_load_has_fewer_commands_under_the_profiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own number measures; a report of millions of rows would be nothing to read, and takes minutes to make."""
+    monkeypatch.delenv("NSYSGAP_PROFILING", raising=False)
+    own = {name: batching.default_commands(load) for name, load in loads.LOADS.items()}
+    monkeypatch.setenv("NSYSGAP_PROFILING", "1")
+    profiled = {name: batching.default_commands(load) for name, load in loads.LOADS.items()}
+    assert own == {"gemv-micro": 2_000_000, "decode": 400_000, "prefill": 256}
+    assert profiled == {"gemv-micro": 10_000, "decode": 10_000, "prefill": 256}
