@@ -94,11 +94,14 @@ def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
 def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> list[str | None]:
     """For each gap the line with most of the time of its cause, "modeling_llama.py:134 rotate_half"; None without."""
     shares = LineShares(idle, stacks, gaps)
-    found: list[str | None] = []
-    for gap in gaps.tolist():
-        mine = (shares.gap == gap) & (shares.frame != NONE) & (shares.part == idle.gaps.cause[gap])
-        present, place = np.unique(shares.frame[mine], return_inverse=True)
-        sums = np.zeros(len(present), np.int64)
-        np.add.at(sums, place.reshape(-1), shares.ns[mine])
-        found.append(shares.name(int(present[sums.argmax()]), place_first=True) if len(sums) else None)
-    return found
+    known = np.flatnonzero((shares.frame != NONE) & (shares.part == idle.gaps.cause[shares.gap]))
+    gap, frame, ns = shares.gap[known], shares.frame[known], shares.ns[known]
+    order = np.lexsort((frame, gap))
+    gap, frame, ns = gap[order], frame[order], ns[order]
+    heads = np.flatnonzero(np.append(True, (gap[1:] != gap[:-1]) | (frame[1:] != frame[:-1]))[: len(gap)])
+    sums = np.add.reduceat(ns, heads) if len(heads) else ns
+    gap, frame = gap[heads], frame[heads]
+    most = np.lexsort((frame, -sums, gap))
+    first = most[np.append(True, gap[most][1:] != gap[most][:-1])[: len(most)]]
+    line = dict(zip(gap[first].tolist(), frame[first].tolist(), strict=True))
+    return [shares.name(line[one], place_first=True) if one in line else None for one in gaps.tolist()]
