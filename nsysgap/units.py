@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from nsysgap.errors import NsysgapError
@@ -44,6 +45,25 @@ def parse_duration(text: str, *, default_unit: str = "s") -> int:
     if value > MAX_NS:
         raise NsysgapError(f"'{text}' is longer than 292 years.", "Write e.g. 350ms, 1.2s or 100us.", exit_code=2)
     return int(value.to_integral_value())
+
+
+def scale_of(ns: int) -> tuple[str, int]:
+    """(unit, ns) in which a time has three or four digits, for times that are to be added up: ("us", 10)."""
+    size = abs(ns)
+    for unit, scale in (("ns", 1), ("us", 1_000), ("ms", 1_000_000)):
+        if size < 1_000 * scale:
+            return unit, max(scale // 100, 1) if size < 100 * scale else max(scale // 10, 1)
+    return "s", 10_000_000
+
+
+def rounded_together(values: Sequence[int], scale: int) -> list[int]:
+    """Integers as whole multiples of `scale` that sum to their sum, rounded: those of the largest remainders go up."""
+    total = (2 * sum(values) + scale) // (2 * scale)
+    rounded = [value // scale for value in values]
+    order = sorted(range(len(values)), key=lambda i: (-(values[i] % scale), i))
+    for i in order[: total - sum(rounded)]:
+        rounded[i] += 1
+    return rounded
 
 
 def percent(part: int, whole: int) -> str:

@@ -147,12 +147,13 @@ def _wanted(found: Steps, options: StepsOptions) -> list[int]:
     """The numbers of the loops whose iterations are wanted."""
     wanted = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
     if options.loop is not None and not wanted:
-        raise _no_such_loop(found, options.loop)
+        raise no_such_loop(found, options.loop)
     first = list(dict.fromkeys([*found.main.values(), *range(len(found.loops))]))[: options.most]
     return list(dict.fromkeys([*wanted, *(first if options.loop is None else [])]))
 
 
-def _no_such_loop(found: Steps, label: str) -> NsysgapError:
+def no_such_loop(found: Steps, label: str) -> NsysgapError:
+    """What to say where no loop has a label, and which labels there are."""
     labels = list(dict.fromkeys(loop.label for loop in found.loops))
     if not labels:
         hint = "Nothing repeats in this report: see nsysgap steps REPORT."

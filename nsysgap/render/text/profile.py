@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nsysgap.causes import HOST, LAUNCH, PARTS
+from nsysgap.render.text.side_by_side import WIDTH, columns_markdown, columns_text
 from nsysgap.units import duration, printable
 
 Document = Mapping[str, Any]
@@ -19,8 +20,6 @@ FOOTNOTE = (
     "it and the sync tail holds it."
 )
 _INFLATED_CAUSES = tuple(PARTS[part] for part in (LAUNCH, HOST))
-WIDTH = 80
-_GAP = "  "
 
 
 @dataclass(frozen=True)
@@ -132,25 +131,8 @@ def _cell(row: Row, one: Document) -> str:
 
 def comparison_text(summaries: Sequence[Document]) -> str:
     """The comparison as tables of plain text, side by side as many captures as fit 80 columns, with the footnote."""
-    label, *columns = zip(*_cells(summaries), strict=True)
-    left = max(map(len, label))
-    blocks: list[list[tuple[str, ...]]] = [[]]
-    room = WIDTH - left
-    for column in columns:
-        width = len(_GAP) + max(map(len, column))
-        if blocks[-1] and width > room:
-            blocks.append([])
-            room = WIDTH - left
-        blocks[-1].append(column)
-        room -= width
-    texts = [_table([label, *block]) for block in blocks]
-    return "\n\n".join([*texts, *map(_wrapped, (*_nothing_said(summaries), *_footnotes(summaries)))]) + "\n"
-
-
-def _table(columns: Sequence[Sequence[str]]) -> str:
-    label, *rest = ([cell.ljust(max(map(len, columns[0]))) for cell in columns[0]], *columns[1:])
-    right = [[cell.rjust(max(map(len, column))) for cell in column] for column in rest]
-    return "\n".join(_GAP.join(line).rstrip() for line in zip(label, *right, strict=True))
+    notes = (*_nothing_said(summaries), *_footnotes(summaries))
+    return "\n\n".join([columns_text(_cells(summaries)), *map(_wrapped, notes)]) + "\n"
 
 
 def _wrapped(said: str) -> str:
@@ -164,11 +146,8 @@ def _footnotes(summaries: Sequence[Document]) -> list[str]:
 
 def comparison_markdown(summaries: Sequence[Document]) -> str:
     """The comparison as a Markdown table, with the footnote."""
-    head, *body = [[cell.strip().replace("|", "\\|") for cell in line] for line in _cells(summaries)]
-    rule = ["---", *(["---:"] * (len(head) - 1))]
-    lines = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
     notes = [*_nothing_said(summaries), *(note.replace("*", "\\*", 1) for note in _footnotes(summaries))]
-    return "\n\n".join([lines, *notes]) + "\n"
+    return "\n\n".join([columns_markdown(_cells(summaries)), *notes]) + "\n"
 
 
 def comparison_csv(summaries: Sequence[Document]) -> str:

@@ -1,0 +1,212 @@
+"""What a report brings to a comparison: its loop's figures per iteration, or those of what was selected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.collectives.matching import match
+from nsysgap.analysis.collectives.operations import collective_kernels
+from nsysgap.analysis.collectives.waiting import waits_of
+from nsysgap.analysis.comparing.captures import STEP, Capture
+from nsysgap.analysis.comparing.kernels import op_times
+from nsysgap.analysis.comparing.loop_figures import (
+    launch_calls_of,
+    longest_gap,
+    loop_figures,
+    loop_on_gpus,
+    ops_inside,
+    step_lengths,
+    tails_inside,
+    window_figures,
+)
+from nsysgap.analysis.comparing.steadiness import drift
+from nsysgap.analysis.loops.steps import LoopSteps
+from nsysgap.analysis.relations.syncs import syncs
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.rank_units import RankOptions, report_units
+from nsysgap.answers.selection import WHOLE, Selection
+from nsysgap.answers.steps import no_such_loop
+from nsysgap.arrays import distinct
+from nsysgap.intervals import EMPTY, IntervalSet, covered_length, subtract
+from nsysgap.report.details import read_op_details
+from nsysgap.tables import GRAPH, NO_GRAPH_NODE, Trace
+from nsysgap.units import counted, duration
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """What of a report is compared: its main loop, the one of the label `loop`, or what `selection` selects.
+
+    `whole`: the whole window although there is a loop; `short`: kernels by short name.
+    """
+
+    selection: Selection = WHOLE
+    loop: str | None = None
+    whole: bool = False
+    short: bool = False
+
+    @property
+    def selects_time(self) -> bool:
+        """Whether NVTX ranges or a stretch of time are selected: a window, not a loop."""
+        chosen = self.selection
+        return chosen.nvtx is not None or chosen.since is not None or chosen.until is not None
+
+
+def capture(report: OpenReport, options: CaptureOptions = CaptureOptions()) -> Capture:
+    """The figures of one capture. Raises NsysgapError where the loop or the selection is not there."""
+    if not options.selects_time and not options.whole:
+        chosen, said = _loop(report, options)
+        if chosen is not None:
+            return _of_loop(report, options, chosen, said)
+    return _of_window(report, options)
+
+
+def _loop(report: OpenReport, options: CaptureOptions) -> tuple[LoopSteps | None, list[str]]:
+    """The loop to compare, None without one, and what to say of how it was chosen."""
+    found = report.steps(options.selection.hidden_after_ns)
+    if options.loop is None:
+        numbers = list(found.main.values())
+    else:
+        numbers = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
+        if not numbers:
+            raise no_such_loop(found, options.loop)
+    if not numbers:
+        return None, []
+    best = max(numbers, key=lambda number: (found.loops[number].ops, -number))
+    loop = found.loops[best]
+    processes = {int(found.trace.threads["process"][found.loops[number].thread]) for number in numbers}
+    said = []
+    if len(processes) > 1:
+        pid = int(found.trace.processes["pid"][found.trace.threads["process"][loop.thread]])
+        said.append(f"{counted(len(processes), 'process has', 'processes have')} such a loop: compared is {pid}'s.")
+    return found.of([loop])[0], said
+
+
+def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said: list[str]) -> Capture:
+    trace, loop, device = report.trace, steps.loop, options.selection.device
+    process = int(trace.threads["process"][loop.thread])
+    on_gpus = loop_on_gpus(steps, device)
+    calls = report.whole.calls
+    tails = tails_inside(trace, syncs(trace, calls), process, loop.start, loop.end)
+    bare = _bare_waits(report, options)
+    exposed = None if bare is None else _exposed_per_iteration(steps, bare)
+    rows = ops_inside(report.steps(options.selection.hidden_after_ns).order, process, loop.start, loop.end)
+    if device is not None:
+        rows = rows[trace.ops["device"][rows] == device]
+    if on_gpus is not None and on_gpus.gpus > 1:
+        said.append(f"The loop runs on {on_gpus.gpus} GPUs: busy and idle time are sums over them.")
+    drifting = drift(steps.duration)
+    if drifting is not None:
+        said.append(
+            f"Not steady: its iterations went from {duration(drifting.first)} to {duration(drifting.last)} (medians of "
+            f"the first and the last quarter, Spearman {drifting.correlation:+.2f})."
+        )
+    gaps = {one.device: IntervalSet(one.start, one.end) for one in report.whole.gaps}
+    return Capture(
+        path=report.path,
+        loop=loop.label,
+        iterations=loop.count,
+        figures=loop_figures(steps, on_gpus, tails, exposed),
+        steps=tuple(step_lengths(steps, on_gpus).tolist()),
+        ops=op_times(trace, _sizes(report), rows, short=options.short),
+        gpus=_gpu_names(trace, {one.edges.device for one in steps.windows}),
+        gpu_count=0 if on_gpus is None else on_gpus.gpus,
+        graph_trace=_graph_trace(trace),
+        longest_gap=longest_gap(steps, gaps),
+        incomplete=_incomplete(trace),
+        warnings=tuple(said),
+    )
+
+
+def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
+    trace = report.trace
+    idle = report.idle(options.selection)
+    rows = idle.selected_ops(options.selection.device)
+    api = trace.api
+    calls = api.rows
+    if idle.selection is not None:
+        start = api["start"]
+        calls = int((covered_length(idle.selection, start, start + 1) > 0).sum())
+    figures = window_figures(idle, launch_calls_of(idle.calls, rows), calls, _exposed_in_window(report, options))
+    length = figures[STEP]
+    return Capture(
+        path=report.path,
+        loop=None,
+        iterations=1,
+        figures=figures,
+        steps=() if length is None else (length,),
+        ops=op_times(trace, _sizes(report), rows, short=options.short),
+        gpus=_gpu_names(trace, {one.device for one in idle.devices}),
+        gpu_count=len(idle.devices),
+        graph_trace=_graph_trace(trace),
+        longest_gap=max((one.longest_gap for one in idle.devices), default=None),
+        incomplete=_incomplete(trace),
+    )
+
+
+def _sizes(report: OpenReport) -> Times:
+    with report.source() as source:
+        size: Times = read_op_details(source, report.trace, only=("bytes",))["bytes"]
+    return size
+
+
+def _gpu_names(trace: Trace, devices: set[int]) -> tuple[str, ...]:
+    """The models of the GPUs that worked, without those that the report does not name."""
+    names = {trace.device(device).name for device in devices}
+    return tuple(sorted(name for name in names if name))
+
+
+def _graph_trace(trace: Trace) -> str | None:
+    """How CUDA graphs were traced, None where none ran."""
+    if (trace.ops["kind"] == GRAPH).any():
+        return "graph"
+    return "node" if (trace.ops["graph_node"] != NO_GRAPH_NODE).any() else None
+
+
+def _incomplete(trace: Trace) -> tuple[str, ...]:
+    """Why the report does not hold everything that ran."""
+    return tuple(dict.fromkeys(one.text for one in trace.warnings if one.level == "incomplete"))
+
+
+def _bare_waits(report: OpenReport, options: CaptureOptions) -> dict[int, IntervalSet] | None:
+    """By GPU, when a rank of this report waited in collectives for another, and nothing else ran there.
+
+    Empty without collectives; None where they wait for ranks of other reports, of which this one does not know.
+    """
+    trace = report.trace
+    nccl = collective_kernels(trace)
+    if not nccl.any():
+        return {}
+    if len(distinct(trace.ops["process"][nccl])) < 2:
+        return None
+    units = report_units(report, RankOptions(options.selection, whole=True)).units
+    matched = match([unit.facts.collectives for unit in units])
+    if isinstance(matched, str):
+        return None
+    return {
+        unit.facts.device: subtract(waits_of(matched, number), unit.facts.others) for number, unit in enumerate(units)
+    }
+
+
+def _exposed_per_iteration(steps: LoopSteps, bare: dict[int, IntervalSet]) -> Times:
+    found = np.zeros(steps.loop.count, np.int64)
+    for one in steps.windows:
+        waits = bare.get(one.edges.device, EMPTY)
+        found[one.edges.iteration] += covered_length(waits, one.edges.start, one.edges.end)
+    return found
+
+
+def _exposed_in_window(report: OpenReport, options: CaptureOptions) -> int | None:
+    bare = _bare_waits(report, options)
+    if bare is None:
+        return None
+    time = report.select(options.selection).time
+    wanted = [one for device, one in bare.items() if options.selection.device in (None, device)]
+    if time is None:
+        return sum(one.total for one in wanted)
+    return sum(int(covered_length(one, time.starts, time.ends).sum()) for one in wanted)

@@ -1,0 +1,118 @@
+"""`nsysgap compare`: before and after, per step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nsysgap.commands.common import answer_of, select_option, selection, selection_options, whole_option
+from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.errors import NsysgapError
+
+if TYPE_CHECKING:
+    from nsysgap.answers.compare import CompareAnswer
+
+SIDES = ("--before", "--after")
+
+
+OUTPUTS = Outputs(
+    {
+        "text": "",
+        "json": "the contract nsysgap.compare/1",
+        "markdown": "for a pull request",
+        "csv": "one row per kernel, copy, memset and graph",
+        "parquet": "these rows",
+    },
+    inputs=("reports", "before", "after", "predicted"),
+)
+
+
+class ManyAfterOption(click.Command):
+    """Lets --before and --after take several reports each, until the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give every report an option of its own."""
+        spread: list[str] = []
+        side: str | None = None
+        for word in args:
+            if word in SIDES:
+                side = word
+            elif side is not None and not word.startswith("-"):
+                spread += [side, word]
+            else:
+                side = None
+                spread.append(word)
+        return super().parse_args(ctx, spread)
+
+
+@click.command("compare", cls=ManyAfterOption)
+@click.argument("reports", nargs=-1, metavar="[BEFORE AFTER]")
+@click.option("--before", multiple=True, metavar="REPORT...", help="The captures before, one or more.")
+@click.option("--after", multiple=True, metavar="REPORT...", help="The captures after, one or more.")
+@click.option("--loop", metavar="LABEL", help="The loop to compare, such as 'token #'; else the main loop.")
+@selection_options
+@select_option
+@whole_option
+@click.option(
+    "--match",
+    type=click.Choice(["demangled", "short"]),
+    default="demangled",
+    show_default=True,
+    help="Kernels are the same by their whole name, or by their short name.",
+)
+@click.option("--anyway", is_flag=True, help="Compare other loops, and launches that differ by more than half.")
+@click.option("--predicted", metavar="WHATIF.json", help="Say how well this prediction of nsysgap whatif held.")
+@click.option("--detail", is_flag=True, help="All figures and kernels, however many lines.")
+@OUTPUTS.options
+def command(to: Destination, detail: bool, **given: Any) -> None:
+    """Before and after: what a step takes, what explains the change, which kernels, and what noise lets one say.
+
+    \b
+    With four captures a side or more a change is tested; with fewer it is only shown.
+    Example: nsysgap compare before.sqlite after.sqlite
+    """
+    from nsysgap.answers.captures import CaptureOptions
+    from nsysgap.answers.compare import CompareOptions, compare
+
+    before, after = sides_of(given.pop("reports"), given.pop("before"), given.pop("after"))
+    loop, match = given.pop("loop"), given.pop("match")
+    anyway, predicted = given.pop("anyway"), given.pop("predicted")
+    options = CaptureOptions(loop=loop, whole=given.pop("whole"), short=match == "short", selection=selection(given))
+    check_selection(options)
+    answer = compare(before, after, CompareOptions(options, anyway, predicted), answer_of)
+    to.write(_written(answer, to, detail=detail))
+
+
+def check_selection(options: Any) -> None:
+    """Raise NsysgapError (usage) where both a loop and a window are selected."""
+    if options.loop is not None and (options.selects_time or options.whole):
+        said = "--loop selects iterations; --nvtx, --from, --to and --whole a window."
+        raise NsysgapError(said, "Take one of them.", exit_code=2)
+
+
+def sides_of(
+    reports: tuple[str, ...], before: tuple[str, ...], after: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The reports of both sides. Raises NsysgapError (usage) for anything but two, or some on either side."""
+    if len(reports) == 2 and not before and not after:
+        return reports[:1], reports[1:]
+    if not reports and before and after:
+        return before, after
+    hint = "nsysgap compare BEFORE AFTER, or nsysgap compare --before A1 A2 ... --after B1 B2 ..."
+    raise NsysgapError("Two reports are compared, or some before with some after.", hint, exit_code=2)
+
+
+def _written(answer: CompareAnswer, to: Destination, *, detail: bool) -> bytes:
+    if to.form in {"text", "markdown"}:
+        from nsysgap.render.text.compare import Said, compare_markdown, compare_text
+
+        said = Said(answer.explained, answer.matched[0], answer.noise, answer.verdict)
+        if to.form == "markdown":
+            return compare_markdown(answer.document(), said, detail=detail).encode("utf-8", "replace")
+        return compare_text(answer.document(), said, detail=detail, color=to.color).encode("utf-8", "replace")
+    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+
+    if to.form == "json":
+        return json_bytes([answer.document()])
+    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
