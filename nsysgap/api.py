@@ -280,7 +280,7 @@ class Report:
         return f"<h4>{escape(self.trace.path)}</h4>{said}{table}<ul>{warnings}</ul>"
 
 
-GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line")
+GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "held")
 
 
 def _selection(

@@ -403,6 +403,8 @@ class Trace:
     sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    activities: Table | None = None  # of the schema ACTIVITIES; None: not read
+    target: Mapping[str, str] = field(default_factory=dict)  # the machine, as TARGET_INFO_SYSTEM_ENV tells
     tables_present: frozenset[str] = frozenset()
     python_stacks: frozenset[str] = frozenset()
     nsys_version: str | None = None

@@ -763,7 +763,7 @@ def sync_statistics(db: sqlite3.Connection, trace: Trace) -> Json:
     # Launched ops as (launch-call start, op end), by process, context and stream.
     launched: dict[Scope, list[tuple[int, int]]] = defaultdict(list)
     for op in trace.ops:
-        launch = launch_of(op, trace)
+        launch = launch_of(op, trace) or launch_by_gpu(op, trace)
         if launch is not None:
             for scope in ((op.process,), (op.process, op.context), (op.process, op.context, op.stream),
                           (op.process, op.context, "green", op.green_context)):  # fmt: skip
@@ -786,6 +786,21 @@ def sync_statistics(db: sqlite3.Connection, trace: Trace) -> Json:
             found_nothing += 1
     waited = {"count": len(waits), "wait_ns": stats(waits), "tail_ns": stats(tails)}
     return {"waited": waited, "found_nothing": found_nothing}
+
+
+def launch_by_gpu(op: Op, trace: Trace) -> Call | None:
+    """Choice: a graph without a correlation ID was launched by the GPU itself (device graph launch). Syncs cover it as
+    they do the latest op before it on its stream that has a launch call."""
+    if op.correlation not in (0, None) or not (op.kind == "graph" or op.graph_node is not None):
+        return None
+    order = [
+        (other.start, KIND_ORDER[other.kind], other.rowid, call)
+        for other in trace.ops
+        if (other.process, other.context, other.stream) == (op.process, op.context, op.stream)
+        and (call := launch_of(other, trace)) is not None
+    ]
+    earlier = [entry for entry in order if entry[:3] < (op.start, KIND_ORDER[op.kind], op.rowid)]
+    return max(earlier, key=lambda entry: entry[:3])[3] if earlier else None
 
 
 class StreamKinds:

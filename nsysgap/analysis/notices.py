@@ -7,11 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.completeness import loss_notices, losses
+from nsysgap.analysis.held import held_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.program_notices import program_notices
 from nsysgap.analysis.questions import has_kernels
 from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, PREFETCHES, SETS
 from nsysgap.analysis.relations.captures import graph_costs
-from nsysgap.analysis.relations.launches import Latencies
+from nsysgap.analysis.relations.launches import Latencies, misled_ops
 from nsysgap.analysis.relations.syncs import Syncs
 from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import PAGES_TO_DEVICE, PAGES_TO_HOST, UNKNOWN
@@ -21,7 +24,8 @@ from nsysgap.units import count, counted, duration, percent
 
 def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
     """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes."""
-    found = [*idle.trace.warnings, *no_kernels(idle.trace), *_clock(latencies, idle.syncs), *_missing_calls(idle)]
+    found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, losses(idle))]
+    found += [*_clock(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle), *program_notices(idle)]
     found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
     order = ("incomplete", "warning", "note")
     return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
@@ -56,17 +60,22 @@ def _clock(latencies: Latencies, syncs: Syncs) -> list[Notice]:
 
 
 def _missing_calls(idle: IdleReport) -> list[Notice]:
-    ops = idle.trace.ops
+    ops, misled = idle.trace.ops, len(misled_ops(idle.trace, idle.calls))
     without_call = (idle.calls == NONE) & names_launch(ops["correlation"])
-    lost = int(without_call.sum())
+    lost = int(without_call.sum()) - misled
+    wrong = (
+        f"{count(misled)} of {counted(ops.rows, 'op', 'ops')} {'names' if misled == 1 else 'name'} a call that cannot "
+        "launch, such as cudaEventRecord: their correlation IDs are wrong, their launch calls unknown."
+    )
+    found = [Notice("warning", wrong)] if misled else []
     if not lost:
-        return []
+        return found
     have, such = ("has", "it") if lost == 1 else ("have", "one of them")
     said = f"{count(lost)} of {counted(ops.rows, 'op', 'ops')} {have} no launch call in the report"
     nameless = int((idle.trace.processes["global_pid"][ops["process"][without_call]] == 0).sum())
     if nameless:
         said += f" (without globalPid, so whose calls to match is unknown: {count(nameless)})"
-    return [Notice("warning", f"{said}: gaps that end with {such} are 'unknown'.")]
+    return [*found, Notice("warning", f"{said}: gaps that end with {such} are 'unknown'.")]
 
 
 def _unknown(idle: IdleReport) -> list[Notice]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from nsysgap.analysis.completeness import Loss, losses, unseen_losses
+from nsysgap.analysis.held import holders, idle_ranges
 from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.grouping import Group, idle_by
@@ -34,15 +36,15 @@ CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
 @dataclass(frozen=True)
 class GapsOptions:
     """`top`: how many of the longest gaps to list (None: all), none shorter than `at_least_ns`; `by`: how to group the
-    idle time (cause, kernel, api, nvtx, thread, process, line), None for no grouping; `loops`: the report's loops
-    too; `unfold`: NVTX ranges by their whole names, not without numbers."""
+    idle time (cause, kernel, api, nvtx, thread, process, line; held: of the
+    queued time what held it), None for no grouping; `loops`: the report's loops
+    too."""
 
     selection: Selection = WHOLE
     top: int | None = 20
     at_least_ns: int = 0
     by: str | None = None
     loops: bool = True
-    unfold: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class GapsAnswer:
     """The answer. `devices` to `gaps` are as in the contract "nsysgap.gaps/1"; `selection` says what was selected.
 
     `loops`: the rows of "nsysgap.steps/1", of the whole report, None if not asked for. `gaps_by_cause` counts gaps over
-    all GPUs; `groups` are those of `by`. `refusal` is why the report cannot say how idle the GPU was, None if it can;
+    all GPUs; `groups` are those of `by`; `completeness` is what the report lacks.
+    `refusal` is why the report cannot say how idle the GPU was, None if it can;
     `op_rows` how many ops it holds.
     """
 
@@ -65,6 +68,7 @@ class GapsAnswer:
     selection: str
     by: str | None
     groups: tuple[Group, ...]
+    completeness: tuple[Loss, ...]
     op_rows: int
     refusal: NsysgapError | None
 
@@ -79,6 +83,7 @@ class GapsAnswer:
             "syncs": self.syncs,
             "gaps": list(self.gaps),
         }
+        document["completeness"] = [as_json(asdict(loss)) for loss in self.completeness]
         if self.loops is not None:
             document["loops"] = list(self.loops)
         if self.selection:
@@ -107,6 +112,8 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
     stacks = _sampled(report, required=options.by == "line")
     rows = idle.gaps.longest(options.top, options.at_least_ns)
     document: dict[str, Any] = as_json(gaps_document(idle, rows))
+    missing = losses(idle)
+    _add_ranges(document["devices"], idle, lost=unseen_losses(missing))
     if stacks is not None:
         for gap, line in zip(document["gaps"], lines_of_gaps(idle, stacks, rows), strict=True):
             gap["line"] = line
@@ -122,10 +129,19 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,
         by=options.by,
-        groups=tuple(_groups(report, idle, stacks, options)),
+        completeness=tuple(missing),
+        groups=tuple(_groups(report, idle, stacks, options.by)),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
     )
+
+
+def _add_ranges(devices: list[Document], idle: IdleReport, *, lost: bool) -> None:
+    """Add to each GPU's row what held its launched ops back, and the range of its idle time if that is one."""
+    ranges = idle_ranges(idle, lost=lost)
+    for row, device in zip(devices, idle.devices, strict=True):
+        row["held_by"] = [as_json(asdict(holder)) for holder in holders(idle, device.device)] if device.held else []
+        row["idle_range_ns"] = list(ranges[device.device]) if device.device in ranges else None
 
 
 def _loops(report: OpenReport, options: GapsOptions) -> tuple[Document, ...] | None:
@@ -146,16 +162,16 @@ def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:
     return None
 
 
-def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, options: GapsOptions) -> list[Group]:
+def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, by: str | None) -> list[Group]:
     """The idle time by what was asked for, largest first; nothing without a grouping."""
-    by = options.by
     if by is None:
         return []
+    if by == "held":
+        found = holders(idle)
+        return [Group(one.name, one.held, one.gaps, one.longest, "queued") for one in found]
     if by == "api":
         return idle_by_call(idle, report.stacks if OS_STACKS in report.trace.tables_present else None)
-    if by == "line" and stacks is not None:
-        return idle_by_line(idle, stacks)
-    return idle_by(idle, by, unfold=options.unfold)
+    return idle_by_line(idle, stacks) if by == "line" and stacks is not None else idle_by(idle, by)
 
 
 def _device_figures(device: Document) -> list[Figure]:

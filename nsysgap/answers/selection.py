@@ -15,9 +15,9 @@ from nsysgap.analysis.idle.idle_report import WholeTrace
 from nsysgap.analysis.loops.launched_inside import LaunchedExtents, launched_extents
 from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.errors import NsysgapError
-from nsysgap.intervals import IntervalSet, intersect, subtract, union_of
-from nsysgap.tables import Device, Notice, Trace
-from nsysgap.units import counted, duration, printable
+from nsysgap.intervals import IntervalSet, intersect, subtract, union, union_of
+from nsysgap.tables import OPEN_END, Device, Notice, Trace
+from nsysgap.units import count, counted, duration, printable
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Selection:
             both = union_of(*work.by_device.values())
             words = f"what was launched {words.rpartition(', ')[0]}: {duration(both.total)} on the GPU"
             return Selected(both, words, rows, work.by_device)
-        return Selected(time, words, rows, notes=_differing(time, work))
+        return Selected(time, words, rows, notes=(*_open_ranges(trace, rows, time), *_differing(time, work)))
 
     def _span(self) -> IntervalSet | None:
         """The time between `since` and `until`, None without either."""
@@ -114,6 +114,21 @@ def require_device(trace: Trace, device: int | None) -> None:
     if device is not None and trace.ops.rows and not (trace.ops["device"] == device).any():
         known = ", ".join(_gpu_option(trace.device(number)) for number in np.unique(trace.ops["device"]).tolist())
         raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
+
+
+def _open_ranges(trace: Trace, rows: NDArray[np.intp], time: IntervalSet) -> tuple[Notice, ...]:
+    """A warning where ranges without an end make the selection larger: how many, and how much of it is theirs alone."""
+    ended = trace.nvtx["end"][rows] != OPEN_END
+    if ended.all():
+        return ()
+    closed = union(trace.nvtx["start"][rows[ended]], trace.nvtx["end"][rows[ended]])
+    number = int((~ended).sum())
+    said = (
+        f"{count(number)} of {counted(len(rows), 'selected range', 'selected ranges')} "
+        f"{'has' if number == 1 else 'have'} no end (a push without a pop, or cut off by the capture's end): cut at "
+        f"the end of the trace, {duration(subtract(time, closed).total)} of the selected time is theirs alone."
+    )
+    return (Notice("warning", said),)
 
 
 def _gpu_option(gpu: Device) -> str:

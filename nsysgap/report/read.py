@@ -19,9 +19,17 @@ from numpy.typing import NDArray
 from nsysgap import tables
 from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
+from nsysgap.report.activities import read_activities
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
-from nsysgap.report.metadata import export_versions, process_names, session_duration, thread_names, under_wsl
+from nsysgap.report.metadata import (
+    export_versions,
+    key_values,
+    process_names,
+    session_duration,
+    thread_names,
+    under_wsl,
+)
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
@@ -115,6 +123,8 @@ class _Reading:
             nsys_version=versions[0],
             schema_version=versions[1],
             duration_ns=self.usable.duration,
+            activities=read_activities(self.source, self.usable, processes, threads, gpus.gpu_of),
+            target=dict(key_values(self.source, "TARGET_INFO_SYSTEM_ENV")),
             left_out=tuple(self.usable.left_out),
             warnings=(*notices(self.source), *self.usable.notices(), *self.warnings),
         )

@@ -60,7 +60,9 @@ def test_ops_whose_call_is_missing(complete: ReportBuilder, tmp_path: Path) -> N
 
 def test_ops_that_name_no_process(complete: ReportBuilder, tmp_path: Path) -> None:
     """Their calls may well be in the report, but correlation IDs are numbers of a process."""
-    complete.call(12, 13, 77).call(14, 15, 9, pid=2).kernel(20, 30, 77, globalPid=None)
+    complete.call(12, 13, 77, "cudaMemcpyAsync").call(14, 15, 9, "cudaMemcpyAsync", pid=2).kernel(
+        20, 30, 77, globalPid=None
+    )
     why = "(without globalPid, so whose calls to match is unknown: 1): gaps that end with"
     assert texts(complete, tmp_path) == [
         f"warning: 1 of 2 ops has no launch call in the report {why} it are 'unknown'."
@@ -121,7 +123,13 @@ def test_most_important_first_and_each_once(complete: ReportBuilder, tmp_path: P
     complete.memcpy(20, 30, copyKind=11).kernel(40, 50, 88).kernel(0, 0)
     complete.diagnostic(2, "Not all CUDA events might have been collected.")
     complete.diagnostic(2, "Not all CUDA events might have been collected.")
-    assert [one.level for one in notices(complete, tmp_path)] == ["incomplete", "incomplete", "warning", "note"]
+    assert [one.level for one in notices(complete, tmp_path)] == [
+        "incomplete",
+        "incomplete",
+        "incomplete",
+        "warning",
+        "note",
+    ]
 
 
 @pytest.mark.parametrize(

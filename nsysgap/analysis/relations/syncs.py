@@ -5,17 +5,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.calls import SYNC_CALLS, SYNCS
-from nsysgap.analysis.relations.launches import match_calls, match_records
+from nsysgap.analysis.relations.launches import by_stream, match_calls, match_records
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import codes, combined_codes, distinct, grouped
 from nsysgap.figures import Stats
 from nsysgap.intervals import is_sorted
-from nsysgap.tables import BLOCKING_STREAM, LEGACY_NULL_STREAM, NONE, Table, Trace
+from nsysgap.tables import (
+    BLOCKING_STREAM,
+    GRAPH,
+    LEGACY_NULL_STREAM,
+    NO_GRAPH_NODE,
+    NONE,
+    Table,
+    Trace,
+    names_launch,
+)
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -141,11 +151,33 @@ def awaited_records(events: Table, recorded: Times, records: Table, before: Time
     return np.array(found, np.int64)
 
 
+def _with_device_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The launch calls with those of graphs that the GPU itself launched: that of the latest op before on the stream.
+
+    Such graphs carry no correlation ID; whoever waits for the work that launched them waits for them too.
+    """
+    ops = trace.ops
+    graphs = (ops["kind"] == GRAPH) | (ops["graph_node"] != NO_GRAPH_NODE)
+    own = np.flatnonzero(graphs & ~names_launch(ops["correlation"]))
+    if not len(own):
+        return calls
+    found = calls.copy()
+    order, bounds = by_stream(ops)
+    for low, high in pairwise(bounds.tolist()):
+        rows = order[low:high]
+        known = np.where(calls[rows] != NONE, np.arange(len(rows)), NONE)
+        latest = np.maximum.accumulate(known) if len(rows) else known
+        mine = np.flatnonzero(np.isin(rows, own) & (latest != NONE))
+        found[rows[mine]] = calls[rows[latest[mine]]]
+    return found
+
+
 class _Scopes:
     """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
         self.streams = trace.streams
+        calls = _with_device_launches(trace, calls)
         self.ops, self.api, self.calls = trace.ops, trace.api, calls
         self.rows = np.flatnonzero(calls != NONE).astype(np.int32)  # in order of launch
         start = trace.api["start"][calls[self.rows]]

@@ -19,7 +19,7 @@ from nsysgap.render.text.untraced import untraced_lines
 from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
-SHARING = ("cause", "api", "line")  # groupings of which several may have a share in one gap
+SHARING = ("cause", "api", "line", "held")  # groupings of which several may have a share in one gap
 
 
 def gaps_blocks(document: Document, counts: Mapping[str, int], top: int | None = None) -> Iterable[RenderableType]:
@@ -55,16 +55,21 @@ def _devices(devices: Sequence[Document]) -> Table:
     made = table("|GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
     for one in devices:
         window = one["busy_ns"] + one["idle_ns"]
-        name = f"{one['device']} {printable(one['name'] or '', 24)}".strip()
+        name = f"{gpu_label(one)} {printable(one['name'] or '', 24)}".strip()
         times = (duration(window), duration(one["busy_ns"]), duration(one["idle_ns"]))
         longest = duration(one["longest_gap_ns"])
         add(made, name, *times, percent(one["idle_ns"], window), count(one["gap_count"]), longest)
     return made
 
 
+def gpu_label(row: Document) -> str:
+    """A GPU's number, and what else it takes to name it."""
+    return printable(f"{row['device']} {row.get('which', '')}".strip(), 24)
+
+
 def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
     several = 1 < len(devices) <= 4
-    heads = [f"GPU {one['device']}" for one in devices] if several else []
+    heads = [f"GPU {gpu_label(one)}" for one in devices] if several else []
     made = table("|idle by cause", *heads, "time", "share", "gaps", *([] if several else ["<"]))
     total = sum(one["idle_ns"] for one in devices)
     sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in PARTS}
@@ -139,7 +144,7 @@ def _longest(document: Document) -> Iterable[RenderableType]:
     for gap, thread, ended_by in zip(gaps, threads, _op_names([gap["after"] for gap in gaps]), strict=True):
         cells = [
             f"{gap['start_ns'] / 1e9:.6f} s",
-            *([str(gap["device"])] if several else []),
+            *([gpu_label(gap)] if several else []),
             duration(gap["duration_ns"]),
         ]
         line = [printable(gap.get("line") or "")] if lines else []

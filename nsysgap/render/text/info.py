@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from nsysgap.render.text.console import LEVEL_STYLE, add, table
+from nsysgap.render.text.gaps import gpu_label
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
@@ -59,7 +60,7 @@ def _machine(document: Document) -> Iterable[RenderableType]:
         for one in document["devices"]:
             memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
             figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
-            add(made, str(one["device"]), printable(one["name"] or "not described"), *figures)
+            add(made, gpu_label(one), printable(one["name"] or "not described"), *figures)
         yield made
 
 

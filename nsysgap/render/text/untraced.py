@@ -19,7 +19,7 @@ def untraced_lines(devices: Sequence[Document]) -> Iterable[Text]:
     for one in devices:
         said = [*_untraced(one), *_evidence(one)]
         if said:
-            head = f"GPU {one['device']}: " if len(devices) > 1 else ""
+            head = f"GPU {one['device']} {one.get('which', '')}".strip() + ": " if len(devices) > 1 else ""
             yield Text(head + " ".join(said))
 
 

@@ -1,0 +1,148 @@
+"""Whether a report holds all that happened: what is missing, how much and when, and how idle the GPU was at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
+from nsysgap.analysis.questions import has_kernels
+from nsysgap.analysis.relations.calls import LAUNCHES
+from nsysgap.analysis.relations.captures import captured_calls
+from nsysgap.analysis.relations.ranges import trace_end
+from nsysgap.arrays import distinct, is_any
+from nsysgap.intervals import covered_length, union
+from nsysgap.tables import NONE, OPEN_END, Notice, Trace
+from nsysgap.units import count, counted, duration, percent
+
+Calls = NDArray[np.int32]
+STOPPED_SHARE = 0.1  # of the session, and of its ranges, without any CUDA row
+LEAST_RANGES = 3
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something that the report lacks. `kind`: lost_launches, left_out or stopped_early; `count` of `of` things, from
+    `first_ns` to `last_ns` (None: not known when). `pid`: of which process, None for the whole report."""
+
+    kind: str
+    count: int
+    of: int
+    first_ns: int | None
+    last_ns: int | None
+    pid: int | None
+    text: str
+
+
+def lost_launches(trace: Trace, calls: Calls) -> NDArray[np.intp]:
+    """Rows of api that launched a kernel or a graph, succeeded, were not captured, and own no op.
+
+    A call nested in another launching call of its thread is that one's. `calls`: as `launch_calls`.
+    """
+    candidates = LAUNCHES.rows(trace) & ~trace.api["failed"]
+    candidates[calls[calls != NONE]] = False
+    if not candidates.any():
+        return np.empty(0, np.intp)
+    candidates &= ~captured_calls(trace, calls)
+    rows = np.flatnonzero(candidates)
+    return rows[~_nested(trace, rows)]
+
+
+def _nested(trace: Trace, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of these calls lie in another launching call of their thread."""
+    api, launching = trace.api, np.flatnonzero(LAUNCHES.rows(trace))
+    nested = np.zeros(len(rows), np.bool_)
+    for thread in distinct(api["thread"][rows]).tolist():
+        mine = launching[api["thread"][launching] == thread]
+        own = np.flatnonzero(api["thread"][rows] == thread)
+        before = np.searchsorted(mine, rows[own])  # api is sorted by start
+        reach = np.maximum.accumulate(api["end"][mine])
+        nested[own] = (before > 0) & (reach[np.maximum(before - 1, 0)] >= api["end"][rows[own]])
+    return nested
+
+
+def losses(idle: IdleReport) -> list[Loss]:
+    """All that is missing as far as the report itself tells, most important first."""
+    trace = idle.trace
+    return [*_lost(trace, idle.calls), *_stopped(trace), *_left_out(trace)]
+
+
+def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
+    lost = lost_launches(trace, calls) if has_kernels(trace) else np.empty(0, np.intp)
+    process = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
+    whole = LAUNCHES.rows(trace) & ~trace.api["failed"]
+    for of in distinct(process[lost]).tolist():
+        mine = lost[process[lost] == of]
+        launches = np.flatnonzero(whole & (process == of))
+        number = len(launches) - int(_nested(trace, launches).sum())
+        first, last = int(trace.api["start"][mine[0]]), int(trace.api["start"][mine[-1]])
+        pid = int(trace.processes["pid"][of])
+        which = "none of them is" if len(mine) == number else "they are not"
+        said = (
+            f"{count(len(mine))} of {counted(number, 'launch', 'launches')} of process {pid} left no kernel "
+            f"({duration(first)} to {duration(last)} of the session): {which} in the report, so the GPU may have been "
+            "busy where it looks idle."
+        )
+        yield Loss("lost_launches", len(mine), number, first, last, pid, said)
+
+
+def _stopped(trace: Trace) -> Iterator[Loss]:
+    """CUDA rows that end long before the session does, while ranges go on that held CUDA before.
+
+    Ranges of other names may be of what a program does after its work; OS calls go on in every program that ends.
+    """
+    ends = [int(table["end"].max()) for table in (trace.ops, trace.api) if table.rows]
+    if not trace.ops.rows or not trace.nvtx.rows:
+        return
+    last, end = max(ends), trace_end(trace)
+    first = min(int(trace.ops["start"][0]), int(trace.nvtx["start"][0]))
+    later = trace.nvtx["start"] >= last
+    known = is_any(trace.nvtx["name"], distinct(trace.nvtx["name"][~later]).tolist())
+    number, ranges = int((later & known).sum()), trace.nvtx.rows
+    if number >= max(LEAST_RANGES, STOPPED_SHARE * ranges) and end - last >= STOPPED_SHARE * (end - first):
+        said = (
+            f"The last CUDA row is at {duration(last)} of {duration(end)}, though ranges go on that held CUDA before: "
+            f"{count(int(later.sum()))} of {counted(ranges, 'NVTX range', 'NVTX ranges')} hold none."
+        )
+        yield Loss("stopped_early", int(later.sum()), ranges, last, end, None, said)
+
+
+def _left_out(trace: Trace) -> Iterator[Loss]:
+    for one in trace.left_out:
+        if one.of_gpu or one.why == "other_clock":
+            yield Loss("left_out", one.count, one.count, None, None, None, "")  # the reader has said it
+
+
+def unseen_losses(found: list[Loss]) -> bool:
+    """Whether GPU work is missing, so that all idle time may have been busy."""
+    return any(one.kind in ("lost_launches", "left_out") for one in found)
+
+
+def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
+    """The losses in words; of lost GPU work also how idle the GPU was at most."""
+    said = [Notice("incomplete", one.text) for one in found if one.text]
+    if unseen_losses(found):
+        said += [Notice("incomplete", _at_most(idle, device)) for device in idle.devices]
+    return said + list(_outside(idle))
+
+
+def _at_most(idle: IdleReport, device: DeviceIdle) -> str:
+    gpu = idle.trace.device(device.device).label
+    return f"GPU work is missing: GPU {gpu} was idle at most {percent(device.idle, device.busy + device.idle)}."
+
+
+def _outside(idle: IdleReport) -> Iterator[Notice]:
+    """A selection that lies mostly where no CUDA was recorded."""
+    if idle.selection is None or not idle.trace.ops.rows:
+        return
+    ops = idle.trace.ops
+    recorded = union(ops["start"][:1], np.array([ops["end"].max()]))
+    inside = int(covered_length(idle.selection, recorded.starts, recorded.ends).sum())
+    total = idle.selection.total
+    if 2 * inside < total < OPEN_END // 2:
+        yield Notice(
+            "incomplete", f"Only {percent(inside, total)} of the selected time lies where GPU work was recorded."
+        )

@@ -1,0 +1,193 @@
+"""What the program did that its figures do not say by themselves: who launched, what blocked, what was loading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.activities import LOADING, MPI
+from nsysgap.analysis.held import activities_of
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.calls import KERNEL_LAUNCHES
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.arrays import distinct, is_any
+from nsysgap.intervals import covered_length, union
+from nsysgap.tables import GRAPH, KERNEL, NONE, Notice, Table, names_launch
+from nsysgap.units import count, counted, duration
+
+BLOCKING_LEAST = 10  # launches that must be there before they are called blocking, nine tenths of which must be
+BLOCKING_SHARE = 0.9
+SLEEPS = ("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "sem_wait", "futex")
+WAKING_NS = 20_000  # a thread that wakes another may go to sleep at once: who was awake is asked so long before
+OTHER_THREADS_SHARE = 0.05  # of the ops: fewer that other threads launched are not worth a word
+
+
+def program_notices(idle: IdleReport) -> list[Notice]:
+    """Notices about the program, each when it holds."""
+    found = [*_blocking(idle), *_by_gpu(idle), *_other_threads(idle), *_loading(idle), *_mpi(idle), *_woken(idle)]
+    return [Notice(level, text) for level, text in found]
+
+
+Said = Iterator[tuple[str, str]]
+
+
+def _blocking(idle: IdleReport) -> Said:
+    """Launch calls that return only after their kernel: CUDA_LAUNCH_BLOCKING."""
+    trace, single = idle.trace, idle.latencies
+    launches = KERNEL_LAUNCHES.rows(trace)
+    rows = np.flatnonzero((trace.ops["kind"][single.op] == KERNEL) & launches[single.api_call])
+    if len(rows) < BLOCKING_LEAST:
+        return
+    late = trace.api["end"][single.api_call[rows]] >= trace.ops["end"][single.op[rows]]
+    number = int(late.sum())
+    if number >= BLOCKING_SHARE * len(rows):
+        said = (
+            f"{count(number)} of {count(len(rows))} launch calls return only after their kernel has ended: launches "
+            "are blocking (CUDA_LAUNCH_BLOCKING=1, or a debug build), and the host cannot run ahead of the GPU."
+        )
+        yield "warning", said
+
+
+def _by_gpu(idle: IdleReport) -> Said:
+    """Graphs that the GPU itself launched."""
+    ops = idle.trace.ops
+    graphs = (ops["kind"] == GRAPH) & ~names_launch(ops["correlation"])
+    if graphs.any():
+        number = counted(int(graphs.sum()), "graph was", "graphs were")
+        yield "note", f"{number} launched by the GPU itself (device graph launch): no launch call, gaps are 'unknown'."
+
+
+def _other_threads(idle: IdleReport) -> Said:
+    """Work launched by threads without an NVTX range while another thread of their process had one open."""
+    trace = idle.trace
+    if not trace.nvtx.rows:
+        return
+    ops = np.flatnonzero(idle.calls != NONE)
+    call = idle.calls[ops]
+    thread, at = trace.api["thread"][call], trace.api["start"][call]
+    process = trace.threads["process"][thread]
+    bare = RangeFinder(trace).innermost(thread, at) == NONE
+    named: dict[str, int] = {}
+    for one in distinct(process[bare]).tolist():
+        mine = np.flatnonzero(bare & (process == one))
+        ranges = np.flatnonzero(trace.threads["process"][trace.nvtx["thread"]] == one)
+        covered = union(trace.nvtx["start"][ranges], trace.nvtx["end"][ranges])
+        open_elsewhere = covered_length(covered, at[mine], at[mine] + 1) > 0
+        for launcher in distinct(thread[mine[open_elsewhere]]).tolist():
+            number = int((thread[mine[open_elsewhere]] == launcher).sum())
+            named[_thread(idle, launcher)] = number
+    total = sum(named.values())
+    if total and total >= OTHER_THREADS_SHARE * len(ops):
+        threads = ", ".join(list(named)[:3])
+        said = (
+            f"{count(total)} of {count(len(ops))} ops were launched by {threads}, which had no NVTX range open, while "
+            "another thread of the process had one (PyTorch's backward thread does so): --by nvtx has them outside."
+        )
+        yield "note", said
+
+
+def _thread(idle: IdleReport, thread: int) -> str:
+    threads = idle.trace.threads
+    name = idle.trace.name(int(threads["name"][thread]))
+    return f"thread {int(threads['tid'][thread])}" + (f" ({name})" if name else "")
+
+
+def _loading(idle: IdleReport) -> Said:
+    """Idle time in which modules were loaded."""
+    table = activities_of(idle.trace, LOADING)
+    time = 0 if table is None else _idle_of_launchers(idle, table)
+    if time:
+        whole = sum(device.idle for device in idle.devices)
+        said = (
+            f"{duration(time)} of {duration(whole)} idle time is loading modules, inside the first launch of each "
+            "kernel: warm up before what matters, or load all at the start (CUDA_MODULE_LOADING=EAGER)."
+        )
+        yield "note", said
+
+
+def _mpi(idle: IdleReport) -> Said:
+    """Idle time that launching threads spent in MPI calls, by function."""
+    table = activities_of(idle.trace, MPI)
+    if table is None:
+        return
+    spent = {
+        idle.trace.name(int(name)): _idle_of_launchers(idle, table.take(table["name"] == name))
+        for name in distinct(table["name"]).tolist()
+    }
+    whole = sum(device.idle for device in idle.devices)
+    most = sorted((item for item in spent.items() if item[1]), key=lambda item: (-item[1], item[0]))
+    if most:
+        named = ", ".join(f"{duration(time)} in {name}" for name, time in most[:3])
+        yield "note", f"mpi: of {duration(whole)} idle time the launching thread spent {named}."
+
+
+def _woken(idle: IdleReport) -> Said:
+    """Launching threads that slept until another thread of the process woke them, where one alone can have."""
+    trace, gaps = idle.trace, idle.gaps
+    waits = np.flatnonzero(is_any(trace.osrt["name"], trace.names.find(SLEEPS)))
+    rows = np.flatnonzero(gaps.call != NONE)
+    if not len(waits) or not len(rows):
+        return
+    thread = trace.api["thread"][gaps.call[rows]]
+    awake, spent = _Awake(idle), dict[tuple[int, int, int], list[int]]()
+    for one in distinct(thread).tolist():
+        for wait, asleep in _sleeps(idle, waits[trace.osrt["thread"][waits] == one], rows[thread == one]):
+            waker = awake.alone(one, int(trace.osrt["end"][wait]))
+            if waker != NONE:
+                spent.setdefault((one, waker, int(trace.osrt["name"][wait])), []).append(asleep)
+    for (sleeper, waker, name), times in sorted(spent.items(), key=lambda item: -sum(item[1]))[:3]:
+        said = (
+            f"{duration(sum(times))} of 'os' time in {counted(len(times), 'gap', 'gaps')}: {_thread(idle, sleeper)} "
+            f"slept in {trace.name(name)} until {_thread(idle, waker)} woke it, the only other thread that was awake, "
+            "in its own code or in CUDA calls: look at what that did."
+        )
+        yield "note", said
+
+
+def _sleeps(idle: IdleReport, waits: NDArray[np.intp], gaps: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """(the last wait before the launch, for how long of the gap) of each gap that it fills for long; of one thread."""
+    osrt, found = idle.trace.osrt, idle.gaps
+    waits = waits[np.argsort(osrt["end"][waits], kind="stable")]
+    last = np.searchsorted(osrt["end"][waits], idle.trace.api["start"][found.call[gaps]], side="right") - 1
+    gaps, wait = gaps[last >= 0], waits[last[last >= 0]]
+    asleep = np.minimum(osrt["end"][wait], found.end[gaps]) - np.maximum(osrt["start"][wait], found.start[gaps])
+    long = asleep > idle.attribution.hidden_after_ns
+    yield from zip(wait[long].tolist(), asleep[long].tolist(), strict=True)
+
+
+class _Awake:
+    """Which threads that call CUDA or have ranges are in no OS call at a moment."""
+
+    def __init__(self, idle: IdleReport) -> None:
+        trace = idle.trace
+        self.process = trace.threads["process"]
+        self.threads = np.union1d(distinct(trace.api["thread"]), distinct(trace.nvtx["thread"])).tolist()
+        self.calls = {one: np.flatnonzero(trace.osrt["thread"] == one) for one in self.threads}
+        self.start = {one: trace.osrt["start"][rows] for one, rows in self.calls.items()}
+        self.reach = {one: np.maximum.accumulate(trace.osrt["end"][rows]) for one, rows in self.calls.items()}
+
+    def alone(self, sleeper: int, woken: int) -> int:
+        """The only other thread of the sleeper's process that was awake just before it woke; NONE if not one."""
+        others = [one for one in self.threads if one != sleeper and self.process[one] == self.process[sleeper]]
+        awake = [one for one in others if not self._in_call(one, woken - WAKING_NS)]
+        return awake[0] if len(awake) == 1 else NONE
+
+    def _in_call(self, thread: int, at: int) -> bool:
+        number = int(np.searchsorted(self.start[thread], at, side="right"))
+        return number > 0 and bool(self.reach[thread][number - 1] > at)
+
+
+def _idle_of_launchers(idle: IdleReport, table: Table) -> int:
+    """How much of all gaps passed while the thread that launched the after-op was in one of these stretches, ns."""
+    gaps, api = idle.gaps, idle.trace.api
+    rows = np.flatnonzero(gaps.call != NONE)
+    thread: NDArray[np.int32] = api["thread"][gaps.call[rows]] if len(rows) else np.empty(0, np.int32)
+    total = 0
+    for one in distinct(table["thread"]).tolist():
+        mine = rows[thread == one]
+        own = table["thread"] == one
+        covered = union(table["start"][own], table["end"][own])
+        total += int(covered_length(covered, gaps.start[mine], gaps.end[mine]).sum())
+    return total
