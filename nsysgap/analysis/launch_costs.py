@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.idle.grouping import numbered_texts
 from nsysgap.analysis.idle.idle_report import runs_inside
 from nsysgap.analysis.relations.launches import latencies, stream_free_since
 from nsysgap.analysis.relations.ranges import trace_end
@@ -24,6 +25,7 @@ from nsysgap.analysis.stats import grouped_stats, stats
 from nsysgap.arrays import codes, distinct
 from nsysgap.figures import Stats
 from nsysgap.intervals import IntervalSet, covered_before, pieces
+from nsysgap.range_labels import folded
 from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, Table, Trace
 
 MILLION = 1_000_000
@@ -38,11 +40,13 @@ class LaunchSelection:
     """What counts: ops inside `time` and on `device`, calls that start inside and launch on it, and `ranges` to list.
 
     `time` None is all of it, `device` None all GPUs; `ranges` holds rows of nvtx, None for all that have time inside.
+    `fold`: ranges that differ in numbers only are listed as one, "token # (48)".
     """
 
     time: IntervalSet | None = None
     device: int | None = None
     ranges: Indices | None = None
+    fold: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,10 @@ def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> 
     long, *sums = _launched_in(launching, low, high, owner, process)
     inside = distinct(owner)
     texts, group = _by_text(trace, nvtx["name"][rows[inside]])
+    if selection.fold:
+        shown = folded(texts)
+        texts, place = numbered_texts([shown[text] for text in texts])
+        group = place[group]
     keys = ("launches", "ops", "calls_ns", "kernel_launches", "kernel_calls_ns")
     columns = {
         "name": texts,

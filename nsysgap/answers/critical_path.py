@@ -14,6 +14,7 @@ from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.path import critical_path
 from nsysgap.analysis.schedule.path_lines import path_lines
 from nsysgap.analysis.schedule.path_rows import PARTS, host_time, parts_of, path_rows
+from nsysgap.analysis.schedule.path_slices import PathSlices, path_slices
 from nsysgap.analysis.schedule.stretch import Stretch
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.schedules import ProcessLoop, chosen_loops
@@ -130,6 +131,23 @@ def path_document(report: OpenReport, chosen: ProcessLoop) -> Document:
         "cure": cure_text(parts, limits_of(parts, rows)),
         "exact": model.off_by == 0,
     }
+
+
+def path_tracks(report: OpenReport) -> tuple[PathSlices, ...]:
+    """The path of every process's main loop as slices. Raises NsysgapError where none can be told."""
+    found, refused = [], []
+    for chosen in chosen_loops(report):
+        model, stretch = chosen.model, chosen.stretch
+        against = refusals(model, stretch)
+        if against:
+            refused.append((chosen.pid, " ".join(against)))
+            continue
+        path = critical_path(model.schedule, model.unchanged, stretch.start, stretch.end)
+        host = host_time(model, path, loop_ranges(report.trace.nvtx, stretch.starts, stretch.ends))
+        found.append(path_slices(model, path, host))
+    if not found:
+        raise refused_all(report, refused)
+    return tuple(found)
 
 
 def _notes(model: Model, stretch: Stretch) -> list[str]:

@@ -36,15 +36,15 @@ CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
 @dataclass(frozen=True)
 class GapsOptions:
     """`top`: how many of the longest gaps to list (None: all), none shorter than `at_least_ns`; `by`: how to group the
-    idle time (cause, kernel, api, nvtx, thread, process, line; held: of the
-    queued time what held it), None for no grouping; `loops`: the report's loops
-    too."""
+    idle time (cause, kernel, api, nvtx, thread, process, line; held: of the queued time what held it), None for no
+    grouping; `loops`: the report's loops too; `unfold`: NVTX ranges by their whole names, not without numbers."""
 
     selection: Selection = WHOLE
     top: int | None = 20
     at_least_ns: int = 0
     by: str | None = None
     loops: bool = True
+    unfold: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         selection=selected.words,
         by=options.by,
         completeness=tuple(missing),
-        groups=tuple(_groups(report, idle, stacks, options.by)),
+        groups=tuple(_groups(report, idle, stacks, options)),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
     )
@@ -162,8 +162,9 @@ def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:
     return None
 
 
-def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, by: str | None) -> list[Group]:
+def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, options: GapsOptions) -> list[Group]:
     """The idle time by what was asked for, largest first; nothing without a grouping."""
+    by = options.by
     if by is None:
         return []
     if by == "held":
@@ -171,7 +172,9 @@ def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, by: str
         return [Group(one.name, one.held, one.gaps, one.longest, "queued") for one in found]
     if by == "api":
         return idle_by_call(idle, report.stacks if OS_STACKS in report.trace.tables_present else None)
-    return idle_by_line(idle, stacks) if by == "line" and stacks is not None else idle_by(idle, by)
+    if by == "line" and stacks is not None:
+        return idle_by_line(idle, stacks)
+    return idle_by(idle, by, unfold=options.unfold)
 
 
 def _device_figures(device: Document) -> list[Figure]:

@@ -28,9 +28,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class LaunchesOptions:
-    """What part of the report counts."""
+    """What part of the report counts; `unfold`: NVTX ranges by their whole names, not without numbers."""
 
     selection: Selection = WHOLE
+    unfold: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
     if not (trace.ops["kind"] == KERNEL).any():
         hint = "Record them: nsys profile --trace=cuda --cuda-graph-trace=node ..."
         raise NsysgapError(f"{trace.path} holds no kernels.", hint)
-    chosen = LaunchSelection(selected.time, device, selected.ranges)
+    chosen = LaunchSelection(selected.time, device, selected.ranges, fold=not options.unfold)
     costs: Document = as_json(launch_costs(trace, launch_calls(trace), report.details, chosen))
     words = ", ".join([*([] if device is None else [f"GPU {device}"]), *([selected.words] if selected.words else [])])
     if not costs["kernels"] and not costs["all"]["launches"]:

@@ -12,6 +12,7 @@ import numpy as np
 from nsysgap.analysis.pictures.kept_rows import Cut, surroundings
 from nsysgap.analysis.pictures.trace import View
 from nsysgap.analysis.pictures.trace_options import Extras, Show
+from nsysgap.answers.critical_path import path_tracks
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection, require_device
 from nsysgap.errors import NsysgapError
@@ -35,7 +36,8 @@ class ToChromeOptions:
     """What to leave out, and how much to say of each row.
 
     `top_gaps`: only what is around that many of the longest gaps of the selection; `args`: full or minimal; `names`:
-    short or demangled; `flows`: arrows from a graph launch to its first op or to all; `per_gpu`: one picture per GPU.
+    short or demangled; `flows`: arrows from a graph launch to its first op or to all; `per_gpu`: one picture per GPU;
+    `critical_path`: a track with each process's critical path.
     """
 
     selection: Selection = WHOLE
@@ -48,6 +50,7 @@ class ToChromeOptions:
     counters: bool = True
     samples: bool = True
     per_gpu: bool = False
+    critical_path: bool = False
 
 
 def to_chrome(
@@ -112,6 +115,7 @@ def _read(report: OpenReport, options: ToChromeOptions) -> tuple[Extras, dict[st
             domains=read_nvtx_domains(source),
             session_start=read_session_start(source),
             stacks=samples,
+            paths=path_tracks(report) if options.critical_path else (),
         )
         return extras, read_not_shown(source, samples)
 

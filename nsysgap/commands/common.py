@@ -117,6 +117,9 @@ select_option = click.option(
     show_default=True,
     help="The time of the --nvtx ranges, or the GPU's time for what was launched inside them.",
 )
+unfold_option = click.option(
+    "--unfold", is_flag=True, help="List NVTX ranges that differ in numbers only one by one, as JSON and CSV do."
+)
 whole_option = click.option("--whole", is_flag=True, help="The whole report, with what lies before and after its loop.")
 
 

@@ -18,6 +18,7 @@ from nsysgap.commands.common import (
     selection,
     selection_options,
     top_of,
+    unfold_option,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
@@ -46,6 +47,7 @@ OUTPUTS = Outputs(
 @selection_options
 @select_option
 @whole_option
+@unfold_option
 @click.option("--min", "minimum", type=Duration(), default=0, metavar="TIME", help="List only gaps this long.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many of the longest gaps to list ({LISTED}).")
 @click.option("--by", type=click.Choice(GROUPINGS), help="Idle time grouped, instead of the list of gaps.")
@@ -53,6 +55,7 @@ OUTPUTS = Outputs(
 def command(
     reports: tuple[str, ...],
     whole: bool,
+    unfold: bool,
     minimum: int,
     top: int | None,
     by: str | None,
@@ -72,6 +75,7 @@ def command(
     grouped_text = to.form == "text" and by is not None  # has no list of gaps
     chosen = replace(selection(selected), loop=to.form == "text" and not whole)
     options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
+    options = replace(options, unfold=unfold or to.form != "text")
     answers, failed = answers_of(reports, gaps, options)
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:

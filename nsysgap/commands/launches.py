@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, report_argument, selection, selection_options, top_of
+from nsysgap.commands.common import Top, answer_of, report_argument, selection, selection_options, top_of, unfold_option
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.launches/1", "csv":
 @click.command("launches")
 @report_argument
 @selection_options
+@unfold_option
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many kernels and ranges to list ({LISTED}).")
 @OUTPUTS.options
-def command(report: str, top: int | None, to: Destination, **selected: Any) -> None:
+def command(report: str, unfold: bool, top: int | None, to: Destination, **selected: Any) -> None:
     """What launching costs: per kernel beside its run time, per NVTX range, per million launches.
 
     \b
@@ -29,7 +30,7 @@ def command(report: str, top: int | None, to: Destination, **selected: Any) -> N
     """
     from nsysgap.answers.launches import LaunchesOptions, launches
 
-    answer = answer_of(report, launches, LaunchesOptions(selection(selected)))
+    answer = answer_of(report, launches, LaunchesOptions(selection(selected), unfold or to.form != "text"))
     to.write(_written(answer, to, top_of(top, LISTED)))
 
 

@@ -123,3 +123,19 @@ def test_a_report_without_calls_or_work(tmp_path: Path) -> None:
     assert "no CUDA API calls" in done.stderr
     done = run("critical-path", ReportBuilder().call(0, 10).save(tmp_path, "none.sqlite"))
     assert "holds no GPU work" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["host_full", "copy_pageable"])
+def test_the_path_is_a_track_of_traces(name: str, real_report: Callable[[str], Path], tmp_path: Path) -> None:
+    target = tmp_path / "trace.json"
+    assert run("to-chrome", real_report(name), "--critical-path", "-o", target).returncode == 0
+    slices = [one for one in json.loads(target.read_text())["traceEvents"] if one.get("cat") == "critical_path"]
+    slices.sort(key=lambda one: one["ts"])
+    ends = [round(1_000 * (one["ts"] + one["dur"])) for one in slices]
+    assert all(round(1_000 * after["ts"]) >= end - 1 for end, after in zip(ends, slices[1:], strict=False))
+    (path,) = json.loads(run("critical-path", real_report(name), "--format", "json").stdout)["paths"]
+    assert round(1_000 * slices[0]["ts"]) >= path["window_ns"][0]
+    assert ends[-1] <= path["window_ns"][1] + 1
+    total = sum(round(1_000 * one["dur"]) for one in slices)
+    assert total == pytest.approx(path["window_ns"][1] - path["window_ns"][0], rel=0.01)
+    assert {one["args"]["part"] for one in slices} >= {"gpu", "host", "launch_calls"}

@@ -12,12 +12,12 @@ from nsysgap.analysis.collectives.waiting import between_collectives
 from nsysgap.analysis.idle.attribution import Attribution
 from nsysgap.analysis.idle.idle_report import IdleReport, WholeTrace
 from nsysgap.analysis.idle.stretches import idle_stretches
-from nsysgap.analysis.loops.nvtx_loops import label_of
 from nsysgap.analysis.loops.steps import LoopSteps
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.arrays import distinct
 from nsysgap.causes import HOST, PARTS
 from nsysgap.intervals import IntervalSet, intersect, pieces, union
+from nsysgap.range_labels import label_of
 from nsysgap.tables import NONE, Trace
 
 Times = NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nsysgap.analysis.comparing.captures import Side, side_value
-from nsysgap.analysis.loops.nvtx_loops import label_of
+from nsysgap.range_labels import label_of
 from nsysgap.units import count, printable
 
 Labels = set[str | None]

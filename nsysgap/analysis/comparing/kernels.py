@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.comparing.captures import OpKey, OpTime, Side
-from nsysgap.analysis.loops.nvtx_loops import label_of
 from nsysgap.arrays import codes, combined_codes
 from nsysgap.kernel_names import short_kernel_name
+from nsysgap.range_labels import label_of
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, MEMSET, OP_KINDS, Trace
 
 UNKNOWN_SIZE = -1

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nsysgap.analysis.loops.nvtx_loops import label_of
 from nsysgap.errors import NsysgapError
+from nsysgap.range_labels import label_of
 
 SCHEMA = "nsysgap.whatif/1"
 HINT = "Write it with: nsysgap whatif BEFORE --format json -o whatif.json"

@@ -150,6 +150,9 @@ def find_fold(drawing: Drawing) -> Fold | None:
     best: tuple[int, int, int] | None = None  # hidden nodes, begin, period
     for period in range(1, len(codes) // LEAST_REPEATS + 1):
         begin, length = _longest_run(codes[period:] == codes[:-period])
+        # A run of this length hides at most as many nodes: most periods need no closer look.
+        if length < (LEAST_REPEATS - 1) * period or (best is not None and length <= best[0]):
+            continue
         begin, repeats = _one_after_the_other(depths, begin, length + period, period)
         if repeats >= LEAST_REPEATS and (best is None or (repeats - 1) * period > best[0]):
             best = ((repeats - 1) * period, begin, period)
@@ -167,6 +170,8 @@ def _one_after_the_other(depths: NDArray[np.int64], begin: int, length: int, per
     best = (begin, 0)
     for shift in range(min(period, length)):
         repeats = (length - shift) // period
+        if repeats <= best[1]:
+            break
         edges = begin + shift + period * np.arange(1, repeats)
         wrong = np.flatnonzero(depths[edges] <= depths[edges - 1])
         repeats = int(wrong[0]) + 1 if len(wrong) else repeats

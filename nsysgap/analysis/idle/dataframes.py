@@ -44,13 +44,17 @@ def gaps_rows_frame(gaps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         *("process", "thread", "nvtx"),
         *(f"{side}_{key}" for side in ("before", "after") for key in OP_COLUMNS),
     ]
-    frame = pd.DataFrame(found, columns=columns)
-    whole = [
-        name
-        for name in columns
-        if name.split("_", 1)[-1] in {"stream", "start_ns", "end_ns", "correlation_id", "graph_node"}
-    ]
-    return frame.astype(dict.fromkeys([*whole, "process", "thread"], "Int64"))
+    whole = {"stream", "start_ns", "end_ns", "correlation_id", "graph_node"}
+    # Column by column: whoever guesses a type of numbers and gaps takes floats, which round IDs beyond 2**53.
+    return pd.DataFrame(
+        {
+            name: pd.array([row[name] for row in found], dtype="Int64")
+            if name in {"process", "thread"} or name.split("_", 1)[-1] in whole
+            else pd.Series([row[name] for row in found])
+            for name in columns
+        },
+        columns=columns,
+    )
 
 
 def groups_frame(by: str, groups: Sequence[Group]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.causes import CAUSES, PARTS, UNKNOWN
+from nsysgap.range_labels import folded
 from nsysgap.tables import NONE
 
 GROUPINGS = ("cause", "kernel", "nvtx", "thread", "process")
@@ -31,9 +32,12 @@ class Group:
     main_cause: str
 
 
-def idle_by(idle: IdleReport, by: str) -> list[Group]:
-    """The idle time of all gaps by one of GROUPINGS, largest first, then by name."""
-    groups = _by_cause(idle) if by == "cause" else _by_gap(idle, by)
+def idle_by(idle: IdleReport, by: str, *, unfold: bool = True) -> list[Group]:
+    """The idle time of all gaps by one of GROUPINGS, largest first, then by name.
+
+    `unfold`: NVTX ranges singly; else those that differ in numbers only are one group, "token # (48)".
+    """
+    groups = _by_cause(idle) if by == "cause" else _by_gap(idle, by, fold=by == "nvtx" and not unfold)
     return sorted((group for group in groups if group.idle), key=lambda group: (-group.idle, group.name))
 
 
@@ -56,13 +60,15 @@ def gap_pieces(idle: IdleReport) -> Pieces:
     return Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after)
 
 
-def _by_gap(idle: IdleReport, by: str) -> list[Group]:
+def _by_gap(idle: IdleReport, by: str, *, fold: bool) -> list[Group]:
     """Groupings in which a gap belongs to one group as a whole."""
     keys, name = {"kernel": _kernel_keys, "nvtx": _nvtx_keys, "thread": _thread_keys, "process": _process_keys}[by](
         idle
     )
     present, place = np.unique(keys, return_inverse=True)
-    texts, of_text = numbered_texts([name(key) for key in present.tolist()])
+    named = [name(key) for key in present.tolist()]
+    rows = folded(named) if fold else {}
+    texts, of_text = numbered_texts([rows.get(text, text) for text in named])
     group = of_text[place.reshape(-1)]
     duration = idle.gaps.duration
     sums = np.zeros((len(texts), len(PARTS)), np.int64)

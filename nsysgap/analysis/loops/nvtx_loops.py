@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.arrays import combined_codes, distinct
+from nsysgap.range_labels import label_of
 from nsysgap.tables import NONE, OPEN_END, Trace
 
 Indices = NDArray[np.intp]
@@ -19,15 +19,6 @@ NVTX, LAUNCHES = "nvtx", "launches"
 LEAST_ITERATIONS = 3
 FEW_ITERATIONS = 8
 """A main loop of fewer iterations gives way to the loop inside it."""
-_NUMBER = re.compile(r"(?:(?<!\S)-)?[0-9]+")
-
-
-def label_of(text: str) -> str:
-    """A range's text with every number replaced by #, its minus sign too: "token 17" -> "token #".
-
-    A minus sign belongs to a number only where it begins the text or follows white space: "a-1" -> "a-#".
-    """
-    return _NUMBER.sub("#", text)
 
 
 @dataclass(frozen=True)

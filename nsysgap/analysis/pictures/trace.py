@@ -6,7 +6,7 @@ them. Slices are made chunk by chunk when a renderer asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from nsysgap.analysis.pictures.trace_tracks import (
 )
 from nsysgap.analysis.relations.captures import captured_calls, captures, launches_of_captures
 from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.analysis.schedule.path_rows import PARTS as PATH_PARTS
+from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.causes import PARTS
 from nsysgap.tables import NONE, OPEN_END, Table, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
@@ -68,6 +70,7 @@ class View:
             self._gaps()
             self._projected()
             self._syncs()
+            self._paths()
         if self.samples is not None:
             self.sources += self.samples.sources(self.layout)
 
@@ -311,6 +314,16 @@ class View:
 
         self.sources.append(Source("sync", len(start), make))
 
+    def _paths(self) -> None:
+        """The critical path of each process, where it was asked for."""
+        for path in self.extras.paths:
+            rows = np.arange(len(path.start), dtype=np.int32)
+            if self.cut.time is not None:
+                rows = rows[runs_inside(path.start, path.end, self.cut.time)]
+            group = self.layout.process(self.trace, path.process)
+            track = np.full(len(rows), self.layout.add_track(group, UNPLACED, "critical path"), np.int32)
+            self.sources.append(Source("critical_path", len(rows), _path_maker(path, rows, track)))
+
     def _counters(self) -> Iterator[Counter]:
         copies = self.names.copy_directions()
         yield from counters(self.layout, self.idle, self.kept, self.extras.copied, self.op_tracks, copies)
@@ -318,3 +331,13 @@ class View:
             yield from memory_counters(self.layout, self.trace, self.extras.memory, self.extras.memory_kinds, self.cut)
         if self.extras.metrics is not None:
             yield from metric_counters(self.layout, self.trace, self.extras.metrics, self.cut)
+
+
+def _path_maker(path: PathSlices, rows: Rows, track: Rows) -> Callable[[int, int], Slices]:
+    def make(low: int, high: int) -> Slices:
+        part = rows[low:high]
+        args = (Arg("part", Texts(path.part[part], PATH_PARTS)),)
+        name = Texts(path.name[part], path.texts)
+        return Slices("critical_path", name, path.start[part], path.end[part], track[low:high], args)
+
+    return make

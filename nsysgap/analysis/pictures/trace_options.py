@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.tables import Stacks, Table
 
 
@@ -24,6 +25,7 @@ class Extras:
     domains: dict[tuple[int, int], str] = field(default_factory=dict)
     session_start: int | None = None
     stacks: Stacks | None = None
+    paths: tuple[PathSlices, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.loops.nvtx_loops import label_of
 from nsysgap.analysis.schedule.bodies import Bodies
 from nsysgap.analysis.schedule.change_copies import (
     COHERENT,
@@ -35,6 +34,7 @@ from nsysgap.analysis.schedule.predict import Change
 from nsysgap.analysis.schedule.typical import median
 from nsysgap.arrays import codes, combined_codes, distinct
 from nsysgap.intervals import IntervalSet, union
+from nsysgap.range_labels import label_of
 from nsysgap.tables import KERNEL, NONE, OPEN_END, Stacks
 from nsysgap.units import printable
 

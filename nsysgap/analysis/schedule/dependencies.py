@@ -76,14 +76,18 @@ def _records_of(trace: Trace, records: Table, counts_as: NDArray[np.int64], call
 
 def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: NDArray[np.int64], scopes: _Scopes) -> None:
     """Stream, context and other waiting calls: what their record names, the process without one."""
-    for number in np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE))).tolist():
-        context = stream = NONE
-        if record[number] != NONE:
-            context = int(trace.sync_records["context"][record[number]])
-            stream = int(trace.sync_records["stream"][record[number]])
-        if calls.role[number] != STREAM_SYNC:
-            stream = NONE
-        found.scope[number] = scopes.of(context, stream)
+    mine = np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE)))
+    known = record[mine] != NONE
+    context, stream = (np.full(len(mine), NONE, np.int64) for _ in range(2))
+    context[known] = trace.sync_records["context"][record[mine[known]]]
+    by_stream = known & (calls.role[mine] == STREAM_SYNC)
+    stream[by_stream] = trace.sync_records["stream"][record[mine[by_stream]]]
+    number: dict[tuple[int, int], int] = {}
+    pairs = list(zip(context.tolist(), stream.tolist(), strict=True))
+    for pair in pairs:
+        if pair not in number:
+            number[pair] = scopes.of(*pair)
+    found.scope[mine] = [number[pair] for pair in pairs]
 
 
 def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: NDArray[np.int64], scopes: _Scopes) -> None:

@@ -9,7 +9,7 @@ shift as a whole when a call of it waits longer, so these maxima need be taken o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -140,6 +140,7 @@ class _Walk:
     def __init__(self, schedule: Schedule, sums: _Sums) -> None:
         self.schedule, self.sums = schedule, sums
         self.shift = [0] * (int(schedule.thread.max(initial=0)) + 1)
+        self.scope: list[int] = schedule.scope.tolist()
         self.streams = [NEVER] * max(schedule.stream_count, 1)
         self.carried: dict[int, int] = {}
         self.edges: dict[int, int] = {}
@@ -152,78 +153,99 @@ class _Walk:
         streams, shift = self.streams, self.shift
         stream, thread, step, host = groups.stream, groups.thread, groups.step, groups.host
         done = 0
-        steps = (self._sync, self._block, self._record, self._await, self._source, self._target)
-        rows = zip(groups.first[1:], joints.what.tolist(), joints.which.tolist(), joints.key.tolist(), strict=False)
-        for until, what, which, key in rows:
+        steps: tuple[Callable[..., None], ...] = (
+            *(self._sync, self._block, self._record),
+            *(self._await, self._source, self._target),
+        )
+        # Lists, and of the joints alone: a column's single values are slow to get.
+        rows = zip(groups.first[1:], joints.what.tolist(), *self._columns(joints), joints.key.tolist(), strict=False)
+        for until, what, *waiting, key in rows:
             for one in range(done, until):
                 into = stream[one]
                 reached = streams[into] + step[one]
                 launched = shift[thread[one]] + host[one]
                 streams[into] = reached if reached > launched else launched
             done = until
-            steps[what](which, key)
+            steps[what](*waiting, key)
 
-    def _sync(self, call: int, _: int) -> None:
-        schedule = self.schedule
-        scope = int(schedule.scope[call])
+    def _columns(self, joints: _Joints) -> list[list[int]]:
+        """Of each joint: what it is of, its call, that one's thread, start, end and tail, without any waiting."""
+        schedule, which = self.schedule, joints.which
+        call = which.copy()
+        block = joints.what == BLOCK
+        call[block] = schedule.call[which[block]]
+        edge = joints.what >= SOURCE
+        call[edge] = 0
+        tail = schedule.tail[call]
+        tail[block] = schedule.op_tail[which[block]]
+        columns = (which, call, schedule.thread[call], self.sums.start[call], self.sums.end[call], tail)
+        return [column.tolist() for column in columns]
+
+    def _sync(self, call: int, _: int, thread: int, start: int, end: int, tail: int, __: int) -> None:
+        scope = self.scope[call]
         if scope == NO_SCOPE:
-            covered = self.carried.get(int(schedule.event[call]), NEVER)
+            covered = self.carried.get(int(self.schedule.event[call]), NEVER)
         else:
-            covered = max((self.streams[stream] for stream in schedule.scopes[scope]), default=NEVER)
+            members = self.schedule.scopes[scope]
+            covered = self.streams[members[0]] if len(members) == 1 else self._latest(members)
         self.covered.append((call, covered))
-        thread = schedule.thread[call]
-        if covered > self.sums.start[call] + self.shift[thread]:
-            self._wait(call, covered + int(schedule.tail[call]))
+        if covered > start + self.shift[thread]:
+            self._wait(call, thread, end, covered + tail)
 
-    def _wait(self, call: int, until: int) -> None:
-        thread = self.schedule.thread[call]
-        later = until - int(self.sums.end[call]) - self.shift[thread]
+    def _latest(self, members: tuple[int, ...]) -> int:
+        return max([self.streams[one] for one in members], default=NEVER)
+
+    def _wait(self, call: int, thread: int, end: int, until: int) -> None:
+        later = until - end - self.shift[thread]
         if later > 0:
             self.shift[thread] += later
             self.shifts.append((call, later))
 
-    def _block(self, op: int, _: int) -> None:
+    def _block(self, op: int, call: int, thread: int, start: int, end: int, tail: int, _: int) -> None:
         schedule = self.schedule
-        call, stream = int(schedule.call[op]), int(schedule.stream[op])
-        start = int(self.sums.start[call]) + self.shift[schedule.thread[call]] + int(schedule.latency[op])
+        stream = int(schedule.stream[op])
+        begin = start + self.shift[thread] + int(schedule.latency[op])
         before = self.streams[stream]
         if before > NEVER // 2:
-            start = max(start, before + int(schedule.delta[op]))
-        end = start + int(schedule.duration[op])
-        self.streams[stream] = max(before, end)
-        self.covered.append((call, end))
-        self._wait(call, end + int(schedule.op_tail[op]))
+            begin = max(begin, before + int(schedule.delta[op]))
+        done = begin + int(schedule.duration[op])
+        self.streams[stream] = max(before, done)
+        self.covered.append((call, done))
+        self._wait(call, thread, end, done + tail)
 
-    def _record(self, call: int, _: int) -> None:
+    def _record(self, call: int, *_: int) -> None:
         own = int(self.schedule.own_stream[call])
         self.carried[call] = self.streams[own] if own != NONE else NEVER
 
-    def _await(self, call: int, key: int) -> None:
-        self._held(int(self.schedule.own_stream[call]), key, self.carried.get(int(self.schedule.awaits[call]), NEVER))
+    def _await(self, call: int, *more: int) -> None:
+        self._held(
+            int(self.schedule.own_stream[call]), more[-1], self.carried.get(int(self.schedule.awaits[call]), NEVER)
+        )
 
     def _held(self, stream: int, key: int, until: int) -> None:
         self.streams[stream] = max(self.streams[stream], until)
         self.awaited.append((stream, key, until))
 
-    def _source(self, edge: int, _: int) -> None:
+    def _source(self, edge: int, *_: int) -> None:
         self.edges[edge] = self.streams[self.schedule.stream[self.schedule.edges[edge, 0]]]
 
-    def _target(self, edge: int, key: int) -> None:
+    def _target(self, edge: int, *more: int) -> None:
         target = self.schedule.edges[edge, 1]
-        self._held(int(self.schedule.stream[target]), key, self.edges.get(edge, NEVER))
+        self._held(int(self.schedule.stream[target]), more[-1], self.edges.get(edge, NEVER))
 
 
 def _expanded(schedule: Schedule, sums: _Sums, walk: _Walk) -> Replay:
     """All times, from what the joints gave."""
     own = np.zeros(len(schedule.gap), np.int64)
-    for call, later in walk.shifts:
-        own[call] += later
+    if walk.shifts:
+        np.add.at(own, *np.array(walk.shifts, np.int64).T)
     shift = np.empty_like(own)
     for mine in _places(schedule.thread):
         shift[mine] = np.cumsum(own[mine])
     covered = np.full(len(own), NEVER, np.int64)
-    for call, until in walk.covered:
-        covered[call] = until if until > NEVER // 2 else NEVER
+    if walk.covered:
+        call, until = np.array(walk.covered, np.int64).T
+        covered[call] = np.where(until > NEVER // 2, until, NEVER)
     start = sums.start + shift - own
     return Replay(start, sums.end + shift, covered, *_op_times(schedule, sums, walk, start))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from nsysgap.render.text.kernels import kernel_names
 from nsysgap.units import count, counted, duration, percent, printable
 
 Document = Mapping[str, Any]
+_FOLDED = re.compile(r"#.* \([\d,]+\)\Z")
+FOLDED_SHOWN = 3
 
 
 def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
@@ -34,6 +37,7 @@ def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableT
         yield Text("No kernel ran in the selection.")
     if document["ranges"]:
         yield _ranges(document["ranges"], top)
+        yield from _steps(document["ranges"][:top])
         yield Text(
             "Most launches in all ranges of a name first; long, launches, ops, calls: means of a range, launched by "
             "any thread of its process; share: calls by long; per million: kernel launches, at their mean."
@@ -81,6 +85,18 @@ def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
         means = (duration(long // one["count"]), *each, duration(calls // one["count"]))
         add(made, printable(one["name"]), count(one["count"]), *means, percent(calls, long), million)
     return made
+
+
+def _steps(ranges: Sequence[Document]) -> Iterable[RenderableType]:
+    """How long the ranges were that differ in numbers only: a mean says little of steps."""
+    lines = []
+    for one in ranges:
+        if _FOLDED.search(one["name"]) and one["count"] > 1:
+            times = one["duration_ns"]
+            extent = f"{duration(times['min'])} to {duration(times['max'])}"
+            lines.append(f"{printable(one['name'], 50)}: {duration(times['median'])} median, {extent}.")
+    if lines:
+        yield Text("\n".join(lines[:FOLDED_SHOWN]))
 
 
 def _arithmetic(whole: Document) -> Text:

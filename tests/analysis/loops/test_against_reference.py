@@ -37,7 +37,7 @@ def test_random_loops(folder: Path, rows: list[Row]) -> None:
 @settings(max_examples=EXAMPLES)
 @given(text=st.text(alphabet="ab-0179 \t\n.#\u0663\u2003"))
 def test_labels(text: str) -> None:
-    from nsysgap.analysis.loops.nvtx_loops import label_of
+    from nsysgap.range_labels import label_of
 
     assert label_of(text) == reference_steps.label_of(text)
 

@@ -9,7 +9,7 @@ import pytest
 from loop_reports import steps_of
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.loops.nvtx_loops import label_of
+from nsysgap.range_labels import label_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""NVTX ranges that differ in numbers only: one row in tables, singly where asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import watched_page
+from command_line import run
+from report_builder import ReportBuilder
+
+from nsysgap.range_labels import folded
+
+US = 1_000
+
+
+def report_of(folder: Path) -> Path:
+    """Four tokens of 100 us and one of 200 us, two launches each, inside "generate"."""
+    report, time = ReportBuilder(), 0
+    report.nvtx(0, 600 * US, "generate")
+    for number in range(5):
+        long = (200 if number == 2 else 100) * US
+        report.nvtx(time, time + long, f"token {number}")
+        for k in (1, 2):
+            start = time + 10 * k * US
+            report.call(start, start + US, 10 * number + k).kernel(start + 2 * US, start + 7 * US, 10 * number + k)
+        time += long
+    return report.save(folder)
+
+
+def test_only_names_that_differ_in_numbers_are_one_row() -> None:
+    assert folded(["token 0", "token 1", "layer 7", "generate", "token 1"]) == {
+        "token 0": "token # (2)",
+        "token 1": "token # (2)",
+        "layer 7": "layer 7",
+        "generate": "generate",
+    }
+
+
+@pytest.mark.parametrize("command", [("gaps", "--by", "nvtx", "--whole"), ("launches",)])
+def test_tables_fold_them(command: tuple[str, ...], tmp_path: Path) -> None:
+    path = report_of(tmp_path)
+    text = run(command[0], path, *command[1:]).stdout
+    assert "token # (5)" in text
+    assert "token 3" not in text
+    single = run(command[0], path, *command[1:], "--unfold").stdout
+    assert "token # (5)" not in single
+    assert all(f"token {number}" in single for number in range(5))
+
+
+def test_folded_steps_say_how_long_they_were(tmp_path: Path) -> None:
+    assert "token # (5): 100 us median, 100 us to 200 us." in run("launches", report_of(tmp_path)).stdout
+
+
+def test_a_folded_row_sums_up_its_ranges(tmp_path: Path) -> None:
+    path = report_of(tmp_path)
+    document = json.loads(run("gaps", path, "--by", "nvtx", "--format", "json").stdout)
+    singly = {row["name"]: row for row in document["groups"]["rows"]}
+    assert {"token 0", "token 4"} <= set(singly)  # data is never folded
+    from nsysgap.answers.gaps import GapsOptions, gaps
+    from nsysgap.answers.opening import ask
+
+    (group,) = ask(path, gaps, GapsOptions(by="nvtx", unfold=False)).groups
+    assert group.name == "token # (5)"
+    assert group.idle == sum(row["idle_ns"] for row in singly.values())
+    assert group.longest == max(row["longest_ns"] for row in singly.values())
+    ranges = {row["name"]: row for row in json.loads(run("launches", path, "--format", "json").stdout)["ranges"]}
+    assert ranges["token 2"]["launches"] == 2
+
+
+def test_the_page_s_tab_folds_them_until_clicked(tmp_path: Path, browser: Any) -> None:
+    path = report_of(tmp_path)
+    assert run("timeline", path, "-o", tmp_path / "page.html").returncode == 0
+    with watched_page(browser) as watched:
+        page = watched.open(tmp_path / "page.html")
+        page.wait_for_selector("body[data-ready]")
+        page.click("#tab-ranges")
+        names = page.locator("#ranges-table tbody td:first-child")
+        assert sorted(names.all_inner_texts()) == ["generate", "token # (5)"]
+        title = page.get_attribute("#ranges-table td:first-child[title^=token]", "title")
+        assert title.startswith("token # (5): 100 us median, 100 us to 200 us; GPU time by time on the thread 0.08")
+        page.click("#ranges-table button:text('token # (5)')")
+        assert sorted(names.all_inner_texts()) == ["generate", *(f"token {number}" for number in range(5))]
+        page.click("#ranges-table button:text-is('token 3')")
+        assert "token 3" in page.inner_text("#details")
+        watched.check()
