@@ -8,18 +8,23 @@ kernel, and one line per edge. Without the flag names are missing, and nodes bea
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.errors import NsysgapError
 
 LARGEST_BYTES = 1 << 28
-_NODE = re.compile(r'^"(graph_(\d+)_node_(\d+))"\s*\[[^\]]*?label="((?:[^"\\]|\\.)*)"', re.MULTILINE)
-_EDGE = re.compile(r'^"(graph_\d+_node_\d+)"\s*->\s*"(graph_\d+_node_\d+)"', re.MULTILINE)
-_KIND = re.compile(r"\s*\{?\s*([A-Z][A-Z_ ]*[A-Z])")
-_SIZE = r"(\d+|[\\({]+[\d, x]+[\\)}]+)"
-_KERNEL = re.compile(rf"\|\s*([^|{{}}]*?)\\<\\<\\<{_SIZE},\s*{_SIZE},\s*(\d+)\\>\\>\\>")
-_COPY = re.compile(r"\{kind \|\s*([^}|]+)\}")
+# Bounded where one could look to the text's end from every place of it: a file may be made to take the square.
+_NODE = re.compile(
+    r'^"(graph_(\d{1,18})_node_(\d{1,18}))"\s{0,9}\[[^\]]{0,400}?label="((?:[^"\\]|\\.)*)"', re.MULTILINE
+)
+_NAME = r'"(graph_\d{1,18}_node_\d{1,18})"'
+_EDGE = re.compile(rf"^{_NAME}\s{{0,9}}->\s{{0,9}}{_NAME}", re.MULTILINE)
+_KIND = re.compile(r"\{?\s{0,9}([A-Z][A-Z_ ]{0,60}[A-Z])")
+_SIZE = r"(\d{1,18}|[\\({]{1,4}[\d, x]{1,60}[\\)}]{1,4})"
+_KERNEL = re.compile(rf"\|([^|{{}}]*?)\\<\\<\\<{_SIZE},\s{{0,9}}{_SIZE},\s{{0,9}}(\d{{1,18}})\\>\\>\\>")
+_COPY = re.compile(r"\{kind \|([^}|]+)\}")
 _KINDS = {"MEM_ALLOC": "alloc", "MEM_FREE": "free", "MEMCPY": "memcpy", "MEMSET": "memset"}
 
 
@@ -44,7 +49,10 @@ def read_dot(path: str | Path) -> Drawing:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for whoever writes to it, /dev/zero has no end
+            raise NsysgapError(f"{path} is no file.", "Name the DOT file that cudaGraphDebugDotPrint wrote.")
+        if status.st_size > LARGEST_BYTES:
             raise NsysgapError(f"{path} is too large for a DOT file of one graph.", "Name a file of one graph.")
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -52,7 +60,7 @@ def _text(path: Path) -> str:
 
 
 def _node(number: int, label: str) -> DrawnNode:
-    found = _KIND.match(label)
+    found = _KIND.match(label.lstrip())
     word = found[1].strip() if found else "NODE"
     kind = _KINDS.get(word, word.lower().replace(" ", "_"))
     kernel = _KERNEL.search(label)
@@ -65,5 +73,5 @@ def _node(number: int, label: str) -> DrawnNode:
 
 def _sizes(text: str) -> tuple[int, ...]:
     """A grid or block: one number, or three in brackets or with x between."""
-    values = tuple(int(one) for one in re.findall(r"\d+", text))
+    values = tuple(int(one) for one in re.findall(r"\d{1,18}", text)[:3])
     return values + (1,) * (3 - len(values))

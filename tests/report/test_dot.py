@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,33 @@ def test_file_that_is_no_dot_file_is_refused(content: str, tmp_path: Path) -> No
         read_dot(path)
     with pytest.raises(NsysgapError, match="cannot be read"):
         read_dot(tmp_path / "missing.dot")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '"graph_1_node_1" [' * 20_000,
+        dot_of(r"{KERNEL| {ID | 0 | f\<\<\<" + "9" * 5_000 + r",1,0\>\>\>}}"),
+        dot_of("|" + " " * 100_000 + "x"),
+        dot_of("{kind |" + " " * 100_000),
+        dot_of(" " * 100_000 + "KERNEL"),
+        dot_of("A_" * 100_000),
+        '"graph_1_node_' + "9" * 5_000 + '"[label="x"];',
+    ],
+    ids=["no ends", "long number", "spaces", "spaces in a copy", "spaces before", "long kind", "long node"],
+)
+def test_hostile_files_end_in_a_graph_or_a_sentence(hostile: str, tmp_path: Path) -> None:
+    """No numbers that Python will not read, no expression that takes the square of the file's length."""
+    path = tmp_path / "graph.dot"
+    path.write_text(hostile, encoding="utf-8")
+    nodes: tuple[DrawnNode, ...] = ()
+    with suppress(NsysgapError):
+        nodes = read_dot(path).nodes
+    assert len(nodes) <= 1
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(NsysgapError, match="is no file"):
+            read_dot(path)
