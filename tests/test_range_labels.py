@@ -39,7 +39,9 @@ def test_only_names_that_differ_in_numbers_are_one_row() -> None:
     }
 
 
-@pytest.mark.parametrize("command", [("gaps", "--by", "nvtx", "--whole"), ("launches",)])
+@pytest.mark.parametrize(
+    "command", [("gaps", "--by", "nvtx", "--whole"), ("launches",), ("stacks", "--stacks", "nvtx")]
+)
 def test_tables_fold_them(command: tuple[str, ...], tmp_path: Path) -> None:
     path = report_of(tmp_path)
     text = run(command[0], path, *command[1:]).stdout
@@ -68,6 +70,21 @@ def test_a_folded_row_sums_up_its_ranges(tmp_path: Path) -> None:
     assert group.longest == max(row["longest_ns"] for row in singly.values())
     ranges = {row["name"]: row for row in json.loads(run("launches", path, "--format", "json").stdout)["ranges"]}
     assert ranges["token 2"]["launches"] == 2
+
+
+def test_folded_stacks_sum_up_their_ranges(tmp_path: Path) -> None:
+    path = report_of(tmp_path)
+    from nsysgap.answers.opening import ask
+    from nsysgap.answers.stacks import StacksOptions, stacks
+
+    singly, together = (
+        {row["function"]: row for row in ask(path, stacks, StacksOptions(stacks="nvtx", unfold=one)).shares["rows"]}
+        for one in (True, False)
+    )
+    assert set(together) == {"generate", "token # (5)"}
+    for key in ("self_ns", "inclusive_ns"):
+        assert together["token # (5)"][key] == sum(singly[f"token {number}"][key] for number in range(5))
+    assert together["generate"]["inclusive_ns"] == singly["generate"]["inclusive_ns"]
 
 
 def test_the_page_s_tab_folds_them_until_clicked(tmp_path: Path, browser: Any) -> None:

@@ -37,7 +37,8 @@ class StacksOptions:
     """`by`: line, function or file; `causes`: which parts of the idle time count (of PARTS, or "all"), none for host,
     or for all of them by stacks of single calls; `stacks`: python, native, calls or nvtx, None for the best there is;
     `launched_from`: by the line that launched the op after each gap. `sort`: rows by self or inclusive time;
-    `innermost`: a stack's own time is that of its innermost line of any code, not of the program's own."""
+    `innermost`: a stack's own time is that of its innermost line of any code, not of the program's own; `unfold`: NVTX
+    ranges by their whole names, not without numbers."""
 
     selection: Selection = WHOLE
     by: str = "line"
@@ -46,6 +47,7 @@ class StacksOptions:
     launched_from: bool = False
     sort: str = "self"
     innermost: bool = False
+    unfold: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,10 @@ def _shared(report: OpenReport, options: StacksOptions) -> _Shared:
     if source == "calls" and not options.causes and not options.launched_from:  # the program's own code is in no call
         causes, stretches = _stretches(idle, ("all",))
     notices = (*report.stacks.warnings, *_require_stacks(idle, report.stacks, source, options))
-    share = launched_from if options.launched_from else idle_stacks
-    found = share(idle, stretches, report.stacks, source)
+    if options.launched_from:
+        found = launched_from(idle, stretches, report.stacks, source)
+    else:
+        found = idle_stacks(idle, stretches, report.stacks, source, unfold=options.unfold)
     return _Shared(idle, found, causes, (*notices, *selected.notes), selected.words)
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, report_argument, select_option, selection, selection_options, top_of
+from nsysgap.commands.common import (
+    Top,
+    answer_of,
+    report_argument,
+    select_option,
+    selection,
+    selection_options,
+    top_of,
+    unfold_option,
+)
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ OUTPUTS = Outputs(
 @report_argument
 @selection_options
 @select_option
+@unfold_option
 @click.option(
     "--by", type=click.Choice(["line", "function", "file"]), default="line", show_default=True, help="What a row is."
 )
@@ -64,6 +74,7 @@ def command(
     launched_from: bool,
     sort: str,
     innermost: bool,
+    unfold: bool,
     top: int | None,
     folder: str | None,
     full_paths: bool,
@@ -78,7 +89,8 @@ def command(
     """
     from nsysgap.answers import stacks as answers
 
-    options = answers.StacksOptions(selection(selected), by, causes, stacks, launched_from, sort, innermost)
+    singly = unfold or to.form not in ("text", "html")
+    options = answers.StacksOptions(selection(selected), by, causes, stacks, launched_from, sort, innermost, singly)
     if to.form in ("collapsed", "speedscope", "html"):
         to.write(_tree(answer_of(report, answers.stack_tree, options), to.form))
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nsysgap.commands.common import answer_of, report_argument, selection, selection_options, stem
+from nsysgap.commands.common import answer_of, report_argument, select_option, selection, selection_options, stem
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.units import printable
 
@@ -17,6 +17,7 @@ OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{stem(given
 @click.command("timeline")
 @report_argument
 @selection_options
+@select_option
 @click.option("--top-gaps", type=click.IntRange(min=1), metavar="N", help="Full detail only around the N longest gaps.")
 @click.option(
     "--plotlyjs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,15 +74,21 @@ def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
 def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
     """`describer` of the frames that received idle time."""
     rest = (found.rest_frame, found.rest_name)
-    return describer(idle.trace, found.stacks.frames, rest, files=found.source != "nvtx")
+    return describer(idle.trace, found.stacks.frames, rest, files=found.source != "nvtx", labels=found.labels)
 
 
 def describer(
-    trace: Trace, frames: Table, rest: tuple[int, str] = (NONE, ""), *, files: bool = True
+    trace: Trace,
+    frames: Table,
+    rest: tuple[int, str] = (NONE, ""),
+    *,
+    files: bool = True,
+    labels: Mapping[int, str] | None = None,
 ) -> Callable[[int], Document]:
     """A function from a row of frames to {function, file, short, line, kind, native, placeholder}; None if unknown.
 
     `rest`: the placeholder's row and name; without `files` a frame without one is no code: it has no kind.
+    `labels`: what names (indices) are called instead.
     """
     rest_frame, rest_name = rest
     known = {
@@ -90,14 +96,15 @@ def describer(
     }
     short = short_paths((text_of(trace, file, native=native), native) for file, native in known)
 
+    def function_of(index: int, native: bool) -> str:
+        return (labels or {}).get(index) or text_of(trace, index, native=native)
+
     def describe(frame: int) -> Document:
         line, native = int(frames["line"][frame]), bool(frames["native"][frame])
         file = text_of(trace, int(frames["file"][frame]), native=native) or None
         nowhere = frame == rest_frame or not (file or files)
         return {
-            "function": rest_name
-            if frame == rest_frame
-            else text_of(trace, int(frames["function"][frame]), native=native),
+            "function": rest_name if frame == rest_frame else function_of(int(frames["function"][frame]), native),
             "file": file,
             "short": None if file is None else short[file],
             "line": line or None,

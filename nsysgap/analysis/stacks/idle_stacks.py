@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from nsysgap.analysis.stacks.shares import (
     share_among_samples,
     share_among_spans,
 )
-from nsysgap.analysis.stacks.span_stacks import Spans, call_spans, nvtx_stacks
+from nsysgap.analysis.stacks.span_stacks import Spans, call_spans, folded_names, nvtx_stacks
 from nsysgap.intervals import EMPTY
 from nsysgap.tables import (
     CUDA_CALL,
@@ -55,7 +55,7 @@ class IdleStacks:
     samples taken within the idle time (or to stacks that are exact), `near_ns` to merely the nearest sample, `rest_ns`
     to no stack (the tree's frame `rest_frame`, shown as `rest_name`). `samples`: how many samples received time;
     `effective`: how many independent samples of equal weight they are worth (Kish), 0 for exact stacks. `stack`: the
-    stack of each receiver of `shares`.
+    stack of each receiver of `shares`. `labels`: what names of functions (indices) are called instead.
     """
 
     source: str
@@ -72,6 +72,7 @@ class IdleStacks:
     stack: NDArray[np.int64]
     rest_frame: int
     rest_name: str
+    labels: Mapping[int, str] = field(default_factory=dict)
 
 
 def choose_source(stacks: Stacks, stretches: Stretches) -> str:
@@ -85,8 +86,11 @@ def choose_source(stacks: Stacks, stretches: Stretches) -> str:
     return "nvtx"
 
 
-def idle_stacks(idle: IdleReport, stretches: Stretches, stacks: Stacks, source: str) -> IdleStacks:
-    """Share the stretches out among the stacks of one of SOURCES."""
+def idle_stacks(
+    idle: IdleReport, stretches: Stretches, stacks: Stacks, source: str, *, unfold: bool = True
+) -> IdleStacks:
+    """Share the stretches out among the stacks of one of SOURCES; `unfold`: NVTX ranges by their whole names."""
+    labels: dict[int, str] = {}
     if source in SAMPLED:
         samples, period = samples_of(stacks, source)
         shares = share_among_samples(stretches, samples, PERIODS_AWAY * period)
@@ -94,9 +98,10 @@ def idle_stacks(idle: IdleReport, stretches: Stretches, stacks: Stacks, source: 
     if source == "calls":
         spans = {int(one): call_spans(stacks, int(one)) for one in np.unique(stretches.thread) if one != NONE}
     else:
-        stacks, spans = nvtx_stacks(idle.trace)
+        standing, labels = ({}, {}) if unfold else folded_names(idle.trace)
+        stacks, spans = nvtx_stacks(idle.trace, standing)
     shares = _among_spans(stretches, spans)
-    return _weighed(stacks, shares, np.arange(stacks.stacks.rows), source)
+    return replace(_weighed(stacks, shares, np.arange(stacks.stacks.rows), source), labels=labels)
 
 
 def _among_spans(stretches: Stretches, spans: dict[int, Spans]) -> Shares:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.intervals import IntervalSet
+from nsysgap.range_labels import folded
 from nsysgap.tables import CALL_STACKS, FRAMES, NONE, STACK_SAMPLES, STACKS, Stacks, Table, Trace
 
 Times = NDArray[np.int64]
@@ -33,13 +34,14 @@ def call_spans(stacks: Stacks, thread: int) -> Spans:
     return Spans(IntervalSet(own[lasting], end[lasting]), calls["stack"][order[lasting]].astype(np.int64))
 
 
-def nvtx_stacks(trace: Trace) -> tuple[Stacks, dict[int, Spans]]:
+def nvtx_stacks(trace: Trace, labels: Mapping[int, int] | None = None) -> tuple[Stacks, dict[int, Spans]]:
     """The NVTX ranges as stacks: every path of ranges, and per thread when each holds.
 
     A range is a frame without file and line. Ranges that cross (start/end ranges may) stand in the order they began.
+    `labels`: the name that stands for a name (indices), of those that differ in numbers only; none for each its own.
     """
     paths: dict[tuple[int, ...], int] = {}
-    spans = {int(one): _thread_paths(trace, int(one), paths) for one in np.unique(trace.nvtx["thread"])}
+    spans = {int(one): _thread_paths(trace, int(one), paths, labels or {}) for one in np.unique(trace.nvtx["thread"])}
     names = sorted({name for path in paths for name in path})
     row = {name: i for i, name in enumerate(names)}
     count = np.array([len(path) for path in paths], np.int32)
@@ -54,21 +56,23 @@ def nvtx_stacks(trace: Trace) -> tuple[Stacks, dict[int, Spans]]:
     return Stacks(Table(FRAMES, columns), table, chain, STACK_SAMPLES.empty(), CALL_STACKS.empty()), spans
 
 
-def _thread_paths(trace: Trace, thread: int, paths: dict[tuple[int, ...], int]) -> Spans:
+def _thread_paths(trace: Trace, thread: int, paths: dict[tuple[int, ...], int], labels: Mapping[int, int]) -> Spans:
     rows = np.flatnonzero(trace.nvtx["thread"] == thread)
-    found = list(_segments(trace.nvtx, rows, paths))
+    name = [labels.get(one, one) for one in trace.nvtx["name"][rows].tolist()]
+    found = list(_segments(trace.nvtx, rows, name, paths))
     start, end, stack = np.array(found, np.int64).reshape(len(found), 3).T
     return Spans(IntervalSet(start, end), stack)
 
 
-def _segments(nvtx: Table, rows: NDArray[np.intp], paths: dict[tuple[int, ...], int]) -> Iterator[tuple[int, int, int]]:
+def _segments(
+    nvtx: Table, rows: NDArray[np.intp], name: list[int], paths: dict[tuple[int, ...], int]
+) -> Iterator[tuple[int, int, int]]:
     """(start, end, path) between any two edges of a thread's ranges, where at least one range is open."""
     times = np.concatenate((nvtx["start"][rows], nvtx["end"][rows]))
     begins = np.concatenate((np.ones(len(rows), np.int64), np.zeros(len(rows), np.int64)))
     which = np.concatenate((np.arange(len(rows)), np.arange(len(rows))))
     order = np.lexsort((which, begins, times))  # at the same time, ranges end before others begin
     opened: dict[int, int] = {}
-    name = nvtx["name"][rows].tolist()
     before = 0
     for time, begin, one in zip(times[order].tolist(), begins[order].tolist(), which[order].tolist(), strict=True):
         if opened and time > before:
@@ -78,3 +82,12 @@ def _segments(nvtx: Table, rows: NDArray[np.intp], paths: dict[tuple[int, ...], 
             opened[one] = name[one]
         else:
             opened.pop(one, None)
+
+
+def folded_names(trace: Trace) -> tuple[dict[int, int], dict[int, str]]:
+    """(the name that stands for each name of ranges, what stands for it in rows): "token # (48)" for 48 of them."""
+    texts = {int(index): trace.name(int(index)) for index in np.unique(trace.nvtx["name"])}
+    rows = folded(texts.values())
+    first: dict[str, int] = {}
+    labels = {index: first.setdefault(rows[text], index) for index, text in texts.items()}
+    return labels, {index: row for row, index in first.items()}
