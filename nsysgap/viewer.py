@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -83,6 +84,9 @@ def offline_ui() -> Path:
     return folder
 
 
+UI_TRACE = "/localtrace"  # where the UI looks for a trace beside it
+
+
 class TraceServer(ThreadingHTTPServer):
     """Serves one trace file. `url` is where to look; `wait` returns when the trace has been fetched or time is up."""
 
@@ -115,6 +119,12 @@ class TraceServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The page that opens the trace, once."""
         return f"{self.origin}/{self.secret}/"
+
+    @property
+    def cookie(self) -> str:
+        """Lets the UI have the trace. Browsers send it to every port of 127.0.0.1: it does not tell the secret."""
+        value = blake2b(self.origin.encode(), key=self.secret.encode(), digest_size=16).hexdigest()
+        return f"nsysgap-{self.server_address[1]}={value}"
 
     def wait(self, timeout: float, linger: float | None = None) -> bool:
         """Whether the trace has been delivered within `timeout` seconds. Stays a moment longer for what the UI still
@@ -153,13 +163,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The page, the trace, or a file of the UI."""
-        self.server.last_request = time.monotonic()
         if not self._is_local():
             return
         path = self.path.split("?")[0]
         if path == f"/{self.server.secret}/":
             self._page()
-        elif path == f"/{self.server.secret}/trace" or (path == "/localtrace" and self._has_cookie()):
+        elif path == f"/{self.server.secret}/trace" or (path == UI_TRACE and self._has_cookie()):
             self._trace()
         elif self.server.ui is not None:
             self._ui(self.server.ui.resolve(), path)
@@ -182,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _has_cookie(self) -> bool:
-        return f"nsysgap={self.server.secret}" in self.headers.get("Cookie", "").split("; ")
+        return self.server.cookie in self.headers.get("Cookie", "").split("; ")
 
     def _page(self) -> None:
         if self.server.used:
@@ -192,10 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.ui is None:
             self._answer(HTTPStatus.OK, _PAGE.encode(), {"Content-Type": "text/html; charset=utf-8"})
             return
-        cookie = f"nsysgap={self.server.secret}; HttpOnly; SameSite=Strict; Path=/"
+        cookie = f"{self.server.cookie}; HttpOnly; SameSite=Strict; Path={UI_TRACE}"
         self._answer(HTTPStatus.FOUND, b"", {"Location": "/", "Set-Cookie": cookie})
 
     def _trace(self) -> None:
+        self.server.last_request = time.monotonic()
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Content-Length", str(self.server.trace.stat().st_size))
@@ -212,13 +222,20 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/vizviewer_info":
             self._answer(HTTPStatus.OK, b"{}", {"Content-Type": "application/json"})
             return
-        file = (root / (path.lstrip("/") or "index.html")).resolve()
-        if not file.is_relative_to(root) or not file.is_file():
+        try:
+            file = (root / (path.lstrip("/") or "index.html")).resolve()
+            there = file.is_relative_to(root) and file.is_file()
+        except (ValueError, OSError):  # a NUL, or longer than any name
+            self._answer(HTTPStatus.BAD_REQUEST, b"That is no path.\n")
+            return
+        if not there:
             self._answer(HTTPStatus.NOT_FOUND, b"Nothing here.\n")
             return
         self._answer(HTTPStatus.OK, file.read_bytes(), {"Content-Type": _content_type(file)})
 
     def _answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+        if status < HTTPStatus.BAD_REQUEST:  # what is refused does not keep the server up
+            self.server.last_request = time.monotonic()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

@@ -74,6 +74,31 @@ def test_the_offline_server_gives_the_ui_to_all_but_the_trace_to_the_asked_one(t
         assert (status, headers["Location"]) == (302, "/")
         cookie = headers["Set-Cookie"].split(";")[0]
         assert get(server, "/localtrace", Cookie=cookie)[:2] == (200, b"a trace")
+        # It goes to other servers of this machine too: it tells them nothing, and only below this path.
+        assert server.secret not in headers["Set-Cookie"]
+        assert "Path=/localtrace" in headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 5_000, "/%00", "/a\0b"])
+def test_paths_that_are_none(tmp_path: Path, path: str) -> None:
+    (tmp_path / "ui").mkdir()
+    (tmp_path / "trace").write_text("a trace")
+    with serving(tmp_path / "trace", ui=tmp_path / "ui", port=0) as server:
+        with socket.create_connection(("127.0.0.1", server.server_address[1])) as browser:
+            host = server.origin.removeprefix("http://")
+            browser.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            answer = browser.recv(100)
+        assert answer.split()[1] in (b"400", b"404")
+        assert get(server, "/absent")[0] == 404
+
+
+def test_what_is_refused_does_not_keep_the_server_up(server: TraceServer) -> None:
+    before = server.last_request
+    assert get(server, "/guess/")[0] == 404
+    assert get(server, f"/{server.secret}/trace", Host="evil.example")[0] == 403
+    assert server.last_request == before
+    assert get(server, f"/{server.secret}/trace")[0] == 200
+    assert server.last_request > before
 
 
 def test_it_gives_up_when_nobody_comes(server: TraceServer) -> None:
