@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -214,6 +215,54 @@ class Report:
             with output_file(Path(path), force=True, inputs=(self.trace.path,)) as file:
                 write_trace(viewed, form, file)
         return Path(path)
+
+    def critical_path(
+        self, loop: str | None = None, *, whole: bool = False, since: Time | None = None, until: Time | None = None
+    ) -> pd.DataFrame:
+        """What limits each process's main loop: every nanosecond of it once, by part and by what it is spent on.
+
+        `loop`: the label of another loop, such as "step #"; `whole`: everything. Columns: process, thread, loop, part,
+        name, detail, ns, share. Raises NsysgapError where it cannot be told, with the reason.
+        """
+        from nsysgap.answers.critical_path import CriticalPathOptions, critical_paths
+
+        start, end = (None if time is None else _ns(time) for time in (since, until))
+        return critical_paths(self._opened, CriticalPathOptions(loop, whole, start, end)).frame()
+
+    def whatif(
+        self,
+        *,
+        graph: str | bool = False,
+        sync_every: int | None = None,
+        pin: bool = False,
+        overlap_copies: bool = False,
+        elsewhere: str | None = None,
+        faster: Mapping[str, float] | None = None,
+        loop: str | None = None,
+        plain: str | None = None,
+    ) -> pd.DataFrame:
+        """What changes would gain of a step of the main loop, each by itself.
+
+        `graph`: True, or the label of the loop or range to capture; `faster`: how many times by range, line or kernel;
+        `plain`: what a step takes without nsys ("9.31ms"). Columns: change, target, factor, refused, loop, recorded_ns,
+        plain_recorded_ns, then central_ns, best_ns, worst_ns, gain_percent, kind, host_share, and these as plain_...
+        """
+        from nsysgap.analysis.schedule.changes import Asked
+        from nsysgap.answers.whatif import WhatifOptions, whatif
+
+        asked = [Asked("graph", "" if graph is True else str(graph))] if graph else []
+        asked += [Asked("fewer-syncs", factor=sync_every)] if sync_every else []
+        asked += [Asked("pinned")] if pin else []
+        asked += [Asked("overlapped")] if overlap_copies else []
+        asked += [Asked("elsewhere", elsewhere)] if elsewhere else []
+        asked += [Asked("faster", name, factor) for name, factor in (faster or {}).items()]
+        return whatif(self._opened, WhatifOptions(tuple(asked), loop, plain)).frame()
+
+    def advise(self, *, loop: str | None = None, plain: str | None = None) -> pd.DataFrame:
+        """The changes that would gain 2 % of a step or more, best first; columns as in `whatif`."""
+        from nsysgap.answers.whatif import WhatifOptions, advise
+
+        return advise(self._opened, WhatifOptions((), loop, plain)).frame()
 
     def timeline(
         self,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nsysgap.analysis.schedule.advice import HOW, WORTH_TRYING, gain, rank, worth_asking
 from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
@@ -26,6 +26,9 @@ from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.tables import Stacks
 from nsysgap.units import parse_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = "nsysgap.whatif/1"
 UNSURE = (
@@ -102,6 +105,21 @@ class WhatifAnswer:
                 whose = f"{change['change']} {change['target'] or ''}".strip()
                 found += [Figure(key, prediction[key], "ns", "lower", whose) for key in ("best_ns", "worst_ns")]
         return tuple(found)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per change; times of an iteration in ns, missing where nothing may be said."""
+        import pandas as pd
+
+        rows = []
+        for change in self.changes:
+            row = {key: change[key] for key in ("change", "target", "factor", "refused")}
+            row |= {"loop": self.loop, "recorded_ns": self.recorded_ns, "plain_recorded_ns": self.plain_ns}
+            for where, prefix in (("under_nsys", ""), ("plain", "plain_")):
+                row |= {f"{prefix}{key}": (change[where] or {}).get(key) for key in Prediction.__dataclass_fields__}
+            rows.append(row)
+        frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["change", "target", "recorded_ns"])
+        times = [name for name in frame.columns if name.endswith("_ns")]
+        return frame.astype(dict.fromkeys(times, "Int64")).assign(report=self.header.path)
 
 
 def whatif(report: OpenReport, options: WhatifOptions) -> WhatifAnswer:

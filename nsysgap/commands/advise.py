@@ -5,10 +5,8 @@ from __future__ import annotations
 import click
 
 from nsysgap.commands.common import answer_of, report_argument
-from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.whatif import scale_options, written
-
-OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.whatif/1"})
+from nsysgap.commands.outputs import Destination
+from nsysgap.commands.whatif import OUTPUTS, scale_options, written
 
 
 @click.command("advise")

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from nsysgap.analysis.schedule.changes import Asked
     from nsysgap.answers.whatif import WhatifAnswer
 
-OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.whatif/1"})
+OUTPUTS = Outputs(
+    {
+        "text": "",
+        "json": "the contract nsysgap.whatif/1",
+        "markdown": "for an issue or a pull request",
+        "csv": "one row per change",
+        "parquet": "these rows",
+    }
+)
 
 
 class Factor(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
@@ -134,6 +142,14 @@ def written(answer: WhatifAnswer, to: Destination, *, advising: bool) -> bytes:
         from nsysgap.render.data import json_bytes
 
         return json_bytes([answer.document()])
+    if to.form in {"csv", "parquet"}:
+        from nsysgap.render.data import csv_bytes, parquet_bytes
+
+        return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+    if to.form == "markdown":
+        from nsysgap.render.text.whatif import whatif_markdown
+
+        return whatif_markdown(answer.document()).encode("utf-8", "replace")
     from nsysgap.answers.whatif import ncu_command
     from nsysgap.render.text.console import text_bytes
     from nsysgap.render.text.whatif import whatif_blocks

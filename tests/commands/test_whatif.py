@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 from command_line import run
 from report_builder import ReportBuilder
+
+from nsysgap import open_report
 
 
 def loop(kernel: int = 50_000, host: int = 5_000, steps: int = 5) -> ReportBuilder:
@@ -107,3 +111,26 @@ def test_lines_of_the_program_can_be_made_faster(real_report: Callable[[str], Pa
     (change,) = json.loads(done.stdout)["changes"]
     assert change["evidence"]["own_code_ns"] > 1_000_000
     assert change["under_nsys"]["kind"] == "gain"
+
+
+def test_rows_and_markdown(tmp_path: Path) -> None:
+    path = loop().save(tmp_path)
+    said = run("whatif", path, "--graph", "--pin", "--format", "markdown").stdout
+    assert "| graph" in said
+    assert "- pinned: No copy" in said
+    rows = list(csv.DictReader(io.StringIO(run("whatif", path, "--graph", "--pin", "--format", "csv").stdout)))
+    assert [row["change"] for row in rows] == ["graph", "pinned"]
+    assert rows[1]["refused"].startswith("No copy")
+
+
+def test_the_python_api_gives_the_same(tmp_path: Path) -> None:
+    path = loop().save(tmp_path)
+    report = open_report(path)
+    given = report.whatif(graph="step #", faster={"gemm": 2}, sync_every=2)
+    done = run("whatif", path, "--graph", "step #", "--sync-every", "2", "--faster", "gemm=2", "--format", "json")
+    changes = json.loads(done.stdout)["changes"]
+    assert given["change"].tolist() == [one["change"] for one in changes]
+    assert given["best_ns"].tolist() == [one["under_nsys"]["best_ns"] for one in changes]
+    assert report.advise()["change"].tolist()[0] in {"faster", "graph", "fewer-syncs"}
+    paths = report.critical_path()
+    assert paths["ns"].sum() == report.critical_path(loop="step #")["ns"].sum() > 0

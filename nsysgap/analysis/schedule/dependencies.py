@@ -11,7 +11,7 @@ from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.relations.syncs import NEVER, awaited_records
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, EVENT_SYNC, FREE, RECORD, STREAM_SYNC, WAIT, Calls
 from nsysgap.analysis.schedule.schedule import NO_SCOPE
-from nsysgap.tables import NONE, Table, Trace
+from nsysgap.tables import BLOCKING_STREAM, LEGACY_NULL_STREAM, NONE, Table, Trace
 
 Indices = NDArray[np.intp]
 Streams = tuple[tuple[int, int], ...]
@@ -31,17 +31,26 @@ class Dependencies:
 class _Scopes:
     """Numbers of sets of streams, each set once."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, trace: Trace, process: int, streams: Streams) -> None:
         self.streams = streams
         self.number = {stream: place for place, stream in enumerate(streams)}
         self.sets: dict[tuple[int, ...], int] = {}
+        known = trace.streams.take(trace.streams["process"] == process)
+        rows = zip(*(known[name].tolist() for name in ("context", "stream", "flag", "green_context")), strict=True)
+        self.known = [row for row in rows if (row[0], row[1]) in self.number or row[2] == LEGACY_NULL_STREAM]
 
-    def of(self, context: int, stream: int) -> int:
-        """The scope of a stream; of a context for no stream, of the process for no context."""
-        if NONE not in {context, stream}:
-            members = [self.number[context, stream]] if (context, stream) in self.number else []
+    def of(self, context: int, stream: int, green: int = 0) -> int:
+        """The scope of a stream (of a context's legacy null stream: its blocking streams too); of a green context or a
+        context for no stream, of the process for no context."""
+        if NONE not in (context, stream):
+            wanted = {(context, stream)}
+            if (context, stream, LEGACY_NULL_STREAM) in {row[:3] for row in self.known}:
+                wanted |= {row[:2] for row in self.known if row[0] == context and row[2] == BLOCKING_STREAM}
+        elif context != NONE and green:
+            wanted = {row[:2] for row in self.known if row[0] == context and row[3] == green}
         else:
-            members = [place for place, (one, _) in enumerate(self.streams) if context in (NONE, one)]
+            wanted = {one for one in self.streams if context in (NONE, one[0])}
+        members = sorted(self.number[one] for one in wanted if one in self.number)
         return self.sets.setdefault(tuple(members), len(self.sets))
 
 
@@ -49,7 +58,7 @@ def dependencies(trace: Trace, calls: Calls, streams: Streams, counts_as: NDArra
     """What the calls wait for. `counts_as`: the number of the call that each row of api counts as, -1 none."""
     record = _records_of(trace, trace.sync_records, counts_as, len(calls.row))
     made = _records_of(trace, trace.event_records, counts_as, len(calls.row))
-    scopes = _Scopes(streams)
+    scopes = _Scopes(trace, calls.process, streams)
     found = Dependencies(
         scope=np.full(len(calls.row), NO_SCOPE, np.int32),
         event=np.full(len(calls.row), NONE, np.int64),
@@ -78,16 +87,17 @@ def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: NDArra
     """Stream, context and other waiting calls: what their record names, the process without one."""
     mine = np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE)))
     known = record[mine] != NONE
-    context, stream = (np.full(len(mine), NONE, np.int64) for _ in range(2))
+    context, stream, green = (np.full(len(mine), none, np.int64) for none in (NONE, NONE, 0))
     context[known] = trace.sync_records["context"][record[mine[known]]]
+    green[known] = trace.sync_records["green_context"][record[mine[known]]]
     by_stream = known & (calls.role[mine] == STREAM_SYNC)
     stream[by_stream] = trace.sync_records["stream"][record[mine[by_stream]]]
-    number: dict[tuple[int, int], int] = {}
-    pairs = list(zip(context.tolist(), stream.tolist(), strict=True))
-    for pair in pairs:
-        if pair not in number:
-            number[pair] = scopes.of(*pair)
-    found.scope[mine] = [number[pair] for pair in pairs]
+    number: dict[tuple[int, int, int], int] = {}
+    places = list(zip(context.tolist(), stream.tolist(), green.tolist(), strict=True))
+    for place in places:
+        if place not in number:
+            number[place] = scopes.of(*place)
+    found.scope[mine] = [number[place] for place in places]
 
 
 def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: NDArray[np.int64], scopes: _Scopes) -> None:

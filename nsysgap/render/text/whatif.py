@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.gaps import report_head
+from nsysgap.render.text.side_by_side import columns_markdown
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
@@ -99,6 +100,30 @@ def _cells(prediction: Document, document: Document, where: str) -> tuple[str, s
         return "range", *edges, f"{least:.0f} to {most:.0f} %"
     said = f"{prediction['gain_percent']:.1f} %"
     return duration(central), *edges, f"{said} *" if prediction["kind"] == "gain" else said
+
+
+def whatif_markdown(document: Document) -> str:
+    """The predictions as a table in markdown, with what they rest on, what stands in their way, and why not."""
+    head = f"**{count(document['iterations'])} x {_cell(document['loop'])}**, {duration(document['recorded_ns'])} each"
+    rows = [["change", "", "predicted", "best", "worst", "gain"]]
+    notes = []
+    for one in document["changes"]:
+        if one["refused"]:
+            notes.append(f"- {_cell(_name(one))}: {_cell(one['refused'])}")
+            continue
+        for where, said in (("under_nsys", "nsys"), ("plain", "plain")):
+            if one[where] is not None:
+                rows.append([printable(_name(one), 60), said, *_cells(one[where], document, where)])
+        rests = _evidence(one["evidence"])
+        notes += [f"- {_cell(_name(one))} rests on {_cell(rests)}."] if rests else []
+        notes += [f"  - in the way: {_cell(b['what'])} in {b['bodies']} of {b['of']}" for b in one["blockers"]]
+    parts = [head, columns_markdown(rows) if len(rows) > 1 else "", "\n".join(notes), document["cure"], UNSURE]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _cell(text: str) -> str:
+    """An untrusted name in a line of markdown."""
+    return printable(text, 60).replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
 
 
 def _name(change: Document) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, FREE, LAUNCH, RECORD, 
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
+from nsysgap.answers.opening import opened
 
 LONG = 20_000
 
@@ -212,3 +214,22 @@ def test_too_few_blocked_launches_tell_no_length_of_a_queue(tmp_path: Path) -> N
     assert model.back_pressure.lengths == {}
     assert len(model.back_pressure.unexplained) == 10
     assert model.off_by == 0
+
+
+def test_waits_cover_what_the_analysis_of_syncs_says(real_report: Callable[[str], Path]) -> None:
+    for name in ("s3.13.2_cloverleaf", "fleet_host_rank0", "s3.23.3_balinski"):
+        with opened(real_report(name)) as report:
+            found = report.idle().syncs
+        (model,) = models_of(real_report(name))
+        number = {row: place for place, row in enumerate(model.calls.row.tolist())}
+        waited = [(number[call], end) for call, end in zip(found.call.tolist(), found.finished.tolist(), strict=True)]
+        assert waited
+        for place, end in waited:
+            covered = int(model.unchanged.covered[place])
+            assert max(covered, int(model.calls.start[place])) == max(end, int(model.calls.start[place]))
+
+
+def test_waiting_for_the_null_stream_waits_for_blocking_streams(real_case: Callable[[str], Path]) -> None:
+    (model,) = models_of(real_case("null_stream_sync"))
+    waits = model.schedule.waits
+    assert (model.unchanged.covered[waits] == model.ops.end).all()
