@@ -30,6 +30,7 @@ from nsysgap.answers.rank_units import RankOptions, report_units
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.answers.steps import no_such_loop
 from nsysgap.arrays import distinct
+from nsysgap.causes import IN_GRAPH, OS, PARTS, UNKNOWN
 from nsysgap.intervals import EMPTY, IntervalSet, covered_length, subtract
 from nsysgap.report.details import read_op_details
 from nsysgap.tables import GRAPH, NO_GRAPH_NODE, Trace
@@ -120,6 +121,7 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
         longest_gap=longest_gap(steps, gaps),
         incomplete=_incomplete(trace),
         warnings=tuple(said),
+        untold=_untold(trace),
     )
 
 
@@ -146,6 +148,8 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         graph_trace=_graph_trace(trace),
         longest_gap=max((one.longest_gap for one in idle.devices), default=None),
         incomplete=_incomplete(trace),
+        chosen=options.selects_time or options.whole,
+        untold=_untold(trace),
     )
 
 
@@ -166,6 +170,13 @@ def _graph_trace(trace: Trace) -> str | None:
     if (trace.ops["kind"] == GRAPH).any():
         return "graph"
     return "node" if (trace.ops["graph_node"] != NO_GRAPH_NODE).any() else None
+
+
+def _untold(trace: Trace) -> tuple[str, ...]:
+    """The causes that this report cannot tell, because it lacks the calls that tell them."""
+    if not trace.api.rows:
+        return tuple(part for part in PARTS if part not in (PARTS[IN_GRAPH], PARTS[UNKNOWN]))
+    return () if trace.osrt.rows else (PARTS[OS],)
 
 
 def _incomplete(trace: Trace) -> tuple[str, ...]:

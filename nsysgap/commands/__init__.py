@@ -29,6 +29,7 @@ COMMANDS = {
         "What a CUDA graph, pinned copies, fewer syncs ... would gain: a figure, a range, or why not.",
     ),
     "compare": ("compare", "Before and after: what a step takes, what explains the change, which kernels, noise."),
+    "check": ("check", "A gate for CI: limits on a step, absolute or against a baseline; exit codes 0, 3 and 4."),
     "stacks": ("stacks", "Which line of the program kept the GPU idle: by line, function or file; flame graphs."),
     "profile": ("profile", "Run programs plain and under nsys, and say why the GPU was idle."),
     "scrub": ("scrub", "Copy a report without environment, arguments, host and user names."),

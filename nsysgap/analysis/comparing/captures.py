@@ -50,7 +50,8 @@ class Capture:
     `loop` is the label of its loop, None for a window; `figures` are the medians over its iterations (None: the report
     does not tell), `steps` what each of them took, ns; `ops` the time by kind and name, over all iterations. `gpus`:
     names of the GPUs that worked, `gpu_count` how many of them the figures are sums over; `graph_trace`: "node" or
-    "graph", None where no graph ran; `longest_gap`: ns, inside the loop.
+    "graph", None where no graph ran; `longest_gap`: ns, inside the loop. `chosen`: the window was asked for;
+    `untold`: causes of which the report did not record what tells them.
     """
 
     path: str
@@ -65,6 +66,8 @@ class Capture:
     longest_gap: int | None
     incomplete: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    chosen: bool = False
+    untold: tuple[str, ...] = ()
     drawn: Drawn | None = field(default=None, compare=False)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from rich.text import Text
 from nsysgap.causes import PARTS
 from nsysgap.kernel_names import told_apart
 from nsysgap.render.text.console import add, as_text, fit, notices, table
+from nsysgap.render.text.markdown import plain
 from nsysgap.render.text.side_by_side import columns_markdown, columns_text
 from nsysgap.units import NS_PER_UNIT, count, counted, duration, printable, rounded_together, scale_of
 
@@ -34,7 +34,6 @@ LABELS = {
     "exposed_wait_ns": "waiting for ranks",
 }
 MOST_KERNELS = 5
-_MARKS = re.compile(r"[\\`*_\[\]#]")
 _PARTS = frozenset(f"idle_{part}_ns" for part in PARTS)
 
 
@@ -242,23 +241,18 @@ def compare_markdown(document: Document, said: Said, *, detail: bool = False) ->
     room = None if detail else MOST_KERNELS
     notes = [f"Not comparable. {text}" for text in document["reasons"]] + list(document["warnings"])
     what = "per window" if document["before"]["unit"] == "window" else "per step"
-    kernels = [[_plain(name), *cells] for name, *cells in kernel_cells(document["ops"], room)]
+    kernels = [[plain(name), *cells] for name, *cells in kernel_cells(document["ops"], room)]
     blocks = [
-        f"**{_plain(said.verdict)}**",
-        *(f"- {_plain(note)}" for note in notes),
+        f"**{plain(said.verdict)}**",
+        *(f"- {plain(note)}" for note in notes),
         columns_markdown(figure_cells(document, room)),
-        _plain(explained_text(document, said.explained)),
-        _plain(covered_text(document, said.matched_names)),
+        plain(explained_text(document, said.explained)),
+        plain(covered_text(document, said.matched_names)),
         columns_markdown([[what, "before", "after", "change", "runs", ""], *kernels]) if kernels else "",
-        *(_plain(outcome_text(one)) for one in document.get("predicted", ())),
-        _plain(f"{_captures(document)} {said.noise}"),
+        *(plain(outcome_text(one)) for one in document.get("predicted", ())),
+        plain(f"{_captures(document)} {said.noise}"),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it stands."""
-    return _MARKS.sub(r"\\\g<0>", printable(text)).replace("<", "&lt;")
 
 
 def _captures(document: Document) -> str:

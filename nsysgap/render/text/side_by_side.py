@@ -40,9 +40,5 @@ def columns_markdown(cells: Cells) -> str:
 
 
 def _escaped(cell: str) -> str:
-    r"""A cell as it stands: "|" would end it, and "<" begins a tag.
-
-    >>> _escaped("a|b<c>")
-    'a\\|b&lt;c>'
-    """
+    """A cell in which "|" ends nothing and "<" begins no tag."""
     return cell.replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,162 @@
+"""A gate for CI: whether reports keep to limits, absolute or against a baseline, or whether that cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nsysgap.analysis.comparing.captures import FIGURES, Capture, side_value
+from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
+from nsysgap.analysis.comparing.limits import BROKEN, HOLDS, RELATIVE, UNKNOWN, Judged, Limit, Verdict, judge
+from nsysgap.answers.baseline import baseline_document, is_baseline, read_baseline
+from nsysgap.answers.captures import CaptureOptions, capture
+from nsysgap.answers.compare import Asker
+from nsysgap.answers.opening import ask
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document, Figure
+from nsysgap.units import printable
+
+SCHEMA = "nsysgap.check/1"
+EXIT_CODES: dict[Verdict, int] = {HOLDS: 0, BROKEN: 3, UNKNOWN: 4}
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """`capture`: what of each report is judged; `baseline`: a report or a baseline's file, None for none; `anyway`: the
+    baseline's other loop and launch count are meant."""
+
+    limits: tuple[Limit, ...] = ()
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+    baseline: str | None = None
+    anyway: bool = False
+
+
+@dataclass(frozen=True)
+class CheckAnswer:
+    """The answer: every limit judged; `untold` is why nothing can be told of the reports, "" if it can."""
+
+    captures: tuple[Capture, ...]
+    baseline: tuple[Capture, ...]
+    judged: tuple[Judged, ...]
+    untold: str
+    reasons: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """ "fail" where a limit is broken, else "unknown" where something cannot be told, else "pass"."""
+        found = {one.verdict for one in self.judged} | ({UNKNOWN} if self.untold else set())
+        return BROKEN if BROKEN in found else UNKNOWN if UNKNOWN in found else HOLDS
+
+    @property
+    def exit_code(self) -> int:
+        """0 all limits hold, 3 one is broken, 4 it cannot be told."""
+        return EXIT_CODES[self.verdict]
+
+    @property
+    def text(self) -> str:
+        """What came out, in a sentence."""
+        number = len(self.judged)
+        broken = sum(one.verdict == BROKEN for one in self.judged)
+        unknown = sum(one.verdict == UNKNOWN for one in self.judged)
+        if number == 1 and (broken or unknown):
+            return "The limit is broken." if broken else "Whether the limit holds cannot be told."
+        if broken:
+            return f"{broken} of {number} limits {'is' if broken == 1 else 'are'} broken."
+        if unknown:
+            return f"Whether {unknown} of {number} limits {'holds' if unknown == 1 else 'hold'} cannot be told."
+        if self.untold:
+            return f"It cannot be told: {self.untold}."
+        return "The limit holds." if number == 1 else f"All {number} limits hold." if number else "No limit was given."
+
+    def document(self) -> Document:
+        """The contract "nsysgap.check/1"."""
+        return {
+            "schema": SCHEMA,
+            "reports": [_row(one) for one in self.captures],
+            "unit": self.captures[0].unit,
+            "baseline": [_row(one) for one in self.baseline] or None,
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            "text": self.text,
+            "limits": [_limit_row(one) for one in self.judged],
+            "figures": {name: side_value(self.captures, name) for name in FIGURES},
+            "reasons": list(self.reasons),
+            "warnings": [f"{printable(one.path)}: {text}" for one in self.captures for text in one.warnings],
+        }
+
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures that were judged."""
+        values = ((name, side_value(self.captures, name)) for name in FIGURES)
+        return tuple(
+            Figure(name, value, "ns" if name.endswith("_ns") else "", "lower")
+            for name, value in values
+            if value is not None
+        )
+
+    def saved(self) -> Document:
+        """The baseline that these captures make. Raises NsysgapError where they tell nothing, or a limit is broken."""
+        if self.untold:
+            raise NsysgapError(f"No baseline was written: {self.untold}.", "Capture again.", exit_code=4)
+        if self.verdict == BROKEN:
+            raise NsysgapError("No baseline was written: a limit is broken.", "Save it without limits.", exit_code=3)
+        return baseline_document(self.captures)
+
+
+def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> CheckAnswer:
+    """Judge reports, all of one program, by limits.
+
+    Raises NsysgapError for what cannot be read, and for limits against a baseline without one.
+    """
+    if options.baseline is None and any(limit.option in RELATIVE for limit in options.limits):
+        said = "--max-slower and --max-worse need something to compare with."
+        raise NsysgapError(said, "Add --baseline FILE.", exit_code=2)
+    kept: tuple[Capture, ...] = ()
+    if options.baseline is not None:
+        kept = _baseline(options.baseline, options.capture, asker)
+    found = tuple(asker(path, capture, options.capture) for path in reports)
+    untold = _untold(found)
+    why: list[str] = []
+    if kept:
+        loops = labels_of(kept), labels_of(found)
+        why = reasons(kept, found, loops, anyway=options.anyway)
+        if not why and not same_loops(*loops) and {one.unit for one in (*kept, *found)} != {"iteration"}:
+            why = ["One side has a loop and the other has none: a step and a window are not compared."]
+    judged = judge(options.limits, found, kept, untold, why[0].rstrip(".") if why else "")
+    return CheckAnswer(found, kept, tuple(judged), untold, tuple(why))
+
+
+def _baseline(path: str, options: CaptureOptions, asker: Asker) -> tuple[Capture, ...]:
+    if is_baseline(path):
+        return read_baseline(path)
+    return (asker(path, capture, options),)
+
+
+def _untold(side: Sequence[Capture]) -> str:
+    """Why the reports tell nothing that limits could be held against, "" if they do."""
+    for one in side:
+        if not one.has_gpu_work:
+            return f"{printable(one.path)} holds no GPU work"
+        if one.incomplete:
+            return f"{printable(one.path)} is incomplete: {printable(one.incomplete[0]).rstrip('.')}"
+    if not same_loops(labels_of(side), labels_of(side)):
+        return "the reports do not have the same loop"
+    return ""
+
+
+def _row(one: Capture) -> Document:
+    return {"path": one.path, "loop": one.loop, "iterations": one.iterations}
+
+
+def _limit_row(one: Judged) -> Document:
+    most = one.limit.most
+    return {
+        "limit": one.limit.option,
+        "of": one.limit.of or None,
+        "unit": one.limit.unit,
+        "value": one.value,
+        "most": int(most) if most.denominator == 1 else float(most),
+        "verdict": one.verdict,
+        "p": one.p,
+        "why": one.why or None,
+        "largest_cause": one.largest or None,
+    }
