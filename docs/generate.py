@@ -65,7 +65,8 @@ The shell completes commands, options and files after one line in its start-up f
 def cli_page() -> str:
     """Every command's help."""
     page = "# Command line\n\nGenerated from `nsysgap COMMAND --help` by `docs/generate.py`. Exit codes: 0, 1 for what "
-    page += "is wrong with the input, 2 for wrong usage,\n130 after Ctrl-C; of `check` also 3 where a limit is broken, 4 where it cannot be told.\n"
+    page += "is wrong with the input, 2 for wrong usage,\n130 after Ctrl-C; "
+    page += "of `check` also 3 where a limit is broken, 4 where it cannot be told.\n"
     page += _ALL_COMMANDS
     for name in COMMANDS:
         page += f"\n## nsysgap {name}\n\n```\n{help_text(name)}\n```\n"
