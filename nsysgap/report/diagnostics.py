@@ -8,6 +8,7 @@ from nsysgap.report.cells import words
 from nsysgap.report.source import Source
 from nsysgap.tables import Notice
 
+MOST_OF_A_LEVEL = 20
 SEVERITIES = {1: "note", 2: "warning", 3: "error", 4: "note"}
 # What nsys says when event rows are missing, in the wordings of nsys 2022 to 2026.
 _LOST = re.compile(
@@ -67,4 +68,17 @@ def notices(source: Source) -> list[Notice]:
     for said, processes in needless.items():
         whom = "one process" if len(processes) == 1 else f"{len(processes)} processes"
         found[Notice("note", f"nsys says of {whom} without CUDA events: {said}")] = None
-    return list(found)
+    return _first_of_each_level(list(found))
+
+
+def _first_of_each_level(found: list[Notice]) -> list[Notice]:
+    """Not thousands that differ in a number: the first of each level, and how many more there are."""
+    kept: list[Notice] = []
+    more: dict[str, int] = {}
+    for notice in found:
+        if sum(one.level == notice.level for one in kept) < MOST_OF_A_LEVEL:
+            kept.append(notice)
+        else:
+            more[notice.level] = more.get(notice.level, 0) + 1
+    said = "nsys says {} more of this kind: nsysgap info lists them."
+    return kept + [Notice(level, said.format(f"{number:,}")) for level, number in more.items()]

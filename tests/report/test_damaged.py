@@ -204,6 +204,17 @@ def test_long_diagnostics_end(text: str) -> None:
     assert diagnostics.is_incomplete("some events were lost") == diagnostics.is_incomplete("events lost")
 
 
+def test_thousands_of_diagnostics_are_counted(tmp_path: Path) -> None:
+    report = ReportBuilder().versions().gpu(0, "GPU").launch((0, 1), (5, 10))
+    for event in range(5_000):
+        report.diagnostic(3, f"{event} CUDA events lost" if event % 2 else f"error {event}")
+    said = [one.text for one in report.trace(tmp_path).warnings]
+    assert [one for one in said if "more of this kind" in one] == [
+        "nsys says 2,480 more of this kind: nsysgap info lists them."
+    ] * 2
+    assert len(run("gaps", tmp_path / "report.sqlite").stdout) < 5_000
+
+
 @pytest.mark.parametrize("name", HELD)
 def test_a_report_as_it_was_found(tmp_path: Path, name: str) -> None:
     path = case_report(f"damaged/{name}", tmp_path)
