@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES
 from nsysgap.arrays import is_any
 from nsysgap.causes import UNTRACED
-from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.intervals import EMPTY, IntervalSet, covered_length, union
 from nsysgap.tables import GRAPH, NO_GRAPH_NODE, NONE, Notice, Table, Trace
 from nsysgap.units import counted, duration, percent
 
@@ -38,27 +38,41 @@ class Holder:
 
 def holders(idle: IdleReport, device: int | None = None) -> list[Holder]:
     """Every holder of held stretches, of one GPU if given, the longest in all first; they sum to `held_ns`."""
+    if device is None:
+        return _in_order(_summed([one for gpu in idle.devices for one in holders(idle, gpu.device)]))
     gaps = idle.gaps
     held = idle.attribution.held(Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after), gaps.gap_start)
-    rows = np.flatnonzero(held if device is None else held * (gaps.device == device))
+    rows = np.flatnonzero(held * (gaps.device == device))
     start, end = gaps.end[rows] - held[rows], gaps.end[rows]  # a held stretch ends its gap
     left, found = held[rows].copy(), []
-    for name, covering, on_gpu in _known(idle.trace):
+    for name, covering, on_gpu in _known(idle.trace, device):
         share = np.minimum(covered_length(covering, start, end), left)
         left -= share
         found.append(_holder(name, share, on_gpu=on_gpu))
     after_graph = _between_graphs(idle, rows)
     found.append(_holder(HIDDEN_GRAPH_WORK, np.where(after_graph, left, 0), on_gpu=True))
     found.append(_holder(UNNAMED, np.where(after_graph, 0, left), on_gpu=False))
-    return sorted((one for one in found if one.held), key=lambda one: (-one.held, one.name))
+    return _in_order(one for one in found if one.held)
+
+
+def _in_order(found: Iterable[Holder]) -> list[Holder]:
+    return sorted(found, key=lambda one: (-one.held, one.name))
+
+
+def _summed(found: list[Holder]) -> Iterator[Holder]:
+    """One holder per name, of all GPUs."""
+    for name in {one.name: None for one in found}:
+        same = [one for one in found if one.name == name]
+        held, gaps = sum(one.held for one in same), sum(one.gaps for one in same)
+        yield Holder(name, held, gaps, max(one.longest for one in same), same[0].on_gpu)
 
 
 def _holder(name: str, share: Times, *, on_gpu: bool) -> Holder:
     return Holder(name, int(share.sum()), int((share > 0).sum()), int(share.max(initial=0)), on_gpu)
 
 
-def _known(trace: Trace) -> Iterator[tuple[str, IntervalSet, bool]]:
-    """(name, when, whether it is work of the GPU) of all that the report names; work of the GPU last."""
+def _known(trace: Trace, device: int) -> Iterator[tuple[str, IntervalSet, bool]]:
+    """(name, when, whether it is work of the GPU) of all that the report names; work of that GPU last."""
     table = trace.activities
     if table is None:
         return
@@ -67,9 +81,9 @@ def _known(trace: Trace) -> Iterator[tuple[str, IntervalSet, bool]]:
     for name, thread in names.tolist():
         mine = callbacks[(table["name"][callbacks] == name) & (table["thread"][callbacks] == thread)]
         yield _callback(trace, name, thread), union(table["start"][mine], table["end"][mine]), False
-    engines = np.flatnonzero(table["kind"] == DECOMPRESSION)
-    if len(engines):
-        yield DECOMPRESSING, union(table["start"][engines], table["end"][engines]), True
+    working = _other_engines(trace, device)
+    if len(working.starts):
+        yield DECOMPRESSING, working, True
 
 
 def _callback(trace: Trace, name: int, thread: int) -> str:
@@ -102,14 +116,18 @@ def idle_ranges(idle: IdleReport, *, lost: bool) -> dict[int, tuple[int, int]]:
     return found
 
 
+def _other_engines(trace: Trace, device: int) -> IntervalSet:
+    """When engines of a GPU beside the ops' worked; those of no known GPU count for each."""
+    engines = activities_of(trace, DECOMPRESSION)
+    if engines is None:
+        return EMPTY
+    mine = (engines["device"] == device) | (engines["device"] == NONE)
+    return union(engines["start"][mine], engines["end"][mine])
+
+
 def _other_work(idle: IdleReport, device: int) -> int:
     """The idle time of a GPU in which other work of it is recorded, ns."""
-    engines = activities_of(idle.trace, DECOMPRESSION)
-    if engines is None:
-        return 0
-    mine = (engines["device"] == device) | (engines["device"] == NONE)
-    own = idle.gaps.device == device
-    working = union(engines["start"][mine], engines["end"][mine])
+    own, working = idle.gaps.device == device, _other_engines(idle.trace, device)
     return int(covered_length(working, idle.gaps.start[own], idle.gaps.end[own]).sum())
 
 
