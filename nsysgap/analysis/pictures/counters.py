@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
 from nsysgap.analysis.pictures.kept_rows import Cut, Kept
 from nsysgap.analysis.pictures.trace_tracks import Layout
+from nsysgap.arrays import grouped
 from nsysgap.intervals import IntervalSet, covered_length, union
 from nsysgap.tables import MEMCPY, NONE, Table, Trace
 from nsysgap.tracks import Counter
@@ -81,10 +82,12 @@ def counters(
 
 def _streams(layout: Layout, track: NDArray[np.int32]) -> Iterator[tuple[str, NDArray[np.intp]]]:
     """(name, positions) per stream, its overflow lanes taken together."""
-    present = np.unique(track)
-    base = {int(one): layout.tracks[one].name.split(" (")[0] for one in present}
-    for name in dict.fromkeys(base.values()):
-        yield name, np.flatnonzero(np.isin(track, [one for one, said in base.items() if said == name]))
+    present, place = np.unique(track, return_inverse=True)
+    base = [layout.tracks[one].name.split(" (")[0] for one in present]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(base))}
+    places = grouped(np.array([numbers[name] for name in base], np.intp)[place.reshape(-1)], len(numbers))
+    for name, number in numbers.items():
+        yield name, places(number)
 
 
 def _copies(trace: Trace, rows: NDArray[np.int32], names: dict[int, str]) -> Iterator[tuple[str, NDArray[np.int32]]]:

@@ -87,7 +87,10 @@ def stream_tracks(layout: Layout, trace: Trace, rows: Rows) -> NDArray[np.int32]
     keys = [ops[name][rows] for name in ("device", "process", "context", "stream")]
     groups = list(_groups(keys))
     contexts = [tuple(key[mine[0]] for key in keys[:3]) for mine in groups]
-    several = {one[0]: len({other[1:] for other in contexts if other[0] == one[0]}) > 1 for one in contexts}
+    of_device: dict[int, set[tuple[int, ...]]] = {}
+    for one in contexts:
+        of_device.setdefault(one[0], set()).add(one[1:])
+    several = {device: len(found) > 1 for device, found in of_device.items()}
     for mine, (device, process, context) in zip(groups, contexts, strict=True):
         stream = int(keys[3][mine[0]])
         name = stream_name(stream)
