@@ -143,11 +143,12 @@ class Bodies:
             return ""
         return f"after {trace.name(int(trace.ops['name'][self.model.ops.row[before[-1]]]))}"
 
-    def steps_of(self, calls: Indices) -> Iterator[tuple[int, Indices]]:
-        """(body, those of the calls that are in it) of every body that has some."""
-        mine = np.flatnonzero(np.isin(self.calls, calls))
-        for body in np.unique(self.body[mine]).tolist():
-            yield body, self.calls[mine[self.body[mine] == body]]
+    def each(self) -> Iterator[tuple[int, Indices]]:
+        """(body, its calls) of every body that has some."""
+        heads = np.flatnonzero(np.diff(self.body)) + 1
+        for calls, body in zip(np.split(self.calls, heads), np.split(self.body, heads), strict=True):
+            if len(calls):
+                yield int(body[0]), calls
 
 
 def loop_bodies(model: Model, stretch: Stretch) -> Bodies:

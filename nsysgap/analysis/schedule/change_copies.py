@@ -130,7 +130,7 @@ def _copy_edges(bodies: Bodies, copies: Indices) -> NDArray[np.int64]:
     is_copy = np.zeros(len(bodies.model.ops.call), np.bool_)
     is_copy[copies] = True
     first, last, mine = {}, {}, {}
-    for body, calls in bodies.steps_of(bodies.calls):
+    for body, calls in bodies.each():
         ops = bodies.op_of[calls]
         ops = ops[ops != NONE]
         others = ops[~is_copy[ops]]

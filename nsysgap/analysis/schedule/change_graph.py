@@ -21,7 +21,8 @@ from nsysgap.analysis.schedule.constants import (
     NODE_GAPS,
 )
 from nsysgap.analysis.schedule.model import Model
-from nsysgap.analysis.schedule.schedule import Schedule
+from nsysgap.analysis.schedule.path import ops_ending
+from nsysgap.analysis.schedule.schedule import NEVER, Schedule
 from nsysgap.analysis.schedule.typical import median
 from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE
 
@@ -32,16 +33,19 @@ DIFFERENT, SAME, COPY = range(3)
 
 @dataclass(frozen=True)
 class NodeGaps:
-    """The time from node to node: of different kernels, of one kernel and grid, to or from a copy or memset, ns."""
+    """The time from node to node: of different kernels, of one kernel and grid, to or from a copy or memset, ns.
+
+    `tracing`: "nsys" or "plain"."""
 
     values: tuple[int, int, int]
+    tracing: str
 
     def shifted(self, case: str) -> NodeGaps:
         """Nothing at best, 300 ns more at worst."""
         if case == "best":
-            return NodeGaps((0, 0, 0))
+            return NodeGaps((0, 0, 0), self.tracing)
         more = GRAPH_WORST_NODE_GAP if case == "worst" else 0
-        return NodeGaps((self.values[0] + more, self.values[1] + more, self.values[2] + more))
+        return NodeGaps((self.values[0] + more, self.values[1] + more, self.values[2] + more), self.tracing)
 
 
 def step_kinds(model: Model, before: Times, after: Times) -> NDArray[np.int64]:
@@ -60,7 +64,7 @@ def node_gaps(model: Model, tracing: str) -> NodeGaps:
     ops = model.trace.ops
     rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["process"] == model.calls.process))
     if tracing != "nsys" or len(rows) < 2:
-        return NodeGaps(usual)
+        return NodeGaps(usual, tracing)
     rows = rows[np.lexsort((ops["start"][rows], ops["stream"][rows], ops["correlation"][rows]))]
     before, after = rows[:-1], rows[1:]
     joined = (ops["correlation"][before] == ops["correlation"][after]) & (ops["stream"][before] == ops["stream"][after])
@@ -68,15 +72,14 @@ def node_gaps(model: Model, tracing: str) -> NodeGaps:
     kind, gap = step_kinds(model, before, after), ops["start"][after] - ops["end"][before]
     own = [median(gap[kind == one]) if (kind == one).sum() >= FEWEST_NODE_GAPS else None for one in range(3)]
     found = [usual[one] if own[one] is None else int(own[one] or 0) for one in range(3)]
-    return NodeGaps((found[0], found[1], found[2]))
+    return NodeGaps((found[0], found[1], found[2]), tracing)
 
 
 def graph(
-    bodies: Bodies, schedule: Schedule, segments: Sequence[Indices], case: str, tracing: str = "nsys"
+    bodies: Bodies, schedule: Schedule, segments: Sequence[Indices], steps: NodeSteps, gaps: NodeGaps, case: str
 ) -> Schedule:
     """Stretches of calls that could be captured, each as one graph launch."""
-    model = bodies.model
-    gaps = node_gaps(model, tracing).shifted(case)
+    gaps = gaps.shifted(case)
     gap, base, latency = schedule.gap.copy(), schedule.base.copy(), schedule.latency.copy()
     duration, alive = schedule.duration.copy(), schedule.alive.copy()
     for calls in segments:
@@ -86,8 +89,8 @@ def graph(
         gap[calls[0]] = _gap_before(schedule.gap, calls, inner, case)
         gap[inner] = 0
         base[inner] = 0
-        base[calls[0]], latency[ops[0]] = _costs(nodes, case, tracing)
-        duration[ops[0]] = longest_path(model, schedule, ops, gaps, one_by_one=case == "worst")
+        base[calls[0]], latency[ops[0]] = _costs(nodes, case, gaps.tracing)
+        duration[ops[0]] = longest_path(schedule, steps, ops, gaps, one_by_one=case == "worst")
         alive[ops[1:]] = False
     return replace(schedule, gap=gap, base=base, latency=latency, duration=duration, alive=alive)
 
@@ -116,32 +119,53 @@ def _costs(nodes: int, case: str, tracing: str) -> tuple[int, int]:
     return call, latency
 
 
-def longest_path(model: Model, schedule: Schedule, ops: Indices, gaps: NodeGaps, *, one_by_one: bool = False) -> int:
+@dataclass(frozen=True)
+class NodeSteps:
+    """What each op of the model comes after: `previous` on its stream, `awaited` of another (-1 none), and of what kind
+    those steps are. Arrays of shape (ops,)."""
+
+    previous: Times
+    kind: Times
+    awaited: Times
+    awaited_kind: Times
+
+
+def node_steps(model: Model) -> NodeSteps:
+    """The steps between the ops of a model, as they were recorded."""
+    ops, before = model.ops, model.unchanged.before
+    order = np.lexsort((np.arange(len(ops.stream)), ops.stream))
+    previous = np.full(len(order), NONE, np.int64)
+    same = ops.stream[order[1:]] == ops.stream[order[:-1]]
+    previous[order[1:][same]] = order[:-1][same]
+    others = np.flatnonzero((before != NEVER) & ((previous == NONE) | (ops.end[previous] != before)))
+    awaited = np.full(len(order), NONE, np.int64)
+    awaited[others] = ops_ending(model.unchanged, before[others], others)
+    return NodeSteps(previous, _kinds(model, previous), awaited, _kinds(model, awaited))
+
+
+def _kinds(model: Model, before: Times) -> Times:
+    """The kind of step to each op from another; anything where there is no other."""
+    row = model.ops.row
+    return step_kinds(model, row[np.maximum(before, 0)], row)
+
+
+def longest_path(
+    schedule: Schedule, steps: NodeSteps, ops: Indices, gaps: NodeGaps, *, one_by_one: bool = False
+) -> int:
     """How long the graph of these ops runs, ns: the longest path through streams, with a gap before each op that
     waits for another; `one_by_one`: as if nothing overlapped."""
-    rows, streams = model.ops.row[ops], model.ops.stream[ops]
+    streams, each = schedule.stream[ops], schedule.duration[ops]
     values = np.array(gaps.values, np.int64)
-    each = schedule.duration[ops]
     if one_by_one or bool((streams == streams[0]).all()):
-        return max(int(each.sum() + values[step_kinds(model, rows[:-1], rows[1:])].sum()), int(each.max()))
-    ends: dict[int, int] = {}
-    last: dict[int, int] = {}
-    by_op = {int(op): place for place, op in enumerate(ops)}
-    done: list[int] = []
-    for place, (op, stream) in enumerate(zip(ops.tolist(), streams.tolist(), strict=True)):
-        awaited = _awaited(model, op, by_op)
-        before = [one for one in (last.get(stream, NONE), awaited) if one != NONE]
+        return max(int(each.sum() + values[steps.kind[ops[1:]]].sum()), int(each.max()))
+    done: dict[int, int] = {}
+    waits = (steps.previous, values[steps.kind[ops]]), (steps.awaited, values[steps.awaited_kind[ops]])
+    columns = [column for before, gap in waits for column in (before[ops].tolist(), gap.tolist())]
+    for op, took, previous, gap, awaited, other_gap in zip(ops.tolist(), each.tolist(), *columns, strict=True):
         start = 0
-        for one in before:
-            kind = int(step_kinds(model, rows[[one]], rows[[place]])[0])
-            start = max(start, done[one] + int(values[kind]))
-        done.append(start + int(each[place]))
-        ends[stream], last[stream] = done[-1], place
-    return max(done)
-
-
-def _awaited(model: Model, op: int, by_op: dict[int, int]) -> int:
-    """The place of the op of another stream that this one came after, -1 for none of the graph's."""
-    before = int(model.unchanged.before[op])
-    found = np.flatnonzero(model.ops.end[:op] == before)
-    return by_op.get(int(found[-1]), NONE) if len(found) else NONE
+        if previous in done:
+            start = max(start, done[previous] + gap)
+        if awaited in done:
+            start = max(start, done[awaited] + other_gap)
+        done[op] = start + took
+    return max(done.values())

@@ -20,7 +20,7 @@ from nsysgap.analysis.schedule.change_copies import (
     pinned,
     pinned_rate,
 )
-from nsysgap.analysis.schedule.change_graph import graph, longest_path, node_gaps
+from nsysgap.analysis.schedule.change_graph import graph, longest_path, node_gaps, node_steps
 from nsysgap.analysis.schedule.change_host import (
     cheaper_launches,
     covered_gaps,
@@ -104,8 +104,8 @@ class Changes:
             )
             return Candidate(asked, None, refused=why)
         model = bodies.model
-        gaps = node_gaps(model, self.tracing)
-        paths = [longest_path(model, model.schedule, bodies.op_of[calls], gaps) for calls in segments]
+        gaps, steps = node_gaps(model, self.tracing), node_steps(model)
+        paths = [longest_path(model.schedule, steps, bodies.op_of[calls], gaps) for calls in segments]
         of_body = np.searchsorted(bodies.calls, [calls[0] for calls in segments])
         nodes = np.bincount(bodies.body[of_body], [len(calls) for calls in segments], minlength=bodies.count)
         evidence = {
@@ -114,7 +114,7 @@ class Changes:
             "nodes_per_iteration": median(nodes.astype(np.int64)),
             "longest_path_ns": sum(paths) // bodies.count,
         }
-        change = Change("graph", asked.target, lambda made, case: graph(bodies, made, segments, case, self.tracing))
+        change = Change("graph", asked.target, lambda made, case: graph(bodies, made, segments, steps, gaps, case))
         return Candidate(asked, change, evidence, said=GRAPH_SAID)
 
     def _fewer_syncs(self, asked: Asked) -> Candidate:
@@ -267,11 +267,8 @@ class Changes:
         code, _ = combined_codes(ops.kind, self.bodies.model.trace.ops["name"][ops.row])
         for column in (*columns, ops.bytes, ops.nodes):
             code = codes(combined_codes(code, column)[0].astype(np.int64))[1]
-        op = bodies.op_of[bodies.calls]
-        seen = Counter(
-            tuple(code[op[bodies.body == body]][op[bodies.body == body] != NONE].tolist())
-            for body in range(bodies.count)
-        )
+        launched = (bodies.op_of[calls] for _, calls in bodies.each())
+        seen = Counter(code[op[op != NONE]].tobytes() for op in launched)
         return max(seen.values(), default=0), bodies.count
 
 

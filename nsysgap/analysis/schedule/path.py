@@ -237,7 +237,7 @@ def _waited_for(schedule: Schedule, times: Replay) -> tuple[Times, NDArray[np.bo
     for_room[schedule.call[full]] = True
     waited = schedule.waits & (times.covered > times.call_start) & (times.covered + schedule.tail > alone)
     calls = np.flatnonzero(waited)
-    found[calls] = _ops_ending(times, times.covered[calls], np.searchsorted(schedule.call, calls))
+    found[calls] = ops_ending(times, times.covered[calls], np.searchsorted(schedule.call, calls))
     return found, for_room
 
 
@@ -252,12 +252,12 @@ def _predecessors(schedule: Schedule, times: Replay) -> tuple[NDArray[np.bool_],
     chained = bound & (previous != NONE)
     chained[chained] = times.op_end[previous[chained]] == times.before[chained]
     others = np.flatnonzero(bound & ~chained)
-    previous[others] = _ops_ending(times, times.before[others], others)
+    previous[others] = ops_ending(times, times.before[others], others)
     bound[others[previous[others] == NONE]] = False
     return bound, previous, chained
 
 
-def _ops_ending(times: Replay, ends: Times, below: Times) -> Times:
+def ops_ending(times: Replay, ends: Times, below: Times) -> Times:
     """For each time the last op, of those numbered below a limit, that ends then; -1 for none."""
     if not len(ends):
         return np.empty(0, np.int64)

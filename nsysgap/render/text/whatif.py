@@ -58,6 +58,9 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
         yield Text(f"{count(document['left_out'])} more would gain less than 2 %.", style="dim")
     if "scale" in document:
         yield _scale(document["scale"])
+    if advising and predicted:
+        named = printable(document["report"]["path"], 40)
+        yield Text(f"To verify one: make it, capture again, nsysgap compare {named} AFTER.sqlite", style="dim")
     if any(_host_bound(one) for one in predicted):
         yield Text(UNSURE, "yellow")
     yield from (Text(printable(note), style="dim") for note in document["notes"])
