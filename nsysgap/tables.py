@@ -404,6 +404,8 @@ class Trace:
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     activities: Table | None = None  # of the schema ACTIVITIES; None: not read
+    last_words: tuple[str, ...] = ()  # of standard error
+    errors: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (call, error code) -> how often
     target: Mapping[str, str] = field(default_factory=dict)  # the machine, as TARGET_INFO_SYSTEM_ENV tells
     tables_present: frozenset[str] = frozenset()
     python_stacks: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.call_errors import launch_errors
 from nsysgap.analysis.completeness import loss_notices, losses
 from nsysgap.analysis.held import held_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
@@ -132,16 +133,11 @@ def _failed_launches(trace: Trace) -> list[Notice]:
     failed = failed_launches(trace)
     if not failed:
         return []
-    return [
-        Notice(
-            "warning",
-            counted(
-                failed,
-                "launch call returned an error: it owns no op. Check its error code.",
-                "launch calls returned an error: they own no op. Check their error codes.",
-            ),
-        )
-    ]
+    said = counted(
+        failed, "launch call returned an error: it owns no op", "launch calls returned an error: they own no op"
+    )
+    codes = launch_errors(trace)
+    return [Notice("warning", f"{said}{f' ({codes})' if codes else ''}.")]
 
 
 def _graphs(idle: IdleReport) -> list[Notice]:

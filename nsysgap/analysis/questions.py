@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsysgap.analysis.call_errors import launch_errors
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES, LAUNCHES
 from nsysgap.arrays import is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
-from nsysgap.units import count, counted
+from nsysgap.units import count, counted, printable
 
 NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
 NATIVE_CALLS = frozenset({"CUDA_CALLCHAINS", "OSRT_CALLCHAINS"})
@@ -41,7 +42,8 @@ def why_no_kernels(trace: Trace) -> tuple[str, str, tuple[str, ...]] | None:
     """(message, hint, what the report says of itself) where no idle time of kernels can be told; None if it can."""
     if has_kernels(trace):
         return None
-    said = tuple(one.text for one in trace.warnings if one.level != "note")
+    last = tuple(f"the program's last words: {printable(line, 200)}" for line in trace.last_words)
+    said = (*last, *(one.text for one in trace.warnings if one.level != "note"))
     what = (
         "holds no kernel rows, only copies and memsets."
         if trace.ops.rows
@@ -74,7 +76,8 @@ def _reason(trace: Trace) -> tuple[str, str]:
     if failed:
         which = "the only launch" if failed == 1 else f"all {count(failed)} launches"
         hint = "Run the program under compute-sanitizer, and check what its CUDA calls return."
-        return f" No kernel ran: {which} returned an error.", hint
+        codes = launch_errors(trace)
+        return f" No kernel ran: {which} returned an error{f' ({codes})' if codes else ''}.", hint
     reason = " The CUDA calls that were recorded launch no kernel."
     return reason, f"Capture the part that launches kernels with --trace=cuda,nvtx,osrt; {_LET_IT_END}"
 

@@ -22,6 +22,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import read_activities
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
+from nsysgap.report.last_words import read_last_words
 from nsysgap.report.metadata import (
     export_versions,
     key_values,
@@ -125,6 +126,8 @@ class _Reading:
             duration_ns=self.usable.duration,
             activities=read_activities(self.source, self.usable, processes, threads, gpus.gpu_of),
             target=dict(key_values(self.source, "TARGET_INFO_SYSTEM_ENV")),
+            last_words=read_last_words(self.source, self.names),
+            errors=self.errors,
             left_out=tuple(self.usable.left_out),
             warnings=(*notices(self.source), *self.usable.notices(), *self.warnings),
         )
@@ -197,7 +200,15 @@ class _Reading:
             where,
         )
         columns["name"] = self._without_suffixes(columns["name"])
+        self.errors = self._errors(columns["name"], where) if columns["failed"].any() else {}
         return self.usable.spans(RUNTIME, columns)
+
+    def _errors(self, names: Array, where: Condition | None) -> dict[tuple[str, int], int]:
+        """How often calls returned which error code. `names`: of all calls, as indices."""
+        codes_of = self._read(RUNTIME, [Read("code", "returnValue")], where)["code"]
+        failed = np.flatnonzero(codes_of)
+        pairs, number = np.unique(np.column_stack((names[failed], codes_of[failed])), axis=0, return_counts=True)
+        return {(self.names[name], code): int(n) for (name, code), n in zip(pairs.tolist(), number, strict=True)}
 
     def _without_suffixes(self, values: Array) -> Array:
         """Map each name index to that of the name without _v7000 and _ptsz."""

@@ -77,15 +77,17 @@ def test_failed_launches(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.call(20, 21, 8, returnValue=1).call(22, 23, 9, "cuLaunchKernelEx", returnValue=700)
     complete.call(24, 25, 10, "cudaEventQuery_v3020", returnValue=600)  # not ready: no launch
     assert failed_launches(complete.trace(tmp_path)) == 2
-    assert texts(complete, tmp_path) == [
-        "warning: 2 launch calls returned an error: they own no op. Check their error codes."
-    ]
+    (text,) = texts(complete, tmp_path)
+    assert text == (
+        "warning: 2 launch calls returned an error: they own no op (1 x 1, invalid value; 1 x 700, illegal address: "
+        "run the program under compute-sanitizer)."
+    )
 
 
 def test_one_failed_launch(complete: ReportBuilder, tmp_path: Path) -> None:
     complete.call(20, 21, 8, returnValue=1)
     assert texts(complete, tmp_path) == [
-        "warning: 1 launch call returned an error: it owns no op. Check its error code."
+        "warning: 1 launch call returned an error: it owns no op (1 x 1, invalid value)."
     ]
 
 

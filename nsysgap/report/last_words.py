@@ -1,0 +1,23 @@
+"""What the program wrote last: its own reason, where a report holds no GPU work."""
+
+from __future__ import annotations
+
+from nsysgap.names import Names
+from nsysgap.report.cells import whole, words
+from nsysgap.report.source import Source
+
+MOST_LINES = 5
+
+
+def read_last_words(source: Source, names: Names) -> tuple[str, ...]:
+    """The last lines of what the processes wrote to standard error, at most five; of the last process that did."""
+    found: tuple[str, ...] = ()
+    for file, content in source.rows("ProcessStreams", ("filenameId", "contentId")):
+        file_id, content_id = whole(file, 32), whole(content, 32)
+        if file_id is None or content_id is None or file_id not in names or content_id not in names:
+            continue
+        lines = [line.strip() for line in words(names.raw(content_id)).splitlines()]
+        lines = [line for line in lines if line]
+        if "stderr" in names[file_id].lower() and lines:
+            found = tuple(lines[-MOST_LINES:])
+    return found
