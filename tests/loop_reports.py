@@ -24,7 +24,7 @@ def steps_of(path: Path, hidden_after: int = HIDDEN_AFTER_NS) -> Steps:
     with open_source(path) as source:
         trace = read_trace(source)
         details = read_op_details(source, trace)
-    return Steps(WholeTrace(trace), op_shapes(trace, details), hidden_after_ns=hidden_after)
+    return Steps(WholeTrace(trace), lambda: op_shapes(trace, details), hidden_after_ns=hidden_after)
 
 
 def document_of(steps: Steps) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from nsysgap.tables import Notice, Stacks, Table, Trace
 from nsysgap.units import count, counted, duration, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nsysgap.analysis.loops.steps import Steps
     from nsysgap.report.source import Source
 
@@ -37,6 +40,7 @@ class OpenReport:
         self._source = source
         self._idle: dict[Selection, IdleReport] = {}
         self._steps: dict[int, Steps] = {}
+        self._selected: dict[Selection, Selected] = {}
 
     @property
     def path(self) -> str:
@@ -49,12 +53,16 @@ class OpenReport:
 
     def select(self, selection: Selection) -> Selected:
         """The selected time and the words for it. Raises NsysgapError where nothing is selected."""
-        chosen = selection.resolve(self.trace, self.whole)
-        return self._loop(selection) if selection.loop and chosen.time is None else chosen
+        if selection not in self._selected:
+            chosen = selection.resolve(self.trace, self.whole)
+            self._selected[selection] = self._loop(selection) if selection.loop and chosen.time is None else chosen
+        return self._selected[selection]
 
     def _loop(self, selection: Selection) -> Selected:
         """The GPU windows of the main loops; everything where there are none."""
-        steps = self.steps(selection.hidden_after_ns)
+        hidden_after = selection.hidden_after_ns
+        # Only when the loop ran is wanted here: what that takes to find is let go of again.
+        steps = self._steps[hidden_after] if hidden_after in self._steps else self._new_steps(hidden_after)
         if not steps.judged:
             return Selected(None, "")
         time = steps.judged_time
@@ -100,18 +108,21 @@ class OpenReport:
         return WholeTrace(self.trace)
 
     def steps(self, hidden_after_ns: int = HIDDEN_AFTER_NS) -> Steps:
-        """The loops of the report; they are found and measured when asked for."""
+        """The loops of the report; they are found and measured when asked for, then kept."""
         if hidden_after_ns not in self._steps:
-            from nsysgap.analysis.loops.sequences import SHAPE_COLUMNS, op_shapes
-            from nsysgap.analysis.loops.steps import Steps
-            from nsysgap.report.details import read_op_details
-
-            with self.source() as source:
-                details = read_op_details(source, self.trace, only=SHAPE_COLUMNS)
-            self._steps[hidden_after_ns] = Steps(
-                self.whole, op_shapes(self.trace, details), hidden_after_ns=hidden_after_ns
-            )
+            self._steps[hidden_after_ns] = self._new_steps(hidden_after_ns)
         return self._steps[hidden_after_ns]
+
+    def _new_steps(self, hidden_after_ns: int) -> Steps:
+        from nsysgap.analysis.loops.sequences import SHAPE_COLUMNS, op_shapes
+        from nsysgap.analysis.loops.steps import Steps
+        from nsysgap.report.details import read_op_details
+
+        def shapes() -> NDArray[np.int32]:
+            with self.source() as source:
+                return op_shapes(self.trace, read_op_details(source, self.trace, only=SHAPE_COLUMNS))
+
+        return Steps(self.whole, shapes, hidden_after_ns=hidden_after_ns)
 
     @contextmanager
     def source(self) -> Iterator[Source]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,11 @@ class CallTokens:
 
 
 def launch_loops(
-    trace: Trace, calls: NDArray[np.int32], shapes: NDArray[np.int32], without: Container[int], order: LaunchOrder
+    trace: Trace,
+    calls: NDArray[np.int32],
+    shapes_of: Callable[[], NDArray[np.int32]],
+    without: Container[int],
+    order: LaunchOrder,
 ) -> list[Loop]:
     """The loops of all threads but those in `without` (rows of threads, which have NVTX loops), in no order."""
     found = []
@@ -47,7 +51,7 @@ def launch_loops(
         launched = order.of(process)
         for thread in distinct(trace.api["thread"][calls[launched.op]]).tolist():
             if thread not in without:
-                tokens = call_tokens(trace, calls, shapes, launched, thread)
+                tokens = call_tokens(trace, calls, shapes_of(), launched, thread)
                 found += [_loop(trace, launched, thread, tokens, *bounds) for bounds in _steps(trace, tokens)]
     return found
 

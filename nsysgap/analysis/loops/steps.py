@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -86,28 +86,35 @@ def outliers(duration: Times) -> Indices:
 class Steps:
     """All loops of a report, in the order of `in_order`, and the main loop of each process.
 
-    `shapes`: what `op_shapes` makes of the ops.
+    `shapes_of` gives what `op_shapes` makes of the ops: it is called when they are first needed, which may be never.
     """
 
     def __init__(
         self,
         whole: WholeTrace,
-        shapes: NDArray[np.int32],
+        shapes_of: Callable[[], NDArray[np.int32]],
         *,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
     ) -> None:
         self.trace = whole.trace
         self.whole = whole
-        self.shapes = shapes
+        self._shapes_of = shapes_of
         self.attribution = Attribution(whole.trace, whole.calls, hidden_after_ns=hidden_after_ns)
         self.order = LaunchOrder(whole.trace, whole.calls)
+
+    @cached_property
+    def shapes(self) -> NDArray[np.int32]:
+        """A number for what each op is: see `op_shapes`."""
+        return self._shapes_of()
 
     @cached_property
     def loops(self) -> list[Loop]:
         """Every loop, NVTX's and those of threads without one, in order."""
         by_ranges = nvtx_loops(self.trace, self.order)
         threads = {loop.thread for loop in by_ranges}
-        return in_order([*by_ranges, *launch_loops(self.trace, self.whole.calls, self.shapes, threads, self.order)])
+        return in_order(
+            [*by_ranges, *launch_loops(self.trace, self.whole.calls, lambda: self.shapes, threads, self.order)]
+        )
 
     @cached_property
     def main(self) -> dict[int, int]:
