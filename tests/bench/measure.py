@@ -89,6 +89,11 @@ SUITES: dict[str, Suite] = {
         },
         limits={"300k": Limit(wall_s=1.5, peak_mb=250), "3m": Limit(ratio=8, peak_mb=900)},
     ),
+    "steps": Suite(
+        command=("{python}", "-m", "nsysgap", "steps", "{report}"),
+        help="nsysgap steps, text output: loops from NVTX ranges, their GPU windows cut by cause",
+        limits={"3m": Limit(peak_mb=950)},
+    ),
     "stacks": Suite(
         command=(
             "{python}",
