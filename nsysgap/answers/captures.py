@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nsysgap.analysis.collectives.matching import match
 from nsysgap.analysis.collectives.operations import collective_kernels
 from nsysgap.analysis.collectives.waiting import waits_of
-from nsysgap.analysis.comparing.captures import STEP, Capture
+from nsysgap.analysis.comparing.captures import STEP, Capture, Drawn
+from nsysgap.analysis.comparing.drawing import Span, drawn, typical_step
 from nsysgap.analysis.comparing.kernels import op_times
 from nsysgap.analysis.comparing.loop_figures import (
     launch_calls_of,
@@ -43,13 +44,15 @@ Times = NDArray[np.int64]
 class CaptureOptions:
     """What of a report is compared: its main loop, the one of the label `loop`, or what `selection` selects.
 
-    `whole`: the whole window although there is a loop; `short`: kernels by short name.
+    `whole`: the whole window although there is a loop; `short`: kernels by short name; `draw`: a step as
+    a picture too.
     """
 
     selection: Selection = WHOLE
     loop: str | None = None
     whole: bool = False
     short: bool = False
+    draw: bool = False
 
     @property
     def selects_time(self) -> bool:
@@ -108,13 +111,14 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
             f"the first and the last quarter, Spearman {drifting.correlation:+.2f})."
         )
     gaps = {one.device: IntervalSet(one.start, one.end) for one in report.whole.gaps}
+    size = _sizes(report)
     return Capture(
         path=report.path,
         loop=loop.label,
         iterations=loop.count,
         figures=loop_figures(steps, on_gpus, tails, exposed),
         steps=tuple(step_lengths(steps, on_gpus).tolist()),
-        ops=op_times(trace, _sizes(report), rows, short=options.short),
+        ops=op_times(trace, size, rows, short=options.short),
         gpus=_gpu_names(trace, {one.edges.device for one in steps.windows}),
         gpu_count=0 if on_gpus is None else on_gpus.gpus,
         graph_trace=_graph_trace(trace),
@@ -122,6 +126,7 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
         incomplete=_incomplete(trace),
         warnings=tuple(said),
         untold=_untold(trace),
+        drawn=_drawn(report, options, size, typical_step(steps, device)),
     )
 
 
@@ -135,14 +140,16 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         start = api["start"]
         calls = int((covered_length(idle.selection, start, start + 1) > 0).sum())
     figures = window_figures(idle, launch_calls_of(idle.calls, rows), calls, _exposed_in_window(report, options))
-    length = figures[STEP]
+    length, size = figures[STEP], _sizes(report)
+    longest = max(idle.devices, key=lambda one: one.busy + one.idle, default=None)
+    span = None if longest is None else (longest.device, *longest.window)
     return Capture(
         path=report.path,
         loop=None,
         iterations=1,
         figures=figures,
         steps=() if length is None else (length,),
-        ops=op_times(trace, _sizes(report), rows, short=options.short),
+        ops=op_times(trace, size, rows, short=options.short),
         gpus=_gpu_names(trace, {one.device for one in idle.devices}),
         gpu_count=len(idle.devices),
         graph_trace=_graph_trace(trace),
@@ -150,7 +157,15 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         incomplete=_incomplete(trace),
         chosen=options.selects_time or options.whole,
         untold=_untold(trace),
+        drawn=_drawn(report, options, size, span),
     )
+
+
+def _drawn(report: OpenReport, options: CaptureOptions, size: Times, span: Span | None) -> Drawn | None:
+    if not options.draw or span is None:
+        return None
+    hidden_after_ns = options.selection.hidden_after_ns
+    return drawn(report.whole, size, span, short=options.short, hidden_after_ns=hidden_after_ns)
 
 
 def _sizes(report: OpenReport) -> Times:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nsysgap.analysis.comparing.captures import Capture
+from nsysgap.analysis.comparing.captures import STEP, Capture
 from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
 from nsysgap.analysis.comparing.comparison import ENOUGH_CAPTURES, REST, SAME, Change, compare_figures, explained
 from nsysgap.analysis.comparing.kernels import OpChange, OpTimes, coverage, match_ops
@@ -82,7 +82,7 @@ class CompareAnswer:
         percent = "" if step.change_percent is None else f" ({step.change_percent:+.1f} %)"
         took = f"{duration(step.after)} {what}, not {duration(step.before)}{percent}"
         if self.reasons:
-            return f"Not comparable: {took}; see {'the reason' if len(self.reasons) == 1 else 'the reasons'} above."
+            return f"Not comparable ({counted(len(self.reasons), 'reason', 'reasons')} given): {took}."
         if step.p is None:
             return f"{took}{self._mostly()}; noise not judged."
         if step.verdict == SAME:
@@ -112,6 +112,12 @@ class CompareAnswer:
         if self.outcomes is not None:
             document["predicted"] = [{**as_json(one), "off_percent": one.off_percent} for one in self.outcomes]
         return document
+
+    def pictures(self) -> tuple[tuple[Document | None, ...], tuple[list[int], ...]]:
+        """What a page draws of each side: (its typical step, of the capture in the middle; all steps of all, ns)."""
+        sides = (self.before, self.after)
+        drawn = tuple(as_json(_middle(side).drawn) for side in sides)
+        return drawn, tuple([step for one in side for step in one.steps] for side in sides)
 
     def figures(self) -> tuple[Figure, ...]:
         """The change of every figure that both sides have."""
@@ -206,6 +212,12 @@ def _warnings(before: Sequence[Capture], after: Sequence[Capture]) -> list[str]:
             "nodes counts as busy."
         )
     return said
+
+
+def _middle(side: Sequence[Capture]) -> Capture:
+    """The capture whose step is the median of all."""
+    ordered = sorted(side, key=lambda one: one.figures[STEP] or 0)
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def _side_row(side: Sequence[Capture]) -> Document:

@@ -23,7 +23,9 @@ OUTPUTS = Outputs(
         "markdown": "for a pull request",
         "csv": "one row per kernel, copy, memset and graph",
         "parquet": "these rows",
+        "html": "a page with both steps drawn",
     },
+    shorthands=("html",),
     inputs=("reports", "before", "after", "predicted"),
 )
 
@@ -78,7 +80,9 @@ def command(to: Destination, detail: bool, **given: Any) -> None:
     before, after = sides_of(given.pop("reports"), given.pop("before"), given.pop("after"))
     loop, match = given.pop("loop"), given.pop("match")
     anyway, predicted = given.pop("anyway"), given.pop("predicted")
-    options = CaptureOptions(loop=loop, whole=given.pop("whole"), short=match == "short", selection=selection(given))
+    options = CaptureOptions(
+        loop=loop, whole=given.pop("whole"), short=match == "short", draw=to.form == "html", selection=selection(given)
+    )
     check_selection(options)
     answer = compare(before, after, CompareOptions(options, anyway, predicted), answer_of)
     to.write(_written(answer, to, detail=detail))
@@ -104,13 +108,19 @@ def sides_of(
 
 
 def _written(answer: CompareAnswer, to: Destination, *, detail: bool) -> bytes:
-    if to.form in {"text", "markdown"}:
-        from nsysgap.render.text.compare import Said, compare_markdown, compare_text
+    from nsysgap.render.text.compare import Said, compare_markdown, compare_text
 
-        said = Said(answer.explained, answer.matched[0], answer.noise, answer.verdict)
+    said = Said(answer.explained, answer.matched[0], answer.noise, answer.verdict)
+    if to.form in {"text", "markdown"}:
         if to.form == "markdown":
             return compare_markdown(answer.document(), said, detail=detail).encode("utf-8", "replace")
         return compare_text(answer.document(), said, detail=detail, color=to.color).encode("utf-8", "replace")
+    if to.form == "html":
+        from nsysgap.render.pages.compare import Pictures, compare_page
+
+        (first, second), (before, after) = answer.pictures()
+        page = compare_page(answer.document(), said, Pictures((first, second), (before, after)))
+        return page.encode("utf-8", "replace")
     from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
 
     if to.form == "json":

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from nsysgap.render.pages import bundle as bundle_module
-from nsysgap.render.pages import flame_graph, steps
+from nsysgap.render.pages import compare, flame_graph, steps
 from nsysgap.render.pages.bundle import asset, bundle, filled
 from nsysgap.render.pages.timeline.page import MODULES
 
@@ -16,6 +16,7 @@ BUNDLES = {
     "timeline": tuple(f"timeline/page/{module}.js" for module in MODULES),
     "flame graph": flame_graph.MODULES,
     "steps": steps.MODULES,
+    "compare": compare.MODULES,
     "graph": ("page/graph.js",),
 }
 TOP_LEVEL = re.compile(r"^(?:async )?(?:function\*?|const|let|class) +(?:(\w+)|\{([^}]*)\}|\[([^\]]*)\])", re.MULTILINE)
