@@ -316,7 +316,7 @@ class Report:
 
     def _sentences(self) -> list[str]:
         return [
-            f"GPU {device.device} idle {percent(device.idle, device.busy + device.idle)} of "
+            f"GPU {self.trace.device(device.device).label} idle {percent(device.idle, device.busy + device.idle)} of "
             f"{duration(device.busy + device.idle)} in {count(device.gap_count)} gaps"
             for device in self.analyse().devices
         ]

@@ -21,12 +21,24 @@ BLOCKING_LEAST = 10  # launches that must be there before they are called blocki
 BLOCKING_SHARE = 0.9
 SLEEPS = ("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "sem_wait", "futex")
 WAKING_NS = 20_000  # a thread that wakes another may go to sleep at once: who was awake is asked so long before
+UNREAD = (
+    *("GPU_CONTEXT_SWITCH_EVENTS", "VULKAN_WORKLOAD", "DX11_WORKLOAD", "DX12_WORKLOAD", "OPENGL_WORKLOAD"),
+    *("CUDNN_", "CUBLAS_"),
+)
 OTHER_THREADS_SHARE = 0.05  # of the ops: fewer that other threads launched are not worth a word
 
 
 def program_notices(idle: IdleReport) -> list[Notice]:
     """Notices about the program, each when it holds."""
-    found = [*_blocking(idle), *_by_gpu(idle), *_other_threads(idle), *_loading(idle), *_mpi(idle), *_woken(idle)]
+    found = [
+        *_blocking(idle),
+        *_by_gpu(idle),
+        *_other_threads(idle),
+        *_loading(idle),
+        *_mpi(idle),
+        *_woken(idle),
+        *_unread(idle),
+    ]
     return [Notice(level, text) for level, text in found]
 
 
@@ -177,6 +189,13 @@ class _Awake:
     def _in_call(self, thread: int, at: int) -> bool:
         number = int(np.searchsorted(self.start[thread], at, side="right"))
         return number > 0 and bool(self.reach[thread][number - 1] > at)
+
+
+def _unread(idle: IdleReport) -> Said:
+    """Tables with other work of the GPU, or waiting, that no figure counts."""
+    there = sorted(table for table in idle.trace.tables_present if table.startswith(UNREAD))
+    if there and idle.trace.ops.rows:
+        yield "note", f"Not counted: {', '.join(there)}. What these tables hold may have kept the GPU busy, or held it."
 
 
 def _idle_of_launchers(idle: IdleReport, table: Table) -> int:

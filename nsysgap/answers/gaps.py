@@ -178,7 +178,7 @@ def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, options
 
 
 def _device_figures(device: Document) -> list[Figure]:
-    whose = f"GPU {device['device']}"
+    whose = f"GPU {device['device']} {device.get('which', '')}".strip()
     window = device["busy_ns"] + device["idle_ns"]
     share = round(100 * device["idle_ns"] / window, 3) if window else 0.0
     return [

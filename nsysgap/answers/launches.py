@@ -72,7 +72,12 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
         raise NsysgapError(f"{trace.path} holds no kernels.", hint)
     chosen = LaunchSelection(selected.time, device, selected.ranges, fold=not options.unfold)
     costs: Document = as_json(launch_costs(trace, launch_calls(trace), report.details, chosen))
-    words = ", ".join([*([] if device is None else [f"GPU {device}"]), *([selected.words] if selected.words else [])])
+    words = ", ".join(
+        [
+            *([] if device is None else [f"GPU {trace.device(device).label}"]),
+            *([selected.words] if selected.words else []),
+        ]
+    )
     if not costs["kernels"] and not costs["all"]["launches"]:
         raise _nothing_selected(trace, words)
     return LaunchesAnswer(report.header(), costs, words)

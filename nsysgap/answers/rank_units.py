@@ -45,13 +45,14 @@ class Unit:
     world_size: int | None
     host: str | None
     gpu_uuid: str | None
+    gpu: str
     device_name: str | None
     utc_start_ns: int | None
 
     @property
     def name(self) -> str:
         """ "rank 1", or "pid 668 on GPU 0" where no rank is known."""
-        return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.facts.device}"
+        return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.gpu}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def _unit(
         world_size=size,
         host=facts.host,
         gpu_uuid=facts.gpu_uuid.get(found.device),
+        gpu=device.label,
         device_name=device.name,
         utc_start_ns=facts.utc_start_ns,
     )

@@ -199,7 +199,7 @@ def _loop_figures(loop: Document) -> list[Figure]:
         Figure("launches", loop["launches"]["median"], "", "lower", whose),
     ]
     for device in loop["devices"]:
-        gpu = f"{whose} on GPU {device['device']}"
+        gpu = f"{whose} on GPU {device['device']} {device.get('which', '')}".strip()
         figures += [Figure(key, device[key], "ns", "lower", gpu) for key in ("window_ns", "busy_ns", "idle_ns")]
         figures += [Figure(f"idle_{part}_ns", device["idle_by_cause_ns"][part], "ns", "lower", gpu) for part in PARTS]
     return figures

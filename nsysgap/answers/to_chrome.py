@@ -83,7 +83,8 @@ def to_chrome(
     if len(empty) == len(shown):
         raise _nothing(report, _cut(report, options, device)[1])
     if empty:
-        say(f"the cut holds nothing of {', '.join(f'GPU {gpu}' for gpu in empty)}: no file is written.")
+        names = ", ".join(f"GPU {report.trace.device(gpu).label}" for gpu in empty if gpu is not None)
+        say(f"the cut holds nothing of {names}: no file is written.")
 
 
 def gpus_with_work(trace: Trace, device: int | None) -> list[int]:
@@ -135,7 +136,10 @@ def _cut(report: OpenReport, options: ToChromeOptions, gpu: int | None) -> tuple
         time = surroundings(idle, idle.gaps.longest(options.top_gaps))
         words.append(f"only the surroundings of the {count(options.top_gaps)} longest gaps")
     for left_out, sentence in (
-        (gpu is not None, f"only GPU {gpu} and the processes that used it"),
+        (
+            gpu is not None,
+            f"only GPU {'' if gpu is None else report.trace.device(gpu).label} and the processes that used it",
+        ),
         (options.kernels_only, "only kernels"),
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),

@@ -34,12 +34,13 @@ def gaps_rows_frame(gaps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     found = []
     for gap in gaps:
         parts = {f"{name}_ns": gap["parts_ns"].get(name, 0) for name in PARTS}
-        plain = {key: gap[key] for key in ("device", "start_ns", "end_ns", "duration_ns", "cause")}
+        plain = {key: gap.get(key) for key in ("device", "which", "start_ns", "end_ns", "duration_ns", "cause")}
         who = {"process": gap["process"], "thread": gap["thread"], "nvtx": " > ".join(gap["nvtx"])}
         edges = {f"{side}_{key}": (gap[side] or {}).get(key) for side in ("before", "after") for key in OP_COLUMNS}
         found.append({**plain, **parts, **who, **edges})
+    named = ["which"] if any(gap.get("which") for gap in gaps) else []  # where numbers alone do not name GPUs
     columns = [
-        *("device", "start_ns", "end_ns", "duration_ns", "cause"),
+        *("device", *named, "start_ns", "end_ns", "duration_ns", "cause"),
         *(f"{name}_ns" for name in PARTS),
         *("process", "thread", "nvtx"),
         *(f"{side}_{key}" for side in ("before", "after") for key in OP_COLUMNS),

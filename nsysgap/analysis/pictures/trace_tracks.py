@@ -54,7 +54,7 @@ class Layout:
     def gpu(self, trace: Trace, device: int) -> int:
         """The group of a GPU, made when first asked for."""
         if device not in self._gpus:
-            name = f"GPU {device} {trace.device(device).name or ''}".rstrip()
+            name = f"GPU {trace.device(device).label} {trace.device(device).name or ''}".rstrip()
             self._gpus[device] = self.add_group(device, name, device)
         return self._gpus[device]
 

@@ -53,9 +53,8 @@ def _shared_device(model: Model, stretch: Stretch) -> str:
     shared = np.intersect1d(ops["device"][inside & mine], ops["device"][inside & ~mine])
     if not len(shared):
         return ""
-    return (
-        f"Several processes used GPU {int(shared[0])} at the same time: which of them waited for which is not recorded."
-    )
+    gpu = model.trace.device(int(shared[0])).label
+    return f"Several processes used GPU {gpu} at the same time: which of them waited for which is not recorded."
 
 
 def _untraced(model: Model, stretch: Stretch) -> str:

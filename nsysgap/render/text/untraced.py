@@ -34,12 +34,13 @@ def _untraced(device: Document) -> Iterable[str]:
         yield "The GPU may have worked on what nsys cannot record, or the calls returned late."
     else:
         yield (
-            "The GPU was probably busy with work that nsys cannot record, such as kernels launched by kernels (CUDA "
-            "dynamic parallelism), unless the calls only returned late."
+            "The GPU may have worked unseen, as with kernels launched by kernels (CUDA dynamic parallelism), or the "
+            "calls returned late."
         )
     if found["kernels"]:
         yield f"It follows {_kernels(found['kernels'])}."
-    yield f"So the GPU was idle {low:.1f} % of the window if that time was busy, {high:.1f} % if it was idle."
+    if f"{low:.1f}" != f"{high:.1f}":  # no range where both ends print alike
+        yield f"So the GPU was idle {low:.1f} % of the window if that time was busy, {high:.1f} % if it was idle."
 
 
 def _kernels(kernels: Sequence[Document]) -> str:

@@ -64,7 +64,14 @@ def _bars(data: TimelineLike, low: Times, high: Times, zero: int) -> Iterator[di
         left -= len(shown)
         texts = [f"idle {duration(int(end[i] - start[i]))}: {CAUSES[data.gaps.cause[mine[i]]].named}" for i in shown]
         keys = np.array(PARTS)[data.gaps.cause[mine[shown]]]
-        yield from _row(f"GPU {device}: idle by cause", start[shown] - zero, end[shown] - zero, keys, texts, HATCHED)
+        yield from _row(
+            f"GPU {data.trace.device(device).label}: idle by cause",
+            start[shown] - zero,
+            end[shown] - zero,
+            keys,
+            texts,
+            HATCHED,
+        )
     tracks = [track for track in data.tracks if track.kind in ("stream", "api")]
     for track, label in zip(tracks, _labels(data, tracks), strict=True):
         shown = _inside(track.start, track.end, low, high)[:left]
@@ -105,7 +112,7 @@ def _labels(data: TimelineLike, tracks: list[TrackLike]) -> list[str]:
 
 def _label(data: TimelineLike, track: TrackLike) -> str:
     if track.kind == "stream":
-        return f"GPU {track.device}: {stream_name(track.stream).lower()}"
+        return f"GPU {data.trace.device(track.device).label}: {stream_name(track.stream).lower()}"
     return f"thread {int(data.trace.threads['tid'][track.thread])}: CUDA API"
 
 

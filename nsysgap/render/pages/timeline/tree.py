@@ -56,7 +56,8 @@ def _gpu(data: TimelineLike, device: int, tracks: list[tuple[int, TrackLike]], g
     for number, track in sorted(streams, key=lambda t: (t[1].context, t[1].stream)):
         children.append(_node(stream_name(track.stream), f"context {track.context}" if several else "", number))
     children += [_node("NVTX on the GPU", "", number) for number, track in tracks if track.kind == "projected"]
-    return _node(f"GPU {device}", printable(data.trace.device(device).name or "", 40), children=children)
+    gpu = data.trace.device(device)
+    return _node(f"GPU {printable(gpu.label, 40)}", printable(gpu.name or "", 40), children=children)
 
 
 def _thread(data: TimelineLike, thread: int, tracks: list[tuple[int, TrackLike]], *, fold: bool) -> Node:
