@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nsysgap.analysis.schedule.advice import HOW, WORTH_TRYING, gain, rank, worth_asking
 from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
@@ -24,7 +27,8 @@ from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.schedules import ProcessLoop, chosen_loops
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
-from nsysgap.tables import Stacks
+from nsysgap.kernel_names import short_kernel_name
+from nsysgap.tables import KERNEL, Stacks
 from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
@@ -58,7 +62,7 @@ class WhatifAnswer:
     """The answer: `changes` as in the contract "nsysgap.whatif/1"; `together` all of them at once, None for one.
 
     `left_out`: how many candidates gain less than 2 %; `cure`: what the critical path asks for; `kernel`: the name of
-    the kernel with most of the path, "" without one; `notes`: sentences; `scale`: hours and costs a day.
+    the kernel that runs longest, where kernels are what limits, else ""; `notes`: sentences; `scale`: hours a day.
     """
 
     header: Header
@@ -192,6 +196,7 @@ def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> Wh
     chosen = _loop(report, options.loop)
     asker = _Asker(chosen, _plain_time(options.plain, chosen), report.samples)
     rows, parts = _path(report, chosen, asker)
+    limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
     candidates = [asker.changes.candidate(one) for one in asked]
     documents = [asker.document(one) for one in candidates]
@@ -208,11 +213,23 @@ def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> Wh
         changes=tuple(documents),
         together=None if advising else _together(asker, candidates),
         left_out=left_out,
-        cure=cure_text(parts, limits_of(parts, rows)),
-        kernel=next((row.name for row in rows if row.part == "gpu" and not row.detail), ""),
+        cure=cure_text(parts, limits),
+        kernel=_busiest_kernel(chosen) if limits and limits[0].kind == "kernel" else "",
         notes=_notes(asker),
         scale=_scale(asker, documents, options),
     )
+
+
+def _busiest_kernel(chosen: ProcessLoop) -> str:
+    """The name of the kernel that runs longest in the loop, alone or inside graphs."""
+    ops, stretch = chosen.model.trace.ops, chosen.stretch
+    mine = (ops["process"] == chosen.model.calls.process) & (ops["kind"] == KERNEL)
+    mine &= (ops["start"] >= stretch.start) & (ops["start"] < stretch.end.time)
+    names, number = np.unique(ops["name"][mine], return_inverse=True)
+    if not len(names):
+        return ""
+    total = np.bincount(number.reshape(-1), (ops["end"] - ops["start"])[mine])
+    return chosen.model.trace.name(int(names[total.argmax()]))
 
 
 def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
@@ -312,4 +329,5 @@ def _hours(per_day: float, each: int) -> float:
 
 def ncu_command(kernel: str) -> str:
     """How to look into a kernel with Nsight Compute."""
-    return f"ncu --set full --kernel-name-base demangled --kernel-name 'regex:{kernel[:60]}' --launch-count 3 PROGRAM"
+    name = re.escape(short_kernel_name(kernel))
+    return f"ncu --set full --kernel-name 'regex:{name}' --launch-count 3 PROGRAM"

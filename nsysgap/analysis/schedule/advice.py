@@ -16,7 +16,10 @@ TWICE = 2
 
 
 def worth_asking(bodies: Bodies, rows: Sequence[PathRow], length: int) -> list[Asked]:
-    """Changes that take out a part of the path of 2 % or more: no other can gain so much."""
+    """Changes that take out a part of the path of 2 % or more: no other can gain so much.
+
+    Faster kernels are none of them: that they could be is nothing that a report of nsys tells.
+    """
     large = [row for row in rows if row.ns >= WORTH_TRYING * length]
     asked = []
     if bodies.segments:
@@ -28,20 +31,18 @@ def worth_asking(bodies: Bodies, rows: Sequence[PathRow], length: int) -> list[A
         asked.append(Asked("pinned"))
     if copies - {"pageable", "device"}:
         asked.append(Asked("overlapped"))
-    for name in _largest(rows, length, "host"):
+    for name in _largest_ranges(rows, length):
         asked += [Asked("elsewhere", name), Asked("faster", name, TWICE)]
-    asked += [Asked("faster", name, TWICE) for name in _largest(rows, length, "gpu")]
     if any(row.part == "os_wait" for row in large):
         asked.append(Asked("os-waits"))
     return asked
 
 
-def _largest(rows: Sequence[PathRow], length: int, part: str) -> list[str]:
-    """The names with most of a part, where that is 2 % of the path or more; ranges or kernels only."""
+def _largest_ranges(rows: Sequence[PathRow], length: int) -> list[str]:
+    """The ranges with most of the path's host code, where that is 2 % of the path or more."""
     sums: dict[str, int] = {}
     for row in rows:
-        plain = row.name != OWN_CODE if part == "host" else not row.detail and not row.name.startswith("CUDA graph of")
-        if row.part == part and plain:
+        if row.part == "host" and row.name != OWN_CODE:
             sums[row.name] = sums.get(row.name, 0) + row.ns
     ordered = sorted(sums, key=lambda name: (-sums[name], name))
     return [name for name in ordered[:MOST_OF_A_KIND] if sums[name] >= WORTH_TRYING * length]
@@ -86,8 +87,8 @@ HOW: Mapping[str, tuple[str, str, str]] = {
         "CuPy: concurrent.futures with a process pool where Python code holds the GIL, one step ahead.",
     ),
     "faster": (
-        "CUDA: nsysgap stacks says the lines of host code; ncu what limits a kernel.",
-        "PyTorch: torch.compile for what is many small ops; lower precision, larger tiles for kernels.",
+        "CUDA: nsysgap stacks says which lines take the time.",
+        "PyTorch: torch.compile for what is many small ops.",
         "CuPy: cupy.fuse or a RawKernel for chains of elementwise kernels.",
     ),
     "os-waits": (
