@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from nsysgap.report.cells import words
+from nsysgap.report.reads import Read
 from nsysgap.report.source import Source
 from nsysgap.tables import Notice
 
@@ -21,6 +24,8 @@ _LOST = re.compile(
     r"|CUPTI.{0,400}?(?:fail|error|not supported)",
     re.IGNORECASE,
 )
+# Said of each process that used NVTX: of one without GPU work it bears on no figure.
+_NOT_ALL_NVTX = re.compile("Not all NVTX events", re.IGNORECASE)
 # Said of each process without CUDA calls. In a report that has CUDA rows those are of other processes, and what a shell
 # or git, which the program started, did not record is no loss.
 _NO_CUDA = re.compile("No CUDA events collected", re.IGNORECASE)
@@ -29,6 +34,21 @@ _OF_ONE_PROCESS = re.compile("No CUDA events collected|CUDA profiling might have
 
 def _has_cuda_rows(source: Source) -> bool:
     return any(source.has_rows(table) for table in source.catalog.columns if table.startswith("CUPTI_ACTIVITY_KIND_"))
+
+
+def _processes_with_ops(source: Source) -> set[int | None]:
+    """The processes that own rows of GPU work."""
+    found: set[int | None] = set()
+    for table in ("KERNEL", "MEMCPY", "MEMSET", "GRAPH_TRACE"):
+        name = f"CUPTI_ACTIVITY_KIND_{table}"
+        if source.catalog.has(name, "globalPid") and source.has_rows(name):
+            found |= set(np.unique(source.columns(name, [Read("of", "globalPid")])["of"]).tolist())
+    return found
+
+
+def _pid(process: int | None) -> int:
+    """The process ID within nsys's number; 0 for the machine as a whole."""
+    return (process or 0) >> 24 & 0xFFFFFF
 
 
 def diagnostics(source: Source) -> list[tuple[str, str]]:
@@ -56,18 +76,21 @@ def notices(source: Source) -> list[Notice]:
     about CUDA, and its errors."""
     said_of = _with_processes(source)
     without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(source) else set()
+    with_ops = _processes_with_ops(source) if any(_NOT_ALL_NVTX.search(said) for _, said, _ in said_of) else set()
     found: dict[Notice, None] = {}
-    needless: dict[str, set[int | None]] = {}
+    needless: dict[tuple[str, str], set[int | None]] = {}
     for severity, said, of in said_of:
         if of in without and _OF_ONE_PROCESS.search(said):
-            needless.setdefault(said, set()).add(of)
+            needless.setdefault(("CUDA events", said), set()).add(of)
+        elif _NOT_ALL_NVTX.search(said) and _pid(of) and with_ops and of not in with_ops:
+            needless.setdefault(("GPU work", said), set()).add(of)
         elif is_incomplete(said):
             found[Notice("incomplete", f"nsys says: {said}")] = None
         elif severity == "error" or (severity == "warning" and "CUDA" in said):
             found[Notice("warning", f"nsys says: {said}")] = None
-    for said, processes in needless.items():
+    for (what, said), processes in needless.items():
         whom = "one process" if len(processes) == 1 else f"{len(processes)} processes"
-        found[Notice("note", f"nsys says of {whom} without CUDA events: {said}")] = None
+        found[Notice("note", f"nsys says of {whom} without {what}: {said}")] = None
     return _first_of_each_level(list(found))
 
 

@@ -25,6 +25,16 @@ from nsysgap.report.unpacking import COMPRESSED, unpack
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 LFS_HINT = "Fetch the file in its repository: git lfs pull"
 NSYS_REP = (".nsys-rep", ".qdrep")
+IMPORT_HINT = (
+    "Finish it with the QdstrmImporter in nsys's host-... folder (QdstrmImporter --input-file FILE.qdstrm), then: "
+    "nsys export --type sqlite FILE.nsys-rep"
+)
+OTHER_EXPORTS = {
+    **dict.fromkeys((".h5", ".hdf", ".hdf5"), "an HDF5 export"),
+    **dict.fromkeys((".arrow", ".arrows"), "one Arrow stream of all tables"),
+    **dict.fromkeys((".jsonl", ".jsonlines", ".json"), "a JSON Lines export"),
+    ".txt": "a text export",
+}
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 
 
@@ -49,7 +59,7 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
                 file = unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
                 head = _head(file)
         if kind == ".qdstrm":
-            raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", EXPORT_HINT)
+            raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", IMPORT_HINT)
         if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
             file = _export(path, file, _temporary(cleanup))
             head = _head(file)
@@ -93,6 +103,9 @@ def _check_file(path: Path, file: Path, head: bytes) -> None:
         raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
     if head.startswith(LFS_POINTER):
         raise NsysgapError(f"{path} is a Git LFS pointer, not the file that it stands for.", LFS_HINT)
+    if not head.startswith(SQLITE_MAGIC) and (other := OTHER_EXPORTS.get(path.suffix.lower())):
+        hint = "Export the report as SQLite (nsys export --type sqlite REPORT.nsys-rep) or as a parquetdir."
+        raise NsysgapError(f"{path} looks like {other}, which nsysgap does not read.", hint)
     if not head.startswith(SQLITE_MAGIC):
         raise NsysgapError(
             f"{path} is not an nsys report: neither SQLite nor .nsys-rep.",
