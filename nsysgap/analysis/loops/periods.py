@@ -102,10 +102,13 @@ def _levels(longest: int) -> Iterator[tuple[int, int]]:
 
 def _recurrences(key: NDArray[np.uint64], most: int, step: int) -> Numbers:
     """How far on the key of every step-th place comes again, if within `most`."""
-    if len(key) <= most:
+    if len(key) < 2:
         return np.empty(0, np.int64)
-    ahead = np.lib.stride_tricks.sliding_window_view(key[1:], most)[::step]
-    here = key[: len(key) - most : step]
+    # Near the end fewer than `most` places lie ahead: what stands for the others equals no key but by accident, and a
+    # period found so is looked for like any other.
+    beyond = np.full(most, ~key[-1], np.uint64)
+    ahead = np.lib.stride_tricks.sliding_window_view(np.concatenate((key[1:], beyond)), most)[::step]
+    here = key[::step]
     found = []
     rows = max(1, CHUNK // most)
     for low in range(0, len(here), rows):

@@ -51,6 +51,7 @@ def test_the_best_period(tokens: list[int]) -> None:
         ([1, 2, 3] * 2, []),  # two are no loop
         ([5] * 5, []),  # fewer than six tokens
         ([9, 8] + [1, 2] * 4 + [7] + [3, 4, 5] * 3, [(2, 8, 2), (11, 9, 3)]),
+        ([0] * 13 + [1] + ([0] * 6 + [1]) * 2, [(0, 7, 1), (7, 21, 7)]),  # three repeats that end with the sequence
         (([1] * 4 + [2]) * 3, [(0, 15, 5)]),  # the step, not what repeats inside it
     ],
 )
