@@ -24,6 +24,7 @@ from nsysgap.report.source import Source, enough_memory
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_END_MARK = b"\xff\xff\xff\xff\0\0\0\0"
 ENDINGS = {"_pqtdir": ".parquet", "_arwdir": ".arrow"}
 FORMATS = tuple(ENDINGS.values())
 AGAIN_HINT = "Export the report again: nsys export --type parquetdir REPORT.nsys-rep"
@@ -249,9 +250,23 @@ def _arrow_reader(file: Path) -> Iterator[Any]:
             reader = pa.ipc.open_file(opened)
             yield _Indexed(reader)
         else:
-            opened.seek(0)
+            _require_end_mark(opened)
             with pa.ipc.open_stream(opened) as stream:
                 yield stream
+
+
+def _require_end_mark(opened: Any) -> None:
+    """Raise ArrowInvalid for a stream that just stops, and leave the file at its start.
+
+    The format allows a stream without the mark, so that one which was cut between two batches reads as whole; nsys
+    always writes the mark.
+    """
+    import pyarrow as pa
+
+    opened.seek(max(opened.size() - len(_END_MARK), 0))
+    if opened.read() != _END_MARK:
+        raise pa.ArrowInvalid("the stream has no end mark")
+    opened.seek(0)
 
 
 class _Indexed:

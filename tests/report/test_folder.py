@@ -136,14 +136,12 @@ def refused(folder: Path, said: str) -> None:
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".arrow"])
-@pytest.mark.parametrize("left", [0, 3, 100, -9])
+@pytest.mark.parametrize("left", [0, 3, 100, -9, -8])
 def test_a_file_that_was_cut_off(tmp_path: Path, ending: str, left: int) -> None:
     folder = as_folder(some().save(tmp_path), tmp_path / "a", ending)
     file = folder / f"{KERNEL}{ending}"
     data = file.read_bytes()
-    file.write_bytes(data[:left])
-    if ending == ".arrow" and left == -9:  # a stream's end mark alone is missing
-        return
+    file.write_bytes(data[:left])  # -8: only a stream's end mark is missing, all its batches are there
     refused(folder, f"is damaged: {KERNEL}{ending} cannot be read")
 
 
