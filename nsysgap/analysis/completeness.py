@@ -72,6 +72,8 @@ def losses(idle: IdleReport) -> list[Loss]:
 
 def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
     lost = lost_launches(trace, calls) if has_kernels(trace) else np.empty(0, np.intp)
+    if not len(lost):
+        return
     process = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
     whole = LAUNCHES.rows(trace) & ~trace.api["failed"]
     for of in distinct(process[lost]).tolist():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.call_errors import launch_errors
-from nsysgap.analysis.completeness import loss_notices, losses
+from nsysgap.analysis.completeness import Loss, loss_notices, losses
 from nsysgap.analysis.held import held_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.program_notices import program_notices
@@ -23,9 +23,13 @@ from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent
 
 
-def all_notices(idle: IdleReport, latencies: Latencies) -> tuple[Notice, ...]:
-    """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes."""
-    found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, losses(idle))]
+def all_notices(idle: IdleReport, latencies: Latencies, missing: list[Loss] | None = None) -> tuple[Notice, ...]:
+    """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes.
+
+    `missing`: the report's losses, where the caller knows them.
+    """
+    missing = losses(idle) if missing is None else missing
+    found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, missing)]
     found += [*_clock(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle), *program_notices(idle)]
     found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
     order = ("incomplete", "warning", "note")

@@ -119,7 +119,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
             gap["line"] = line
     why = why_no_kernels(report.trace)
     return GapsAnswer(
-        header=report.header((*all_notices(idle, idle.latencies), *selected.notes)),
+        header=report.header((*all_notices(idle, idle.latencies, missing), *selected.notes)),
         devices=tuple(document["devices"]),
         launches=document["launches"],
         graph_launches=document["graph_launches"],

@@ -37,6 +37,8 @@ def launch_calls(trace: Trace) -> NDArray[np.int32]:
 def misled_ops(trace: Trace, calls: NDArray[np.int32]) -> Indices:
     """The ops whose correlation ID names a call that cannot launch: rows of ops. `calls`: as `launch_calls`."""
     without = _rows((calls == NONE) & names_launch(trace.ops["correlation"]))
+    if not len(without) or not NO_LAUNCHES.names(trace):
+        return without[:0]
     return without[_cannot_launch(trace, _named_calls(trace, without))]
 
 
