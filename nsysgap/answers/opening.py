@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from weakref import ref
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import IdleReport, WholeTrace
@@ -118,9 +119,12 @@ class OpenReport:
         from nsysgap.analysis.loops.steps import Steps
         from nsysgap.report.details import read_op_details
 
+        trace, report = self.trace, ref(self)  # a circle of references would keep both until there is a collection
+
         def shapes() -> NDArray[np.int32]:
-            with self.source() as source:
-                return op_shapes(self.trace, read_op_details(source, self.trace, only=SHAPE_COLUMNS))
+            alive = report()
+            with open_source(trace.path) if alive is None else alive.source() as source:
+                return op_shapes(trace, read_op_details(source, trace, only=SHAPE_COLUMNS))
 
         return Steps(self.whole, shapes, hidden_after_ns=hidden_after_ns)
 

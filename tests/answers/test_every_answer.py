@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import pickle
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 from folders import SAMPLES
 
 from nsysgap import answers
-from nsysgap.answers.opening import ask
+from nsysgap.answers.opening import OpenReport, ask
 from nsysgap.figures import Figure, Header
 
 SAMPLE_OF = {"graphs": "graph_explicit", "graph_drawing": "graph_explicit"}
+ONE_REPORT = {"timeline"}  # asked of a single report, whose page is then all there is to do
 STREAMS = {"to_chrome"}  # made while they are written: there is nothing to send to another process
 
 
@@ -56,3 +59,26 @@ def test_an_answer_is_plain_and_picklable(question: Callable[..., Any]) -> None:
     assert list(document["report"]) == list(Header("", None, None, None).document())
     assert document["report"]["path"] == str(sample)
     assert all(isinstance(figure, Figure) for figure in answer.figures())
+
+
+@pytest.mark.parametrize(
+    "question", [one for one in questions() if one.__name__ not in STREAMS | ONE_REPORT], ids=lambda q: q.__name__
+)
+def test_a_report_is_gone_once_it_was_asked(question: Callable[..., Any]) -> None:
+    """By counting references alone: what waits for the garbage collector stands beside the next report in memory."""
+    options = list(inspect.signature(question).parameters.values())[1].default
+    seen: list[weakref.ref[Any]] = []
+
+    def asked(report: OpenReport, chosen: Any) -> Any:
+        seen.append(weakref.ref(report))
+        seen.append(weakref.ref(report.trace))
+        return question(report, chosen)
+
+    gc.collect()
+    gc.disable()
+    try:
+        answer = ask(SAMPLES / f"{SAMPLE_OF.get(question.__name__, 'slow_host')}.sqlite.xz", asked, options)
+        assert [one() is None for one in seen] == [True, True]
+    finally:
+        gc.enable()
+    assert answer is not None

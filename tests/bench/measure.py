@@ -94,6 +94,11 @@ SUITES: dict[str, Suite] = {
         help="nsysgap steps, text output: loops from NVTX ranges, their GPU windows cut by cause",
         limits={"3m": Limit(peak_mb=950)},
     ),
+    "compare": Suite(
+        command=("{python}", "-m", "nsysgap", "compare", "{report}", "{report}"),
+        help="nsysgap compare, text output: the same report on both sides, read one after the other",
+        limits={"300k": Limit(wall_s=3.5, peak_mb=400), "3m": Limit(wall_s=25, peak_mb=1200)},
+    ),
     "stacks": Suite(
         command=(
             "{python}",
