@@ -64,3 +64,10 @@ def test_every_script_is_in_a_page() -> None:
     folder = Path(bundle_module.__file__).parent
     scripts = {path.relative_to(folder).as_posix() for path in folder.rglob("*.js") if "vendor" not in path.parts}
     assert scripts == {path for modules in BUNDLES.values() for path in modules}
+
+
+def test_a_comment_that_code_follows_on_its_line_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "f();\n/** @type {A} */ (b).c();\nexport function g() {}\n/** Says\n * more. */\nexport const h = 1;\n"
+    monkeypatch.setattr(bundle_module, "asset", lambda _: source)
+    script = bundle(("x.js",))
+    assert "\nf();\n/** @type {A} */ (b).c();\nfunction g() {}\nconst h = 1;\n" in script

@@ -2,8 +2,12 @@
 import { FlameGraph } from "../timeline/page/flame.js";
 import { count, element, percent } from "../timeline/page/format.js";
 
-const { whole, what, legend, nodes } = JSON.parse(document.getElementById("data").textContent);
-const found = document.getElementById("found"), field = document.getElementById("search");
+/** An element that the page has. */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const { whole, what, legend, nodes } = JSON.parse($("data").textContent ?? "");
+const found = $("found");
+const field = /** @type {HTMLInputElement} */ ($("search"));
 let hits = null; // of a search: per node whether it matches
 
 function look(node) {
@@ -11,7 +15,7 @@ function look(node) {
   return { text: nodes.text[at], title: nodes.title[at], color: nodes.color[at], mark: hits && (hits[at] ? "hit" : "other") };
 }
 
-const graph = new FlameGraph(document.getElementById("plot"), nodes.parent, look);
+const graph = new FlameGraph($("plot"), nodes.parent, look);
 
 function pattern(text) {
   try {
@@ -41,12 +45,12 @@ function seek(text) {
 }
 
 field.addEventListener("input", () => seek(field.value));
-document.getElementById("reset").addEventListener("click", () => {
+$("reset").addEventListener("click", () => {
   field.value = "";
   graph.root = 0;
   seek("");
 });
-document.getElementById("key").replaceChildren(...legend.map(([color, words]) => {
+$("key").replaceChildren(...legend.map(([color, words]) => {
   const swatch = element("span", { class: "swatch" });
   swatch.style.background = color;
   return element("span", {}, swatch, words);

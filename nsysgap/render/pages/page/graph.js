@@ -1,12 +1,23 @@
 // The page of `nsysgap graphs --html`: which picture is shown, how large, and a search among its nodes.
 
-const pictures = [...document.querySelectorAll(".picture")], search = document.getElementById("search");
+/** An element that the page has. */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @type {NodeListOf<HTMLElement>} */
+const pictures = document.querySelectorAll(".picture");
+const search = /** @type {HTMLInputElement} */ ($("search"));
+const choice = /** @type {HTMLSelectElement} */ ($("choice"));
 let zoom = 1, shown = pictures[0];
+/** A picture's drawing: every one has it. */
+function picture(box) {
+  return /** @type {SVGSVGElement} */ (box.querySelector("svg"));
+}
+
 function scale(to) {
   zoom = Math.min(4, Math.max(0.05, to));
   for (const one of pictures) {
-    const svg = one.querySelector("svg"), box = svg.viewBox.baseVal;
-    svg.setAttribute("width", box.width * zoom); svg.setAttribute("height", box.height * zoom);
+    const svg = picture(one), box = svg.viewBox.baseVal;
+    svg.setAttribute("width", String(box.width * zoom)); svg.setAttribute("height", String(box.height * zoom));
   }
 }
 let hits = [], at = 0;
@@ -22,11 +33,11 @@ function find() {
 }
 function show() {
   const told = hits.length ? `${at + 1} of ${hits.length}` : "none";
-  document.getElementById("hits").textContent = search.value === "" ? "" : told;
+  $("hits").textContent = search.value === "" ? "" : told;
   if (hits.length) hits[at].scrollIntoView({block: "center", inline: "center"});
 }
-document.getElementById("choice").addEventListener("change", event => {
-  shown = pictures[Number(event.target.value)];
+choice.addEventListener("change", () => {
+  shown = pictures[Number(choice.value)];
   for (const one of pictures) one.hidden = one !== shown;
   find();
 });
@@ -37,11 +48,11 @@ search.addEventListener("keydown", event => {
     show();
   }
 });
-document.getElementById("in").addEventListener("click", () => scale(zoom * 1.25));
-document.getElementById("out").addEventListener("click", () => scale(zoom / 1.25));
-document.getElementById("one").addEventListener("click", () => scale(1));
-document.getElementById("fit").addEventListener("click", () => {
-  const box = shown.querySelector("svg").viewBox.baseVal, head = document.querySelector("header").offsetHeight;
+$("in").addEventListener("click", () => scale(zoom * 1.25));
+$("out").addEventListener("click", () => scale(zoom / 1.25));
+$("one").addEventListener("click", () => scale(1));
+$("fit").addEventListener("click", () => {
+  const box = picture(shown).viewBox.baseVal, head = document.getElementsByTagName("header")[0].offsetHeight;
   // Not the window's inner size: on a phone that grows with what is too wide.
   const { clientWidth, clientHeight } = document.documentElement;
   scale(Math.min((clientWidth - 20) / box.width, (clientHeight - head - 10) / box.height));

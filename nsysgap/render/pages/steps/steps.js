@@ -1,15 +1,16 @@
 // The page of `nsysgap steps --format html`: a loop's iterations as bars, and what each of them was.
-import { Bars, iterationWords, span } from "./bars.js";
-import { count, duration, element, percent } from "./format.js";
+import { Bars, iterationWords, span } from "../timeline/page/bars.js";
+import { count, duration, element, percent } from "../timeline/page/format.js";
 
-const $ = (id) => document.getElementById(id);
-const { loops, causes, timeline, report } = JSON.parse($("data").textContent);
+/** An element that the page has. */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const { loops, causes, timeline, report } = JSON.parse($("data").textContent ?? "");
 
 class Page {
   constructor() {
     this.bars = new Bars($("bars"), causes, { choose: (i) => this.choose(i), point: (i) => this.point(i) });
     $("loop").replaceChildren(...loops.map(({ title }, i) => element("option", { value: i }, title)));
-    $("loop").addEventListener("change", () => this.show(Number($("loop").value)));
+    $("loop").addEventListener("change", () => this.show(Number(/** @type {HTMLSelectElement} */ ($("loop")).value)));
     $("longest").addEventListener("click", () => this.longest());
     $("all").addEventListener("click", () => this.bars.within(0, this.loop.start.length));
     addEventListener("resize", () => this.bars.draw());

@@ -11,7 +11,13 @@ const TOP = 12;
  */
 export class Bars {
   constructor(canvas, causes, { choose, point }) {
-    Object.assign(this, { canvas, causes, chosen: null, pointed: null, loop: null, first: 0, last: 0 });
+    this.canvas = canvas;
+    this.causes = causes;
+    this.chosen = null;
+    this.pointed = null;
+    this.loop = null;
+    this.first = 0;
+    this.last = 0;
     canvas.addEventListener("click", (event) => this.loop && choose(this.at(event)));
     canvas.addEventListener("pointermove", (event) => this.loop && point(this.pointed = this.at(event), event));
     canvas.addEventListener("pointerleave", () => point(this.pointed = null));
@@ -26,7 +32,11 @@ export class Bars {
   }
 
   show(loop) {
-    Object.assign(this, { loop, chosen: null, pointed: null, first: 0, last: loop.start.length });
+    this.loop = loop;
+    this.chosen = null;
+    this.pointed = null;
+    this.first = 0;
+    this.last = loop.start.length;
     this.draw();
   }
 

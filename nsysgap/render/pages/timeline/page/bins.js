@@ -7,7 +7,10 @@ export const PARTS = 4;
 /** Bins in which something is covered, by start, as columns that grow. */
 class Bins {
   constructor(most) {
-    Object.assign(this, { starts: new Float64Array(most), ends: new Float64Array(most), ns: new Float64Array(most), n: 0 });
+    this.starts = new Float64Array(most);
+    this.ends = new Float64Array(most);
+    this.ns = new Float64Array(most);
+    this.n = 0;
   }
 
   add(start, end, ns) {

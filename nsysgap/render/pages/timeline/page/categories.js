@@ -7,7 +7,7 @@
  */
 
 /** @type {{ops: Category[], calls: Category[], others: Category[], causes: Cause[]}} */
-const categories = JSON.parse(document.getElementById("categories").textContent);
+const categories = JSON.parse(document.getElementById("categories")?.textContent ?? "");
 
 export const { ops: OPS, calls: CALLS, others: OTHERS, causes: CAUSES } = categories;
 export const CAUSE = Object.fromEntries(CAUSES.map(({ key }, number) => [key, number]));

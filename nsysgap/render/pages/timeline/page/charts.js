@@ -23,7 +23,8 @@ export function shownByCause(store) {
 
 export class Causes {
   constructor(list, store) {
-    Object.assign(this, { list, store });
+    this.list = list;
+    this.store = store;
     this.note = list.parentElement.querySelector("#causes-note");
     on("filter", () => this.fill());
     on("drag", () => this.later());
@@ -72,7 +73,7 @@ export class Causes {
   }
 
   mark() {
-    for (const [cause, button] of this.buttons) {
+    for (const [cause, button] of this.buttons ?? []) {
       button.setAttribute("aria-pressed", String(state.cause === cause));
       button.classList.toggle("faded", state.cause >= 0 && state.cause !== cause);
     }
@@ -81,7 +82,10 @@ export class Causes {
 
 export class Histogram {
   constructor(box, of, store, colors) {
-    Object.assign(this, { box, of, store, colors });
+    this.box = box;
+    this.of = of;
+    this.store = store;
+    this.colors = colors;
     this.plot = box.querySelector(".histogram-plot");
     this.choice = box.querySelector("select");
     this.edges = store.meta.histograms.edges;
@@ -120,7 +124,7 @@ export class Histogram {
   }
 
   get chosen() {
-    return state.bin?.of === this.of ? state.bin.bin : null;
+    return state.bin && state.bin.of === this.of ? state.bin.bin : null;
   }
 
   filter(bin) {

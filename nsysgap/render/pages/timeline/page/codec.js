@@ -53,7 +53,10 @@ function constant(value, count) {
   return (value > 0 && value < 256 ? new Uint8Array(count) : fits ? new Uint32Array(count) : new Float64Array(count)).fill(value);
 }
 
-/** The columns that `specs` describes, in the order of their bytes. */
+/**
+ * The columns that `specs` describes, in the order of their bytes.
+ * @returns {any} of names to arrays
+ */
 export function decodeColumns(specs, bytes) {
   const columns = {};
   let offset = 0;

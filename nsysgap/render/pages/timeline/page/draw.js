@@ -42,9 +42,13 @@ export function laneColumns(store, track, lane, t0, t1, width) {
 
 class Shapes {
   constructor(store, t0, t1, width) {
-    Object.assign(this, { store, t0, t1, width });
+    this.store = store;
+    this.t0 = t0;
+    this.t1 = t1;
+    this.width = width;
     this.pixel = (t1 - t0) / width;
     this.byCategory = new Map();
+    /** @type {{x: number[], y: number[], text: string[], color: string[]}} */
     this.texts = { x: [], y: [], text: [], color: [] };
   }
 
@@ -128,7 +132,9 @@ class Shapes {
     }
   }
 
+  /** @returns {object[]} */
   traces() {
+    /** @type {object[]} */
     const filled = [...this.byCategory.values()].map(({ category, x, y }) => fillTrace(category, x, y));
     const { x, y, text, color } = this.texts;
     if (text.length) {
@@ -165,13 +171,18 @@ export function fillTrace(category, x, y) {
 /** Round steps for about `wanted` marks over a span, ns. */
 export function tickStep(span, wanted) {
   const rough = span / wanted, scale = 10 ** Math.floor(Math.log10(rough));
-  return Math.max(1, [1, 2, 5, 10].map((m) => m * scale).find((step) => step >= rough));
+  return Math.max(1, [1, 2, 5, 10].map((m) => m * scale).find((step) => step >= rough) ?? 10 * scale);
 }
 
-/** Marks [[t, text]]: from the left edge on, each as the distance from it; the left edge's own time is the ruler's. */
+/**
+ * Marks [[t, text]]: from the left edge on, each as the distance from it; the left edge's own time is the ruler's.
+ * @returns {[number, string][]}
+ */
 export function ticks(t0, t1, width) {
   const step = tickStep(t1 - t0, Math.max(2, width / 110));
+  /** @type {[number, string]} */
   const unit = step >= 1e9 ? [1e9, "s"] : step >= 1e6 ? [1e6, "ms"] : step >= 1e3 ? [1e3, "us"] : [1, "ns"];
+  /** @type {[number, string][]} */
   const found = [];
   for (let k = 1; k * step < t1 - t0; k++) {
     const value = (k * step) / unit[0];

@@ -46,16 +46,19 @@ export function causesWithin(store, track, from, until) {
 export function gapTest(store, withCause = true) {
   const tests = [];
   if (withCause && state.cause >= 0) tests.push((track, i) => track.cat[i] === state.cause);
-  if (state.bin) tests.push((track, i) => inBin(store, track, i));
+  if (state.bin) tests.push(binTest(store, state.bin));
   if (state.device !== null) tests.push((track) => track.device === state.device);
   if (state.nvtx) tests.push(nvtxTest(store, state.nvtx));
   return tests.length ? (track, i) => tests.every((test) => test(track, i)) : null;
 }
 
-function inBin(store, track, i) {
-  const { edges } = store.meta.histograms, { of, bin } = state.bin;
-  const value = of === "gaps" ? track.dur[i] : store.gapLatency(track, i);
-  return value >= edges[bin] && (bin + 1 >= edges.length || value < edges[bin + 1]);
+/** A test whether a gap lies in a histogram's bin. */
+function binTest(store, { of, bin }) {
+  const { edges } = store.meta.histograms;
+  return (track, i) => {
+    const value = of === "gaps" ? track.dur[i] : store.gapLatency(track, i);
+    return value >= edges[bin] && (bin + 1 >= edges.length || value < edges[bin + 1]);
+  };
 }
 
 /** A test whether a gap's launch lies in an NVTX range whose name holds the text. */

@@ -7,9 +7,15 @@ export class FlameGraph {
   /**
    * Nodes have numbers from 1; `parent` holds at node - 1 the number of its parent, 0 for an outermost one, parents
    * first. `look(node)` gives {text, title, color, mark}, for node 0 those of the time without a stack.
+   * @param {(node: number) => void} zoomed
    */
   constructor(box, parent, look, zoomed = () => {}) {
-    Object.assign(this, { box, parent, look, zoomed, root: 0, sums: null });
+    this.box = box;
+    this.parent = parent;
+    this.look = look;
+    this.zoomed = zoomed;
+    this.root = 0;
+    this.sums = null;
   }
 
   /** Show these sums: {total} ns in each node with its callees, {whole}, and of that {missing} without a stack. */
@@ -39,8 +45,8 @@ export class FlameGraph {
     path.forEach((node, depth) => bars.push(this.bar(node, 0, 1, depth)));
     let deepest = path.length, left = 0;
     const waiting = [[this.root, 0, path.length]];
-    while (waiting.length) {
-      const [above, from, depth] = waiting.pop();
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const [above, from, depth] = next;
       let at = from;
       for (const node of callees.get(above) ?? []) {
         const share = total[node] / width;

@@ -1,5 +1,6 @@
 // Times and numbers as people read them, and as they are stored.
 
+/** @type {[string, number][]} */
 const UNITS = [["us", 1e3], ["ms", 1e6]];
 
 function threeDigits(value) {

@@ -7,14 +7,16 @@ import { NOT_SAMPLED } from "./lines.js";
 export class Icicle {
   /** Puts the panel before an element of the page. */
   constructor(below, store) {
-    Object.assign(this, { store, lines: store.lines, view: [0, 0] });
+    this.store = store;
+    this.lines = store.lines;
+    this.view = [0, 0];
     this.box = element("div", { class: "icicle-plot" });
     this.note = element("span", { class: "icicle-note", role: "status" });
     this.part = element("select");
     this.reset = element("button", { type: "button", hidden: true }, "Whole tree");
     const head = element("div", { class: "panel-head" }, element("h2", {}, "Which line kept the GPU idle"), this.note, element("label", {}, "of ", this.part), this.reset);
     below.before(element("section", { class: "panel", id: "lines", "aria-label": "Lines of the program while the GPU was idle" }, head, this.box, this.key()));
-    const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.lines.pieces.part.includes(k));
+    const held = [...CAUSES.entries()].filter(([k]) => this.lines.pieces.part.includes(k));
     this.part.replaceChildren(element("option", { value: "-1" }, "all idle time"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
     this.part.addEventListener("change", () => this.draw());
     this.graph = new FlameGraph(this.box, this.lines.tree.parent, (node) => this.look(node), (node) => (this.reset.hidden = !node));

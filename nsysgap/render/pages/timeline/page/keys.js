@@ -29,7 +29,7 @@ export function listen(page, store) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const { target } = event, typing = target.matches("input, select, textarea");
+    const target = /** @type {HTMLElement} */ (event.target), typing = target.matches("input, select, textarea");
     if (typing && event.key !== "Escape") return;
     if (event.key.startsWith("Arrow") && target.closest(".scroll, [role=tablist]")) return;
     const action = actions[event.key];

@@ -6,7 +6,11 @@ export const NOT_SAMPLED = "(not sampled)";
 export class Lines {
   /** `pieces`: columns start, dur, part, node, frame; `tree`: parent, frame; numbers from 1, 0 is none. */
   constructor(about, pieces, tree) {
-    Object.assign(this, about, { pieces, tree });
+    this.devices = about.devices;
+    this.frames = about.frames;
+    this.kinds = about.kinds;
+    this.pieces = pieces;
+    this.tree = tree;
     this.n = pieces.start.length;
     this.ranges = new Map(about.devices.map(([device, first], k) => [device, [first, about.devices[k + 1]?.[1] ?? this.n]]));
   }

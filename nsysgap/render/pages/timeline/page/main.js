@@ -18,7 +18,8 @@ import { idleInLoops, loopTest, Strip } from "./strip.js";
 import { Store } from "./store.js";
 import { Tables } from "./tables.js";
 
-const $ = (id) => document.getElementById(id);
+/** An element that the page has. */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 function colors() {
   const style = getComputedStyle(document.documentElement);
@@ -27,6 +28,10 @@ function colors() {
 }
 
 class Page {
+  /** @type {HTMLElement | null} */
+  nextButton = null;
+
+  /** @param {Store} store */
   constructor(store) {
     this.store = store;
     const { window: gpu, span } = store;
@@ -74,7 +79,7 @@ class Page {
 
   revealChosen() {
     const found = this.store.locate(state.chosen);
-    if (found) this.reveal(found.track, found.track.kind === "gaps" ? this.store.locate(found.track.after[found.i])?.track : null);
+    if (found) this.reveal(found.track, found.track.kind === "gaps" ? this.store.locate(found.track.after[found.i])?.track ?? null : null);
   }
 
   header() {
@@ -103,13 +108,13 @@ class Page {
       $("next").replaceChildren();
       return;
     }
-    this.nextButton ??= this.longestGapButton();
+    const button = this.nextButton ??= this.longestGapButton();
     this.nextCause = most;
     const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${inLoop ? " in the loop" : hasSelection() ? ` ${selectionText()}` : ""}: `;
     const text = element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most)));
     // The button stays the same one, so that whoever came by keyboard stays on it.
-    if ($("next").firstElementChild === this.nextButton) $("next").lastElementChild.replaceWith(text);
-    else $("next").replaceChildren(this.nextButton, text);
+    if ($("next").firstElementChild === button) $("next").lastElementChild?.replaceWith(text);
+    else $("next").replaceChildren(button, text);
   }
 
   /** Whether what to look at first is about the loop: set-up is something else, unless it was selected. */
@@ -122,7 +127,7 @@ class Page {
     button.addEventListener("click", () => {
       const longest = longestGap(this.store, this.nextCause);
       setFilter({ cause: this.nextCause });
-      if (longest) this.tables.go(longest.track, longest.i);
+      if (longest) this.tables?.go(longest.track, longest.i);
     });
     return button;
   }
@@ -189,7 +194,7 @@ class Page {
 
   /** Whether everything asked for is drawn, listed and in the address. */
   atRest() {
-    return this.frame == null && !this.settling && !this.tables.typing;
+    return this.frame == null && !this.settling && !this.tables?.typing;
   }
 
   /** Draw once per frame, however often the view changes. */
@@ -282,6 +287,7 @@ class Page {
 
   /** Go to the gap before or after what is chosen, in time, of those that the table lists. */
   nextGap(by) {
+    if (!this.tables) return;
     const gaps = this.tables.listed.sort((a, b) => a.track.start[a.i] - b.track.start[b.i] || a.track.device - b.track.device);
     if (!gaps.length) return;
     const at = gaps.findIndex(({ track, i }) => this.store.reference(track, i) === state.chosen);
@@ -292,6 +298,11 @@ class Page {
     this.tables.go(track, i);
   }
 
+  /**
+   * Unfold and scroll so that a track is seen.
+   * @param {import("./track.js").Track} track
+   * @param {import("./track.js").Track | null} beside
+   */
   reveal(track, beside = null) {
     const row = this.rows.reveal(track, beside);
     if (!row) return;
@@ -301,7 +312,7 @@ class Page {
 
   bringIntoSight() {
     const box = $("rows").getBoundingClientRect();
-    if (box.top < 0 || box.top > innerHeight * 0.7) document.querySelector(".timeline").scrollIntoView({ block: "start" });
+    if (box.top < 0 || box.top > innerHeight * 0.7) document.querySelector(".timeline")?.scrollIntoView({ block: "start" });
   }
 
   whole() {
@@ -314,7 +325,8 @@ class Page {
   }
 
   help() {
-    $("help").showModal();
+    const help = /** @type {HTMLDialogElement} */ ($("help"));
+    help.showModal();
   }
 
   release() {
@@ -377,12 +389,13 @@ class Page {
 
 /** The longest gap of a cause among those that are selected. */
 function longestGap(store, cause) {
-  let found = null;
+  /** @type {{track: import("./track.js").Track, i: number}[]} */
+  const longest = [];
   const inside = store.meta.steps.length && !hasSelection() ? loopTest(store) : () => true; // set-up is something else
   eachSelectedGap(store, (track, i) => {
-    if (track.cat[i] === cause && inside(track, i) && (!found || track.dur[i] > found.track.dur[found.i])) found = { track, i };
+    if (track.cat[i] === cause && inside(track, i) && (!longest.length || track.dur[i] > longest[0].track.dur[longest[0].i])) longest[0] = { track, i };
   });
-  return found;
+  return longest[0] ?? null;
 }
 
 /** "8.10 ms host, 2.00 ms launch", the largest first. */
@@ -426,7 +439,7 @@ function reducedText(reduced) {
 
 async function start() {
   if (typeof Plotly === "undefined") {
-    throw new Error(`Plotly was not loaded from ${document.querySelector("script[src]")?.src} (nsysgap timeline --plotlyjs).`);
+    throw new Error(`Plotly was not loaded from ${document.querySelector("script[src]")?.getAttribute("src")} (nsysgap timeline --plotlyjs).`);
   }
   const dark = matchMedia("(prefers-color-scheme: dark)");
   state.dark = dark.matches;

@@ -7,7 +7,11 @@ const HEIGHT = 38;
 
 export class Minimap {
   constructor(element, store, width) {
-    Object.assign(this, { element, store, width, press: null });
+    this.element = element;
+    this.store = store;
+    this.width = width;
+    /** @type {number | null} */
+    this.press = null;
     this.plot = element.querySelector(".minimap-plot");
     this.brush = element.querySelector(".brush");
     element.addEventListener("pointerdown", (event) => this.down(event));
@@ -72,14 +76,14 @@ export class Minimap {
   }
 
   place() {
-    const [from, to] = this.shown, scale = this.width() / (to - from);
+    const [from, to] = this.shown ?? this.range(), scale = this.width() / (to - from);
     const left = Math.max(0, (state.t0 - from) * scale);
     this.brush.style.left = `${left}px`;
     this.brush.style.width = `${Math.max(2, Math.min(this.width(), (state.t1 - from) * scale) - left)}px`;
   }
 
   time(event) {
-    const [from, to] = this.shown;
+    const [from, to] = this.shown ?? this.range();
     return from + ((event.clientX - this.element.getBoundingClientRect().left) / this.width()) * (to - from);
   }
 
@@ -91,7 +95,7 @@ export class Minimap {
   }
 
   move(event) {
-    const middle = this.time(event) - this.press, half = (state.t1 - state.t0) / 2;
+    const middle = this.time(event) - (this.press ?? 0), half = (state.t1 - state.t0) / 2;
     setView(middle - half, middle + half);
     emit("minimap");
   }

@@ -11,7 +11,10 @@ function shape(tag, attributes) {
 
 export class Overlay {
   constructor(svg, store, rows) {
-    Object.assign(this, { svg, store, rows, width: 1 });
+    this.svg = svg;
+    this.store = store;
+    this.rows = rows;
+    this.width = 1;
   }
 
   x(t) {

@@ -39,7 +39,17 @@ export function explanation(about) {
 
 export class Pointing {
   constructor(surface, tooltip, store, rows, width, redraw) {
-    Object.assign(this, { surface, tooltip, store, rows, width, redraw, pointed: 0, press: null, released: null, fingers: new Map(), pinch: null });
+    this.surface = surface;
+    this.tooltip = tooltip;
+    this.store = store;
+    this.rows = rows;
+    this.width = width;
+    this.redraw = redraw;
+    this.pointed = 0;
+    this.press = null;
+    this.released = null;
+    this.fingers = new Map();
+    this.pinch = null;
     surface.addEventListener("pointermove", (event) => this.move(event));
     surface.addEventListener("pointerleave", () => this.point(0));
     surface.addEventListener("pointerdown", (event) => this.down(event));
@@ -129,6 +139,7 @@ export class Pointing {
 
   /** The time that was between the fingers stays between them. */
   pinchTo() {
+    if (!this.pinch) return;
     const spread = this.spread(), share = (spread.clientX - this.surface.getBoundingClientRect().left) / this.width();
     viewAround(this.pinch.t, share, this.pinch.width / spread.distance);
   }
@@ -145,6 +156,7 @@ export class Pointing {
 
   dragTo(event) {
     const { press } = this;
+    if (!press) return;
     press.moved ||= Math.abs(event.clientX - press.x) > CLICK;
     if (!press.moved) return;
     this.point(0);

@@ -9,6 +9,7 @@ export class Rows {
     this.store = store;
     this.gutter = gutter;
     this.all = [];
+    this.visible = [];
     this.flatten(store.meta.tree, 0, null);
     this.layOut();
   }
@@ -56,7 +57,11 @@ export class Rows {
     emit("rows");
   }
 
-  /** Unfold everything around a track; returns its row: of several (a GPU that processes share) the one `beside`. */
+  /**
+   * Unfold everything around a track; returns its row: of several (a GPU that processes share) the one `beside`.
+   * @param {import("./track.js").Track} track
+   * @param {import("./track.js").Track | null} beside
+   */
   reveal(track, beside = null) {
     const group = this.all.find((one) => beside && one.source === beside)?.parent;
     const rows = this.all.filter((one) => one.source === track);

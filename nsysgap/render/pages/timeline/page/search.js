@@ -4,7 +4,9 @@ import { choose, emit, on, setView, state } from "./state.js";
 
 export class Search {
   constructor(root, store, reveal) {
-    Object.assign(this, { store, reveal, names: null });
+    this.store = store;
+    this.reveal = reveal;
+    this.names = null;
     this.field = root.querySelector("#search");
     this.note = root.querySelector("#search-note");
     this.field.addEventListener("input", () => this.look());
@@ -41,7 +43,7 @@ export class Search {
     let before = 0;
     for (const track of this.tracks()) {
       for (let i = 0; i < track.n; i++) {
-        if (!this.names.has(track.name[i])) continue;
+        if (!this.names?.has(track.name[i])) continue;
         const by = track.start[i] - place[0] || this.store.reference(track, i) - place[1];
         if (by < 0) before++;
       }
@@ -59,7 +61,10 @@ export class Search {
     const chosen = this.store.locate(state.chosen);
     const from = chosen ? [chosen.track.start[chosen.i], state.chosen] : [(state.t0 + state.t1) / 2, 0];
     const later = (a, b) => by * (a[0] - b[0] || a[1] - b[1]) > 0;
-    let best = null, first = null;
+    /** @type {number[] | null} */
+    let best = null;
+    /** @type {number[] | null} */
+    let first = null;
     for (const track of this.tracks()) {
       for (let i = 0; i < track.n; i++) {
         if (!this.names.has(track.name[i])) continue;
@@ -69,6 +74,7 @@ export class Search {
       }
     }
     const found = best ?? first; // past the end it begins anew
+    if (!found) return;
     const { track, i } = this.store.locate(found[1]);
     this.reveal(track);
     setView(...this.store.around(track.start[i], track.end(i), 2));

@@ -7,7 +7,12 @@ const listeners = new Map();
 export const NO_FILTER = { cause: -1, bin: null, device: null, nvtx: "" };
 export const TABLES = ["gaps", "kernels", "ranges"];
 
-/** `sorts` has, for tables that are not in their first order, [title of the column, whether the largest comes first]. */
+/**
+ * What is shown: the view [t0, t1) within its limits, the filter (see NO_FILTER), `drag` the measured span, all in ns of
+ * the page. `sorts`: of tables that are not in their first order, title of the column and whether the largest comes first.
+ * @type {{t0: number, t1: number, limits: [number, number], chosen: number, cause: number, bin: {of: string, bin: number} | null,
+ *   device: number | null, nvtx: string, table: string, sorts: Record<string, [string, boolean]>, dark: boolean, drag: [number, number] | null}}
+ */
 export const state = {
   t0: 0, t1: 1, limits: [0, 1], chosen: 0, ...NO_FILTER, table: "gaps", sorts: {}, dark: false, drag: null,
 };

@@ -8,7 +8,7 @@ import { Track, search } from "./track.js";
 const LEAST_ROOM = 20; // ns, for what has no length
 
 function take(id) {
-  const found = document.getElementById(id);
+  const found = /** @type {HTMLElement} */ (document.getElementById(id));
   const text = found.textContent;
   found.remove(); // the text is not needed twice
   return text;
@@ -32,6 +32,9 @@ async function loadLines(about, number) {
 }
 
 export class Store {
+  /** @type {{calls: Uint32Array, ops: Uint32Array} | null} */
+  launched = null;
+
   static async load() {
     const meta = JSON.parse(new TextDecoder().decode(await inflate(take("meta"))));
     const tracks = await Promise.all(meta.tracks.map((entry, number) => loadTrack(entry, number, meta.reduced?.binNs)));
@@ -39,6 +42,12 @@ export class Store {
     return new Store(meta, tracks, await loadLines(meta.lines, tracks.length));
   }
 
+  /**
+   * `meta`: the directory, as nsysgap/render/pages/timeline/page.py wrote it.
+   * @param {any} meta
+   * @param {Track[]} tracks
+   * @param {Lines | null} lines
+   */
   constructor(meta, tracks, lines) {
     this.meta = meta;
     this.lines = lines;
@@ -55,12 +64,19 @@ export class Store {
       : [0, this.span];
   }
 
-  /** The report's own time of a time of the page. */
+  /**
+   * The report's own time of a time of the page.
+   * @param {number} t
+   */
   stored(t) {
     return this.base + BigInt(Math.round(t));
   }
 
-  /** {track, i} of a reference; null for 0. */
+  /**
+   * A reference's track and the number of its slice there; null for 0.
+   * @param {number} reference
+   * @returns {{track: Track, i: number} | null}
+   */
   locate(reference) {
     if (!reference) return null;
     const track = this.tracks[search(this.bases, 0, this.bases.length, reference - 1) - 1];
@@ -82,9 +98,16 @@ export class Store {
     return short ?? this.meta.names[track.name[i]];
   }
 
-  /** What a gap consists of, in order of time: [[cause, ns], ...]; neighbours differ in cause, lengths fill the gap. */
+  /**
+   * What a gap consists of, in order of time: [[cause, ns], ...]; neighbours differ in cause, lengths fill the gap.
+   * @param {Track} track
+   * @param {number} i
+   * @returns {[number, number][]}
+   */
   stretches(track, i) {
-    const begins = this.stretchBegins.get(track), found = [];
+    const begins = this.stretchBegins.get(track) ?? stretchBegins(track);
+    /** @type {[number, number][]} */
+    const found = [];
     for (let at = begins[i]; at < begins[i + 1]; at++) found.push([track.part[at], track.ns[at]]);
     return found;
   }

@@ -17,13 +17,13 @@ function chosenGaps(store) {
 }
 
 const GAP_COLUMNS = [
-  { title: "Length", value: ({ track, i }) => track.dur[i], text: (store, { track, i }) => duration(track.dur[i]), number: true },
+  { title: "Length", value: ({ track, i }) => track.dur[i], text: (_, { track, i }) => duration(track.dur[i]), number: true },
   { title: "Start", value: ({ track, i }) => track.start[i], text: (store, { track, i }) => moment(store.stored(track.start[i])), number: true },
-  { title: "Cause", value: ({ track, i }) => track.cat[i], text: (store, { track, i }) => causeCell(track.cat[i]) },
+  { title: "Cause", value: ({ track, i }) => track.cat[i], text: (_, { track, i }) => causeCell(track.cat[i]) },
   { title: "Op before", value: null, text: (store, { track, i }) => opText(store, track.before[i]) },
   { title: "Op after", value: null, text: (store, { track, i }) => opText(store, track.after[i]) },
   { title: "Launched by", value: null, text: (store, { track, i }) => callText(store, store.gapCall(track, i)) },
-  { title: "GPU", value: ({ track }) => track.device, text: (store, { track }) => String(track.device), number: true },
+  { title: "GPU", value: ({ track }) => track.device, text: (_, { track }) => String(track.device), number: true },
   { title: "NVTX", value: null, text: (store, { track, i }) => nvtxText(store, store.gapCall(track, i)) },
 ];
 
@@ -47,7 +47,7 @@ function nvtxText(store, call) {
 }
 
 function summaryColumns(kind) {
-  const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (store, row) => text(row[key]) });
+  const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (_, row) => text(row[key]) });
   const name = { title: "Name", value: null, text: (store, row) => row.label ?? ((kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)"), full: (store, row) => (row.label ? `${row.label}: ${row.said}. Click to list them singly.` : store.meta.names[row.name]) };
   if (kind === "ops") {
     return [name, number("GPU time", "total_ns"), number("Idle before it", "idle_ns"), number("Count", "count", count), number("Longest", "longest_ns")];
@@ -87,7 +87,14 @@ function spread(parts, sums) {
 class Listing {
   /** `first`: the column whose largest values come first until another is chosen. */
   constructor(name, box, store, columns, first) {
-    Object.assign(this, { name, box, store, columns, first, limit: PAGE });
+    this.name = name;
+    this.box = box;
+    this.store = store;
+    this.columns = columns;
+    this.first = first;
+    this.limit = PAGE;
+    this.rows = [];
+    this.order = new Uint32Array(0);
     this.body = element("tbody");
     this.more = element("button", { type: "button", class: "more" });
     this.more.addEventListener("click", () => {
@@ -123,7 +130,9 @@ class Listing {
 
   /** Show rows; `go(row)` leads to one. */
   show(rows, go) {
-    Object.assign(this, { rows, go, limit: PAGE });
+    this.rows = rows;
+    this.go = go;
+    this.limit = PAGE;
     this.fill();
   }
 
@@ -158,7 +167,9 @@ class Listing {
 
 export class Tables {
   constructor(root, store, reveal) {
-    Object.assign(this, { root, store, reveal });
+    this.root = root;
+    this.store = store;
+    this.reveal = reveal;
     const box = (name) => root.querySelector(`#${name}-table`);
     this.device = root.querySelector("#gap-device");
     this.cause = root.querySelector("#gap-cause");
@@ -185,7 +196,7 @@ export class Tables {
   fillChoices() {
     const options = this.store.gapTracks.map((track) => element("option", { value: String(track.device) }, `GPU ${track.device}`));
     this.device.replaceChildren(element("option", { value: "" }, "all GPUs"), ...options);
-    const held = CAUSES.map((cause, k) => [k, cause]).filter(([k]) => this.store.meta.causes[k]);
+    const held = [...CAUSES.entries()].filter(([k]) => this.store.meta.causes[k]);
     this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
     this.device.addEventListener("change", () => setFilter({ device: this.device.value === "" ? null : Number(this.device.value) }));
     this.cause.addEventListener("change", () => setFilter({ cause: Number(this.cause.value) }));
@@ -273,7 +284,7 @@ export class Tables {
   }
 
   open(tab) {
-    state.table = TABLES.find((name) => tab === `tab-${name}`);
+    state.table = TABLES.find((name) => tab === `tab-${name}`) ?? state.table;
     emit("table");
   }
 

@@ -11,9 +11,41 @@ export function search(values, low, high, t, from = false) {
   return low;
 }
 
+/**
+ * Integers of slices. Every track has start, dur and cat, and name but those of gaps; each of the others is there on
+ * tracks of some kinds only, and asked for on those alone.
+ * @typedef {Uint8Array | Uint16Array | Uint32Array | Float64Array} Column
+ * @typedef {{start: Column, dur: Column, cat: Column, name?: Column, corr: Column, config: Column, call: Column, node: Column,
+ *   failed: Column, open: Column, source: Column, after: Column, before: Column, stretches: Column, part: Column, ns: Column}} Columns
+ * @typedef {{kind: string, n: number, base: number, lanes: number[], thread: number, device: number}} Entry
+ */
+
 export class Track {
+  /**
+   * @param {Entry} entry
+   * @param {Columns} columns
+   * @param {number} number
+   */
   constructor(entry, columns, number) {
-    Object.assign(this, columns);
+    // Of slices: ns, numbers of categories and of names.
+    this.start = columns.start;
+    this.dur = columns.dur;
+    this.cat = columns.cat;
+    this.name = columns.name;
+    // Of ops, calls and ranges.
+    this.corr = columns.corr;
+    this.config = columns.config;
+    this.call = columns.call;
+    this.node = columns.node;
+    this.failed = columns.failed;
+    this.open = columns.open;
+    this.source = columns.source;
+    // Of gaps: references to ops, and their stretches, of which all gaps' follow one another in part and ns.
+    this.after = columns.after;
+    this.before = columns.before;
+    this.stretches = columns.stretches;
+    this.part = columns.part;
+    this.ns = columns.ns;
     this.number = number;
     this.kind = entry.kind;
     this.n = entry.n;
@@ -39,6 +71,8 @@ export class Track {
   /**
    * Draw with other categories (a filter), or with the own ones again for null. `ofBins`: the category that bins of a
    * category are drawn in, where single slices are not here.
+   * @param {Column | null} categories
+   * @param {((cause: number) => number) | null} ofBins
    */
   recolor(categories, ofBins = null) {
     this.shown = categories ?? this.cat;
