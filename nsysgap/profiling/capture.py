@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling.children import Interrupted, Ran, run, uninterrupted
 from nsysgap.profiling.finding import Nsys
 from nsysgap.profiling.nsyslines import NsysLines, explain
+from nsysgap.profiling.nvtx_times import notes_folder, read_range_times, timing_environment
 from nsysgap.profiling.plan import SUFFIXES, Options, Target, export_command, nsys_command, shell_line
 from nsysgap.profiling.standard_input import StandardInput
+from nsysgap.profiling.step_times import StepTimes, step_times
 from nsysgap.profiling.temporaries import remove_named
 
 Record = dict[str, Any]
@@ -48,15 +52,45 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Round:
+    """A plain run (None if left out) and the run under nsys after it.
+
+    `plain_loops`: the loops of the plain run's NVTX ranges; `no_loops` says why there are none, "" where there are.
+    `report_loops`: those of the report, `session_ns` how long nsys recorded; empty and None for the round that is
+    kept, whose report is read in full.
+    """
+
+    plain: Run | None
+    profiled: Run
+    plain_loops: tuple[StepTimes, ...] = ()
+    no_loops: str = ""
+    report_loops: tuple[Record, ...] = ()
+    session_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class Captured:
-    """A target with its plain run (None if left out), its run under nsys, and the command line that made the report."""
+    """A target with its rounds, in order, and the command line that made the report: that of the last round."""
 
     target: Target
     nsys: Nsys
     command: tuple[str, ...]
-    plain: Run | None
-    profiled: Run
+    rounds: tuple[Round, ...]
     missing_cupy: bool = False
+
+    @property
+    def plain(self) -> Run | None:
+        """The plain run of the round that is kept."""
+        return self.rounds[-1].plain
+
+    @property
+    def profiled(self) -> Run:
+        """The run under nsys whose report is kept."""
+        return self.rounds[-1].profiled
+
+
+ReadRound = Callable[[Path], tuple[tuple[Record, ...], int | None]]
+"""A round's report -> its loops of NVTX ranges, and how long nsys recorded, ns."""
 
 
 def capture(
@@ -67,41 +101,85 @@ def capture(
     summed_up: Callable[[Captured], str],
     *,
     baseline: bool,
+    repeat: int = 1,
+    read_round: ReadRound = lambda _: ((), 0),
 ) -> Captured:
     """Run a target plain (with `baseline`) and under nsys; NAME.nsys-rep, NAME.sqlite and NAME.json are then in place.
 
-    `summed_up` makes the text of NAME.json, before the report is read: whoever stops the reading has a whole capture.
-    Raises NsysgapError when nsys made no report, Interrupted when stopped; then nothing is left behind. A target that
-    fails is captured all the same: its exit code is in the result.
+    `repeat`: so many times in turn; each round's report but the last one's is read by `read_round` and let go of. A
+    round that fails is the last. `summed_up` makes the text of NAME.json, before the report is read: whoever stops the
+    reading has a whole capture. Raises NsysgapError when nsys made no report, Interrupted when stopped; then nothing
+    is left behind. A target that fails is captured all the same: its exit code is in the result.
     """
     command = nsys_command(nsys.path, options, target.output, target.argv)
-    plain = None
-    if baseline:
-        streams.say(f"{target.said}: plain run, without nsys")
-        plain = _run_of(_start(target.argv, streams))
-    streams.say(f"{target.said}: {shell_line(command)}")
-    with _work_folder(target) as folder:
-        lines = NsysLines(streams.progress)
-        try:
-            ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), streams, lines)
-            _require_report(target, nsys, folder / target.output.name, ran, lines, options)
-        except (Interrupted, NsysgapError):
-            remove_named(lines.own)
-            raise
-        missing_cupy = bool(_NO_CUPY.search(ran.stderr))
-        captured = Captured(target, nsys, tuple(command), plain, _run_of(ran), missing_cupy)
-        (folder / (target.output.name + ".json")).write_text(summed_up(captured))
-        with uninterrupted():
-            for suffix in SUFFIXES:
-                (folder / (target.output.name + suffix)).replace(target.file(suffix))
+    rounds: list[Round] = []
+    missing_cupy = False
+    for number in range(1, repeat + 1):
+        said = target.said if repeat == 1 else f"{target.said}, {number} of {repeat}"
+        ran = _plain_round(said, target, streams) if baseline else Round(None, Run(0, 0.0, None))
+        streams.say(f"{said}: {shell_line(command)}")
+        with _work_folder(target) as folder:
+            under = _under_nsys(target, nsys, options, streams, folder)
+            missing_cupy = bool(_NO_CUPY.search(under.stderr))
+            rounds.append(replace(ran, profiled=_run_of(under)))
+            captured = Captured(target, nsys, tuple(command), tuple(rounds), missing_cupy)
+            if number < repeat and not under.exit_code and not (ran.plain and ran.plain.exit_code):
+                loops, session = read_round(folder / (target.output.name + ".sqlite"))
+                rounds[-1] = replace(rounds[-1], report_loops=loops, session_ns=session)
+                continue
+            (folder / (target.output.name + ".json")).write_text(summed_up(captured))
+            with uninterrupted():
+                for suffix in SUFFIXES:
+                    (folder / (target.output.name + suffix)).replace(target.file(suffix))
+        break
     return captured
 
 
-def _start(argv: list[str] | tuple[str, ...], streams: Streams, lines: NsysLines | None = None) -> Ran:
+def _plain_round(said: str, target: Target, streams: Streams) -> Round:
+    """The plain run, which notes the times of its NVTX ranges where it can."""
+    streams.say(f"{said}: plain run, without nsys")
+    unrun = Run(0, 0.0, None)
+    with notes_folder() as folder:
+        why, added = "", {}
+        try:
+            added = timing_environment(folder, dict(os.environ))
+        except (NsysgapError, OSError) as error:
+            why = str(error)
+        run = _run_of(_start(target.argv, streams, added=added))
+        if why:
+            return Round(run, unrun, no_loops=why)
+        try:
+            times = read_range_times(folder)
+        except (OSError, ValueError) as error:
+            return Round(run, unrun, no_loops=f"The notes of the plain run cannot be read ({error}).")
+    if times.full:
+        return Round(run, unrun, no_loops="The plain run made more NVTX ranges than there is room to note.")
+    why = "" if times.ranges else "The plain run made no NVTX ranges."
+    return Round(run, unrun, tuple(step_times(times)), why)
+
+
+def _under_nsys(target: Target, nsys: Nsys, options: Options, streams: Streams, folder: Path) -> Ran:
+    """Run a target under nsys, with the report in a folder."""
+    lines = NsysLines(streams.progress)
+    try:
+        ran = _start(nsys_command(nsys.path, options, folder / target.output.name, target.argv), streams, lines)
+        _require_report(target, nsys, folder / target.output.name, ran, lines, options)
+    except (Interrupted, NsysgapError):
+        remove_named(lines.own)
+        raise
+    return ran
+
+
+def _start(
+    argv: list[str] | tuple[str, ...],
+    streams: Streams,
+    lines: NsysLines | None = None,
+    added: Mapping[str, str] = MappingProxyType({}),
+) -> Ran:
     streams.given.before_run(streams.say)
     try:
         if lines is None:
-            return run(argv, out=streams.out, err=streams.err)
+            return run(argv, out=streams.out, err=streams.err, added=added)
         return run(argv, out=streams.out, err=streams.err, keep_out=lines)
     except OSError as error:
         raise NsysgapError(

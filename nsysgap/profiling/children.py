@@ -12,11 +12,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import IO, Any
 
 from nsysgap.profiling.temporaries import Temporaries
@@ -131,9 +131,17 @@ class _Pump(threading.Thread):
 
 
 def run(
-    argv: Sequence[str], *, out: IO[bytes], err: IO[bytes], keep_out: Filter = bytes, keep_err: Filter = bytes
+    argv: Sequence[str],
+    *,
+    out: IO[bytes],
+    err: IO[bytes],
+    keep_out: Filter = bytes,
+    keep_err: Filter = bytes,
+    added: Mapping[str, str] = MappingProxyType({}),
 ) -> Ran:
     """Run argv to its end. Its output goes to `out` and `err` as it comes, through the filters (b"" is the end).
+
+    `added`: variables of its environment beside this process's own.
 
     Raises OSError when it cannot be started, Interrupted after everything it started has been stopped.
     """
@@ -144,7 +152,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, PROFILING: "1"},
+        env={**os.environ, **added, PROFILING: "1"},
     )
     pumps: list[_Pump] = []
     try:

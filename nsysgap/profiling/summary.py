@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median_low
 from typing import Any
 
 from nsysgap.profiling.capture import Captured, Record, Run
@@ -41,6 +42,7 @@ def summary(
         "baseline": None if captured.plain is None else vars(captured.plain),
         "profiled": vars(captured.profiled),
         "perturbation": perturbation(captured.plain, captured.profiled, session_ns),
+        "repeats": repeats(captured, session_ns),
         "selection": selection or None,
         "figures": figures,
         "inflated_by_nsys": list(inflated),
@@ -62,6 +64,26 @@ def perturbation(plain: Run | None, profiled: Run, session_ns: int | None) -> Do
     if after is None or before <= 0:
         return None
     return {"of": what, "plain_s": before, "profiled_s": after, "ratio": round(after / before, 4)}
+
+
+def repeats(captured: Captured, session_ns: int | None) -> Document | None:
+    """What each of several rounds took plain and under nsys, in order, seconds; None of a single round.
+
+    `session_ns`: how long nsys recorded in the last round. A round without a plain time, or of another part than the
+    last one's, is left out.
+    """
+    if len(captured.rounds) < 2:
+        return None
+    sessions = [one.session_ns for one in captured.rounds[:-1]] + [session_ns]
+    each = [
+        perturbation(one.plain, one.profiled, session) for one, session in zip(captured.rounds, sessions, strict=True)
+    ]
+    same = [one for one in each if one is not None and each[-1] is not None and one["of"] == each[-1]["of"]]
+    if not same:
+        return None
+    plain, profiled = ([one[key] for one in same] for key in ("plain_s", "profiled_s"))
+    ratio = round(median_low(sorted(profiled)) / median_low(sorted(plain)), 4)
+    return {"of": same[-1]["of"], "plain_s": plain, "profiled_s": profiled, "ratio_of_medians": ratio}
 
 
 def _measured(record: Record | None) -> float | None:

@@ -19,6 +19,7 @@ import pytest
 from command_line import Done, process, run
 from folders import NAIVE
 from real_nsys import require_nsys
+from stand_in_nsys import stand_in
 
 from nsysgap.commands import main
 from nsysgap.profiling.finding import find_driver
@@ -50,18 +51,6 @@ def profile(folder: Path) -> Profile:
 
 def command(*arguments: str) -> list[str]:
     return process("profile", *arguments)
-
-
-def stand_in(path: Path, does: str) -> Path:
-    """A program for nsys, where the real one cannot be made to do a thing: a line of shell, $out is --output."""
-    path.write_text(
-        "#!/bin/sh\n"
-        "[ \"$1\" = --version ] && echo 'NVIDIA Nsight Systems version 2025.3.2' && exit\n"
-        'while [ $# -gt 0 ]; do [ "$1" = --output ] && out=$2; shift; done\n'
-        f"{does}\n"
-    )
-    path.chmod(0o755)
-    return path
 
 
 def names(folder: Path) -> set[str]:

@@ -178,3 +178,34 @@ def perturbation_text(one: Document) -> str:
     else:
         changed = "that cannot be told, since the two runs have nothing to compare."
     return _wrapped(f"What nsys changed: {changed} {inflated}")
+
+
+def loops_text(one: Document) -> str:
+    """What a step takes plain and under nsys, a line per loop; why that is not known; the spread of several rounds."""
+    lines = [_loop_line(loop) for loop in one.get("loops", ())]
+    if not lines and one.get("no_loops") and one["baseline"] is not None:
+        lines = [_wrapped(f"Step times plain and under nsys: {printable(one['no_loops'])}")]
+    if one.get("repeats"):
+        lines.append(_repeats_line(one["repeats"]))
+    return "\n".join(lines)
+
+
+def _loop_line(loop: Document) -> str:
+    plain, profiled = loop["plain_step_ns"], loop["profiled_step_ns"]
+    times = f"{_middle_and_spread(plain)} plain, {_middle_and_spread(profiled)} under nsys ({loop['ratio']:.2f}x)"
+    return _wrapped(f"{printable(loop['label'], 30)}: {times}")
+
+
+def _repeats_line(repeats: Document) -> str:
+    plain, profiled = ([round(value * 1e9) for value in repeats[key]] for key in ("plain_s", "profiled_s"))
+    times = f"{_middle_and_spread(plain)} plain, {_middle_and_spread(profiled)} under nsys"
+    return _wrapped(
+        f"{len(plain)} rounds, {repeats['of']}: {times} ({repeats['ratio_of_medians']:.2f}x). The last one is kept."
+    )
+
+
+def _middle_and_spread(times: Sequence[int]) -> str:
+    """The median in ns as people read it; of several also the least and the most."""
+    ordered = sorted(times)
+    middle = duration(ordered[(len(ordered) - 1) // 2])
+    return middle if len(ordered) < 2 else f"{middle} ({duration(ordered[0])} to {duration(ordered[-1])})"
