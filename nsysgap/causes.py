@@ -159,4 +159,6 @@ CAUSES = (
 )
 PARTS = tuple(cause.key for cause in CAUSES)
 IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN = range(len(CAUSES))
+ON_A_THREAD = tuple(PARTS[part] for part in (HOST, OS, CUDA_API, LAUNCH, SYNC))
+"""The causes that lie in what a thread did, the largest in most programs first: its call stacks can explain them."""
 LABELS = {cause.key: cause.label for cause in CAUSES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -111,3 +112,11 @@ def test_functions_and_modules_stay_small() -> None:
     ]
     assert sorted(lengths)[len(lengths) * 9 // 10] <= 36
     assert max(len(module.read_text().splitlines()) for module in MODULES) <= 450
+
+
+def test_the_picture_of_the_house_names_every_folder() -> None:
+    text = (PACKAGE.parent / "docs" / "contributing.md").read_text()
+    named = set(re.findall(r"^\| ([a-z/]+/) \| ", text, re.MULTILINE))
+    folders = {f"{path.parent.relative_to(PACKAGE).as_posix()}/" for path in PACKAGE.rglob("__init__.py")} - {"./"}
+    pages = {folder for folder in folders if folder.startswith("render/pages/")} - {"render/pages/"}
+    assert named == folders - pages

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nsysgap.causes import ON_A_THREAD
 from nsysgap.commands.common import (
     Top,
     answer_of,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from nsysgap.figures import Document
 
 LISTED = 20
-CAUSES = ("host", "os", "cuda_api", "launch", "sync", "all")
 OUTPUTS = Outputs(
     {
         "text": "",
@@ -47,7 +47,7 @@ OUTPUTS = Outputs(
 @click.option(
     "--cause",
     "causes",
-    type=click.Choice(CAUSES),
+    type=click.Choice([*ON_A_THREAD, "all"]),
     multiple=True,
     show_default="host; all by stacks of single calls",
     help="Which parts of the idle time count; may be repeated.",
