@@ -17,6 +17,8 @@ from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
+from nsysgap.analysis.pictures.busy_and_idle_in_ranges import busy_and_idle_in_ranges, processes_of_device
+from nsysgap.analysis.pictures.idle_before_ops import idle_before_ops
 from nsysgap.analysis.pictures.kept_rows import surroundings
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
@@ -26,7 +28,7 @@ from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.figures import Document
-from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.intervals import IntervalSet, union
 from nsysgap.tables import NONE, Notice, Stacks, Table, Trace
 from nsysgap.units import counted
 
@@ -146,8 +148,8 @@ def timeline_data(
         gaps_by_cause=sum((one.gaps_by_cause for one in idle.devices), np.zeros(10, np.int64)),
         latencies=latencies,
         untraced=union(hidden.start, hidden.end),
-        op_names=_op_names(idle),
-        range_names=_range_names(idle),
+        op_names=idle_before_ops(idle),
+        range_names=busy_and_idle_in_ranges(idle),
         selection=idle.selection,
         selected=selected,
         facts=facts,
@@ -218,7 +220,7 @@ def _threads(idle: IdleReport, kind: str) -> Iterator[Track]:
     trace = idle.trace
     table: Table = getattr(trace, kind)
     end = np.minimum(table["end"], trace_end(trace)) if kind == "nvtx" else table["end"]
-    keep = _of_device(idle)[trace.threads["process"][table["thread"]]] if table.rows else np.empty(0, np.bool_)
+    keep = processes_of_device(idle)[trace.threads["process"][table["thread"]]] if table.rows else np.empty(0, np.bool_)
     if idle.selection is not None:
         keep &= runs_inside(table["start"], end, idle.selection)
     kept = np.flatnonzero(keep)
@@ -226,15 +228,6 @@ def _threads(idle: IdleReport, kind: str) -> Iterator[Track]:
         rows = kept[table["thread"][kept] == thread]
         ids = (int(trace.threads["process"][thread]), NONE, int(thread), NONE, NONE)
         yield _laid_out(kind, ids, rows, table["start"][rows], end[rows], stacked_lanes)
-
-
-def _of_device(idle: IdleReport) -> NDArray[np.bool_]:
-    """Which processes are shown: with one GPU chosen, those that use it."""
-    shown = np.ones(idle.trace.processes.rows, np.bool_)
-    if idle.only_device is not None:
-        shown[:] = False
-        shown[idle.trace.ops["process"][idle.trace.ops["device"] == idle.only_device]] = True
-    return shown
 
 
 def _calls_by_device(idle: IdleReport) -> Iterator[tuple[int, NDArray[np.int32]]]:
@@ -294,90 +287,6 @@ def _touches(start: Times, end: Times, windows: IntervalSet) -> NDArray[np.bool_
     touches = np.zeros(len(start), np.bool_)
     touches[known] = windows.starts[first[known]] < np.maximum(end, start + 1)[known]
     return touches
-
-
-def _op_names(idle: IdleReport) -> list[Document]:
-    """Per op name: how many, GPU time, the idle time that ended with one, and where: the longest such gap, or op."""
-    ops, gaps = idle.trace.ops, idle.gaps
-    rows = idle.selected_ops(idle.only_device)
-    duration = ops["end"] - ops["start"]
-    name = ops["name"][rows]
-    present, place = np.unique(name, return_inverse=True)
-    count = np.bincount(place, minlength=len(present))
-    total, longest = _sums(place, duration[rows], len(present))
-    ended = np.flatnonzero(gaps.after != NONE)
-    slot = np.searchsorted(present, ops["name"][gaps.after[ended]])
-    known = slot < len(present)
-    ended, slot = ended[known], slot[known]
-    idle_sum, worst = _sums(slot, gaps.duration[ended], len(present))
-    found = []
-    for i, index in enumerate(present.tolist()):
-        op, gap = int(rows[longest[i]]), int(ended[worst[i]]) if worst[i] != NONE else NONE
-        at = (gaps.start[gap], gaps.end[gap]) if gap != NONE else (ops["start"][op], ops["end"][op])
-        found.append(
-            {
-                "name": index,
-                "count": int(count[i]),
-                "total_ns": int(total[i]),
-                "longest_ns": int(duration[op]),
-                "idle_ns": int(idle_sum[i]),
-                "at": [int(at[0]), int(at[1])],
-            }
-        )
-    return sorted(found, key=lambda one: (-one["total_ns"], one["name"]))
-
-
-def _sums(place: Indices, values: Times, number: int) -> tuple[Times, Indices]:
-    """(the sum, the position of the largest value or -1) of each of `number` groups."""
-    total = np.zeros(number, np.int64)
-    np.add.at(total, place, values)
-    order = np.lexsort((-values, place))
-    largest = np.full(number, NONE, np.intp)
-    if len(order):
-        heads = order[np.concatenate(([True], place[order][1:] != place[order][:-1]))]
-        largest[place[heads]] = heads
-    return total, largest
-
-
-def _range_names(idle: IdleReport) -> list[Document]:
-    """Per NVTX name: how many ranges, their time, ops and GPU time launched inside, idle time inside, the longest one.
-
-    The idle time is that of the GPUs that the range's process uses; what nests counts in each of its ranges.
-    """
-    trace = idle.trace
-    if not trace.nvtx.rows or not trace.ops.rows:
-        return []
-    nvtx = trace.nvtx
-    end = np.minimum(nvtx["end"], trace_end(trace))
-    work = range_work(trace, idle.calls)
-    process = trace.threads["process"][nvtx["thread"]]
-    idle_time = np.zeros(nvtx.rows, np.int64)
-    for device in idle.devices:
-        mine = idle.gaps.device == device.device
-        users = np.unique(trace.ops["process"][trace.ops["device"] == device.device])
-        gaps = IntervalSet(idle.gaps.start[mine], idle.gaps.end[mine])
-        uses = np.isin(process, users)
-        idle_time[uses] += covered_length(union(*gaps), nvtx["start"][uses], end[uses])
-    keep = _of_device(idle)[process]
-    if idle.selection is not None:
-        keep &= runs_inside(nvtx["start"], end, idle.selection)
-    rows = np.flatnonzero(keep)
-    present, place = np.unique(nvtx["name"][rows], return_inverse=True)
-    wall, longest = _sums(place, (end - nvtx["start"])[rows], len(present))
-    values = {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}
-    sums = {key: _sums(place, one[rows], len(present))[0] for key, one in values.items()}
-    count = np.bincount(place, minlength=len(present))
-    found: list[Document] = [
-        {
-            "name": index,
-            "count": int(count[i]),
-            "wall_ns": int(wall[i]),
-            **{key: int(one[i]) for key, one in sums.items()},
-            "at": [int(nvtx["start"][rows[longest[i]]]), int(end[rows[longest[i]]])],
-        }
-        for i, index in enumerate(present.tolist())
-    ]
-    return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
 
 
 def run_facts(

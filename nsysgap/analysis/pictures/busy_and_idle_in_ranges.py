@@ -1,0 +1,62 @@
+"""Per NVTX range name how long the GPU was busy with what it launched, and idle inside it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
+from nsysgap.analysis.pictures.idle_before_ops import sums_and_largest
+from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.figures import Document
+from nsysgap.intervals import IntervalSet, covered_length, union
+
+
+def busy_and_idle_in_ranges(idle: IdleReport) -> list[Document]:
+    """Per NVTX name: how many ranges, their time, ops and GPU time launched inside, idle time inside, the longest one.
+
+    The idle time is that of the GPUs that the range's process uses; what nests counts in each of its ranges.
+    """
+    trace = idle.trace
+    if not trace.nvtx.rows or not trace.ops.rows:
+        return []
+    nvtx = trace.nvtx
+    end = np.minimum(nvtx["end"], trace_end(trace))
+    work = range_work(trace, idle.calls)
+    process = trace.threads["process"][nvtx["thread"]]
+    idle_time = np.zeros(nvtx.rows, np.int64)
+    for device in idle.devices:
+        mine = idle.gaps.device == device.device
+        users = np.unique(trace.ops["process"][trace.ops["device"] == device.device])
+        gaps = IntervalSet(idle.gaps.start[mine], idle.gaps.end[mine])
+        uses = np.isin(process, users)
+        idle_time[uses] += covered_length(union(*gaps), nvtx["start"][uses], end[uses])
+    keep = processes_of_device(idle)[process]
+    if idle.selection is not None:
+        keep &= runs_inside(nvtx["start"], end, idle.selection)
+    rows = np.flatnonzero(keep)
+    present, place = np.unique(nvtx["name"][rows], return_inverse=True)
+    wall, longest = sums_and_largest(place, (end - nvtx["start"])[rows], len(present))
+    values = {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}
+    sums = {key: sums_and_largest(place, one[rows], len(present))[0] for key, one in values.items()}
+    count = np.bincount(place, minlength=len(present))
+    found: list[Document] = [
+        {
+            "name": index,
+            "count": int(count[i]),
+            "wall_ns": int(wall[i]),
+            **{key: int(one[i]) for key, one in sums.items()},
+            "at": [int(nvtx["start"][rows[longest[i]]]), int(end[rows[longest[i]]])],
+        }
+        for i, index in enumerate(present.tolist())
+    ]
+    return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
+
+
+def processes_of_device(idle: IdleReport) -> NDArray[np.bool_]:
+    """Which processes are shown: with one GPU chosen, those that use it."""
+    shown = np.ones(idle.trace.processes.rows, np.bool_)
+    if idle.only_device is not None:
+        shown[:] = False
+        shown[idle.trace.ops["process"][idle.trace.ops["device"] == idle.only_device]] = True
+    return shown
