@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.graphs.builds import Build, Key, builds, copying_calls, creating_calls
+from nsysgap.analysis.graphs.node_times import NodeTimes, node_times
 from nsysgap.analysis.graphs.replays import (
-    NodeTimes,
     Replays,
     joined,
-    node_times,
     originals,
     previous_ends,
     replays_by_graph,

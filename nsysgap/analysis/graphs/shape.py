@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.graphs.node_times import NodeTimes
 from nsysgap.analysis.graphs.overview import GraphEntry, shared_bytes, size_of
-from nsysgap.analysis.graphs.replays import NodeTimes, Replays
+from nsysgap.analysis.graphs.replays import Replays
 from nsysgap.drawing import Drawing, DrawnNode
 from nsysgap.tables import OP_KINDS, Table, Trace
 from nsysgap.units import counted
