@@ -68,8 +68,9 @@ CAUSES = (
         "launched, not yet started",
         "the launch had returned, the GPU had not started the op yet",
         "Some microseconds are the hardware's own: launch further ahead, so that they overlap with running work, or "
-        "use graphs, which shorten the way from launch to launch. More means that the op waited for another stream, "
-        "an event or a full queue.",
+        "use graphs, which shorten the way from launch to launch. Where the launching thread is in later launch calls "
+        'meanwhile, the launch rate limits ("4.1 us a call for 0.8 us of work"): launch less often, not earlier. More '
+        "means that the op waited for another stream, an event or a full queue.",
         "#e3a008",
         "|",
     ),

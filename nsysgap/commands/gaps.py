@@ -50,6 +50,7 @@ OUTPUTS = Outputs(
 @unfold_option
 @click.option("--min", "minimum", type=Duration(), default=0, metavar="TIME", help="List only gaps this long.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many of the longest gaps to list ({LISTED}).")
+@click.option("--detail", is_flag=True, help="All tables; also with --by, --top and --min.")
 @click.option("--by", type=click.Choice(GROUPINGS), help="Idle time grouped, instead of the list of gaps.")
 @OUTPUTS.options
 def command(
@@ -58,17 +59,23 @@ def command(
     unfold: bool,
     minimum: int,
     top: int | None,
+    detail: bool,
     by: str | None,
     to: Destination,
     **selected: Any,
 ) -> None:
-    """Why was the GPU idle: idle time by cause, launch latency, sync tails, the longest gaps.
+    """Why was the GPU idle: the loop, busy and idle time by cause, what limits it, the longest gaps; on one screen.
 
     \b
     REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) or a .nsys-rep. Text is about the report's loop, if
     it has one; all other formats, and --whole, about everything.
     Example: nsysgap gaps report.sqlite --nvtx decode --top 5
     """
+    if to.form == "text" and not (detail or by or minimum or top is not None):
+        from nsysgap.commands.screen import write_screens
+
+        write_screens(reports, replace(selection(selected), loop=not whole), to)
+        return
     from nsysgap.answers.gaps import GapsOptions, gaps
 
     listed = top_of(top, LISTED if to.form in ("text", "json") else None)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -19,6 +19,7 @@ from typing import IO, Any, Literal, cast
 import click
 
 from nsysgap.commands import output_refused
+from nsysgap.commands.explain import EXPLAIN, explanation
 from nsysgap.errors import NsysgapError
 from nsysgap.files import is_special, output_file, require_writable
 from nsysgap.units import file_size, printable, printable_lines
@@ -84,12 +85,15 @@ class Outputs:
         """Add --format, -o and --force to a command, which gets one parameter `to` for them: a Destination."""
 
         @wraps(command)
-        def with_destination(*, output: str | None, force: bool, form: str | None = None, **given: Any) -> Any:
+        def with_destination(
+            *, output: str | None, force: bool, explain: bool, form: str | None = None, **given: Any
+        ) -> Any:
             chosen = [form] if form is not None else []
             chosen += [short for short in self.shorthands if given.pop(f"as_{short}") and short != form]
             if len(chosen) > 1:
                 raise NsysgapError(f"{' and '.join(chosen)} are two formats: take one of them.", "", exit_code=2)
-            return command(to=self.destination(chosen[0] if chosen else None, output, given, force=force), **given)
+            to = self.destination(chosen[0] if chosen else None, output, given, force=force)
+            return command(to=replace(to, explain=explain), **given)
 
         where = "Write to this file, in the format of its ending" if len(self.forms) > 1 else "The file to write"
         where += "; - is standard output." if self.default_name else "; else to the terminal."
@@ -102,6 +106,7 @@ class Outputs:
             ),
             click.option("-o", "--output", type=click.Path(), metavar="FILE", help=where),
             click.option("--force", is_flag=True, help="Overwrite the output file."),
+            click.option("--explain", is_flag=True, help=EXPLAIN),
         ]
         made: Callable[..., Any] = with_destination
         for option in reversed(options[len(self.forms) == 1 :]):
@@ -159,13 +164,15 @@ class Outputs:
 class Destination:
     """Where an answer goes and how: `form` is one of FORMS, `path` a file or None for standard output.
 
-    `inputs` are the files that are read: none of them is ever written.
+    `inputs` are the files that are read: none of them is ever written. `explain`: say after the answer what its words
+    mean, below a text, for other formats on standard error.
     """
 
     form: str
     path: str | None = None
     force: bool = False
     inputs: tuple[str, ...] = ()
+    explain: bool = False
 
     @property
     def color(self) -> bool:
@@ -189,6 +196,8 @@ class Destination:
         with self.file() as file:
             for part in (content,) if isinstance(content, bytes) else content:
                 file.write(part)
+            if self.explain and self.form == "text" and isinstance(content, bytes):
+                file.write(f"\n{explanation(content.decode())}\n".encode())
         self.announce(then)
 
     @contextmanager
@@ -205,6 +214,8 @@ class Destination:
         """Say on standard error which file was written; nothing for standard output."""
         if self.path is not None:
             announce(self.path, then)
+        if self.explain and self.form != "text":
+            click.echo(explanation(None), err=True)
 
 
 def announce(path: str, then: str = "") -> None:

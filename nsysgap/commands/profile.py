@@ -9,6 +9,7 @@ import click
 
 from nsysgap.commands import show_error
 from nsysgap.commands.common import Pattern
+from nsysgap.commands.explain import explain_option
 from nsysgap.errors import NsysgapError
 from nsysgap.units import printable
 
@@ -80,6 +81,7 @@ class _WithArguments(click.Command):
     "-o", "--output", metavar="NAME", help="Write NAME.nsys-rep, .sqlite, .json; a folder for several targets."
 )
 @click.option("--force", is_flag=True, help="Overwrite these files.")
+@explain_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Run programs plain and under nsys, and say why the GPU was idle.

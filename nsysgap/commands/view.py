@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from nsysgap.commands.common import Duration, opened_report, report_argument
+from nsysgap.commands.explain import explain_option
 from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration
@@ -31,6 +32,7 @@ from nsysgap.units import duration
     metavar="TIME",
     help="Give up when the trace has not been fetched for so long.",
 )
+@explain_option
 def command(report: str, offline: bool, no_browser: bool, wait: int, **cut: Any) -> None:
     """Open a report in the Perfetto UI.
 

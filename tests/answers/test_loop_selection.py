@@ -37,11 +37,11 @@ def program(folder: Path, *, late: int = 0) -> Path:
 
 def test_text_is_about_the_loop(tmp_path: Path) -> None:
     path = program(tmp_path)
-    text = run("gaps", path).stdout
+    text = run("gaps", path, "--detail").stdout
     assert "Only the loop, 4 x step #: 102 ms of set-up and 0 ns after it left out." in text
     assert "36.0 ms  24.0 ms  12.0 ms" in text  # GPU 0 from 102 to 138 ms
     assert "1.00 ms  1.00 ms     0 ns" in text  # GPU 1 ran no loop: all of it
-    whole = run("gaps", path, "--whole").stdout
+    whole = run("gaps", path, "--whole", "--detail").stdout
     assert "Only" not in whole
     (row,) = (line for line in whole.splitlines() if line.startswith("0 "))
     assert row.split()[1:7] == ["138", "ms", "25.0", "ms", "113", "ms"]
@@ -58,7 +58,7 @@ def test_json_keeps_its_totals_and_gains_loops(tmp_path: Path) -> None:
 
 
 def test_a_selection_of_ones_own_is_not_cut_to_the_loop(tmp_path: Path) -> None:
-    text = run("gaps", program(tmp_path), "--to", "60ms").stdout
+    text = run("gaps", program(tmp_path), "--to", "60ms", "--detail").stdout
     assert "Only from 0 ns to 60.0 ms." in text
 
 

@@ -27,7 +27,9 @@ from nsysgap.tables import Trace
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("command", [["gaps"], ["gaps", "--by", "kernel"], ["gaps", "--by", "api"], ["info"]])
+@pytest.mark.parametrize(
+    "command", [["gaps"], ["gaps", "--detail"], ["gaps", "--by", "kernel"], ["gaps", "--by", "api"], ["info"]]
+)
 def test_text_fits_the_width_and_has_no_colour_or_trailing_blanks(command: list[str], columns: int) -> None:
     done = run(*command, NAIVE, columns=columns)
     assert done.returncode == 0
@@ -38,7 +40,7 @@ def test_text_fits_the_width_and_has_no_colour_or_trailing_blanks(command: list[
 
 
 def test_text_answers_in_this_order() -> None:
-    text = run("gaps", NAIVE).stdout
+    text = run("gaps", NAIVE, "--detail").stdout
     heads = ["idle %", "idle by cause", "launch latency", "sync calls", "longest gaps at"]
     places = [text.index(head) for head in heads]
     assert places == sorted(places)
@@ -90,7 +92,7 @@ def test_nvtx_says_what_it_selected() -> None:
     document = gaps_json("--nvtx", "^measured$", "--top", "all")
     assert document["selection"].startswith("inside 1 NVTX range (measured)")
     assert 0 < document["devices"][0]["idle_ns"] < gaps_json()["devices"][0]["idle_ns"]
-    assert "Only inside 1 NVTX range (measured)" in run("gaps", NAIVE, "--nvtx", "^measured$").stdout
+    assert "Only inside 1 NVTX range (measured)" in run("gaps", NAIVE, "--nvtx", "^measured$", "--detail").stdout
 
 
 @pytest.mark.parametrize("by", ["cause", "kernel", "api", "nvtx", "thread", "process"])
@@ -117,7 +119,7 @@ def test_by_cause_without_any_gap(tmp_path: Path) -> None:
 
 
 def test_several_reports_give_one_block_each_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
-    done = run("gaps", NAIVE, tmp_path / "missing.sqlite", ROOT / "sample_traces" / "graph.sqlite.xz")
+    done = run("gaps", "--detail", NAIVE, tmp_path / "missing.sqlite", ROOT / "sample_traces" / "graph.sqlite.xz")
     assert done.returncode == 1
     assert done.stdout.count("idle by cause") == 2
     assert "missing.sqlite does not exist" in done.stderr
@@ -160,7 +162,7 @@ def test_groups_as_rows(by: str) -> None:
 @pytest.mark.parametrize(("columns", "width"), [(0, 80), (1, 80), (40, 80), (200, 200)])
 def test_terminals_of_odd_widths(columns: int, width: int) -> None:
     """Some claim to have no columns at all: never nothing, nor a letter per line."""
-    text = run("gaps", NAIVE, columns=columns).stdout
+    text = run("gaps", NAIVE, "--detail", columns=columns).stdout
     assert "idle by cause" in text
     assert max(map(len, text.split("\n"))) <= width
 
@@ -172,7 +174,7 @@ def test_the_launching_threads_beside_lines(tmp_path: Path, second: int, said: s
     report.gap(0, 1_000_000)
     report.gap(2_000_000, 3_000_000, tid=second)
     report.python(500_000, [("step", "train.py", 9)])
-    text = run("gaps", report.write(tmp_path / "report.sqlite")).stdout
+    text = run("gaps", report.write(tmp_path / "report.sqlite"), "--detail").stdout
     assert "train.py:9" in text
     assert said in text
     assert max(map(len, text.split("\n"))) <= 80

@@ -89,6 +89,9 @@ def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[Rend
 def print_blocks(to: Console, blocks: Iterable[RenderableType]) -> None:
     """Print blocks with an empty line between them."""
     for i, block in enumerate(blocks):
+        if isinstance(block, Text) and block.no_wrap:  # lines of it may be commands to paste: never cut or broken
+            to.print(*([""] if i else []), block, sep="\n", soft_wrap=True)
+            continue
         if isinstance(block, Table) and block.show_header and all(column.no_wrap for column in block.columns):
             fit(block, to.width)
         to.print(Padding(block, (1 if i else 0, 0, 0, 0), expand=False))

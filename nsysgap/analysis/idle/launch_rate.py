@@ -1,0 +1,84 @@
+"""Whether the launch rate limits: the GPU waits for an op while the thread that launched it is in later launch calls.
+
+Such an op started as soon as it could; it is the calls that come slower than the GPU works them off. Launching earlier
+gains nothing then, launching less often does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.calls import LAUNCHES
+from nsysgap.arrays import distinct
+from nsysgap.intervals import covered_length, union
+from nsysgap.tables import NONE
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRate:
+    """Of `queued_ns` of idle time in which an op was launched and had not started, its thread was in later launch calls
+    for `launching_ns`. `call_ns`: from such an op's launch call to the thread's next one, `work_ns`: how long such an
+    op ran, both medians."""
+
+    queued_ns: int
+    launching_ns: int
+    call_ns: int
+    work_ns: int
+
+    @property
+    def limits(self) -> bool:
+        """Whether launches come slower than their work is done, for most of the queued time."""
+        return 2 * self.launching_ns > self.queued_ns and self.call_ns > self.work_ns
+
+
+def launch_rate(idle: IdleReport, device: int) -> LaunchRate | None:
+    """The launch rate behind a GPU's queued time in the selection; None where no thread launched on meanwhile."""
+    gaps, trace = idle.gaps, idle.trace
+    rows = np.flatnonzero((gaps.device == device) & (gaps.call != NONE))
+    call = gaps.call[rows]
+    start, end = np.maximum(gaps.start[rows], trace.api["end"][call]), gaps.end[rows]
+    queued = end > start
+    rows, call, start, end = rows[queued], call[queued], start[queued], end[queued]
+    launching, period = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    launches = np.flatnonzero(LAUNCHES.rows(trace))
+    thread = trace.api["thread"][launches]
+    for one in distinct(trace.api["thread"][call]).tolist():
+        mine = np.flatnonzero(trace.api["thread"][call] == one)
+        launching[mine], period[mine] = _later_launches(
+            idle, launches[thread == one], call[mine], start[mine], end[mine]
+        )
+    behind = (launching > 0) & (period > 0)
+    if not behind.any():
+        return None
+    work = (trace.ops["end"] - trace.ops["start"])[gaps.after[rows[behind]]]
+    total = int((end - start).sum())
+    return LaunchRate(total, int(launching.sum()), int(_median(period[behind])), int(_median(work)))
+
+
+def _later_launches(
+    idle: IdleReport, launches: NDArray[np.intp], call: NDArray[np.int32], start: Times, end: Times
+) -> tuple[Times, Times]:
+    """(time of [start, end) inside a thread's launch calls, from each call to the next launch call or 0), ns.
+
+    The queued time begins when its own call has returned: whatever launch call covers it is a later one.
+    """
+    api = idle.trace.api
+    busy = union(api["start"][launches], api["end"][launches])
+    inside = covered_length(busy, start, end)
+    starts = np.sort(api["start"][launches])
+    later = np.searchsorted(starts, api["end"][call], side="left")
+    found = later < len(starts)
+    period = np.zeros(len(call), np.int64)
+    period[found] = starts[later[found]] - api["start"][call[found]]
+    return inside, period
+
+
+def _median(values: Times) -> int:
+    middle = (len(values) - 1) // 2
+    return int(np.partition(values, middle)[middle])

@@ -1,0 +1,197 @@
+"""The first screen: what a report's loop is, how busy the GPU is in it, what limits it, what to do next; in facts.
+
+The lines are made of these facts in render/text/screen.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nsysgap.analysis.idle.launch_rate import LaunchRate, launch_rate
+from nsysgap.analysis.loops.nvtx_loops import NVTX
+from nsysgap.analysis.loops.steps import LoopSteps, Steps, lower_median
+from nsysgap.answers.gaps import GapsAnswer, GapsOptions, gaps
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.screen_careful import Care, Holds, care, holds
+from nsysgap.answers.screen_collectives import Collectives, CollectiveTime, collectives
+from nsysgap.answers.screen_limits import Advice, Limits, advice, limits
+from nsysgap.answers.screen_next import Command, next_commands
+from nsysgap.answers.selection import Selection
+from nsysgap.figures import Header
+from nsysgap.tables import NONE
+
+LONGEST = 3
+LOOP = Selection(loop=True)
+APART = 10  # iterations further apart than a tenth of their time are measured from start to start
+RATE_FROM = 10  # percent of the idle time that was queued
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """What to look at: the main loops, unless `selection` chooses something else."""
+
+    selection: Selection = LOOP
+
+
+@dataclass(frozen=True)
+class ScreenLoop:
+    """The main loop of a process. A step takes `step_ns`, of which `host_ns` is a median on the host if that is what a
+    step takes, else it is the GPU's; `low_ns` and `high_ns` are the shortest and longest of them.
+
+    `set_up_ns`, `after_ns`: what its GPUs' windows have before and after it. `launches` and `api_calls` are medians of
+    an iteration, `launches_total` of all; `identical` says how many launched the same.
+    """
+
+    process: int
+    label: str
+    nvtx: bool
+    count: int
+    step_ns: int
+    low_ns: int
+    high_ns: int
+    on_host: bool
+    set_up_ns: int
+    after_ns: int
+    launches: int
+    launches_total: int
+    api_calls: int
+    identical: int
+    outliers: int
+    warm_up: int
+
+
+@dataclass(frozen=True)
+class ScreenDevice:
+    """One GPU in the selection: ns in all, `steps` how many windows of a loop that is (None: not one loop's).
+
+    `rate`: how fast launches came behind its queued time; `collectives`: what of its busy time is in them.
+    """
+
+    number: int
+    which: str | None
+    name: str | None
+    steps: int | None
+    busy_ns: int
+    idle_ns: int
+    parts_ns: dict[str, int]
+    untraced_percent: tuple[float, float] | None
+    op_count: dict[str, int]
+    rate: LaunchRate | None
+    collectives: tuple[CollectiveTime, ...]
+
+
+@dataclass(frozen=True)
+class ScreenAnswer:
+    """The answer: facts of each line, and `gaps`, the answer that the old tables show, with the longest gaps only."""
+
+    header: Header
+    gaps: GapsAnswer
+    processes: int
+    loops: tuple[ScreenLoop, ...]
+    looped: bool
+    devices: tuple[ScreenDevice, ...]
+    collectives: Collectives
+    limits: Limits
+    advice: tuple[Advice, ...]
+    care: Care
+    holds: Holds
+    selection: Selection
+    next: tuple[Command, ...] = ()
+
+
+def screen(report: OpenReport, options: ScreenOptions = ScreenOptions()) -> ScreenAnswer:
+    """The first screen of a report. Raises NsysgapError for an empty selection."""
+    selection = options.selection
+    answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
+    steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
+    loops = tuple(_loops(report, steps)) if steps is not None else ()
+    looped = bool(loops) and answer.selection.startswith("the loop")
+    ops, shared = report.trace.ops, collectives(report, selection)
+    made = ScreenAnswer(
+        header=answer.header,
+        gaps=answer,
+        processes=len(set(ops["process"].tolist()) - {NONE}),
+        loops=loops,
+        looped=looped,
+        devices=tuple(_devices(report, selection, steps if looped else None, answer, shared)),
+        collectives=shared,
+        limits=limits(report, selection) if ops.rows else Limits(),
+        advice=advice(report, selection),
+        care=care(report),
+        holds=holds(report),
+        selection=selection,
+    )
+    return replace(made, next=next_commands(made))
+
+
+def _loops(report: OpenReport, steps: Steps) -> Iterator[ScreenLoop]:
+    """The main loops that stand for their processes, by pid."""
+    trace = report.trace
+    window = {one.device: one.window for one in steps.whole.gaps}
+    numbers = sorted(steps.judged.items(), key=lambda one: int(trace.processes["pid"][one[0]]))
+    for (process, _), figures in zip(numbers, steps.of([steps.loops[number] for _, number in numbers]), strict=True):
+        covered = {one.edges.device: one.edges.covered for one in figures.windows if len(one.edges.covered.starts)}
+        before = [int(time.starts[0]) - window[device][0] for device, time in covered.items()]
+        after = [window[device][1] - int(time.ends[-1]) for device, time in covered.items()]
+        low, high, on_host = _spread(figures)
+        yield ScreenLoop(
+            process=int(trace.processes["pid"][process]),
+            label=figures.loop.label,
+            nvtx=figures.loop.source == NVTX,
+            count=figures.loop.count,
+            step_ns=figures.step,
+            low_ns=low,
+            high_ns=high,
+            on_host=on_host,
+            set_up_ns=max(before, default=0),
+            after_ns=max(after, default=0),
+            launches=lower_median(figures.launches),
+            launches_total=int(figures.launches.sum()),
+            api_calls=lower_median(figures.api_calls),
+            identical=int(figures.identical.sum()),
+            outliers=len(figures.outliers),
+            warm_up=figures.warm_up,
+        )
+
+
+def _spread(figures: LoopSteps) -> tuple[int, int, bool]:
+    """(shortest, longest, whether on the host) of what a step is the median of: iterations, or a GPU's windows."""
+    windows = [one.window for one in figures.windows if len(one.window) and lower_median(one.window) == figures.step]
+    times = windows[0] if windows else figures.duration
+    if not windows and APART * figures.between > int(times.sum()):  # most of a step may lie between its ranges
+        times = np.diff(figures.loop.start)
+    return int(times.min()), int(times.max()), not windows
+
+
+def _devices(
+    report: OpenReport, selection: Selection, steps: Steps | None, answer: GapsAnswer, shared: Collectives
+) -> Iterator[ScreenDevice]:
+    idle = report.idle(selection, all_at_once=True)
+    for figures, row in zip(idle.devices, answer.devices, strict=True):
+        parts = row["idle_by_cause_ns"]
+        many = 100 * parts["queued"] >= RATE_FROM * figures.idle > 0
+        untraced = row["untraced"]
+        device = report.trace.device(figures.device)
+        yield ScreenDevice(
+            number=device.number,
+            which=device.which,
+            name=device.name,
+            steps=None if steps is None else _windows(steps, figures.device),
+            busy_ns=figures.busy,
+            idle_ns=figures.idle,
+            parts_ns=parts,
+            untraced_percent=None if untraced is None else tuple(untraced["idle_percent"]),
+            op_count=figures.op_count,
+            rate=launch_rate(idle, figures.device) if many else None,
+            collectives=tuple(one for one in shared.times if one.device == figures.device),
+        )
+
+
+def _windows(steps: Steps, device: int) -> int | None:
+    """How many windows the one loop on a GPU has there; None where none or several have."""
+    loops = [steps.loops[number] for number in steps.judged.values()]
+    edges = [edge for loop in loops for edge in steps.edges(loop) if edge.device == device and len(edge.start)]
+    return len(edges[0].start) if len(edges) == 1 else None

@@ -1,0 +1,118 @@
+"""What limits a report's loops and what would help, for the first screen: asked only where the answer comes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nsysgap.answers.critical_path import CriticalPathOptions, critical_paths
+from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.selection import Selection
+from nsysgap.answers.whatif import WhatifOptions, advise
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document
+
+MOST_ROWS = 300_000
+"""Calls and ops of a report up to which its critical path is looked for unasked: about a second."""
+MOST_ROWS_ADVISED = 100_000
+"""The same for predictions."""
+WORTH_SAYING = 0.02
+TOO_LARGE = "The report is large: ask for it."
+
+
+@dataclass(frozen=True, slots=True)
+class LimitingPart:
+    """One part of a critical path and what most of it is spent on; ns and `most_ns` in all iterations."""
+
+    process: int
+    part: str
+    ns: int
+    path_ns: int
+    iterations: int
+    name: str
+    detail: str
+    most_ns: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest parts of each process's critical path; `unknown`: why there are none, "" where there are."""
+
+    parts: tuple[LimitingPart, ...] = ()
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A change that would gain: from `recorded_ns` an iteration to between `best_ns` and `worst_ns`; `central_ns` None
+    where only the range may be told; `target`: what is changed, "" for the whole loop."""
+
+    change: str
+    target: str
+    recorded_ns: int
+    best_ns: int
+    worst_ns: int
+    central_ns: int | None
+
+
+def limits(report: OpenReport, selection: Selection) -> Limits:
+    """What limits the selected time of a report: the parts that take 2 % or more of a path, largest first.
+
+    Without a loop, and with neither time selected, from the first op to the last.
+    """
+    if selection.nvtx is not None or selection.device is not None:
+        return Limits(unknown="Ranges and single GPUs have no critical path of their own.")
+    if _rows(report) > MOST_ROWS:
+        return Limits(unknown=TOO_LARGE)
+    timed = selection.since is not None or selection.until is not None
+    since, until = selection.since, selection.until
+    if not timed and not (selection.loop and report.steps(selection.hidden_after_ns).judged):
+        since = min(one.window[0] for one in report.whole.gaps)
+        until = max(one.window[1] for one in report.whole.gaps)
+    options = CriticalPathOptions(None, since=since, until=until)
+    try:
+        answer = critical_paths(report, options)
+    except NsysgapError as error:
+        return Limits(unknown=error.message.removeprefix("The critical path cannot be told. "))
+    return Limits(tuple(part for path in answer.paths for part in _largest(path)))
+
+
+def advice(report: OpenReport, selection: Selection) -> tuple[Advice, ...]:
+    """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
+    timed = selection.since is not None or selection.until is not None
+    chosen = not selection.loop or timed or selection.nvtx is not None or selection.device is not None
+    if chosen or _rows(report) > MOST_ROWS_ADVISED or not report.steps(selection.hidden_after_ns).judged:
+        return ()
+    try:
+        answer = advise(report, WhatifOptions())
+    except NsysgapError:
+        return ()
+    found = [(one, one["under_nsys"]) for one in answer.changes if one["under_nsys"] is not None]
+    return tuple(
+        Advice(
+            one["change"],
+            one["target"] or "",
+            answer.recorded_ns,
+            predicted["best_ns"],
+            predicted["worst_ns"],
+            predicted["central_ns"],
+        )
+        for one, predicted in found
+    )
+
+
+def _rows(report: OpenReport) -> int:
+    return report.trace.ops.rows + report.trace.api.rows
+
+
+def _largest(path: Document) -> list[LimitingPart]:
+    """The parts of one path that are worth a line."""
+    length = path["window_ns"][1] - path["window_ns"][0]
+    parts = sorted(path["parts_ns"].items(), key=lambda one: -one[1])
+    found = []
+    for part, ns in parts:
+        rows = [row for row in path["by"] if row["part"] == part]
+        if ns >= WORTH_SAYING * length and rows:
+            most = max(rows, key=lambda row: row["ns"])
+            told = (path["iterations"], most["name"], most["detail"], most["ns"])
+            found.append(LimitingPart(path["process"], part, ns, length, *told))
+    return found

@@ -1,0 +1,91 @@
+"""The two commands that follow from a report's first screen, complete, as lists of arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nsysgap.answers.screen_careful import ENDINGS
+from nsysgap.causes import PARTS
+
+if TYPE_CHECKING:
+    from nsysgap.answers.screen import ScreenAnswer
+
+Command = tuple[str, ...]
+NEXT = 2
+IDLE_ENOUGH, GAIN_ENOUGH = 0.10, 0.05
+BY_API = frozenset({"sync", "cuda_api", "os", "untraced"})
+
+
+def next_commands(answer: ScreenAnswer) -> tuple[Command, ...]:
+    """Two commands, the most telling one first."""
+    return tuple(dict.fromkeys(_candidates(answer)))[:NEXT]
+
+
+def _candidates(answer: ScreenAnswer) -> Iterator[Command]:
+    path, selected = answer.header.path, selection_arguments(answer)
+    timeline = ("nsysgap", "timeline", path, *selected, "-o", f"{report_name(path)}.html")
+    if not answer.holds.ops:
+        yield ("nsysgap", "info", path)
+        yield timeline if answer.holds.calls else ("nsys", "status", "-e")
+        return
+    if answer.collectives.said:
+        yield ("nsysgap", "ranks", path)
+    if any(_gain(answer) >= GAIN_ENOUGH for _ in answer.advice[:1]):
+        yield ("nsysgap", "advise", path)
+    yield from _about_idle(answer, path, selected)
+    if any(loop.outliers for loop in answer.loops) and answer.looped:
+        label = next(loop.label for loop in answer.loops if loop.outliers)
+        yield ("nsysgap", "steps", path, "--loop", label)
+    if answer.limits.parts:
+        yield ("nsysgap", "critical-path", path)
+    yield timeline
+    yield ("nsysgap", "info", path)
+
+
+def _about_idle(answer: ScreenAnswer, path: str, selected: Command) -> Iterator[Command]:
+    """What tells more of the largest cause; of a busy GPU, its kernels."""
+    busy, idle = (sum(getattr(one, key) for one in answer.devices) for key in ("busy_ns", "idle_ns"))
+    if idle < IDLE_ENOUGH * (busy + idle):
+        yield ("nsysgap", "launches", path, *selected)
+        return
+    sums = {part: sum(one.parts_ns[part] for one in answer.devices) for part in PARTS}
+    cause = max(PARTS, key=lambda part: sums[part])
+    if cause == "host" and answer.holds.sampled:
+        yield ("nsysgap", "stacks", path, *selected)
+    elif cause == "host" and answer.holds.ranges:
+        yield ("nsysgap", "gaps", path, *selected, "--by", "nvtx")
+    elif cause in ("launch", "queued"):
+        yield ("nsysgap", "launches", path, *selected)
+    elif cause == "in_graph":
+        yield ("nsysgap", "graphs", path)
+    elif cause in BY_API:
+        yield ("nsysgap", "gaps", path, *selected, "--by", "api")
+    elif cause in ("unknown", "profiler"):
+        yield ("nsysgap", "info", path)
+
+
+def _gain(answer: ScreenAnswer) -> float:
+    first = answer.advice[0]
+    least = first.best_ns if first.central_ns is None else first.central_ns
+    return 1 - least / max(first.recorded_ns, 1)
+
+
+def selection_arguments(answer: ScreenAnswer) -> Command:
+    """The options that select what the screen is about."""
+    chosen = answer.selection
+    times = (("--from", chosen.since), ("--to", chosen.until))
+    return (
+        *(() if chosen.device is None else ("--device", str(chosen.device))),
+        *(() if chosen.nvtx is None else ("--nvtx", chosen.nvtx.pattern)),
+        *(text for name, ns in times if ns is not None for text in (name, f"{ns}ns")),
+    )
+
+
+def report_name(path: str) -> str:
+    """The name of a report without its endings, "report" where nothing is left."""
+    name = Path(path).name
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name or "report"

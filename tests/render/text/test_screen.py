@@ -1,0 +1,129 @@
+"""The first screen: its lines and their limits, of made reports and as golden texts of all samples and real reports."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import run
+from folders import NAIVE
+from golden_screens import FOLDER, report_screen, sample_names, sample_screen
+from report_builder import ReportBuilder
+
+from nsysgap.render.text.screen import command_lines, fitted
+from nsysgap.render.text.screen_lines import Line
+
+MS = 1_000_000
+US = 1_000
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_golden_screen_of_a_sample(name: str) -> None:
+    assert sample_screen(name) == (FOLDER / f"sample_{name.split('.', maxsplit=1)[0]}.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in FOLDER.glob("*.txt") if not path.name.startswith("sample_"))
+)
+def test_golden_screen_of_a_real_report(name: str, real_report: Callable[[str], Path]) -> None:
+    assert report_screen(real_report(name)) == (FOLDER / f"{name}.txt").read_text()
+
+
+def test_golden_screens_keep_to_24_lines_of_80_columns() -> None:
+    for path in FOLDER.glob("*.txt"):
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 24, path
+        assert max(map(len, lines)) <= 80, path
+
+
+def loops(folder: Path) -> Path:
+    """Two kernels of set-up, then four steps of 10 ms whose kernel runs for 6 ms."""
+    report = ReportBuilder().versions()
+    report.call(0, MS, 1).kernel(0, MS, 1)
+    for number in range(4):
+        start = (100 + 10 * number) * MS
+        report.nvtx(start, start + 10 * MS, f"step {number}")
+        report.call(start + MS, start + 2 * MS, 10 + number)
+        report.kernel(start + 2 * MS, start + 8 * MS, 10 + number)
+    return report.save(folder)
+
+
+def test_the_loop_and_what_a_step_is_spent_on(tmp_path: Path) -> None:
+    text = run("gaps", loops(tmp_path)).stdout
+    assert "4 x step #  10.0 ms a step" in text
+    assert "102 ms of set-up left out" in text
+    assert "busy 6.00 ms (66.7 %), idle 3.00 ms (33.3 %) a step, window 9.00 ms" in text
+    whole = run("gaps", loops(tmp_path), "--whole").stdout
+    assert "102 ms of set-up counted" in whole
+    assert "busy 25.0 ms" in whole
+
+
+def test_a_report_without_gpu_work_says_what_it_holds(tmp_path: Path) -> None:
+    report = ReportBuilder().versions().call(0, 10, 1, "cudaMalloc").nvtx(0, 100, "load")
+    done = run("gaps", report.save(tmp_path))
+    assert done.returncode == 1
+    assert "no GPU work was recorded" in done.stdout
+    assert "1 CUDA call, 1 NVTX range, 0 OS calls" in done.stdout
+    assert "nsysgap info" in done.stdout
+
+
+def test_the_plain_time_beside_the_report(tmp_path: Path) -> None:
+    path = loops(tmp_path)
+    measured = {"of": "the measured part", "plain_s": 0.02, "profiled_s": 0.04}
+    summary = {"schema": "nsysgap.profile/1", "files": ["report.sqlite"], "perturbation": measured}
+    said = "plain, the measured part took 20.0 ms, under nsys 40.0 ms (2.00x)"
+    (tmp_path / "report.json").write_text(json.dumps(summary))
+    assert said in run("gaps", path).stdout
+    (tmp_path / "report.json").write_text(json.dumps({**summary, "files": ["another.sqlite"]}))
+    assert said not in run("gaps", path).stdout
+    (tmp_path / "report.json").write_text("[")
+    assert run("gaps", path).returncode == 0
+
+
+def test_the_launch_rate_limits_where_the_thread_launches_on(tmp_path: Path) -> None:
+    """Ops start 5 us after their call has returned; the thread is inside the next call all the while."""
+    report = ReportBuilder().versions()
+    for number in range(10):
+        start = 4 * US * number
+        report.call(start, start + 4 * US, 1 + number)
+        report.kernel(start + 6 * US, start + 7 * US, 1 + number)
+    assert "the launch rate limits: 4.00 us a call for 1.00 us of work" in run("gaps", report.save(tmp_path)).stdout
+
+
+def test_commands_to_paste_are_whole_whatever_the_path(tmp_path: Path) -> None:
+    folder = tmp_path / "it's a folder with a long name, as sweeps over parameters have them" / ("x" * 60)
+    folder.mkdir(parents=True)
+    text = run("gaps", loops(folder)).stdout
+    pasted = text[text.index("\nnext") :].removeprefix("\nnext").replace("\\\n", " ").split("\n")[0]
+    assert shlex.split(pasted)[2] == str(folder / "report.sqlite")
+
+
+def test_long_commands_break_between_words() -> None:
+    lines = command_lines(("nsysgap", "stacks", "a" * 30, "--nvtx", "a b"), 40)
+    assert lines == ["nsysgap stacks \\", f"  {'a' * 30} \\", "  --nvtx 'a b'"]
+
+
+def test_lines_of_high_rank_give_way_first() -> None:
+    lines = [Line("", "a"), Line("", "b", 5), Line("", "c", 2), Line("", "d", 5)]
+    assert [line.text for line in fitted(lines, 3)] == ["a", "b", "c"]
+    assert [line.text for line in fitted(lines, 2)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("command", ["gaps", "steps", "info", "launches"])
+def test_explain_defines_the_words_below_the_answer(command: str) -> None:
+    plain = run(command, NAIVE).stdout
+    explained = run(command, NAIVE, "--explain").stdout
+    assert explained.startswith(plain)
+    words = explained.removeprefix(plain)
+    assert words.strip()
+    assert max(map(len, words.split("\n"))) <= 80
+
+
+def test_explain_leaves_documents_alone() -> None:
+    plain = run("gaps", NAIVE, "--format", "json")
+    explained = run("gaps", NAIVE, "--format", "json", "--explain")
+    assert explained.output == plain.output
+    assert "queued" in explained.stderr
