@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,15 +19,16 @@ from nsysgap.analysis.schedule.limits import doubts, refusals
 from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
 from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows
 from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
-from nsysgap.analysis.schedule.predict import Change, Prediction, predict
+from nsysgap.analysis.schedule.predict import Change, Prediction, apply, predict
 from nsysgap.answers.critical_path import STILL_TRUE
 from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.per_day import Iteration, per_day
+from nsysgap.answers.plain_step import plain_step
 from nsysgap.answers.schedules import ProcessLoop, chosen_loops
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import KERNEL, Stacks
-from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,6 @@ SCHEMA = "nsysgap.whatif/1"
 UNSURE = (
     "Two runs of one program differed by up to 1.7x where the host limits: measure both forms in turn, several times."
 )
-HOURS = 3_600_000_000_000
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,8 @@ BLOCKED = frozenset({"graph", "fused", "batched"})
 
 def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> WhatifAnswer:
     chosen = _loop(report, options.loop)
-    asker = _Asker(chosen, _plain_time(options.plain, chosen), report.samples)
+    plain = None if options.plain is None else plain_step(options.plain, chosen.stretch)
+    asker = _Asker(chosen, plain, report.samples)
     rows, parts = _path(report, chosen, asker)
     limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
@@ -216,7 +215,7 @@ def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> Wh
         cure=cure_text(parts, limits),
         kernel=_busiest_kernel(chosen) if limits and limits[0].kind == "kernel" else "",
         notes=_notes(asker),
-        scale=_scale(asker, documents, options),
+        scale=_scale(asker, candidates, documents, options),
     )
 
 
@@ -257,23 +256,6 @@ def _path(report: OpenReport, chosen: ProcessLoop, asker: _Asker) -> tuple[list[
     return rows, parts_of(chosen.model, path, host)
 
 
-def _plain_time(plain: str | None, chosen: ProcessLoop) -> int | None:
-    """What an iteration takes without the profiler, ns. Raises NsysgapError for what says none."""
-    if plain is None:
-        return None
-    if not plain.endswith(".json"):
-        return parse_duration(plain)
-    try:
-        summary: Any = json.loads(FilePath(plain).read_text())
-    except (OSError, ValueError) as error:
-        raise NsysgapError(f"{plain} cannot be read as JSON ({error}).", "Name the NAME.json of profile.") from None
-    measured = summary.get("perturbation") if isinstance(summary, dict) else None
-    if not isinstance(measured, dict) or measured.get("of") != "the measured part" or not measured.get("ratio"):
-        hint = "Give the time of one step: --plain 9.31ms."
-        raise NsysgapError(f"{plain} holds no plain time of the measured part of the program.", hint)
-    return int(chosen.stretch.length / chosen.stretch.iterations / float(measured["ratio"]))
-
-
 def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], int]:
     """(changes that gain 2 % or more, figures and gains first, best first; how many are left out)."""
     predicted = [(one, Prediction(**one["under_nsys"])) for one in documents if one["under_nsys"] is not None]
@@ -303,28 +285,22 @@ def _notes(asker: _Asker) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _scale(asker: _Asker, documents: Sequence[Document], options: WhatifOptions) -> Document | None:
-    """Iterations a day as GPU hours: recorded, idle, and with the first change at best and at worst."""
+def _scale(
+    asker: _Asker, candidates: Sequence[Candidate], documents: Sequence[Document], options: WhatifOptions
+) -> Document | None:
+    """Iterations a day, and with the first change of which something is said."""
     if options.per_day is None:
         return None
-    each = asker.plain_each or asker.each
-    mine = asker.bodies.ops
-    busy = int(asker.model.ops.duration[mine].sum()) // asker.bodies.count
+    mine, count = asker.bodies.ops, asker.bodies.count
+    busy = int(asker.model.ops.duration[mine].sum()) // count
+    iteration = Iteration(asker.plain_each or asker.each, busy, len(mine) / count)
     first = next((one for one in documents if one["under_nsys"] is not None), None)
-    found: Document = {"per_day": options.per_day, "hours": _hours(options.per_day, each)}
-    found["idle_hours"] = _hours(options.per_day, max(each - busy, 0))
-    found["launches"] = round(options.per_day * len(mine) / asker.bodies.count)
-    if first is not None:
-        prediction = first["plain"] or first["under_nsys"]
-        found["change"] = first["change"]
-        found["hours_with"] = [_hours(options.per_day, prediction[key]) for key in ("best_ns", "worst_ns")]
-    if options.price is not None:
-        found["price"] = options.price
-    return found
-
-
-def _hours(per_day: float, each: int) -> float:
-    return round(per_day * each / HOURS, 3)
+    if first is None:
+        return per_day(iteration, options.per_day, options.price, None)
+    target = first["change"], first["target"] or ""
+    (change, *_) = [one.change for one in candidates if one.change and (one.asked.name, one.asked.target) == target]
+    changed = apply([change], asker.model.schedule, "central")
+    return per_day(iteration, options.per_day, options.price, (first, int(changed.alive[mine].sum()) / count))
 
 
 def ncu_command(kernel: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -45,12 +45,31 @@ class Factor(click.ParamType):  # type: ignore[type-arg] # generic only in newer
         return target, number
 
 
+class Many(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
+    """A number, perhaps with k, M or G (or B) behind it: 10M."""
+
+    name = "N"
+    sizes: ClassVar[dict[str, float]] = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or fail as wrong usage."""
+        text = str(value)
+        size = self.sizes.get(text[-1:].lower())
+        try:
+            number = float(text if size is None else text[:-1]) * (size or 1)
+        except ValueError:
+            number = -1
+        if not 0 <= number < float("inf"):
+            self.fail(f"'{value}' is not a number of 0 or more, such as 10M or 250000.", param, ctx)
+        return number
+
+
 def scale_options(command: Any) -> Any:
     """--loop, --plain, --per-day, --price: what predictions are of, and what they amount to."""
     for option in (
         click.option("--price", type=click.FloatRange(min=0), metavar="P", help="Of a GPU hour, with --per-day."),
         click.option(
-            "--per-day", type=click.FloatRange(min=0), metavar="N", help="Steps a day: idle time in GPU hours."
+            "--per-day", type=Many(), help="Steps a day, such as 10M: idle time, and what is gained, in GPU hours."
         ),
         click.option(
             "--plain",
@@ -92,7 +111,7 @@ def command(
 
     \b
     Several changes are predicted one by one and all together.
-    Example: nsysgap whatif report.sqlite --graph --per-day 1e6
+    Example: nsysgap whatif report.sqlite --graph --per-day 10M
     """
     from nsysgap.answers.whatif import WhatifOptions, whatif
 

@@ -64,6 +64,7 @@ def test_a_change_that_finds_nothing_says_so(tmp_path: Path) -> None:
         (("--faster", "gemm=0.5"), "is not NAME=K"),
         (("--fuse", "("), "is not a regular expression"),
         (("--graph", "--plain", "soon"), "is not a duration"),
+        (("--graph", "--per-day", "many"), "is not a number of 0 or more"),
     ],
 )
 def test_wrong_usage(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -80,6 +81,40 @@ def test_the_plain_time_of_a_summary(tmp_path: Path) -> None:
     assert document["changes"][0]["plain"]["kind"] == "range"
     summary.write_text("{}")
     assert "holds no plain time" in run("whatif", path, "--graph", "--plain", summary).stderr
+
+
+def test_the_loops_own_plain_steps_come_before_the_ratio_of_the_program(tmp_path: Path) -> None:
+    path, summary = loop().save(tmp_path), tmp_path / "run.json"
+    measured = {"of": "the measured part", "ratio": 1.01}
+    mine = {"label": "step #", "domain": "", "count": 5, "plain_step_ns": [215_000, 200_000, 210_000]}
+
+    def plain_ns(*loops: object) -> int:
+        summary.write_text(json.dumps({"loops": loops, "perturbation": measured}))
+        done = run("whatif", path, "--graph", "--plain", summary, "--format", "json")
+        return int(json.loads(done.stdout)["plain_ns"])
+
+    assert plain_ns({**mine, "label": "other #", "plain_step_ns": [1]}, mine) == 210_000
+    by_ratio = plain_ns()
+    assert by_ratio != 210_000
+    assert plain_ns({**mine, "count": 4}) == by_ratio  # another run's loop
+    assert plain_ns(mine, {**mine, "domain": "other"}) == by_ratio  # which of the two it is cannot be told
+    assert plain_ns({**mine, "plain_step_ns": []}) == by_ratio
+    assert plain_ns(None, {"label": "step #"}, {**mine, "plain_step_ns": "soon"}) == by_ratio
+
+
+def test_steps_a_day_as_hours_and_launches(tmp_path: Path) -> None:
+    path = loop(kernel=1_000, host=50_000).save(tmp_path)
+    scale = json.loads(run("whatif", path, "--graph", "--per-day", "10M", "--format", "json").stdout)["scale"]
+    assert (scale["per_day"], scale["launches"], scale["launches_with"]) == (10_000_000, 40_000_000, 10_000_000)
+    least, most = scale["gone_hours"]
+    assert [round(scale["hours"] - gone, 3) for gone in (most, least)] == pytest.approx(scale["hours_with"], abs=0.002)
+    assert 0 < least < most <= scale["hours"]
+    text = " ".join(run("whatif", path, "--graph", "--per-day", "10M").stdout.split())
+    assert f"10 million steps a day: {scale['hours']:,.1f} GPU hours, {scale['idle_hours']:,.1f} GPU hours" in text
+    assert "of them idle; 40 million launches." in text
+    assert f"With graph {least:,.1f} to {most:,.1f} GPU hours a day are gone" in text
+    assert f"{365 * least:,.0f} to {365 * most:,.0f} of {365 * scale['hours']:,.0f} a year" in text
+    assert "40 million launches become 10 million." in text
 
 
 def test_fewer_than_three_steps_are_refused(tmp_path: Path) -> None:

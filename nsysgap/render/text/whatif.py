@@ -16,6 +16,7 @@ from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
 BLOCKERS = 4
+DAYS = 365
 EVIDENCE = {
     "graphs": "graphs",
     "nodes_per_iteration": "nodes a step",
@@ -172,13 +173,34 @@ def _evidence(evidence: Document) -> str:
 
 
 def _scale(scale: Document) -> Text:
-    text = Text(f"{scale['per_day']:,.0f} steps a day: {_hours(scale, scale['hours'])}, ")
-    text.append(f"{_hours(scale, scale['idle_hours'])} of them idle; {scale['launches']:,} launches.")
-    if "hours_with" in scale:
-        best, worst = scale["hours_with"]
-        text.append(f"\nWith {scale['change']}: {_hours(scale, best)} to {_hours(scale, worst)} a day, ")
-        text.append(f"{365 * best:,.0f} to {365 * worst:,.0f} GPU hours a year instead of {365 * scale['hours']:,.0f}.")
+    """What a number of steps amounts to, a day and a year."""
+    text = Text(f"{many(scale['per_day'])} steps a day: {_hours(scale, scale['hours'])}, ")
+    text.append(f"{_hours(scale, scale['idle_hours'])} of them idle; {many(scale['launches'])} launches.")
+    if "hours_with" not in scale:
+        return text
+    named, (least, most) = printable(scale["change"]), scale["gone_hours"]
+    if most <= 0:
+        text.append(f"\nWith {named} none of them are gone: it takes longer.")
+    else:
+        text.append(f"\nWith {named} {max(least, 0):,.1f} to {_hours(scale, most)} a day are gone")
+        text.append(", at worst it takes longer" if least < 0 else "")
+        text.append(f", {DAYS * max(least, 0):,.0f} to {DAYS * most:,.0f} of {DAYS * scale['hours']:,.0f} a year")
+        text.append(
+            f" ({DAYS * max(least, 0) * scale['price']:,.0f} to {DAYS * most * scale['price']:,.0f})."
+            if "price" in scale
+            else "."
+        )
+    if scale["launches_with"] != scale["launches"]:
+        text.append(f"\n{many(scale['launches'])} launches become {many(scale['launches_with'])}.")
     return text
+
+
+def many(number: float) -> str:
+    """A large number as people say it: 4.1 billion, 10 million, 12,000."""
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if round(number / size, 1) >= 1:
+            return f"{number / size:,.1f}".removesuffix(".0") + f" {word}"
+    return f"{number:,.0f}"
 
 
 def _hours(scale: Document, hours: float) -> str:
