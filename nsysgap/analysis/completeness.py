@@ -66,8 +66,12 @@ def _nested(trace: Trace, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 def losses(idle: IdleReport) -> list[Loss]:
     """All that is missing as far as the report itself tells, most important first."""
-    trace = idle.trace
-    return [*_lost(trace, idle.calls), *_stopped(trace), *_left_out(trace)]
+    return trace_losses(idle.trace, idle.calls)
+
+
+def trace_losses(trace: Trace, calls: Calls) -> list[Loss]:
+    """The same of a trace. `calls`: as `launch_calls`."""
+    return [*_lost(trace, calls), *_stopped(trace), *_left_out(trace)]
 
 
 def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:

@@ -24,6 +24,8 @@ from nsysgap.analysis.comparing.loop_figures import (
     window_figures,
 )
 from nsysgap.analysis.comparing.steadiness import drift
+from nsysgap.analysis.completeness import loss_notices, trace_losses
+from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.loops.steps import LoopSteps
 from nsysgap.analysis.relations.syncs import syncs
 from nsysgap.answers.opening import OpenReport
@@ -123,7 +125,7 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
         gpu_count=0 if on_gpus is None else on_gpus.gpus,
         graph_trace=_graph_trace(trace),
         longest_gap=longest_gap(steps, gaps),
-        incomplete=_incomplete(trace),
+        incomplete=_incomplete(report),
         warnings=tuple(said),
         untold=_untold(trace),
         drawn=_drawn(report, options, size, typical_step(steps, device)),
@@ -154,7 +156,7 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         gpu_count=len(idle.devices),
         graph_trace=_graph_trace(trace),
         longest_gap=max((one.longest_gap for one in idle.devices), default=None),
-        incomplete=_incomplete(trace),
+        incomplete=_incomplete(report, idle),
         chosen=options.selects_time or options.whole,
         untold=_untold(trace),
         drawn=_drawn(report, options, size, span),
@@ -194,9 +196,16 @@ def _untold(trace: Trace) -> tuple[str, ...]:
     return () if trace.osrt.rows else (PARTS[OS],)
 
 
-def _incomplete(trace: Trace) -> tuple[str, ...]:
-    """Why the report does not hold everything that ran."""
-    return tuple(dict.fromkeys(one.text for one in trace.warnings if one.level == "incomplete"))
+def _incomplete(report: OpenReport, idle: IdleReport | None = None) -> tuple[str, ...]:
+    """Why the report does not hold everything that ran. `idle`: of the selection, where a window is compared."""
+    trace = report.trace
+    missing = trace_losses(trace, report.whole.calls)
+    said = [one.text for one in trace.warnings if one.level == "incomplete"]
+    if idle is None:
+        said += [one.text for one in missing if one.text]
+    else:
+        said += [one.text for one in loss_notices(idle, missing)]
+    return tuple(dict.fromkeys(said))
 
 
 def _bare_waits(report: OpenReport, options: CaptureOptions) -> dict[int, IntervalSet] | None:

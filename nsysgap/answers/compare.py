@@ -78,13 +78,15 @@ class CompareAnswer:
         step = self.step
         if step.before is None or step.after is None:
             return "Nothing tells how a step changed: a side has no GPU work."
-        what = "a step" if self.before[0].loop is not None else "of window"
         percent = "" if step.change_percent is None else f" ({step.change_percent:+.1f} %)"
-        took = f"{duration(step.after)} {what}, not {duration(step.before)}{percent}"
+        took = f"a window of {duration(step.after)}"
+        if self.before[0].loop is not None:
+            took = f"{duration(step.after)} a step"
+        took += f", not {duration(step.before)}{percent}"
         if self.reasons:
             return f"Not comparable ({counted(len(self.reasons), 'reason', 'reasons')} given): {took}."
         if step.p is None:
-            return f"{took}{self._mostly()}; noise not judged."
+            return f"{took[0].upper()}{took[1:]}{self._mostly()}; noise not judged."
         if step.verdict == SAME:
             return f"No change shown (p = {step.p:.2g}): {took}."
         return f"Changed (p = {step.p:.2g}): {took}{self._mostly()}."

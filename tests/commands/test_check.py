@@ -103,6 +103,20 @@ def test_lost_events_cannot_be_told(tmp_path: Path, real_report: Callable[[str],
     assert "is incomplete" in document["limits"][0]["why"]
 
 
+def test_lost_launches_cannot_be_told(tmp_path: Path) -> None:
+    report = loop_report()
+    report.call(5, 9, 77)  # a launch that left no kernel
+    code, document = checked(report.save(tmp_path), "--max-idle", "50")
+    assert (code, verdicts(document)) == (4, ["unknown"])
+    assert "1 of 17 launches of process 1 left no kernel" in document["limits"][0]["why"]
+
+
+def test_a_window_beside_the_recorded_work_cannot_be_told(tmp_path: Path) -> None:
+    code, document = checked(saved(tmp_path, "a"), "--max-idle", "50", "--from", "16us", "--to", "2s")
+    assert code == 4
+    assert "of the selected time lies where GPU work was recorded" in document["limits"][0]["why"]
+
+
 def test_a_broken_limit_outweighs_one_that_cannot_be_told(tmp_path: Path) -> None:
     assert checked(saved(tmp_path, "a"), "--max-idle", "1", "--max-cause", "os=1")[0] == 3
     assert checked(saved(tmp_path, "a"), "--max-idle", "99", "--max-cause", "os=1")[0] == 4

@@ -341,3 +341,74 @@ def test_the_answer_is_picklable_and_holds_only_figures(tmp_path: Path) -> None:
     copy = pickle.loads(pickle.dumps(answer))
     assert copy.document() == answer.document()
     assert len(pickle.dumps(ask(path, capture, CaptureOptions()))) < 5_000
+
+
+def test_how_a_prediction_held_is_said(tmp_path: Path, real_report: Callable[[str], Path]) -> None:
+    before, after, predicted = real_report("copy_pageable"), real_report("copy_pinned"), tmp_path / "whatif.json"
+    assert run("whatif", before, "--pin", "-o", predicted).returncode == 0
+    document = compared(before, after, "--predicted", predicted)
+    [change] = document["predicted"]
+    assert (change["change"], change["inside"], change["measured_ns"]) == ("pinned", True, 666912)
+    assert change["best_ns"] <= change["measured_ns"] <= change["worst_ns"]
+    assert abs(change["off_percent"]) < 10
+    text = run("compare", before, after, "--predicted", predicted).stdout
+    assert "Predicted for pinned: " in text
+    assert len(text.splitlines()) <= 30
+    assert "is inside" in text
+
+
+PREDICTED = {
+    "schema": "nsysgap.whatif/1",
+    "loop": "step #",
+    "recorded_ns": 3000,
+    "changes": [
+        {
+            "change": "graph",
+            "target": None,
+            "refused": None,
+            "under_nsys": {
+                "central_ns": None,
+                "best_ns": 100,
+                "worst_ns": 200,
+                "gain_percent": 40.0,
+                "kind": "gain",
+                "host_share": 0.5,
+            },
+        },
+        {"change": "faster", "target": "load", "refused": "fewer than 3 steps", "under_nsys": None},
+    ],
+}
+
+
+def test_a_prediction_that_failed_or_was_refused_is_said(tmp_path: Path) -> None:
+    path, predicted = saved(tmp_path, "a"), tmp_path / "whatif.json"
+    predicted.write_text(json.dumps(PREDICTED))
+    text = run("compare", path, path, "--predicted", predicted).stdout.replace("\n", " ")
+    assert "Predicted for graph: 100 ns to 200 ns; measured 2.13 us is outside; gain 0.0 % of the step, predicted 40.0 %." in text
+    assert "Predicted for faster of load: nothing (fewer than 3 steps)." in text
+    assert "The prediction was made from a step of 3,000 ns, and before took 2,130 ns." in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"schema": "nsysgap.whatif/1"}', "[" * 100_000),
+        json.dumps({**PREDICTED, "loop": "token #"}),
+        json.dumps({**PREDICTED, "loop": None}),
+        json.dumps({**PREDICTED, "changes": [{**PREDICTED["changes"][0], "under_nsys": 7}]}),  # type: ignore[index]
+    ],
+    ids=range(8),
+)
+def test_what_is_no_prediction_of_this_loop_is_one_sentence(text: str, tmp_path: Path) -> None:
+    path, predicted = saved(tmp_path, "a"), tmp_path / "whatif.json"
+    predicted.write_text(text)
+    done = run("compare", path, path, "--predicted", predicted)
+    assert (done.returncode, done.stdout, "rediction" in done.stderr or "JSON" in done.stderr) == (1, "", True)
+
+
+def test_without_a_change_it_is_said_that_there_is_none(tmp_path: Path) -> None:
+    path = saved(tmp_path, "a", steps=1)
+    lines = run("compare", path, path).stdout.splitlines()
+    assert "The window did not change." in lines
+    assert any(line.startswith("per window, by name") for line in lines)
+    assert lines[-1] == "A window of 2.02 us, not 2.02 us (+0.0 %); noise not judged."

@@ -145,6 +145,9 @@ def explained_text(document: Document, explained: Sequence[tuple[str, int]]) -> 
     if not explained:
         return ""
     times = [ns for _, ns in explained]
+    what = "The window" if document["before"]["unit"] == "window" else "The step"
+    if not any(times):
+        return f"{what} did not change."
     unit, scale = scale_of(max(map(abs, times)))
     numbers = dict(zip((name for name, _ in explained), rounded_together(times, scale), strict=True))
     show = _decimals(scale, NS_PER_UNIT[unit])
@@ -153,7 +156,6 @@ def explained_text(document: Document, explained: Sequence[tuple[str, int]]) -> 
     said += [f"{name} {show(numbers[name])}" for name in ("busy", "rest") if numbers[name]]
     if 10 * abs(numbers["rest"]) > abs(sum(numbers.values())):
         said[-1] += " (medians do not add up)"
-    what = "The window" if document["before"]["unit"] == "window" else "The step"
     total = f"{what} changed by {show(sum(numbers.values()))} {unit}"
     return f"{total}: {'; '.join(said)}." if said else f"{total}."
 
@@ -181,7 +183,8 @@ def _kernels(document: Document, matched: int, room: int | None) -> RenderableTy
     covered, ops = Text(covered_text(document, matched)), document["ops"]
     if not ops or room == 0:
         return covered
-    made = table("<per step, by name", "before", "after", "change", "runs", "|")
+    per = "window" if document["before"]["unit"] == "window" else "step"
+    made = table(f"<per {per}, by name", "before", "after", "change", "runs", "|")
     for cells in kernel_cells(ops, room):
         add(made, *cells)
     fit(made, 80)
