@@ -279,7 +279,8 @@ def _longest(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     if not gaps:
         yield Line("longest gap", "none: the GPU was never idle between its first and its last op", 4)
     for number, gap in enumerate(gaps):
-        gpu = f"GPU {gap['device']}  " if several else ""
+        which = f" {printable(gap['which'], 12)}" if gap.get("which") else ""
+        gpu = f"GPU {gap['device']}{which}  " if several else ""
         text = f"{duration(gap['duration_ns']):>7}  {gap['cause']:<8}  {gap['start_ns'] / 1e9:.6f} s  {gpu}"
         text += _around(gap, width - len(text))
         yield Line("" if number else "longest gap", text, (1, 5, 6)[number], indented=True)
