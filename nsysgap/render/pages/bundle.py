@@ -29,14 +29,14 @@ def asset(path: str) -> str:
 
 
 def bundle(modules: Iterable[str]) -> str:
-    """Modules as one script: imports and comments dropped, exports made plain, no indent, one scope.
+    """Modules as one script: imports and comments dropped, exports made plain, an indent of one, one scope.
 
     A module comes after those it imports. Names of the top level must differ: a test holds that.
     """
     parts = []
     for path in modules:
         source = _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", asset(path))))
-        source = _INDENT.sub("", source)
+        source = _INDENT.sub(" ", source)
         parts.append(f"// ---- {path.rsplit('/', 1)[-1]}\n{source}")
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
 

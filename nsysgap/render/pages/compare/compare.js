@@ -1,7 +1,8 @@
 /** Sorting of the kernels' table by any column, and what the pointer is on in the drawn steps. */
 
-const table = document.getElementById("ops");
-const pointed = document.getElementById("pointed");
+// Not there where neither side has kernels.
+const table = /** @type {HTMLTableElement} */ (document.getElementById("ops"));
+const pointed = /** @type {HTMLElement} */ (document.getElementById("pointed"));
 
 function valueOf(row, column) {
   const cell = row.cells[column];
@@ -18,16 +19,17 @@ function sortBy(head) {
     return sign * (first < second ? -1 : first > second ? 1 : 0);
   });
   table.tBodies[0].append(...rows);
-  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  for (const other of table.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", up ? "ascending" : "descending");
 }
 
 if (table) {
-  for (const head of table.tHead.rows[0].cells) head.querySelector("button").addEventListener("click", () => sortBy(head));
+  for (const head of table.rows[0].cells) head.querySelector("button")?.addEventListener("click", () => sortBy(head));
 }
 for (const lane of document.querySelectorAll(".lane svg")) {
   lane.addEventListener("pointermove", (event) => {
-    pointed.textContent = event.target.tagName === "rect" ? event.target.textContent : "";
+    const { target } = event;
+    pointed.textContent = target instanceof Element && target.tagName === "rect" ? target.textContent : "";
   });
 }
 document.body.dataset.ready = "";
