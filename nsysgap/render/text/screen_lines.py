@@ -131,7 +131,7 @@ def _loop(loop: ScreenLoop, width: int, *, left_out: bool) -> Iterator[str]:
         low, high = (low.split(" ")[0], high.split(" ")[0]) if step.endswith(low.split(" ")[1]) else (low, high)
     number, said = f"{count(loop.count)} x ", f"  {step} a step ({low} to {high})"
     name, dots, launches = loop.label.rpartition(" … (") if not loop.nvtx else (loop.label, "", "")
-    room = width - len(number) - len(dots + launches) - len(said)
+    room = width - len(number) - len(dots + launches) - len(said) - 1  # a semicolon may follow
     yield number + printable(name, max(room, LEAST_NAME)) + dots + launches + said
     after = f", {duration(loop.after_ns)} after it" if loop.after_ns > loop.set_up_ns // 100 else ""
     if loop.set_up_ns or after:
