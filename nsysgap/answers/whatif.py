@@ -137,7 +137,7 @@ def advise(report: OpenReport, options: WhatifOptions = WhatifOptions()) -> What
     return _answer(report, options, advising=True)
 
 
-class _Asker:
+class Asker:
     """A loop, recorded and plain, of which changes are predicted."""
 
     def __init__(self, chosen: ProcessLoop, plain_each: int | None, stacks: Stacks | None) -> None:
@@ -191,9 +191,16 @@ BLOCKED = frozenset({"graph", "fused", "batched"})
 
 
 def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> WhatifAnswer:
+    return asked_whatif(report, options, advising=advising)[0]
+
+
+def asked_whatif(
+    report: OpenReport, options: WhatifOptions, *, advising: bool = False
+) -> tuple[WhatifAnswer, Asker, list[Candidate]]:
+    """(the answer, the loop that it is of, what was asked for), for those who draw it. Raises as `whatif` does."""
     chosen = _loop(report, options.loop)
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch)
-    asker = _Asker(chosen, plain, report.samples)
+    asker = Asker(chosen, plain, report.samples)
     rows, parts = _path(report, chosen, asker)
     limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
@@ -202,7 +209,7 @@ def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> Wh
     left_out = 0
     if advising:
         documents, left_out = _ordered(documents, asker.each)
-    return WhatifAnswer(
+    answer = WhatifAnswer(
         header=report.header(),
         loop=chosen.stretch.label or "",
         process=chosen.pid,
@@ -217,6 +224,7 @@ def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> Wh
         notes=_notes(asker),
         scale=_scale(asker, candidates, documents, options),
     )
+    return answer, asker, candidates
 
 
 def _busiest_kernel(chosen: ProcessLoop) -> str:
@@ -249,7 +257,7 @@ def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
     return max(accepted, key=lambda one: len(one.model.ops.call))
 
 
-def _path(report: OpenReport, chosen: ProcessLoop, asker: _Asker) -> tuple[list[PathRow], dict[str, int]]:
+def _path(report: OpenReport, chosen: ProcessLoop, asker: Asker) -> tuple[list[PathRow], dict[str, int]]:
     path = asker.run.path()
     host = host_time(chosen.model, path, loop_ranges(report.trace.nvtx, chosen.stretch.starts, chosen.stretch.ends))
     rows = sorted(path_rows(chosen.model, path, host), key=lambda row: -row.ns)
@@ -266,7 +274,7 @@ def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], 
     return [document for document, _ in worth], len(predicted) - len(worth)
 
 
-def _together(asker: _Asker, candidates: Sequence[Candidate]) -> Document | None:
+def _together(asker: Asker, candidates: Sequence[Candidate]) -> Document | None:
     made = [one for one in candidates if one.change is not None]
     if len(made) < 2:
         return None
@@ -278,7 +286,7 @@ def _together(asker: _Asker, candidates: Sequence[Candidate]) -> Document | None
     }
 
 
-def _notes(asker: _Asker) -> tuple[str, ...]:
+def _notes(asker: Asker) -> tuple[str, ...]:
     said = []
     if asker.plain is not None:
         said.append(asker.plain.refused or f"Plain: {asker.plain.said}.")
@@ -286,7 +294,7 @@ def _notes(asker: _Asker) -> tuple[str, ...]:
 
 
 def _scale(
-    asker: _Asker, candidates: Sequence[Candidate], documents: Sequence[Document], options: WhatifOptions
+    asker: Asker, candidates: Sequence[Candidate], documents: Sequence[Document], options: WhatifOptions
 ) -> Document | None:
     """Iterations a day, and with the first change of which something is said."""
     if options.per_day is None:

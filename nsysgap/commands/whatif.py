@@ -10,10 +10,12 @@ import click
 from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.errors import NsysgapError
+from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.analysis.schedule.changes import Asked
     from nsysgap.answers.whatif import WhatifAnswer
+    from nsysgap.answers.whatif_picture import WhatifPicture
 
 OUTPUTS = Outputs(
     {
@@ -24,6 +26,9 @@ OUTPUTS = Outputs(
         "parquet": "these rows",
     }
 )
+
+
+TRACES = Outputs({"json.gz": "", "json": "", "pftrace": ""}, on_pipes="json")
 
 
 class Factor(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
@@ -96,6 +101,9 @@ def scale_options(command: Any) -> Any:
 @click.option("--fuse", multiple=True, metavar="REGEX", help="Fuse neighbouring kernels of such names.")
 @click.option("--batch", type=Factor(), multiple=True, help="Run K launches of a kernel as one.")
 @click.option("--no-os-waits", is_flag=True, help="Without the host's waits in OS calls.")
+@click.option(
+    "--trace", type=click.Path(), metavar="FILE", help="Also write the recorded and the predicted loop for Perfetto."
+)
 @scale_options
 @OUTPUTS.options
 def command(
@@ -104,6 +112,7 @@ def command(
     plain: str | None,
     per_day: float | None,
     price: float | None,
+    trace: str | None,
     to: Destination,
     **given: Any,
 ) -> None:
@@ -114,12 +123,31 @@ def command(
     Example: nsysgap whatif report.sqlite --graph --per-day 10M
     """
     from nsysgap.answers.whatif import WhatifOptions, whatif
+    from nsysgap.answers.whatif_picture import whatif_picture
 
     asked = _asked(**given)
     if not asked:
         raise NsysgapError("No change is named.", "Add one, such as --graph; nsysgap advise finds some.", exit_code=2)
-    answer = answer_of(report, whatif, WhatifOptions(asked, loop, plain, per_day, price))
-    to.write(written(answer, to, advising=False))
+    options = WhatifOptions(asked, loop, plain, per_day, price)
+    traced = None if trace is None else TRACES.destination(None, trace, {"report": report}, force=to.force)
+    if traced is None:
+        to.write(written(answer_of(report, whatif, options), to, advising=False))
+        return
+    picture = answer_of(report, whatif_picture, options)
+    to.write(written(picture.answer, to, advising=False))
+    _write_trace(picture, traced)
+
+
+def _write_trace(picture: WhatifPicture, to: Destination) -> None:
+    from nsysgap.answers.whatif_picture import predicted_trace
+    from nsysgap.commands.tracing import write_trace
+
+    viewed = predicted_trace(picture)
+    with to.file() as file:
+        write_trace(viewed, to.form, file)
+    to.announce(
+        f"recorded and predicted, {counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev"
+    )
 
 
 def _asked(

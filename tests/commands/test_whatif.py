@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from perfetto_reader import Engine
 from report_builder import ReportBuilder
+from trace_files import document as trace_document
 
 from nsysgap import open_report
 
@@ -172,3 +174,58 @@ def test_the_python_api_gives_the_same(tmp_path: Path) -> None:
     assert report.advise()["change"].tolist() == [one["change"] for one in advised]
     paths = report.critical_path()
     assert paths["ns"].sum() == report.critical_path(loop="step #")["ns"].sum() > 0
+
+
+@pytest.mark.parametrize("ending", [".json.gz", ".pftrace"])
+def test_the_predicted_schedule_lies_beside_the_recorded_one(ending: str, tmp_path: Path, perfetto: Engine) -> None:
+    path, file = loop(kernel=300_000).save(tmp_path), tmp_path / f"out{ending}"
+    done = run("whatif", path, "--graph", "--trace", file, "--format", "json")
+    assert "recorded and predicted" in done.stderr
+    step = json.loads(done.stdout)
+    assert step["changes"][0]["under_nsys"]["kind"] == "figure"
+    slices = """SELECT process.name AS process, slice.name, slice.ts, slice.dur FROM slice
+        JOIN thread_track ON slice.track_id = thread_track.id JOIN thread USING (utid) JOIN process USING (upid)"""
+    with perfetto.open(file) as trace:
+        assert trace.losses() == []
+        rows = trace.rows(slices)
+        recorded = [row for row in rows if row["process"] == "recorded"]
+        predicted = [row for row in rows if row["process"] == "predicted: graph"]
+        assert len(recorded) + len(predicted) == len(rows)
+        assert [row["name"] for row in recorded].count("kernel gemm") == 20
+        assert sum(row["dur"] for row in recorded if row["name"] == "kernel gemm") == 20 * 300_000
+        assert {row["name"] for row in predicted} == {
+            "predicted: cudaGraphLaunch",
+            "predicted: graph of 4 ops",
+            "predicted: cudaDeviceSynchronize",
+        }
+        assert [row["name"] for row in predicted].count("predicted: graph of 4 ops") == 5
+        assert min(row["ts"] for row in recorded) == min(row["ts"] for row in predicted)
+        assert trace.one("SELECT count(*) AS n FROM flow")["n"] == 25
+        tracks = trace.values("SELECT name FROM thread WHERE name LIKE 'predicted: %'")
+        assert sorted(tracks) == ["predicted: host thread 1", "predicted: stream 7"]
+
+
+def test_a_range_is_drawn_at_its_two_ends(tmp_path: Path) -> None:
+    path, file = loop(kernel=1_000, host=50_000).save(tmp_path), tmp_path / "out.json"
+    prediction = json.loads(run("whatif", path, "--graph", "--trace", file, "--format", "json").stdout)["changes"][0]
+    written = trace_document(file)
+    assert prediction["under_nsys"]["central_ns"] is None
+    assert written["otherData"]["predicted"] == [
+        "predicted: graph, at best: predicted by nsysgap whatif, not measured",
+        "predicted: graph, at worst: predicted by nsysgap whatif, not measured",
+    ]
+    names = [one["args"]["name"] for one in written["traceEvents"] if one["name"] == "process_name"]
+    assert names == ["recorded", "predicted: graph, at best", "predicted: graph, at worst"]
+    for one in written["traceEvents"]:
+        if one["ph"] == "X":
+            assert one["name"].startswith("predicted: ") == (one["pid"] > 1)
+
+
+def test_what_cannot_be_drawn_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    path = loop().save(tmp_path)
+    done = run("whatif", path, "--pin", "--trace", tmp_path / "out.json.gz")
+    assert done.returncode == 1
+    assert "There is nothing to draw: no change is predicted. No copy of 64 KiB" in done.stderr
+    done = run("whatif", path, "--graph", "--trace", tmp_path / "out.txt")
+    assert done.returncode == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name]

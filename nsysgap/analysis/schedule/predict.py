@@ -76,9 +76,7 @@ def predict(
     length = max(central.length, *(change.at_least for change in changes), 0) if changes else central.length
     share = central.host_share()
     kind = _kind(changes, share, plain=plain)
-    low, high = _bands(changes, kind, share)
-    best = run_loop(bodies, scaled(apply(changes, schedule, "best"), *low)).length
-    worst = run_loop(bodies, scaled(apply(changes, schedule, "worst"), *high)).length
+    best, worst = (edge_run(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
     each = max(bodies.count, 1)
     said = kind != RANGE
     prediction = Prediction(
@@ -90,6 +88,14 @@ def predict(
         host_share=round(share, 4),
     )
     return Predicted(prediction, central, length)
+
+
+def edge_run(
+    bodies: Bodies, changes: Sequence[Change], schedule: Schedule, said: tuple[str, float], case: str
+) -> LoopRun:
+    """The run at "best" or at "worst". `said`: (kind of what is said, the host's share of the central run's path)."""
+    low, high = _bands(changes, *said)
+    return run_loop(bodies, scaled(apply(changes, schedule, case), *(low if case == "best" else high)))
 
 
 def _kind(changes: Sequence[Change], share: float, *, plain: bool) -> str:
