@@ -10,8 +10,10 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-# Whole lines only: what looks like a comment inside a line may be text.
+# Whole lines, casts and what ends a line without a quote: what else looks like a comment may be text.
 _COMMENT = re.compile(r"^ *(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_CAST = re.compile(r"/\*\* @type \{[^\n]*?\} \*/ (?=\()")
+_LINE_END = re.compile(r"(?<=[;{,]) // [^\n\"'`]*$", re.MULTILINE)
 _INDENT = re.compile(r"^ +", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
 
@@ -36,7 +38,7 @@ def bundle(modules: Iterable[str]) -> str:
     parts = []
     for path in modules:
         source = _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", asset(path))))
-        source = _INDENT.sub(" ", source)
+        source = _INDENT.sub(" ", _LINE_END.sub("", _CAST.sub("", source)))
         parts.append(f"// ---- {path.rsplit('/', 1)[-1]}\n{source}")
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
 
