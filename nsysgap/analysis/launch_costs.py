@@ -10,7 +10,7 @@ for a range on any thread of the range's process: PyTorch's backward thread laun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ class LaunchSelection:
     """What counts: ops inside `time` and on `device`, calls that start inside and launch on it, and `ranges` to list.
 
     `time` None is all of it, `device` None all GPUs; `ranges` holds rows of nvtx, None for all that have time inside.
+    `by_device` and `by_process` take the place of `time` where they are given: when ops run inside on each GPU, when
+    calls of each process (row of processes) start inside; what they do not name is left out.
     `fold`: ranges that differ in numbers only are listed as one, "token # (48)".
     """
 
@@ -47,6 +49,8 @@ class LaunchSelection:
     device: int | None = None
     ranges: Indices | None = None
     fold: bool = False
+    by_device: Mapping[int, IntervalSet] | None = None
+    by_process: Mapping[int, IntervalSet] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,19 @@ def _kernels_inside(trace: Trace, selection: LaunchSelection) -> Indices:
     if selection.device is not None:
         chosen = chosen & (ops["device"] == selection.device)
     rows = np.flatnonzero(chosen)
-    if selection.time is None:
-        return rows
-    return rows[runs_inside(ops["start"][rows], ops["end"][rows], selection.time)]
+    inside = np.zeros(len(rows), np.bool_)
+    for mine, time in _times(ops["device"][rows], selection.by_device, selection.time):
+        inside[mine] = time is None or runs_inside(ops["start"][rows[mine]], ops["end"][rows[mine]], time)
+    return rows[inside]
+
+
+def _times(
+    whose: NDArray[np.int32], by_owner: Mapping[int, IntervalSet] | None, time: IntervalSet | None
+) -> list[tuple[Indices, IntervalSet | None]]:
+    """(positions, the time selected for them; None: all), by what each position belongs to: a GPU, a process."""
+    if by_owner is None:
+        return [(np.arange(len(whose)), time)]
+    return [(np.flatnonzero(whose == one), known) for one, known in by_owner.items()]
 
 
 def _launching(trace: Trace, calls: NDArray[np.int32], selection: LaunchSelection) -> _Launching:
@@ -112,10 +126,12 @@ def _launching(trace: Trace, calls: NDArray[np.int32], selection: LaunchSelectio
     singly = np.zeros(api.rows, np.bool_)
     singly[calls[known & (ops["kind"] == KERNEL) & (ops["graph_node"] == NO_GRAPH_NODE)]] = True
     call = np.flatnonzero(number)
-    if selection.time is not None:
-        call = call[_starts_inside(api["start"][call], selection.time)]
-    start = api["start"][call]
     process = trace.threads["process"][api["thread"][call]]
+    inside = np.zeros(len(call), np.bool_)
+    for mine, time in _times(process, selection.by_process, selection.time):
+        inside[mine] = time is None or _starts_inside(api["start"][call[mine]], time)
+    call, process = call[inside], process[inside]
+    start = api["start"][call]
     return _Launching(call, process, start, api["end"][call] - start, number[call], singly[call])
 
 
@@ -191,10 +207,8 @@ def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> 
     nvtx = trace.nvtx
     rows = np.arange(nvtx.rows) if selection.ranges is None else selection.ranges
     start, end = nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace))
-    low, high, owner = start, end, np.arange(len(rows))
-    if selection.time is not None:
-        low, high, owner = pieces(start, end, selection.time)
     process = trace.threads["process"][nvtx["thread"][rows]]
+    low, high, owner = _selected_pieces(start, end, process, selection)
     long, *sums = _launched_in(launching, low, high, owner, process)
     inside = distinct(owner)
     texts, group = _by_text(trace, nvtx["name"][rows[inside]])
@@ -212,6 +226,23 @@ def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> 
     }
     found = [_with_price(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
     return sorted((one for one in found if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+
+
+def _selected_pieces(
+    start: NDArray[np.int64], end: NDArray[np.int64], process: NDArray[np.int32], selection: LaunchSelection
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Indices]:
+    """(low, high, owner): what of the ranges of each process lies in its selected time."""
+    found = []
+    for mine, time in _times(process, selection.by_process, selection.time):
+        if time is None:
+            found.append((start[mine], end[mine], mine))
+        else:
+            low, high, owner = pieces(start[mine], end[mine], time)
+            found.append((low, high, mine[owner]))
+    if not found:
+        return start[:0], end[:0], np.empty(0, np.intp)
+    low, high, owner = (np.concatenate(column) for column in zip(*found, strict=True))
+    return low, high, owner
 
 
 def _with_price(one: Document) -> Document:

@@ -70,7 +70,9 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
     if not (trace.ops["kind"] == KERNEL).any():
         hint = "Record them: nsys profile --trace=cuda --cuda-graph-trace=node ..."
         raise NsysgapError(f"{trace.path} holds no kernels.", hint)
-    chosen = LaunchSelection(selected.time, device, selected.ranges, fold=not options.unfold)
+    chosen = LaunchSelection(
+        selected.time, device, selected.ranges, not options.unfold, selected.by_device, selected.by_process
+    )
     costs: Document = as_json(launch_costs(trace, launch_calls(trace), report.details, chosen))
     words = ", ".join(
         [
@@ -80,7 +82,7 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
     )
     if not costs["kernels"] and not costs["all"]["launches"]:
         raise _nothing_selected(trace, words)
-    return LaunchesAnswer(report.header(), costs, words)
+    return LaunchesAnswer(report.header((*trace.warnings, *selected.notes)), costs, words)
 
 
 def _nothing_selected(trace: Trace, words: str) -> NsysgapError:

@@ -82,7 +82,7 @@ class OpenReport:
             )
         )
         words = f"the loop, {named}{more}: {duration(before)} of set-up and {duration(after)} after it left out"
-        return Selected(union_of(*time.values()), words, by_device=time)
+        return Selected(union_of(*time.values()), words, by_device=time, by_process=steps.judged_host_time)
 
     def idle(self, selection: Selection = WHOLE, *, all_at_once: bool = False) -> IdleReport:
         """The idle time inside a selection; kept for the whole report and for the selection asked for last.

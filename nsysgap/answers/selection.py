@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import WholeTrace
 from nsysgap.analysis.loops.launched_inside import LaunchedExtents, launched_extents
-from nsysgap.analysis.relations.ranges import select_ranges
+from nsysgap.analysis.relations.ranges import select_ranges, time_by_process
 from nsysgap.errors import NsysgapError
 from nsysgap.intervals import IntervalSet, intersect, subtract, union, union_of
 from nsysgap.tables import OPEN_END, Device, Notice, Trace
@@ -25,13 +25,15 @@ class Selected:
     """The selected time (None: all of it) and the words for what selected it ("" for all).
 
     `ranges`: the rows of nvtx that the pattern matched, None without one. `by_device`: the time selected on each GPU
-    where that differs from one to the other; `time` is then all of it together. `notes`: what to know of the selection.
+    where that differs from one to the other; `time` is then all of it together, and `by_process` the time on the host,
+    by row of processes, in which that work was launched. `notes`: what to know of the selection.
     """
 
     time: IntervalSet | None
     words: str
     ranges: NDArray[np.intp] | None = None
     by_device: Mapping[int, IntervalSet] | None = None
+    by_process: Mapping[int, IntervalSet] | None = None
     notes: tuple[Notice, ...] = ()
 
 
@@ -82,7 +84,7 @@ class Selection:
                 )
             both = union_of(*work.by_device.values())
             words = f"what was launched {words.rpartition(', ')[0]}: {duration(both.total)} on the GPU"
-            return Selected(both, words, rows, work.by_device)
+            return Selected(both, words, rows, work.by_device, time_by_process(trace, rows))
         return Selected(time, words, rows, notes=(*_open_ranges(trace, rows, time), *_differing(time, work)))
 
     def _span(self) -> IntervalSet | None:
@@ -140,8 +142,11 @@ def _within(chosen: Selected, span: IntervalSet, words: str) -> Selected:
     together = ", ".join(filter(None, (chosen.words, words)))
     if chosen.time is None:
         return replace(chosen, time=span, words=together)
-    cut = chosen.by_device and {device: intersect(time, span) for device, time in chosen.by_device.items()}
-    return replace(chosen, time=intersect(chosen.time, span), words=together, by_device=cut)
+    gpus, hosts = (
+        times and {whose: intersect(time, span) for whose, time in times.items()}
+        for times in (chosen.by_device, chosen.by_process)
+    )
+    return replace(chosen, time=intersect(chosen.time, span), words=together, by_device=gpus, by_process=hosts)
 
 
 def _differing(host: IntervalSet, work: LaunchedExtents) -> tuple[Notice, ...]:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, report_argument, selection, selection_options, top_of, unfold_option
+from nsysgap.commands.common import (
+    Top,
+    answer_of,
+    report_argument,
+    select_option,
+    selection,
+    selection_options,
+    top_of,
+    unfold_option,
+    whole_option,
+)
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
@@ -19,18 +30,22 @@ OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.launches/1", "csv":
 @click.command("launches")
 @report_argument
 @selection_options
+@select_option
+@whole_option
 @unfold_option
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many kernels and ranges to list ({LISTED}).")
 @OUTPUTS.options
-def command(report: str, unfold: bool, top: int | None, to: Destination, **selected: Any) -> None:
+def command(report: str, whole: bool, unfold: bool, top: int | None, to: Destination, **selected: Any) -> None:
     """What launching costs: per kernel beside its run time, per NVTX range, per million launches.
 
     \b
+    Text is about the report's loop, if it has one; JSON and CSV, and --whole, about everything.
     Example: nsysgap launches report.sqlite --nvtx token
     """
     from nsysgap.answers.launches import LaunchesOptions, launches
 
-    answer = answer_of(report, launches, LaunchesOptions(selection(selected), unfold or to.form != "text"))
+    chosen = replace(selection(selected), loop=to.form == "text" and not whole)
+    answer = answer_of(report, launches, LaunchesOptions(chosen, unfold or to.form != "text"))
     to.write(_written(answer, to, top_of(top, LISTED)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from nsysgap.commands.common import (
     selection_options,
     top_of,
     unfold_option,
+    whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
 
@@ -40,6 +42,7 @@ OUTPUTS = Outputs(
 @report_argument
 @selection_options
 @select_option
+@whole_option
 @unfold_option
 @click.option(
     "--by", type=click.Choice(["line", "function", "file"]), default="line", show_default=True, help="What a row is."
@@ -74,6 +77,7 @@ def command(
     launched_from: bool,
     sort: str,
     innermost: bool,
+    whole: bool,
     unfold: bool,
     top: int | None,
     folder: str | None,
@@ -85,12 +89,14 @@ def command(
 
     \b
     REPORT is an Nsight Systems export (.sqlite, also .gz .xz .zst) with stacks: nsysgap profile --stacks records them.
+    Text and HTML are about the report's loop, if it has one; other formats, and --whole, about everything.
     Example: nsysgap stacks report.sqlite --nvtx decode
     """
     from nsysgap.answers import stacks as answers
 
     singly = unfold or to.form not in ("text", "html")
-    options = answers.StacksOptions(selection(selected), by, causes, stacks, launched_from, sort, innermost, singly)
+    chosen = replace(selection(selected), loop=to.form in ("text", "html") and not whole)
+    options = answers.StacksOptions(chosen, by, causes, stacks, launched_from, sort, innermost, singly)
     if to.form in ("collapsed", "speedscope", "html"):
         to.write(_tree(answer_of(report, answers.stack_tree, options), to.form))
         return

@@ -11,6 +11,7 @@ from command_line import run
 from report_builder import ReportBuilder
 
 from nsysgap.answers.gaps import GapsOptions, gaps
+from nsysgap.answers.launches import LaunchesOptions, launches
 from nsysgap.answers.opening import ask, opened
 from nsysgap.answers.selection import Selection, pattern
 from nsysgap.answers.steps import main_loops
@@ -106,3 +107,56 @@ def test_select_gpu_needs_ranges_that_launch(tmp_path: Path) -> None:
     report = ReportBuilder().call(0, 5, 1).kernel(6, 9, 1).nvtx(2, 9, "idle")
     done = run("gaps", report.save(tmp_path, "other.sqlite"), "--nvtx", "idle", "--select", "gpu")
     assert (done.returncode, "Nothing was launched inside" in done.stderr) == (1, True)
+
+
+def test_launches_count_what_the_loop_launched(tmp_path: Path) -> None:
+    """Calls by when the loop's iterations ran on the host, kernels by the GPU windows: late work is in neither lost."""
+    path = program(tmp_path, late=30)  # every kernel runs after the last step has ended on the host
+    text = run("launches", path).stdout
+    assert "Only the loop, 4 x step #:" in text
+    assert "step # (4): 10.0 ms median, 10.0 ms to 10.0 ms." in text
+    with opened(path) as report:
+        loop = launches(report, LaunchesOptions(Selection(loop=True))).costs
+        whole = launches(report).costs
+    assert loop["all"]["launches"] == 4
+    assert loop["all"]["calls_ns"] == 4 * MS
+    assert [one["count"] for one in loop["ranges"]] == [1, 1, 1, 1]
+    assert whole["all"]["launches"] == 6
+    assert "Only" not in run("launches", path, "--whole").stdout
+    assert json.loads(run("launches", path, "--format", "json").stdout)["all"]["launches"] == 6
+
+
+def test_launches_by_what_ranges_launched(tmp_path: Path) -> None:
+    """--select gpu: step 1's kernel ran long after the step, its call inside it; host time has the call alone."""
+    path = program(tmp_path, late=30)
+    host = json.loads(run("launches", path, "--nvtx", "step 1", "--format", "json").stdout)
+    gpu = json.loads(run("launches", path, "--nvtx", "step 1", "--select", "gpu", "--format", "json").stdout)
+    assert [one["count"] for one in host["kernels"]] == []
+    assert [(one["count"], one["duration_ns"]["total"]) for one in gpu["kernels"]] == [(1, 6 * MS)]
+    assert host["all"]["launches"] == gpu["all"]["launches"] == 1
+    assert [(one["name"], one["launches"]) for one in gpu["ranges"]] == [("step 1", 1)]
+    assert "--select gpu selects that time" in " ".join(run("launches", path, "--nvtx", "step 1").stdout.split())
+
+
+def test_stacks_are_of_the_loop(tmp_path: Path) -> None:
+    path = program(tmp_path)
+    text = run("stacks", path, "--cause", "all").stdout
+    assert "Only the loop, 4 x step #: 102 ms of set-up" in text
+    assert "12.0 ms of idle time (all causes), 100.0 % of 12.0 ms" in text
+    assert "of 113 ms" in run("stacks", path, "--cause", "all", "--whole").stdout
+    assert json.loads(run("stacks", path, "--format", "json").stdout)["idle_ns"] == 113 * MS
+
+
+def test_a_process_without_a_loop_is_counted_whole(tmp_path: Path) -> None:
+    """Steps of one process, and another that launches once before them, once in their midst."""
+    report = ReportBuilder()
+    for number in range(4):
+        start = (100 + 10 * number) * MS
+        report.nvtx(start, start + 10 * MS, f"step {number}", tid=1_001)
+        report.call(start + MS, start + 2 * MS, 10 + number, tid=1_001)
+        report.kernel(start + 2 * MS, start + 8 * MS, 10 + number)
+    report.call(0, MS, 1, pid=2_000, tid=2_001).kernel(MS, 2 * MS, 1, pid=2_000, device=1)
+    report.call(115 * MS, 116 * MS, 2, pid=2_000, tid=2_001).kernel(116 * MS, 117 * MS, 2, pid=2_000, device=1)
+    with opened(report.save(tmp_path)) as opened_report:
+        loop = launches(opened_report, LaunchesOptions(Selection(loop=True))).costs
+    assert loop["all"]["launches"] == 6

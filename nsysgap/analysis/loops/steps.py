@@ -16,6 +16,7 @@ from nsysgap.analysis.loops.launch_loops import launch_loops
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop, in_order, main_loops, nvtx_loops
 from nsysgap.analysis.loops.sequences import Sequences
+from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE
 
@@ -149,6 +150,13 @@ class Steps:
         together = {device: union_of(*sets) for device, sets in covered.items()}
         return found | {device: time for device, time in together.items() if len(time.starts)}
 
+    @cached_property
+    def judged_host_time(self) -> dict[int, IntervalSet]:
+        """The iterations of these loops by row of processes; all time for a process without one."""
+        found = {one: everything() for one in distinct(self.trace.threads["process"]).tolist()}
+        loops = {process: self.loops[number] for process, number in self.judged.items()}
+        return found | {process: union(loop.start, loop.end) for process, loop in loops.items()}
+
     def edges(self, loop: Loop) -> list[WindowEdges]:
         """The GPU windows of a loop, without what happened in them."""
         return window_edges(loop.start, loop.end, self.order.of(self._process(loop)), self.trace.ops)
@@ -177,6 +185,11 @@ class Steps:
 
 def _interval(start: int, end: int) -> IntervalSet:
     return union(np.array([start], np.int64), np.array([end], np.int64))
+
+
+def everything() -> IntervalSet:
+    """All time that a report can hold; short enough for its length to be one, too."""
+    return _interval(-(1 << 61), 1 << 61)
 
 
 def inside_label(loops: Sequence[Loop], loop: Loop) -> str | None:

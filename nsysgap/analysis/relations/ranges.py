@@ -110,6 +110,13 @@ def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
     return NvtxSelection(time, rows, tuple(sorted(set(matching.values()))))
 
 
+def time_by_process(trace: Trace, rows: Indices) -> dict[int, IntervalSet]:
+    """The time of some ranges (rows of nvtx) by row of processes; an open range reaches to the end of the trace."""
+    start, end = trace.nvtx["start"][rows], np.minimum(trace.nvtx["end"][rows], trace_end(trace))
+    process = trace.threads["process"][trace.nvtx["thread"][rows]]
+    return {one: union(start[process == one], end[process == one]) for one in distinct(process).tolist()}
+
+
 def trace_end(trace: Trace) -> int:
     """The latest time of any event, ns: where open ranges end."""
     nvtx_end = trace.nvtx["end"]

@@ -43,6 +43,7 @@ def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableT
             "any thread of its process; share: calls by long; per million: kernel launches, at their mean."
         )
     yield _arithmetic(document["all"])
+    yield from notices(document["report"]["warnings"], ("note",))
 
 
 def _kernels(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
