@@ -11,7 +11,7 @@ from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header, as_json
-from nsysgap.tables import KERNEL, Trace
+from nsysgap.tables import KERNEL, Notice, Trace
 from nsysgap.units import duration
 
 if TYPE_CHECKING:
@@ -36,11 +36,15 @@ class LaunchesOptions:
 
 @dataclass(frozen=True)
 class LaunchesAnswer:
-    """The answer: `costs` is what follows the header in "nsysgap.launches/1", `selection` what was selected."""
+    """The answer: `costs` is what follows the header in "nsysgap.launches/1", `selection` what was selected.
+
+    `notes`: what to know of the selection, also among the header's notices.
+    """
 
     header: Header
     costs: Document
     selection: str
+    notes: tuple[Notice, ...] = ()
 
     def document(self) -> Document:
         """The contract "nsysgap.launches/1", with a selection also what it was."""
@@ -82,7 +86,7 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
     )
     if not costs["kernels"] and not costs["all"]["launches"]:
         raise _nothing_selected(trace, words)
-    return LaunchesAnswer(report.header((*trace.warnings, *selected.notes)), costs, words)
+    return LaunchesAnswer(report.header((*trace.warnings, *selected.notes)), costs, words, selected.notes)
 
 
 def _nothing_selected(trace: Trace, words: str) -> NsysgapError:

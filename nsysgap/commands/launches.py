@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,7 +54,8 @@ def _written(answer: LaunchesAnswer, to: Destination, top: int | None) -> bytes:
         from nsysgap.render.text.console import text_bytes
         from nsysgap.render.text.launches import launches_blocks
 
-        return text_bytes([launches_blocks(answer.document(), top)], color=to.color)
+        notes = [asdict(note) for note in answer.notes]
+        return text_bytes([launches_blocks(answer.document(), top, notes)], color=to.color)
     from nsysgap.render.data import csv_bytes, json_bytes
 
     return json_bytes([answer.document()]) if to.form == "json" else csv_bytes([answer.frame()])

@@ -18,8 +18,8 @@ _FOLDED = re.compile(r"#.* \([\d,]+\)\Z")
 FOLDED_SHOWN = 3
 
 
-def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table."""
+def launches_blocks(document: Document, top: int | None, notes: Sequence[Document] = ()) -> Iterable[RenderableType]:
+    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table, `notes` on what was selected."""
     head = Text(printable(document["report"]["path"]), style="bold")
     yield head.append(f"\nOnly {document['selection']}.", "cyan") if document.get("selection") else head
     yield from notices(document["report"]["warnings"], ("incomplete",))
@@ -43,7 +43,7 @@ def launches_blocks(document: Document, top: int | None) -> Iterable[RenderableT
             "any thread of its process; share: calls by long; per million: kernel launches, at their mean."
         )
     yield _arithmetic(document["all"])
-    yield from notices(document["report"]["warnings"], ("note",))
+    yield from notices(notes, ("warning", "note"))
 
 
 def _kernels(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
