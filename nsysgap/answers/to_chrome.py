@@ -16,6 +16,7 @@ from nsysgap.answers.critical_path import path_tracks
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection, require_device
 from nsysgap.errors import NsysgapError
+from nsysgap.intervals import EMPTY
 from nsysgap.report.metrics import read_gpu_metrics
 from nsysgap.report.viewer_tables import (
     MEMORY_KINDS,
@@ -58,8 +59,9 @@ def to_chrome(
 ) -> Iterator[tuple[int | None, Viewed]]:
     """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something.
 
-    These are streams, made while they are written, as long as the report is open. `say` gets a sentence on the GPUs of
-    which the cut leaves nothing. Raises NsysgapError for an empty selection, and if nothing at all is left.
+    These are streams, made while they are written, as long as the report is open. `say` gets what to know of the
+    selection, and a sentence on the GPUs of which the cut leaves nothing. Raises NsysgapError for an empty selection,
+    and if nothing at all is left.
     """
     device = options.selection.device
     gpus = gpus_with_work(report.trace, device)
@@ -68,6 +70,8 @@ def to_chrome(
     idle = report.idle(Selection(hidden_after_ns=options.selection.hidden_after_ns))
     extras, not_shown = _read(report, options)
     show = _show(options)
+    for note in report.select(options.selection).notes:
+        say(note.text)
     empty: list[int | None] = []
     shown: list[int | None] = [*gpus] if options.per_gpu else [device]
     for rank, gpu in enumerate(shown):
@@ -129,8 +133,10 @@ def _show(options: ToChromeOptions) -> Show:
 def _cut(report: OpenReport, options: ToChromeOptions, gpu: int | None) -> tuple[Cut, list[str]]:
     """What to leave out, and a sentence for each reason."""
     selection = replace(options.selection, device=gpu)
-    selected = selection.resolve(report.trace)
+    selected = report.select(selection)
     time, words = selected.time, [selected.words] if selected.words else []
+    if gpu is not None and selected.by_device is not None:
+        time = selected.by_device.get(gpu, EMPTY)
     if options.top_gaps is not None:
         idle = report.idle(selection)
         time = surroundings(idle, idle.gaps.longest(options.top_gaps))

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nsysgap.commands.common import progress_bar, selection, selection_options
+from nsysgap.commands.common import progress_bar, select_option, selection, selection_options
 
 if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
@@ -49,14 +49,14 @@ def trace_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return selection_options(command)
+    return selection_options(select_option(command))
 
 
 def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChromeOptions:
     """What `trace_options` asked for, by their parameter names."""
     from nsysgap.answers.to_chrome import ToChromeOptions
 
-    selected = {name: given.pop(name) for name in ("device", "nvtx", "since", "until", "hidden_after_ns")}
+    selected = {name: given.pop(name) for name in ("device", "nvtx", "since", "until", "hidden_after_ns", "select")}
     return ToChromeOptions(selection(selected), per_gpu=per_gpu, **given)
 
 

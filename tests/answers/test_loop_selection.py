@@ -160,3 +160,13 @@ def test_a_process_without_a_loop_is_counted_whole(tmp_path: Path) -> None:
     with opened(report.save(tmp_path)) as opened_report:
         loop = launches(opened_report, LaunchesOptions(Selection(loop=True))).costs
     assert loop["all"]["launches"] == 6
+
+
+def test_a_trace_of_what_ranges_launched(tmp_path: Path) -> None:
+    """--select gpu cuts to when step 1's kernel ran, 30 ms after the step; host time has no kernel, and says so."""
+    path = program(tmp_path, late=30)
+    for number, (select, kernels) in enumerate({"host": 0, "gpu": 1}.items()):
+        done = run("to-chrome", path, "--nvtx", "step 1", "--select", select, "-o", tmp_path / f"{number}.json")
+        events = json.loads((tmp_path / f"{number}.json").read_text())["traceEvents"]
+        assert sum(event.get("cat") == "kernel" for event in events) == kernels
+        assert ("--select gpu selects that time" in " ".join(done.stderr.split())) == (select == "host")

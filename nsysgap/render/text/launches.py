@@ -19,7 +19,10 @@ FOLDED_SHOWN = 3
 
 
 def launches_blocks(document: Document, top: int | None, notes: Sequence[Document] = ()) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap launches` for one report, in reading order; `top`: rows of each table, `notes` on what was selected."""
+    """All blocks of `nsysgap launches` for one report, in reading order.
+
+    `top`: rows of each table; `notes`: on what was selected.
+    """
     head = Text(printable(document["report"]["path"]), style="bold")
     yield head.append(f"\nOnly {document['selection']}.", "cyan") if document.get("selection") else head
     yield from notices(document["report"]["warnings"], ("incomplete",))
