@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from nsysgap.commands.common import answer_of, report_argument
-from nsysgap.commands.outputs import Destination
-from nsysgap.commands.whatif import OUTPUTS, scale_options, written
+from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.whatif import HOLDS, scale_options, written
+
+OUTPUTS = Outputs(HOLDS)
 
 
 @click.command("advise")

@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from nsysgap.answers.whatif import WhatifAnswer
     from nsysgap.answers.whatif_picture import WhatifPicture
 
-OUTPUTS = Outputs(
-    {
-        "text": "",
-        "json": "the contract nsysgap.whatif/1",
-        "markdown": "for an issue or a pull request",
-        "csv": "one row per change",
-        "parquet": "these rows",
-    }
-)
-
-
+HOLDS = {
+    "text": "",
+    "json": "the contract nsysgap.whatif/1",
+    "markdown": "for an issue or a pull request",
+    "csv": "one row per change",
+    "parquet": "these rows",
+}
+OUTPUTS = Outputs({**HOLDS, "html": "one step, recorded and predicted, drawn"}, shorthands=("html",))
 TRACES = Outputs({"json.gz": "", "json": "", "pftrace": ""}, on_pipes="json")
 
 
@@ -130,12 +127,20 @@ def command(
         raise NsysgapError("No change is named.", "Add one, such as --graph; nsysgap advise finds some.", exit_code=2)
     options = WhatifOptions(asked, loop, plain, per_day, price)
     traced = None if trace is None else TRACES.destination(None, trace, {"report": report}, force=to.force)
-    if traced is None:
+    if traced is None and to.form != "html":
         to.write(written(answer_of(report, whatif, options), to, advising=False))
         return
     picture = answer_of(report, whatif_picture, options)
-    to.write(written(picture.answer, to, advising=False))
-    _write_trace(picture, traced)
+    to.write(_page(picture) if to.form == "html" else written(picture.answer, to, advising=False))
+    if traced is not None:
+        _write_trace(picture, traced)
+
+
+def _page(picture: WhatifPicture) -> bytes:
+    from nsysgap.answers.whatif_picture import drawn_steps
+    from nsysgap.render.pages.whatif import whatif_page
+
+    return whatif_page(picture.answer.document(), drawn_steps(picture), picture.step).encode("utf-8", "replace")
 
 
 def _write_trace(picture: WhatifPicture, to: Destination) -> None:

@@ -199,7 +199,7 @@ def test_the_predicted_schedule_lies_beside_the_recorded_one(ending: str, tmp_pa
             "predicted: cudaDeviceSynchronize",
         }
         assert [row["name"] for row in predicted].count("predicted: graph of 4 ops") == 5
-        # Both loops begin with the first range, at 10 us; the host's time before the first launch shrinks with the graph.
+        # Both loops begin with the first range, at 10 us; the host's time before the first launch shrinks.
         assert min(row["ts"] for row in recorded) == 15_000
         assert 10_000 <= min(row["ts"] for row in predicted) < 15_000
         assert trace.one("SELECT count(*) AS n FROM flow")["n"] == 25

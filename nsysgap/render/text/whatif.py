@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -48,7 +48,7 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
     changes = document["changes"]
     predicted = [one for one in changes if one["under_nsys"] is not None]
     if predicted:
-        yield _predictions(document, predicted)
+        yield _predictions(document)
     for one in changes:
         yield _change(one)
     if advising and not changes:
@@ -83,16 +83,24 @@ def _head(document: Document) -> Text:
     return text
 
 
-def _predictions(document: Document, changes: Sequence[Document]) -> Table:
+def _predictions(document: Document) -> Table:
     made = table("<change", "|", "predicted", "best", "worst", "gain")
-    rows = [(_name(one), one) for one in changes]
-    if "together" in document:
-        rows.append(("all together", document["together"]))
-    for name, one in rows:
-        for where in ("under_nsys", "plain"):
-            if one[where] is not None:
-                add(made, name, "nsys" if where == "under_nsys" else "plain", *_cells(one[where], document, where))
+    for row in predictions_rows(document)[1:]:
+        add(made, *row)
     return made
+
+
+def predictions_rows(document: Document) -> list[list[str]]:
+    """Heads, then a row for every change of which something is said, under nsys and plain; all together last."""
+    rows = [["change", "", "predicted", "best", "worst", "gain"]]
+    changes = [(_name(one), one) for one in document["changes"] if one["under_nsys"] is not None]
+    if "together" in document:
+        changes.append(("all together", document["together"]))
+    for name, one in changes:
+        for where, said in (("under_nsys", "nsys"), ("plain", "plain")):
+            if one[where] is not None:
+                rows.append([name, said, *_cells(one[where], document, where)])
+    return rows
 
 
 def _cells(prediction: Document, document: Document, where: str) -> tuple[str, str, str, str]:
@@ -134,6 +142,11 @@ def _name(change: Document) -> str:
     target = f" {printable(change['target'])}" if change["target"] else ""
     factor = change["factor"]
     return f"{change['change']}{target}" + (f" = {factor:g}" if factor else "")
+
+
+def change_text(change: Document) -> str:
+    """What a prediction rests on, what stands in its way, or why there is none: lines for pages."""
+    return _change(change).plain
 
 
 def _change(change: Document) -> Text:

@@ -1,0 +1,143 @@
+"""What a change would gain as one HTML page: a step as it was recorded above the same step as it is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import PurePath
+from typing import Any
+
+from nsysgap.render.pages.bundle import asset, bundle, filled, inline
+from nsysgap.render.pages.timeline.categories import CALL_CATEGORIES, OP_CATEGORIES
+from nsysgap.render.text.whatif import UNSURE, change_text, predictions_rows
+from nsysgap.units import count, counted, duration, printable
+
+Document = Mapping[str, Any]
+MODULES = ("whatif/whatif.js",)
+WIDE = 10_000
+"""Units across a drawing: it is stretched to the page's width."""
+HIGH = 26
+MOST = 2_000
+COLORS = {category.key: category for category in (*CALL_CATEGORIES, *OP_CATEGORIES)}
+
+
+def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str:
+    """The page of a document "nsysgap.whatif/1". `drawn`: the iteration `step` of each timeline, the recorded first."""
+    script = inline(bundle(MODULES))
+    head, tail = asset("whatif/page.html").split("<!-- SPLIT -->")
+    longest = max(1, *(one["length"] for one in drawn))
+    page = filled(
+        head,
+        POLICY=script.allow,
+        STYLESHEET=asset("whatif/style.css"),
+        HEADLINE=_text(PurePath(document["report"]["path"]).name, 80),
+        VERDICT=_text(_said(document)),
+        STEPNUMBER=f"{count(step + 1)} of {count(document['iterations'])}",
+        DRAWNSTEPS="".join(_timeline(one, longest) for one in drawn) + _axis(longest),
+        COLOURS=_legend(drawn),
+        PREDICTIONS=_table(document),
+        RESTS="".join(f"<p>{_text(change_text(one)).replace(chr(10), '<br>')}</p>" for one in document["changes"]),
+        REMARKS=_text(UNSURE),
+    )
+    return f"{page}{script.tag}{tail}"
+
+
+def _text(text: str, most: int | None = None) -> str:
+    lines = [printable(line, most) if most else printable(line) for line in text.split("\n")]
+    return escape("\n".join(lines))
+
+
+def _said(document: Document) -> str:
+    named = f"{count(document['iterations'])} x {document['loop']}"
+    return f"{named}, {duration(document['recorded_ns'])} each under nsys. {document['cure']}"
+
+
+def _axis(longest: int) -> str:
+    return (
+        f'<div class="lane"><span></span><div class="axis"><span>0</span><span>{duration(longest)}</span></div></div>'
+    )
+
+
+def _timeline(one: Document, longest: int) -> str:
+    """The lanes of a timeline: threads, the launches from them to the streams, streams."""
+    threads = sorted({row[2] for row in one["calls"]})
+    streams = sorted({row[2] for row in one["ops"]})
+    calls, fewer_calls = _most(one["calls"])
+    ops, fewer_ops = _most(one["ops"])
+    missing = fewer_calls + fewer_ops
+    said = "predicted: " if one["predicted"] else ""
+    said += f"{duration(one['length'])} from the step's beginning to the end of its last op"
+    said += f"; {counted(missing, 'short event', 'short events')} not drawn" if missing else ""
+    mark = ' class="predicted"' if one["predicted"] else ""
+    title = escape(one["title"])
+    lanes = [
+        _lane(
+            f"host {thread + 1}",
+            f"{title}: calls of host thread {thread + 1}",
+            [r for r in calls if r[2] == thread],
+            longest,
+        )
+        for thread in threads
+    ]
+    lanes.append(_launches(one, longest))
+    lanes += [
+        _lane(
+            f"stream {one['streams'][stream]}",
+            f"{title}: stream {one['streams'][stream]}",
+            [r for r in ops if r[2] == stream],
+            longest,
+        )
+        for stream in streams
+    ]
+    return f'<section{mark} aria-label="{title}"><h3>{title}</h3><p>{said}.</p>{"".join(lanes)}</section>'
+
+
+def _most(rows: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], int]:
+    """(the longest rows, in order; how many others there are)."""
+    kept = sorted(sorted(rows, key=lambda row: -row[1])[:MOST], key=lambda row: row[0])
+    return kept, len(rows) - len(kept)
+
+
+def _lane(name: str, label: str, rows: Sequence[Sequence[Any]], longest: int) -> str:
+    parts = "".join(_rect(row, longest) for row in rows)
+    return f'<div class="lane"><span>{escape(name)}</span>{_svg(parts, label)}</div>'
+
+
+def _svg(parts: str, label: str) -> str:
+    box = f'viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none"'
+    return f'<svg {box} role="img" aria-label="{label}">{parts}</svg>'
+
+
+def _rect(row: Sequence[Any], longest: int) -> str:
+    """A call or an op, never too thin to be seen; paler where it belongs to another step."""
+    start, length, _, category, name, of_step = row
+    other = "" if of_step else ", of another step"
+    title = escape(f"{printable(name, 120)}, {duration(length)} from {duration(start)} on{other}")
+    shade = "" if of_step else ' opacity="0.35"'
+    left, wide = WIDE * start / longest, max(WIDE * length / longest, 4)
+    color = COLORS[category].color
+    return (
+        f'<rect x="{left:.1f}" width="{wide:.1f}" height="{HIGH}" fill="{color}"{shade}><title>{title}</title></rect>'
+    )
+
+
+def _launches(one: Document, longest: int) -> str:
+    """A line from every launch call to its op."""
+    drawn = one["launches"][:MOST]
+    path = "".join(f"M{WIDE * at / longest:.1f} 0L{WIDE * max(op, 0) / longest:.1f} {HIGH}" for at, op, _ in drawn)
+    label = f"{escape(one['title'])}: {counted(len(one['launches']), 'launch', 'launches')}"
+    said = counted(len(one["launches"]), "launch", "launches")
+    return f'<div class="lane"><span>{said}</span>{_svg(f"""<path d="{path}"/>""", label)}</div>'
+
+
+def _legend(drawn: Sequence[Document]) -> str:
+    present = {row[3] for one in drawn for row in (*one["calls"], *one["ops"])}
+    shown = [category for key, category in COLORS.items() if key in present]
+    return "".join(f'<li><i style="background:{one.color}"></i>{escape(one.label)}</li>' for one in shown)
+
+
+def _table(document: Document) -> str:
+    head, *body = predictions_rows(document)
+    heads = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in line)}</tr>" for line in body)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
