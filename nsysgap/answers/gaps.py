@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nsysgap.analysis.completeness import Loss, losses, unseen_losses
 from nsysgap.analysis.held import holders, idle_ranges
 from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.grouping import Group, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
 from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.questions import why_no_kernels
@@ -22,6 +25,7 @@ from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header, as_json
+from nsysgap.intervals import covered_before
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +41,8 @@ CAPTURE_HINT = "Capture them with nsysgap profile --stacks python (or native)."
 class GapsOptions:
     """`top`: how many of the longest gaps to list (None: all), none shorter than `at_least_ns`; `by`: how to group the
     idle time (cause, kernel, api, nvtx, thread, process, line; held: of the queued time what held it), None for no
-    grouping; `loops`: the report's loops too; `unfold`: NVTX ranges by their whole names, not without numbers."""
+    grouping; `loops`: the report's loops too; `unfold`: NVTX ranges by their whole names, not without numbers;
+    `in_loop`: of each gap, whether it lies in the loop."""
 
     selection: Selection = WHOLE
     top: int | None = 20
@@ -45,6 +50,7 @@ class GapsOptions:
     by: str | None = None
     loops: bool = True
     unfold: bool = True
+    in_loop: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class GapsAnswer:
 
     `loops`: the rows of "nsysgap.steps/1", of the whole report, None if not asked for. `gaps_by_cause` counts gaps over
     all GPUs; `groups` are those of `by`; `completeness` is what the report lacks.
+    `in_loop`: of each of `gaps`, whether text is about it; None if not asked for, and without a main loop.
     `refusal` is why the report cannot say how idle the GPU was, None if it can;
     `op_rows` how many ops it holds.
     """
@@ -71,6 +78,7 @@ class GapsAnswer:
     completeness: tuple[Loss, ...]
     op_rows: int
     refusal: NsysgapError | None
+    in_loop: tuple[bool, ...] | None = None
 
     def document(self) -> Document:
         """The contract "nsysgap.gaps/1"; with a grouping also the groups, with a selection also what it was."""
@@ -99,6 +107,8 @@ class GapsAnswer:
     def frame(self) -> pd.DataFrame:
         """One row per listed gap, or with a grouping one per group, for CSV and Parquet."""
         made = groups_frame(self.by, self.groups) if self.by else gaps_rows_frame(self.gaps)
+        if self.in_loop is not None and not self.by:
+            made = made.assign(in_loop=list(self.in_loop))
         return made.assign(report=self.header.path)
 
 
@@ -133,6 +143,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         groups=tuple(_groups(report, idle, stacks, options)),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
+        in_loop=_in_loop(report, idle.gaps, rows, options) if options.in_loop else None,
     )
 
 
@@ -149,6 +160,22 @@ def _loops(report: OpenReport, options: GapsOptions) -> tuple[Document, ...] | N
     if not options.loops:
         return None
     return tuple(as_json(loop_rows(report.trace, report.steps(options.selection.hidden_after_ns).steps)))
+
+
+def _in_loop(report: OpenReport, gaps: Gaps, rows: NDArray[np.intp], options: GapsOptions) -> tuple[bool, ...] | None:
+    """Of each gap (rows of gaps) whether it starts in the loop's GPU windows; on a GPU that ran no loop each one does.
+
+    None for a report without a main loop. Windows follow each other: a gap that starts in one of them ends in one.
+    """
+    steps = report.steps(options.selection.hidden_after_ns)
+    if not steps.judged:
+        return None
+    inside = np.zeros(len(rows), np.bool_)
+    device, start = gaps.device[rows], gaps.start[rows]
+    for one, time in steps.judged_time.items():
+        mine = np.flatnonzero(device == one)
+        inside[mine] = covered_before(time, start[mine] + 1) > covered_before(time, start[mine])
+    return tuple(inside.tolist())
 
 
 def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:

@@ -82,7 +82,7 @@ def command(
     grouped_text = to.form == "text" and by is not None  # has no list of gaps
     chosen = replace(selection(selected), loop=to.form == "text" and not whole)
     options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
-    options = replace(options, unfold=unfold or to.form != "text")
+    options = replace(options, unfold=unfold or to.form != "text", in_loop=to.form in ("csv", "parquet") and not by)
     answers, failed = answers_of(reports, gaps, options)
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -170,3 +171,14 @@ def test_a_trace_of_what_ranges_launched(tmp_path: Path) -> None:
         events = json.loads((tmp_path / f"{number}.json").read_text())["traceEvents"]
         assert sum(event.get("cat") == "kernel" for event in events) == kernels
         assert ("--select gpu selects that time" in " ".join(done.stderr.split())) == (select == "host")
+
+
+def test_rows_say_whether_a_gap_is_in_the_loop(tmp_path: Path) -> None:
+    """Before the first window [1 102), then three within it; every gap is there, and no column without a loop."""
+    rows = list(csv.DictReader(run("gaps", program(tmp_path), "--format", "csv").stdout.splitlines()))
+    assert [(row["start_ns"], row["in_loop"]) for row in sorted(rows, key=lambda row: int(row["start_ns"]))] == [
+        (str(MS), "False"),
+        *((str(start * MS), "True") for start in (108, 118, 128)),
+    ]
+    plain = ReportBuilder().call(0, 1, 1).kernel(2, 3, 1).call(4, 5, 2).kernel(6, 7, 2).save(tmp_path, "plain.sqlite")
+    assert "in_loop" not in run("gaps", plain, "--format", "csv").stdout
