@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -127,6 +128,8 @@ def command(
         raise NsysgapError("No change is named.", "Add one, such as --graph; nsysgap advise finds some.", exit_code=2)
     options = WhatifOptions(asked, loop, plain, per_day, price)
     traced = None if trace is None else TRACES.destination(None, trace, {"report": report}, force=to.force)
+    if trace is not None and to.path is not None and Path(trace).resolve() == Path(to.path).resolve():
+        raise NsysgapError(f"-o and --trace both name {trace}.", "Name two files.", exit_code=2)
     if traced is None and to.form != "html":
         to.write(written(answer_of(report, whatif, options), to, advising=False))
         return

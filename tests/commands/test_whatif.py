@@ -230,4 +230,8 @@ def test_what_cannot_be_drawn_is_refused_and_nothing_written(tmp_path: Path) -> 
     assert "There is nothing to draw: no change is predicted. No copy of 64 KiB" in done.stderr
     done = run("whatif", path, "--graph", "--trace", tmp_path / "out.txt")
     assert done.returncode == 2
+    both = tmp_path / "out.json"
+    done = run("whatif", path, "--graph", "-o", both, "--trace", both, "--force")
+    assert done.returncode == 2
+    assert "-o and --trace both name" in done.stderr
     assert sorted(file.name for file in tmp_path.iterdir()) == [path.name]

@@ -85,6 +85,13 @@ def test_a_range_is_drawn_at_best_and_at_worst(tmp_path: Path) -> None:
     assert page.count('<section class="predicted"') == 2
 
 
+def test_what_is_not_in_the_drawing_is_said(tmp_path: Path) -> None:
+    report = saved(tmp_path)
+    beside = "What runs beside the step"
+    assert beside not in page_of(report, "--graph").read_text()
+    assert beside in page_of(report, "--graph", "--overlap-copies").read_text()
+
+
 def test_names_of_the_report_stay_text(tmp_path: Path) -> None:
     page = page_of(saved(tmp_path, kernel=HOSTILE), "--faster", "HEADLINE=2").read_text()
     assert "<img" not in page

@@ -18,6 +18,8 @@ WIDE = 10_000
 """Units across a drawing: it is stretched to the page's width."""
 HIGH = 26
 MOST = 2_000
+BESIDE = ("elsewhere", "overlapped")
+AT_LEAST = " What runs beside the step, and makes it take at least as long, is in the table, not in the drawing."
 COLORS = {category.key: category for category in (*CALL_CATEGORIES, *OP_CATEGORIES)}
 
 
@@ -37,7 +39,7 @@ def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str
         COLOURS=_legend(drawn),
         PREDICTIONS=_table(document),
         RESTS="".join(f"<p>{_text(change_text(one)).replace(chr(10), '<br>')}</p>" for one in document["changes"]),
-        REMARKS=_text(UNSURE),
+        REMARKS=_text(UNSURE + (AT_LEAST if any(one["change"] in BESIDE for one in document["changes"]) else "")),
     )
     return f"{page}{script.tag}{tail}"
 
