@@ -81,8 +81,13 @@ def _drawn(one: Timeline, picture: WhatifPicture) -> Document:
         "calls": _rows(calls, one, picture.step),
         "ops": _rows(ops, one, picture.step),
         "launches": launches,
-        "streams": {lane: picture.streams[lane][1] for lane in np.unique(ops.lane).tolist()},
+        "streams": {lane: _stream(picture, lane) for lane in np.unique(ops.lane).tolist()},
     }
+
+
+def _stream(picture: WhatifPicture, lane: int) -> str:
+    """A stream's number; the one that overlapped copies get is not in the report."""
+    return str(picture.streams[lane][1]) if lane < len(picture.streams) else "of the copies"
 
 
 def _within(events: Events, start: int, end: int) -> Events:
@@ -130,7 +135,7 @@ def _tracks(
     for lane in np.unique(events.lane).tolist():
         mine = np.flatnonzero(events.lane == lane)
         place = assign_lanes(events.start[mine], events.end[mine])
-        name = f"stream {picture.streams[lane][1]}" if gpu else f"host thread {lane + 1}"
+        name = f"stream {_stream(picture, lane)}" if gpu else f"host thread {lane + 1}"
         for number in range(int(place.max()) + 1):
             more = f" ({number + 1})" if number else ""
             tid = len(tracks) + 100

@@ -85,11 +85,21 @@ def test_a_range_is_drawn_at_best_and_at_worst(tmp_path: Path) -> None:
     assert page.count('<section class="predicted"') == 2
 
 
-def test_what_is_not_in_the_drawing_is_said(tmp_path: Path) -> None:
-    report = saved(tmp_path)
-    beside = "What runs beside the step"
-    assert beside not in page_of(report, "--graph").read_text()
-    assert beside in page_of(report, "--graph", "--overlap-copies").read_text()
+def test_what_moves_to_another_thread_is_not_in_the_drawing(tmp_path: Path, real_report: Callable[[str], Path]) -> None:
+    said, file = "What runs on another thread instead", tmp_path / "page.html"
+    assert said not in page_of(saved(tmp_path), "--graph").read_text()
+    assert run("whatif", real_report("host_full"), "--elsewhere", "tokenize", "--html", "-o", file).returncode == 0
+    assert said in file.read_text()
+
+
+def test_overlapped_copies_have_a_stream_of_their_own(tmp_path: Path, real_report: Callable[[str], Path]) -> None:
+    file, trace = tmp_path / "page.html", tmp_path / "trace.json"
+    done = run("whatif", real_report("copy_pinned"), "--overlap-copies", "--html", "-o", file, "--trace", trace)
+    assert done.returncode == 0, done.stderr
+    copies = rects(file.read_text(), "predicted: overlapped, at best: stream of the copies")
+    assert copies
+    assert all("CUDA memcpy Host-to-Device" in title for _, _, title in copies)
+    assert "predicted: stream of the copies" in trace.read_text()
 
 
 def test_names_of_the_report_stay_text(tmp_path: Path) -> None:

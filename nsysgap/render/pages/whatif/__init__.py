@@ -18,8 +18,7 @@ WIDE = 10_000
 """Units across a drawing: it is stretched to the page's width."""
 HIGH = 26
 MOST = 2_000
-BESIDE = ("elsewhere", "overlapped")
-NOT_DRAWN = " What runs beside the step on another thread or a step ahead, and what waits for it, is not drawn."
+NOT_DRAWN = " What runs on another thread instead, and waiting for it, is not drawn."
 COLORS = {category.key: category for category in (*CALL_CATEGORIES, *OP_CATEGORIES)}
 
 
@@ -39,7 +38,7 @@ def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str
         COLOURS=_legend(drawn),
         PREDICTIONS=_table(document),
         RESTS="".join(f"<p>{_text(change_text(one)).replace(chr(10), '<br>')}</p>" for one in document["changes"]),
-        REMARKS=_text(UNSURE + (NOT_DRAWN if any(one["change"] in BESIDE for one in document["changes"]) else "")),
+        REMARKS=_text(UNSURE + (NOT_DRAWN if any(one["change"] == "elsewhere" for one in document["changes"]) else "")),
     )
     return f"{page}{script.tag}{tail}"
 
