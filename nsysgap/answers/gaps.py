@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.completeness import Loss, losses, unseen_losses
 from nsysgap.analysis.held import holders, idle_ranges
-from nsysgap.analysis.idle.dataframes import gaps_rows_frame, groups_frame
+from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
+from nsysgap.analysis.idle.gap_chunks import listed_gaps
 from nsysgap.analysis.idle.grouping import Group, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
@@ -25,6 +26,7 @@ from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header, as_json
+from nsysgap.gap_columns import Coded, Column, GapList
 from nsysgap.intervals import covered_before
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class GapsAnswer:
     launches: Document
     graph_launches: Document
     syncs: Document
-    gaps: tuple[Document, ...]
+    gaps: GapList
     loops: tuple[Document, ...] | None
     gaps_by_cause: Mapping[str, int]
     selection: str
@@ -78,10 +80,14 @@ class GapsAnswer:
     completeness: tuple[Loss, ...]
     op_rows: int
     refusal: NsysgapError | None
-    in_loop: tuple[bool, ...] | None = None
+    in_loop: NDArray[np.bool_] | None = None
 
     def document(self) -> Document:
         """The contract "nsysgap.gaps/1"; with a grouping also the groups, with a selection also what it was."""
+        return {**self.outline(), "gaps": list(self.gaps)}
+
+    def outline(self) -> Document:
+        """The document with the GapList itself, to be written chunk by chunk."""
         document: Document = {
             "schema": SCHEMA,
             "report": self.header.document(),
@@ -89,7 +95,7 @@ class GapsAnswer:
             "launches": self.launches,
             "graph_launches": self.graph_launches,
             "syncs": self.syncs,
-            "gaps": list(self.gaps),
+            "gaps": self.gaps,
         }
         document["completeness"] = [as_json(asdict(loss)) for loss in self.completeness]
         if self.loops is not None:
@@ -106,10 +112,24 @@ class GapsAnswer:
 
     def frame(self) -> pd.DataFrame:
         """One row per listed gap, or with a grouping one per group, for CSV and Parquet."""
-        made = groups_frame(self.by, self.groups) if self.by else gaps_rows_frame(self.gaps)
+        made = groups_frame(self.by, self.groups) if self.by else columns_frame(self.gaps)
         if self.in_loop is not None and not self.by:
-            made = made.assign(in_loop=list(self.in_loop))
+            made = made.assign(in_loop=self.in_loop)
         return made.assign(report=self.header.path)
+
+    def detached(self) -> GapsAnswer:
+        """The answer with the columns of all its gaps, which holds on to its report no longer."""
+        return replace(self, gaps=GapList(tuple(self.gaps.chunks), len(self.gaps)))
+
+    def columns(self) -> Iterator[dict[str, Column]]:
+        """The rows of `frame` without a grouping, a chunk at a time."""
+        first = 0
+        for chunk in self.gaps.chunks:
+            columns = chunk.flat()
+            if self.in_loop is not None:
+                columns["in_loop"] = self.in_loop[first : first + len(chunk)]
+            yield {**columns, "report": Coded(np.zeros(len(chunk), np.int8), [self.header.path])}
+            first += len(chunk)
 
 
 def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer:
@@ -121,12 +141,9 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
     idle = report.idle(options.selection, all_at_once=True)
     stacks = _sampled(report, required=options.by == "line")
     rows = idle.gaps.longest(options.top, options.at_least_ns)
-    document: dict[str, Any] = as_json(gaps_document(idle, rows))
+    document: dict[str, Any] = as_json(gaps_document(idle, rows[:0]))
     missing = losses(idle)
     _add_ranges(document["devices"], idle, lost=unseen_losses(missing))
-    if stacks is not None:
-        for gap, line in zip(document["gaps"], lines_of_gaps(idle, stacks, rows), strict=True):
-            gap["line"] = line
     why = why_no_kernels(report.trace)
     return GapsAnswer(
         header=report.header((*all_notices(idle, idle.latencies, missing), *selected.notes)),
@@ -134,7 +151,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         launches=document["launches"],
         graph_launches=document["graph_launches"],
         syncs=document["syncs"],
-        gaps=tuple(document["gaps"]),
+        gaps=listed_gaps(idle, rows, None if stacks is None else lines_of_gaps(idle, stacks, rows)),
         loops=_loops(report, options),
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,
@@ -162,7 +179,7 @@ def _loops(report: OpenReport, options: GapsOptions) -> tuple[Document, ...] | N
     return tuple(as_json(loop_rows(report.trace, report.steps(options.selection.hidden_after_ns).steps)))
 
 
-def _in_loop(report: OpenReport, gaps: Gaps, rows: NDArray[np.intp], options: GapsOptions) -> tuple[bool, ...] | None:
+def _in_loop(report: OpenReport, gaps: Gaps, rows: NDArray[np.intp], options: GapsOptions) -> NDArray[np.bool_] | None:
     """Of each gap (rows of gaps) whether it starts in the loop's GPU windows; on a GPU that ran no loop each one does.
 
     None for a report without a main loop. Windows follow each other: a gap that starts in one of them ends in one.
@@ -175,7 +192,7 @@ def _in_loop(report: OpenReport, gaps: Gaps, rows: NDArray[np.intp], options: Ga
     for one, time in steps.judged_time.items():
         mine = np.flatnonzero(device == one)
         inside[mine] = covered_before(time, start[mine] + 1) > covered_before(time, start[mine])
-    return tuple(inside.tolist())
+    return inside
 
 
 def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:

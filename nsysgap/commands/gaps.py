@@ -83,10 +83,13 @@ def command(
     chosen = replace(selection(selected), loop=to.form == "text" and not whole)
     options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
     options = replace(options, unfold=unfold or to.form != "text", in_loop=to.form in ("csv", "parquet") and not by)
-    answers, failed = answers_of(reports, gaps, options)
+    apart = len(reports) > 1  # a report is released before the next is read
+    answers, failed = answers_of(
+        reports, (lambda report, asked: gaps(report, asked).detached()) if apart else gaps, options
+    )
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:
-        to.write(_written(shown, to, listed))
+        _write(shown, to, listed)
     for answer in shown if by is None else ():
         _say_if_all_are_shorter(answer, minimum)
     raise_all(failed + [answer.refusal for answer in answers if answer.refusal is not None])
@@ -102,16 +105,22 @@ def _say_if_all_are_shorter(answer: GapsAnswer, minimum: int) -> None:
         show_error(NsysgapError(said, "Name a shorter time: 5us, 1ms, 1.2s; a bare number is seconds."))
 
 
-def _written(answers: Sequence[GapsAnswer], to: Destination, listed: int | None) -> bytes:
+def _write(answers: Sequence[GapsAnswer], to: Destination, listed: int | None) -> None:
     if to.form == "text":
         from nsysgap.render.text.console import text_bytes
         from nsysgap.render.text.gaps import gaps_blocks
 
-        return text_bytes(
-            (gaps_blocks(answer.document(), answer.gaps_by_cause, listed) for answer in answers), color=to.color
-        )
-    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+        blocks = (gaps_blocks(answer.document(), answer.gaps_by_cause, listed) for answer in answers)
+        return to.write(text_bytes(blocks, color=to.color))
+    from nsysgap.render.data import csv_bytes, csv_parts, json_parts, parquet_bytes, write_parquet
 
     if to.form == "json":
-        return json_bytes([answer.document() for answer in answers])
-    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame() for answer in answers])
+        return to.write(json_parts([answer.outline() for answer in answers]))
+    if answers[0].by is not None or len({tuple(next(answer.columns())) for answer in answers}) > 1:
+        return to.write((csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame() for answer in answers]))
+    tables = [answer.columns() for answer in answers]
+    if to.form == "csv":
+        return to.write(csv_parts(tables))
+    with to.file() as file:
+        write_parquet(tables, file)
+    return to.announce()

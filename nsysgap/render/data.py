@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any
 
 from nsysgap.errors import NsysgapError
+from nsysgap.gap_columns import Coded, Column, GapList, Masked
+from nsysgap.render.gap_texts import gap_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +29,112 @@ def json_bytes(documents: Sequence[Json]) -> bytes:
     return (dump_json(documents[0] if len(documents) == 1 else documents) + "\n").encode()
 
 
+def json_parts(documents: Sequence[Json]) -> Iterator[bytes]:
+    """The same bytes as `json_bytes`, with the gaps of a GapList written chunk by chunk."""
+    if len(documents) == 1:
+        yield from _object_parts(documents[0], "\n")
+    else:
+        for place, document in enumerate(documents):
+            yield b",\n  " if place else b"[\n  "
+            yield from _object_parts(document, "\n  ")
+        yield b"\n]" if documents else b"[]"
+    yield b"\n"
+
+
+def _object_parts(document: Json, before: str) -> Iterator[bytes]:
+    """An object whose lines begin with `before`."""
+    inside = f"{before}  "
+    for place, (key, value) in enumerate(document.items()):
+        yield f"{',' if place else '{'}{inside}{json.dumps(key)}: ".encode()
+        if isinstance(value, GapList) and len(value):
+            yield from _list_parts(value, inside)
+        else:
+            plain = list(value) if isinstance(value, GapList) else value
+            yield dump_json(plain).replace("\n", inside).encode()
+    yield f"{before}}}".encode()
+
+
+def _list_parts(gaps: GapList, before: str) -> Iterator[bytes]:
+    inside = f"{before}  "
+    for place, chunk in enumerate(gaps.chunks):
+        texts = ",\n".join(gap_texts(chunk)).replace("\n", inside)
+        yield f"{',' if place else '['}{inside}{texts}".encode()
+    yield f"{before}]".encode()
+
+
+def csv_parts(tables: Sequence[Iterable[Mapping[str, Column]]]) -> Iterator[bytes]:
+    """The same bytes as `csv_bytes` of such rows, chunk by chunk; all tables have the same columns."""
+    named = False
+    for chunk in chain.from_iterable(tables):
+        if not named:
+            yield (",".join(map(_csv_cell, chunk)) + "\n").encode("utf-8", "replace")
+            named = True
+        rows = map(",".join, zip(*map(_csv_cells, chunk.values()), strict=True))
+        yield "".join(f"{row}\n" for row in rows).encode("utf-8", "replace")
+
+
+def _csv_cells(column: Column) -> Iterable[str]:
+    """The cells of a column: texts are quoted once each, not once a row."""
+    if isinstance(column, Coded):
+        return Coded(column.code, [_csv_cell(value) for value in column.values]).tolist()
+    if isinstance(column, Masked):
+        return ["" if value is None else str(value) for value in column.tolist()]
+    return map(str, column.tolist()) if column.any() or column.dtype.kind != "i" else ["0"] * len(column)
+
+
+def _csv_cell(value: Any) -> str:
+    """A text as a cell beside others: in quotes where it has to be."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([value, 0])
+    return text.getvalue().removesuffix(",0")
+
+
+def write_parquet(tables: Sequence[Iterable[Mapping[str, Column]]], file: IO[bytes]) -> None:
+    """Write such rows as a Parquet file, a row group per chunk. Raises NsysgapError without pyarrow."""
+    require_pyarrow()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer = None
+    for chunk in chain.from_iterable(tables):
+        table = pa.table({name: _arrow(column) for name, column in chunk.items()})
+        if writer is None:
+            schema = table.schema.with_metadata(_pandas_metadata(chunk))
+            writer = pq.ParquetWriter(file, schema)
+        writer.write_table(table.cast(schema))
+    if writer is not None:
+        writer.close()
+
+
+def _pandas_metadata(columns: Mapping[str, Column]) -> dict[bytes, bytes]:
+    """What makes pandas read integers that may lack as its Int64, whichever of them lack."""
+    import pandas as pd
+    import pyarrow as pa
+
+    examples = {name: _example(column) for name, column in columns.items()}
+    found: dict[bytes, bytes] = pa.Schema.from_pandas(pd.DataFrame(examples), preserve_index=False).metadata
+    return found
+
+
+def _example(column: Column) -> Any:
+    import pandas as pd
+
+    if isinstance(column, Masked):
+        return pd.array([0], "Int64")
+    return [""] if isinstance(column, Coded) else [column.dtype.type(0)]
+
+
+def _arrow(column: Column) -> Any:
+    import pyarrow as pa
+
+    if isinstance(column, Masked):
+        return pa.array(column.values, mask=~column.known)
+    if isinstance(column, Coded):
+        texts = [None if text is None else text.encode("utf-8", "replace").decode() for text in column.values]
+        return pa.array(texts, pa.string()).take(pa.array(column.code))
+    return pa.array(column)
+
+
 def csv_bytes(frames: Sequence[pd.DataFrame]) -> bytes:
     """The rows of several answers below one head; what is not valid Unicode is replaced."""
     return str(_joined(frames).to_csv(index=False)).encode("utf-8", "replace")
@@ -32,13 +142,18 @@ def csv_bytes(frames: Sequence[pd.DataFrame]) -> bytes:
 
 def parquet_bytes(frames: Sequence[pd.DataFrame]) -> bytes:
     """The rows of several answers as a Parquet file. Raises NsysgapError without pyarrow."""
+    require_pyarrow()
+    sink = io.BytesIO()
+    _joined(frames).to_parquet(sink, index=False)
+    return sink.getvalue()
+
+
+def require_pyarrow() -> None:
+    """Raise NsysgapError without pyarrow."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise NsysgapError("Writing Parquet needs pyarrow.", "pip install 'nsysgap[parquet]'") from None
-    sink = io.BytesIO()
-    _joined(frames).to_parquet(sink, index=False)
-    return sink.getvalue()
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -54,6 +54,7 @@ class Options:
     sample: bool = False
     stacks: int = 0
     depth: int = 60
+    naive: int = 0
 
 
 HELP = {
@@ -73,6 +74,7 @@ HELP = {
     "sample": "a small clean report: 400 kernels, each launched and waited for; other options are ignored",
     "stacks": "Python samples (0)",
     "depth": "frames of each sample's stack (60)",
+    "naive": "1: every launch but graphs' is waited for, so that there is a gap before each op (0)",
 }
 
 
@@ -147,7 +149,7 @@ def plan_processes(options: Options) -> list[ProcessPlan]:
             streams=options.streams,
             threads=options.threads,
             rounds_per_kind=_rounds(options, direct[index]),
-            mix={NAIVE: 1.0} if options.sample else dict(FULL_MIX),
+            mix={NAIVE: 1.0} if options.sample or options.naive else dict(FULL_MIX),
             **{name: values[index] for name, values in counts.items()},
         )
         for index in range(parts)
@@ -157,7 +159,8 @@ def plan_processes(options: Options) -> list[ProcessPlan]:
 def _rounds(options: Options, launches: int) -> int:
     if options.sample:
         return 20
-    return max(1, launches // (options.threads * ROUND_LAUNCHES * len(FULL_MIX)))
+    kinds = 1 if options.naive else len(FULL_MIX)
+    return max(1, launches // (options.threads * ROUND_LAUNCHES * kinds))
 
 
 def _play(options: Options) -> list[Process]:

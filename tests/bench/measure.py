@@ -40,7 +40,13 @@ SIZES: dict[str, dict[str, int]] = {
     "300k": {"kernels": 300_000, "api": 600_000},
     "3m": {"kernels": 3_000_000, "api": 6_000_000},
 }
+ONE_THREAD = {"processes": 1, "devices": 1, "threads": 1, "streams": 1, "graph_launches": 0}
+GAP_SIZES: dict[str, dict[str, int]] = {
+    "300k-gaps": {"kernels": 300_000, "api": 630_000, "naive": 1, **ONE_THREAD},
+    "3m-gaps": {"kernels": 3_000_000, "api": 6_300_000, "naive": 1, **ONE_THREAD},
+}
 IMPORT_LIMIT_S = 0.3
+PLAIN = "without the list"
 PLAIN_CHROME = str(Path(__file__).resolve().with_name("plain_chrome.py"))
 
 
@@ -50,8 +56,9 @@ class MeasureError(Exception):
 
 @dataclass(frozen=True)
 class Limit:
-    """What a suite's own command must stay below; None: no limit."""
+    """What a suite's own command must stay below; None: no limit. `cpu_ratio` is to the peer PLAIN."""
 
+    cpu_ratio: float | None = None
     wall_s: float | None = None
     ratio: float | None = None
     peak_mb: float | None = None
@@ -72,7 +79,25 @@ class Suite:
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
 
+def _listed(form: str, cpu_ratio: float) -> Suite:
+    """All gaps in a format, beside the same analysis without the list: text with all its tables."""
+    gaps = ("{python}", "-m", "nsysgap", "gaps", "{report}")
+    return Suite(
+        command=(*gaps, "--top", "all", "-o", f"{{out}}/gaps.{form}", "--force"),
+        help=f"nsysgap gaps --top all as {form}",
+        sizes={**SIZES, **GAP_SIZES},
+        peers={PLAIN: (*gaps, "--detail", "--whole")},
+        limits={
+            "300k-gaps": Limit(cpu_ratio=cpu_ratio, peak_mb=400),
+            "3m-gaps": Limit(cpu_ratio=cpu_ratio, peak_mb=1200),
+        },
+    )
+
+
 SUITES: dict[str, Suite] = {
+    "gaps-json": _listed("json", 5),
+    "gaps-csv": _listed("csv", 3),
+    "gaps-parquet": _listed("parquet", 3),
     "gaps": Suite(
         command=("{python}", "-m", "nsysgap", "gaps", "{report}"),
         help="nsysgap gaps, text output",
@@ -141,10 +166,11 @@ SUITES: dict[str, Suite] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One process: wall seconds and peak resident memory in MiB."""
+    """One process: wall seconds, peak resident memory in MiB, CPU seconds (user and system)."""
 
     wall_s: float
     peak_mb: float
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,6 +185,7 @@ class Result:
     ratio: float
     runs: int
     note: str = ""
+    cpu_s: float = 0.0
 
 
 def run_once(command: Sequence[str]) -> Run:
@@ -187,7 +214,7 @@ def run_once(command: Sequence[str]) -> Run:
             errors.seek(0)
             text = errors.read().decode(errors="replace").strip()[-500:]
             raise MeasureError(f"exit code {child.returncode} from {shlex.join(command)}: {text}")
-    return Run(wall, usage.ru_maxrss / 1024)
+    return Run(wall, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def measure(commands: Mapping[str, Sequence[str]], runs: int, warmups: int = 1) -> list[Result]:
@@ -206,13 +233,16 @@ def _result(name: str, command: Sequence[str], runs: list[Run], floor: float) ->
     walls = [run.wall_s for run in runs]
     peak = max(run.peak_mb for run in runs)
     best = min(walls)
-    return Result(name, shlex.join(command), best, statistics.median(walls), peak, best / floor, len(runs))
+    cpu = min(run.cpu_s for run in runs)
+    return Result(name, shlex.join(command), best, statistics.median(walls), peak, best / floor, len(runs), cpu_s=cpu)
 
 
-def check(result: Result, limit: Limit) -> list[str]:
-    """What exceeds its limit, in words; empty if nothing does."""
+def check(result: Result, limit: Limit, plain: Result | None = None) -> list[str]:
+    """What exceeds its limit, in words; empty if nothing does. `plain` is what `cpu_ratio` is to."""
     pairs = [("s", result.best_s, limit.wall_s), ("x the floor", result.ratio, limit.ratio)]
     pairs.append(("MB", result.peak_mb, limit.peak_mb))
+    if plain is not None:
+        pairs.append((f"x the CPU time {plain.name}", result.cpu_s / plain.cpu_s, limit.cpu_ratio))
     return [f"{value:.2f} {unit}, limit {most:g}" for unit, value, most in pairs if most is not None and value >= most]
 
 
@@ -243,7 +273,9 @@ def fill(command: Sequence[str], report: Path, out: Path) -> list[str]:
 
 def suite_commands(name: str, suite: Suite) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """The suite's command and those of its peers that are installed; and the names of the others."""
-    missing = [peer for peer, command in suite.peers.items() if not shutil.which(command[0])]
+    missing = [
+        peer for peer, command in suite.peers.items() if command[0] != "{python}" and not shutil.which(command[0])
+    ]
     peers = {peer: command for peer, command in suite.peers.items() if peer not in missing}
     return {f"nsysgap {name}": suite.command, **peers}, missing
 
@@ -269,9 +301,11 @@ def slowest_imports(count: int = 10) -> list[tuple[float, str]]:
 def table(results: Sequence[Result]) -> str:
     """Results as aligned text."""
     width = max(len(result.name) for result in results)
-    lines = [f"{'':{width}}  {'best s':>8}  {'median s':>8}  {'x floor':>8}  {'peak MB':>8}"]
+    heads = ("best s", "median s", "x floor", "CPU s", "peak MB")
+    lines = ["  ".join([" " * width, *(f"{head:>8}" for head in heads)])]
     lines += [
-        f"{one.name:{width}}  {one.best_s:8.3f}  {one.median_s:8.3f}  {one.ratio:8.2f}  {one.peak_mb:8.0f}  {one.note}"
+        f"{one.name:{width}}  {one.best_s:8.3f}  {one.median_s:8.3f}  {one.ratio:8.2f}  {one.cpu_s:8.2f}"
+        f"  {one.peak_mb:8.0f}  {one.note}"
         for one in results
     ]
     return "\n".join(line.rstrip() for line in lines)
@@ -345,8 +379,13 @@ def _measure_suite(options: argparse.Namespace) -> tuple[list[Result], list[str]
         commands = {name: fill(words, report, Path(out)) for name, words in templates.items()}
         results = measure(commands, options.runs, options.warmups)
     limit = suite.limits.get(options.size) if suite and options.report is None else None
+    plain = next((one for one in results if one.name == PLAIN), None)
     remarks = [f"not installed: {name}" for name in missing]
-    remarks += [f"over the limit: {results[1].name}: {text}" for text in (check(results[1], limit) if limit else [])]
+    remarks += [
+        f"over the limit: {results[1].name}: {text}" for text in (check(results[1], limit, plain) if limit else [])
+    ]
+    if plain is not None:
+        remarks.append(f"{results[1].name}: {results[1].cpu_s / plain.cpu_s:.2f} x the CPU time {plain.name}")
     return results, remarks
 
 

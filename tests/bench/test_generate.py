@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import generate
@@ -323,3 +324,15 @@ def test_bad_options_leave_nothing(
     assert generate.main([str(tmp_path / "r.sqlite"), *options]) == 1
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_naive_launches_are_all_waited_for(tmp_path: Path) -> None:
+    """One thread, one stream: an idle stretch before every kernel but the first."""
+    path = tmp_path / "r.sqlite"
+    generate.generate(
+        path, kernels=500, api=1_100, naive=1, processes=1, devices=1, threads=1, streams=1, graph_launches=0, memcpy=0
+    )
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT start, end FROM CUPTI_ACTIVITY_KIND_KERNEL ORDER BY start").fetchall()
+    assert len(rows) == 500
+    assert all(end < start for (_, end), (start, _) in pairwise(rows))

@@ -86,3 +86,10 @@ def test_a_failing_command_is_no_measurement() -> None:
         measure.run_once([sys.executable, "-c", "import sys; print('broken', file=sys.stderr); sys.exit(3)"])
     with pytest.raises(measure.MeasureError, match="cannot start no-such-command"):
         measure.run_once(["no-such-command"])
+
+
+def test_the_cpu_time_against_the_same_work_without_a_list() -> None:
+    plain = measure.Result(measure.PLAIN, "x", 1.0, 1.0, 90.0, 1.0, 1, cpu_s=2.0)
+    listed = measure.Result("x", "x", 1.0, 1.0, 90.0, 1.0, 1, cpu_s=7.0)
+    assert measure.check(listed, measure.Limit(cpu_ratio=4), plain) == []
+    assert measure.check(listed, measure.Limit(cpu_ratio=3), plain) == ["3.50 x the CPU time without the list, limit 3"]

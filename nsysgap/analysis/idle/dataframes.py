@@ -2,60 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.document import gap_rows, group_rows
+from nsysgap.analysis.idle.document import group_rows
+from nsysgap.analysis.idle.gap_chunks import listed_gaps
 from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.causes import PARTS
+from nsysgap.gap_columns import Coded, Column, GapList, Masked, joined
 from nsysgap.tables import NONE, OP_KINDS, Trace, stream_ids
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OP_COLUMNS = ("kind", "name", "stream", "start_ns", "end_ns", "correlation_id", "graph_node")
-
 
 def gaps_frame(idle: IdleReport, rows: NDArray[np.intp]) -> pd.DataFrame:
-    """`gaps_rows_frame` of the gaps with these numbers."""
-    return gaps_rows_frame(gap_rows(idle, rows))
+    """`columns_frame` of the gaps with these numbers."""
+    return columns_frame(listed_gaps(idle, rows))
 
 
-def gaps_rows_frame(gaps: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per gap (documents of `gap_rows`): device, start_ns, end_ns, duration_ns, cause, <part>_ns for each of
-    the ten parts, process, thread, nvtx (path, " > " between), and before_/after_ with the ops at its edges.
-    """
+def columns_frame(gaps: GapList) -> pd.DataFrame:
+    """One row per gap, with the columns of `GapColumns.flat`."""
     import pandas as pd
 
-    found = []
-    for gap in gaps:
-        parts = {f"{name}_ns": gap["parts_ns"].get(name, 0) for name in PARTS}
-        plain = {key: gap.get(key) for key in ("device", "which", "start_ns", "end_ns", "duration_ns", "cause")}
-        who = {"process": gap["process"], "thread": gap["thread"], "nvtx": " > ".join(gap["nvtx"])}
-        edges = {f"{side}_{key}": (gap[side] or {}).get(key) for side in ("before", "after") for key in OP_COLUMNS}
-        found.append({**plain, **parts, **who, **edges})
-    named = ["which"] if any(gap.get("which") for gap in gaps) else []  # where numbers alone do not name GPUs
-    columns = [
-        *("device", *named, "start_ns", "end_ns", "duration_ns", "cause"),
-        *(f"{name}_ns" for name in PARTS),
-        *("process", "thread", "nvtx"),
-        *(f"{side}_{key}" for side in ("before", "after") for key in OP_COLUMNS),
-    ]
-    whole = {"stream", "start_ns", "end_ns", "correlation_id", "graph_node"}
-    # Column by column: whoever guesses a type of numbers and gaps takes floats, which round IDs beyond 2**53.
-    return pd.DataFrame(
-        {
-            name: pd.array([row[name] for row in found], dtype="Int64")
-            if name in {"process", "thread"} or name.split("_", 1)[-1] in whole
-            else pd.Series([row[name] for row in found])
-            for name in columns
-        },
-        columns=columns,
-    )
+    columns = joined(chunk.flat() for chunk in gaps.chunks)
+    return pd.DataFrame({name: _pandas(column) for name, column in columns.items()})
+
+
+def _pandas(column: Column) -> Any:
+    import pandas as pd
+
+    if isinstance(column, Masked):
+        return pd.arrays.IntegerArray(column.values, ~column.known)
+    if isinstance(column, Coded):
+        values = np.empty(len(column.values), object)
+        values[:] = column.values
+        return values[column.code]
+    return column
 
 
 def groups_frame(by: str, groups: Sequence[Group]) -> pd.DataFrame:

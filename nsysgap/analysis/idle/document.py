@@ -8,23 +8,23 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.idle.gap_chunks import listed_gaps
 from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.idle.untraced import UntracedSummary, untraced_pieces, untraced_summary
 from nsysgap.analysis.relations.graph_launches import graph_summary
 from nsysgap.analysis.relations.launches import latency_summary
-from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.analysis.relations.syncs import sync_summary
 from nsysgap.causes import PARTS
 from nsysgap.figures import Document, Header
-from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Notice, stream_id
+from nsysgap.tables import Notice
 
 SCHEMA = "nsysgap.gaps/1"
 
 
 def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Notice, ...] = ()) -> Document:
-    """Everything about a report, with the gaps of these numbers listed in that order.
+    """Everything about a report, with the gaps of these numbers listed in that order (see GapList).
 
     Values are Python's own, NumPy integers or dataclasses (Stats), all times int ns.
     """
@@ -36,7 +36,7 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
         "launches": latency_summary(trace, idle.latencies),
         "graph_launches": graph_summary(idle.graph_launches),
         "syncs": sync_summary(idle.syncs),
-        "gaps": gap_rows(idle, rows),
+        "gaps": list(listed_gaps(idle, rows)),
     }
 
 
@@ -93,59 +93,3 @@ def group_rows(groups: Sequence[Group]) -> list[Document]:
         }
         for one in groups
     ]
-
-
-def gap_rows(idle: IdleReport, rows: NDArray[np.intp]) -> list[Document]:
-    """One document per gap, with its non-zero parts, the ops at its edges, and who launched the one after it."""
-    gaps, trace = idle.gaps, idle.trace
-    ranges = RangeFinder(trace)
-    found = []
-    for row, parts in zip(rows.tolist(), idle.parts(rows).tolist(), strict=True):
-        process, thread, nvtx = _launcher(idle, ranges, row)
-        found.append(
-            {
-                **trace.device(int(gaps.device[row])).named(),
-                "start_ns": int(gaps.start[row]),
-                "end_ns": int(gaps.end[row]),
-                "duration_ns": int(gaps.end[row] - gaps.start[row]),
-                "cause": PARTS[gaps.cause[row]],
-                "parts_ns": {name: value for name, value in zip(PARTS, parts, strict=True) if value},
-                "before": op(idle, int(gaps.before[row])),
-                "after": op(idle, int(gaps.after[row])),
-                "process": process,
-                "thread": thread,
-                "nvtx": [trace.name(trace.nvtx["name"][one]) for one in nvtx],
-            }
-        )
-    return found
-
-
-def _launcher(idle: IdleReport, ranges: RangeFinder, row: int) -> tuple[int | None, int | None, list[int]]:
-    """(pid, tid, NVTX ranges) of the call that launched a gap's after-op; the op's own pid where no call is known."""
-    trace, call, after = idle.trace, int(idle.gaps.call[row]), int(idle.gaps.after[row])
-    if call != NONE:
-        thread = int(trace.api["thread"][call])
-        process = trace.threads["process"][thread]
-        nvtx = ranges.path(thread, int(trace.api["start"][call]))
-        return int(trace.processes["pid"][process]), int(trace.threads["tid"][thread]), nvtx
-    if after != NONE:
-        pid = int(trace.processes["pid"][trace.ops["process"][after]])
-        return pid or None, None, []  # an op may name no process
-    return None, None, []
-
-
-def op(idle: IdleReport, row: int) -> Document | None:
-    """An op as the contract's OP; None for -1."""
-    if row == NONE:
-        return None
-    ops = idle.trace.ops
-    node, stream, correlation = (int(ops[name][row]) for name in ("graph_node", "stream", "correlation"))
-    return {
-        "kind": OP_KINDS[ops["kind"][row]],
-        "name": idle.trace.name(int(ops["name"][row])),
-        "stream": stream_id(stream),
-        "start_ns": int(ops["start"][row]),
-        "end_ns": int(ops["end"][row]),
-        "correlation_id": None if correlation == NONE else correlation,
-        "graph_node": None if node == NO_GRAPH_NODE else node,
-    }

@@ -26,61 +26,81 @@ class RangeFinder:
         """`ranges`: some of the trace's NVTX ranges, or another table with thread, start and end in such order."""
         self.ranges = trace.nvtx if ranges is None else ranges
         self._rows = grouped(self.ranges["thread"], trace.threads.rows)
-        self._outer: dict[int, NDArray[np.int64]] = {}
+        self._sorted: dict[int, tuple[Indices, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def innermost(self, thread: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each (thread, time) the last range to begin that still runs: row of nvtx, -1 none."""
         found = np.full(len(time), NONE, np.int64)
-        for one in distinct(thread):
-            rows = self._rows(int(one))
+        for one in distinct(thread).tolist():
+            rows, start, end, outer = self._of_thread(one)
             if len(rows):
                 mine = np.flatnonzero(thread == one)
-                inner = self._innermost_of(int(one), rows, time[mine])
+                inner = _running(np.searchsorted(start, time[mine], side="right") - 1, end, outer, time[mine])
                 found[mine] = np.where(inner == NONE, NONE, rows[inner])
         return found
 
-    def _innermost_of(self, thread: int, rows: Indices, time: NDArray[np.int64]) -> NDArray[np.int64]:
-        start, end = self.ranges["start"][rows], self.ranges["end"][rows]
-        outer = self._links(thread, end)
-        inner = np.searchsorted(start, time, side="right") - 1
-        while True:
-            ended = np.flatnonzero((inner != NONE) & (end[inner] <= time))
-            if not len(ended):
-                return inner
-            inner[ended] = outer[inner[ended]]
+    def _of_thread(self, thread: int) -> tuple[Indices, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """(row, start, end, position of the next outer one) of each range of a thread."""
+        if thread not in self._sorted:
+            rows = self._rows(thread)
+            end = self.ranges["end"][rows]
+            self._sorted[thread] = rows, self.ranges["start"][rows], end, _previous_greater(end)
+        return self._sorted[thread]
 
-    def _links(self, thread: int, end: NDArray[np.int64]) -> NDArray[np.int64]:
-        if thread not in self._outer:
-            self._outer[thread] = _previous_greater(end)
-        return self._outer[thread]
+    def paths(
+        self, thread: NDArray[np.int32], time: NDArray[np.int64]
+    ) -> tuple[NDArray[np.intp], list[tuple[int, ...]]]:
+        """The names of all ranges that enclose each (thread, time), outermost (first to begin) first.
 
-    def path(self, thread: int, time: int) -> list[int]:
-        """All ranges that enclose a moment on a thread, outermost (first to begin) first: rows of nvtx."""
-        rows = self._rows(thread)
-        start, end = self.ranges["start"][rows], self.ranges["end"][rows]
-        outer = self._links(thread, end) if len(rows) else end
-        found: list[int] = []
-        index = int(np.searchsorted(start, time, side="right")) - 1
-        while index != NONE:
-            if end[index] > time:
-                found.append(int(rows[index]))
-                index -= 1
-            else:
-                index = int(outer[index])
-        return found[::-1]
+        Gives a number per moment and the path that each number stands for, as values of the column `name`.
+        """
+        numbers = np.zeros(len(time), np.intp)
+        names: list[tuple[int, ...]] = [()]
+        for one in distinct(thread).tolist():
+            rows, start, end, outer = self._of_thread(one)
+            mine = np.flatnonzero(thread == one)
+            label = self.ranges["name"][rows].astype(np.int64)
+            position = np.searchsorted(start, time[mine], side="right") - 1
+            while len(mine):
+                position = _running(position, end, outer, time[mine])
+                mine, position = mine[position != NONE], position[position != NONE]
+                _prefix(numbers, names, mine, label[position])
+                position -= 1
+        used, place = np.unique(numbers, return_inverse=True)
+        return place, [names[number] for number in used.tolist()]
+
+
+def _running(
+    position: NDArray[np.intp], end: NDArray[np.int64], outer: NDArray[np.int64], time: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """From each position on outwards the first range that has not ended by its time, -1 for none."""
+    while True:
+        ended = np.flatnonzero((position != NONE) & (end[position] <= time)) if len(end) else position[:0]
+        if not len(ended):
+            return position
+        position[ended] = outer[position[ended]]
+
+
+def _prefix(numbers: NDArray[np.intp], names: list[tuple[int, ...]], rows: Indices, label: NDArray[np.int64]) -> None:
+    """Put a name before the paths of some rows: paths get new numbers, `names` what these stand for."""
+    width = int(label.max(initial=0)) + 2  # a name may be -1
+    present, place = np.unique(numbers[rows] * width + label + 1, return_inverse=True)
+    numbers[rows] = len(names) + place
+    names += [(one % width - 1, *names[one // width]) for one in present.tolist()]
 
 
 def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each value the position of the nearest earlier one that is greater, -1 for none."""
-    links = np.full(len(values), NONE, np.int64)
+    links = [NONE] * len(values)
     stack: list[int] = []
-    for i, value in enumerate(values.tolist()):
-        while stack and values[stack[-1]] <= value:
+    every = values.tolist()
+    for i, value in enumerate(every):
+        while stack and every[stack[-1]] <= value:
             stack.pop()
         if stack:
             links[i] = stack[-1]
         stack.append(i)
-    return links
+    return np.array(links, np.int64)
 
 
 @dataclass(frozen=True)

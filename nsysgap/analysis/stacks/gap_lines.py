@@ -12,6 +12,7 @@ from nsysgap.analysis.stacks.document import line_name, own_code
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, choose_source, samples_of
 from nsysgap.analysis.stacks.shares import PERIODS_AWAY, share_among_samples
 from nsysgap.causes import PARTS
+from nsysgap.gap_columns import Coded
 from nsysgap.tables import NONE, Stacks
 
 NOT_SAMPLED = "(not sampled)"
@@ -91,7 +92,7 @@ def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
     return sorted((one for one in groups if one.idle), key=lambda one: (-one.idle, one.name))
 
 
-def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> list[str | None]:
+def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> Coded:
     """For each gap the line with most of the time of its cause, "modeling_llama.py:134 rotate_half"; None without."""
     shares = LineShares(idle, stacks, gaps)
     known = np.flatnonzero((shares.frame != NONE) & (shares.part == idle.gaps.cause[shares.gap]))
@@ -103,5 +104,7 @@ def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> list[str |
     gap, frame = gap[heads], frame[heads]
     most = np.lexsort((frame, -sums, gap))
     first = most[np.append(True, gap[most][1:] != gap[most][:-1])[: len(most)]]
-    line = dict(zip(gap[first].tolist(), frame[first].tolist(), strict=True))
-    return [shares.name(line[one], place_first=True) if one in line else None for one in gaps.tolist()]
+    line = np.full(len(idle.gaps), NONE, np.int64)
+    line[gap[first]] = frame[first]
+    present, place = np.unique(line[gaps], return_inverse=True)
+    return Coded(place, [None if one == NONE else shares.name(one, place_first=True) for one in present.tolist()])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_builder import ReportBuilder, gap_parts
 
-from nsysgap.analysis.idle.document import op
+from nsysgap.analysis.idle.gap_chunks import op_columns
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.tables import NONE
 
@@ -22,7 +22,7 @@ def gaps(idle: IdleReport) -> list[tuple[int, int, int]]:
 
 def edge(idle: IdleReport, side: str, gap: int = 0) -> tuple[str, int] | None:
     """(kind, stream) of the op before or after a gap."""
-    found = op(idle, int(getattr(idle.gaps, side)[gap]))
+    (found,) = op_columns(idle.trace, getattr(idle.gaps, side)[[gap]]).documents()
     return None if found is None else (found["kind"], found["stream"])
 
 
@@ -30,7 +30,7 @@ def edge(idle: IdleReport, side: str, gap: int = 0) -> tuple[str, int] | None:
 def test_ids_are_shown_as_stored(report: ReportBuilder, tmp_path: Path, stored: int | None) -> None:
     """A memory copy [20, 30) with odd IDs after a kernel [0, 10): NULL stays null, 0 stays 0, 32 bits are unsigned."""
     idle = report.kernel(0, 10).memcpy(20, 30, stored, stream=stored).idle(tmp_path)
-    after = op(idle, int(idle.gaps.after[0]))
+    (after,) = op_columns(idle.trace, idle.gaps.after[:1]).documents()
     assert after is not None
     assert (after["correlation_id"], after["stream"]) == (stored, stored)
 

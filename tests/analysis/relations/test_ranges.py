@@ -18,8 +18,8 @@ from nsysgap.tables import NONE, NVTX, Table, Trace
 def paths(trace: Trace, *moments: int, tid: int = 1) -> list[list[str]]:
     """The names of the ranges around moments of a thread, outermost first."""
     thread = trace.threads["tid"].tolist().index(tid)
-    finder = RangeFinder(trace)
-    return [[trace.name(trace.nvtx["name"][row]) for row in finder.path(thread, moment)] for moment in moments]
+    number, found = RangeFinder(trace).paths(np.full(len(moments), thread, np.int32), np.array(moments))
+    return [[trace.name(name) for name in found[one]] for one in number.tolist()]
 
 
 def work(report: ReportBuilder, folder: Path) -> dict[str, tuple[int, int, int, int]]:
@@ -99,11 +99,11 @@ def test_equal_starts_the_longer_is_the_outer(report: ReportBuilder, tmp_path: P
 
 
 def test_a_gap_names_the_ranges_at_its_launch(report: ReportBuilder, tmp_path: Path) -> None:
-    from nsysgap.analysis.idle.document import gap_rows
+    from nsysgap.analysis.idle.gap_chunks import listed_gaps
 
     report.launch((0, 1), (5, 10)).launch((20, 30), (40, 50)).nvtx(15, 25, "at the launch").nvtx(25, 60, "too late")
     report.nvtx(0, 60, "other thread's", tid=2)
-    (gap,) = gap_rows(report.idle(tmp_path), np.array([0]))
+    (gap,) = listed_gaps(report.idle(tmp_path), np.array([0]))
     assert (gap["nvtx"], gap["process"], gap["thread"]) == (["at the launch"], 1, 1)
 
 
@@ -156,10 +156,12 @@ def test_ranges_of_any_overlap(drawn: list[Range]) -> None:
     rows = len(ranges)
     columns = {column.name: np.zeros(rows, column.dtype) for column in NVTX.columns}
     columns |= {"start": np.array([a for a, _ in ranges]), "end": np.array([b for _, b in ranges])}
+    columns["name"] = np.arange(rows, dtype=columns["name"].dtype)
     finder = RangeFinder(_trace_of(Table(NVTX, columns)))
+    number, paths_of = finder.paths(np.zeros(30, np.int32), np.arange(30))
     for moment in range(30):
         expected = [i for i, (start, end) in enumerate(ranges) if start <= moment < end]
-        assert finder.path(0, moment) == expected
+        assert list(paths_of[number[moment]]) == expected
         inner = finder.innermost(np.zeros(1, np.int32), np.array([moment]))
         assert inner.tolist() == (expected[-1:] or [NONE])
 

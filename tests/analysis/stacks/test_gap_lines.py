@@ -27,7 +27,7 @@ def test_gaps_name_the_line_with_most_of_their_cause_and_groups_by_line_sum_to_t
         trace = read_trace(opened)
         stacks = read_stacks(opened, trace)
     idle = IdleReport(trace)
-    assert lines_of_gaps(idle, stacks, np.array([1, 0])) == [None, "a.py:2 g"]
+    assert lines_of_gaps(idle, stacks, np.array([1, 0])).tolist() == [None, "a.py:2 g"]
     groups = idle_by_line(idle, stacks)
     assert [(one.name, one.idle, one.gaps, one.longest, one.main_cause) for one in groups] == [
         ("(not sampled)", 1000, 1, 1000, "host"),
@@ -60,4 +60,4 @@ def test_the_line_of_a_gap_has_most_of_the_time_of_its_cause(
             for frame in np.unique(shares.frame[(shares.gap == gap) & of_cause & (shares.frame != -1)]).tolist()
         }
         expected.append(shares.name(max(sums, key=lambda one: (sums[one], -one)), place_first=True) if sums else None)
-    assert lines_of_gaps(idle, stacks, gaps) == expected
+    assert lines_of_gaps(idle, stacks, gaps).tolist() == expected

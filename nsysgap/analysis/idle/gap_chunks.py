@@ -1,0 +1,162 @@
+"""The listed gaps as columns, worked out a chunk of rows at a time: a list of millions is never held whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.idle.attribution import Pieces
+from nsysgap.analysis.idle.idle_report import KEPT, IdleReport
+from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.arrays import combined_codes, distinct
+from nsysgap.causes import PARTS
+from nsysgap.gap_columns import Coded, GapColumns, GapList, Masked, OpColumns
+from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Trace, stream_ids
+
+Indices = NDArray[np.intp]
+ROWS = 1 << 14
+
+
+def listed_gaps(idle: IdleReport, rows: Indices, line: Coded | None = None) -> GapList:
+    """The gaps with these numbers, in that order; `line` as in GapColumns. A short list holds on to nothing else."""
+    chunks = GapChunks(idle, rows, line)
+    return GapList(tuple(chunks) if len(rows) <= KEPT else chunks, len(rows))
+
+
+class GapChunks:
+    """The columns of gaps, ROWS at a time, at least one chunk; where they are sent elsewhere, all of them as they are.
+
+    The trace is needed for as long as there are rows to come.
+    """
+
+    def __init__(self, idle: IdleReport, rows: Indices, line: Coded | None = None) -> None:
+        self.idle = idle
+        self.rows = rows
+        self.line = line
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)
+
+    def __iter__(self) -> Iterator[GapColumns]:
+        ranges = RangeFinder(self.idle.trace)
+        parts = _Parts(self.idle, self.rows)
+        devices = distinct(self.idle.gaps.device[self.rows])
+        for first in range(0, max(len(self.rows), 1), ROWS):
+            rows = self.rows[first : first + ROWS]
+            line = None if self.line is None else Coded(self.line.code[first : first + ROWS], self.line.values)
+            yield gap_columns(self.idle, rows, parts.of(rows), ranges, devices, line)
+
+
+class _Parts:
+    """The parts of many gaps, worked out once, in the fewest bytes that hold them."""
+
+    def __init__(self, idle: IdleReport, rows: Indices) -> None:
+        self.idle = idle
+        self.sorted = np.empty(0, np.intp)
+        self.columns: dict[int, NDArray[Any]] = {}
+        if len(rows) > KEPT:
+            self._fill(np.sort(rows))
+
+    def _fill(self, rows: Indices) -> None:
+        self.sorted = rows
+        gaps, columns = self.idle.gaps, self.columns
+
+        def store(part: int, places: Indices, values: NDArray[np.int64]) -> None:
+            largest = int(values.max(initial=0))
+            if not largest:
+                return
+            held = columns.get(part, np.zeros(len(rows), np.uint8))
+            columns[part] = held.astype(np.promote_types(held.dtype, np.min_scalar_type(largest)), copy=False)
+            columns[part][places] = values
+
+        some = Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows])
+        self.idle.attribution.each_part(some, store)
+
+    def of(self, rows: Indices) -> NDArray[np.int64]:
+        """The ten parts of some of the gaps, ns: int64 of shape (rows, 10)."""
+        if not len(self.sorted):
+            return self.idle.parts(rows)
+        found = np.zeros((len(rows), len(PARTS)), np.int64)
+        places = np.searchsorted(self.sorted, rows)
+        for part, column in self.columns.items():
+            found[:, part] = column[places]
+        return found
+
+
+def gap_columns(
+    idle: IdleReport,
+    rows: Indices,
+    parts: NDArray[np.int64],
+    ranges: RangeFinder,
+    devices: NDArray[np.int32],
+    line: Coded | None,
+) -> GapColumns:
+    """The columns of the gaps with these numbers, whose parts are given; `devices` are those of all listed gaps."""
+    gaps, trace = idle.gaps, idle.trace
+    process, thread, nvtx = _launchers(idle, rows, ranges)
+    return GapColumns(
+        device=Coded(
+            np.searchsorted(devices, gaps.device[rows]), [trace.device(one).named() for one in devices.tolist()]
+        ),
+        start=gaps.start[rows],
+        end=gaps.end[rows],
+        cause=gaps.cause[rows],
+        parts=parts,
+        before=op_columns(trace, gaps.before[rows]),
+        after=op_columns(trace, gaps.after[rows]),
+        process=process,
+        thread=thread,
+        nvtx=nvtx,
+        line=line,
+    )
+
+
+def op_columns(trace: Trace, rows: NDArray[np.int64]) -> OpColumns:
+    """Ops by their rows, -1 for none."""
+    ops, known = trace.ops, rows != NONE
+    some = np.flatnonzero(known)
+    kind, name = ops["kind"][rows[some]], ops["name"][rows[some]]
+    combined, _ = combined_codes(kind, name)
+    _, first, place = np.unique(combined, return_index=True, return_inverse=True)
+    labels = [(OP_KINDS[kind[one]], trace.name(int(name[one]))) for one in first.tolist()]
+    code = np.full(len(rows), len(labels), np.intp)
+    code[some] = place
+
+    def column(values: NDArray[Any], missing: int | None = None) -> Masked:
+        found = np.zeros(len(rows), np.int64)
+        found[some] = values
+        return Masked(found, known if missing is None else known & (found != missing))
+
+    numbers = (
+        column(stream_ids(ops["stream"][rows[some]]), NONE),
+        column(ops["start"][rows[some]]),
+        column(ops["end"][rows[some]]),
+        column(ops["correlation"][rows[some]], NONE),
+        column(ops["graph_node"][rows[some]], NO_GRAPH_NODE),
+    )
+    return OpColumns(known, Coded(code, [*labels, (None, None)]), numbers)
+
+
+def _launchers(idle: IdleReport, rows: Indices, ranges: RangeFinder) -> tuple[Masked, Masked, Coded]:
+    """(pid, tid, NVTX path) of the call that launched each gap's after-op; the op's own pid where no call is known."""
+    trace, call, after = idle.trace, idle.gaps.call[rows], idle.gaps.after[rows]
+    process, thread = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    known, launched = np.zeros(len(rows), np.bool_), call != NONE
+    alone = np.flatnonzero(~launched & (after != NONE))
+    if len(alone):
+        process[alone] = trace.processes["pid"][trace.ops["process"][after[alone]]]
+        known[alone] = process[alone] != 0  # an op may name no process
+    some = np.flatnonzero(launched)
+    path, names = np.full(len(rows), NONE, np.intp), list[tuple[int, ...]]()
+    if len(some):
+        by = trace.api["thread"][call[some]]
+        process[some] = trace.processes["pid"][trace.threads["process"][by]]
+        thread[some] = trace.threads["tid"][by]
+        known[some] = True
+        path[some], names = ranges.paths(by, trace.api["start"][call[some]])
+    path[path == NONE] = len(names)
+    texts = [tuple(trace.name(name) for name in names_of) for names_of in [*names, ()]]
+    return Masked(process, known), Masked(thread, launched), Coded(path, texts)
