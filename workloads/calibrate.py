@@ -11,8 +11,10 @@ a repeat is in the record: plain it is the cost without nsys, and the report of 
 - "copy MEMORY DIRECTION MB": one copy, from or to pinned or pageable memory;
 - "empty": nothing but the wait.
 
-A kernel of D us spins for so many cycles of the GPU's clock. `nsysgap calibrate` runs this program
-plain and under nsys and makes the constants of its predictions from both.
+A kernel of D us spins for so many cycles of the GPU's clock.
+
+A report of it must show a range for each series, in each of its repeats the launches that the series' name tells, and
+one cudaStreamSynchronize.
 """
 
 from __future__ import annotations

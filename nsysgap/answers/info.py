@@ -95,7 +95,7 @@ def _processes(trace: Trace) -> list[Document]:
             "pid": int(trace.processes["pid"][row]),
             "name": trace.name(int(trace.processes["name"][row])),
             "devices": [
-                trace.device(device).label
+                trace.device(device).label if trace.device(device).which else trace.device(device).number
                 for device in np.unique(trace.ops["device"][trace.ops["process"] == row]).tolist()
             ],
             "ops": int(ops[row]),

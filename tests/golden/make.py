@@ -34,6 +34,17 @@ ODD = {
     "s3.25.0_2gpu-trimmed": "2 processes share correlation IDs on 2 GPUs without names",
     "s3.25.0_jacc-nocuda": "no CUPTI table at all",
     "s3.4.0_fastgraphcut": "1 kernel: no gap",
+    "batch_single": "64 products a step, one by one: launch-bound",
+    "batch_bmm": "the same as one batched product",
+    "copy_pageable": "16 MB from pageable memory a step: staged copies whose calls wait",
+    "copy_pinned": "the same from pinned memory",
+    "graph_small_eager": "18 small kernels and a read a step",
+    "graph_small_graph": "the same as one CUDA graph",
+    "host_full": "1.5 ms of the program's own code a step",
+    "host_half": "half of it",
+    "host_ahead": "the same, made ahead on another thread",
+    "fleet_host_rank0": "a rank that waits in NCCL's kernels for the other",
+    "fleet_host_rank1": "the rank that the other waits for",
 }
 
 

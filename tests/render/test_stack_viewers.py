@@ -12,6 +12,7 @@ from timeline_pages import sample
 from trace_files import document, write
 from two_thread_report import NASTY
 
+from nsysgap.answers.selection import Selection
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.stacks import read_samples
 from nsysgap.tables import NONE
@@ -46,8 +47,8 @@ def test_samples_are_moments_on_a_track_of_their_thread(two_thread_stacks: Path,
         ({}, 5),
         ({"samples": False}, 0),
         ({"kernels_only": True}, 0),
-        ({"since": 1200, "until": 1300}, 2),
-        ({"device": 0}, 5),
+        ({"selection": Selection(since=1200, until=1300)}, 2),
+        ({"selection": Selection(device=0)}, 5),
     ],
 )
 def test_samples_are_cut_like_everything_else(

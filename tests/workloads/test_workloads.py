@@ -16,7 +16,7 @@ from folders import WORKLOADS
 from workload_parts import require_part
 
 NAMES = ("cdp", "fused", "graph", "mega", "naive", "slow_host")
-OTHERS = (*("batching", "graph_explicit", "graph_pitfalls", "graph_update", "torch_gains", "torch_graph"),)
+OTHERS = (*("batching", "calibrate", "graph_explicit", "graph_pitfalls", "graph_update", "torch_gains", "torch_graph"),)
 
 sys.path.insert(0, str(WORKLOADS))
 check: Any = importlib.import_module("common.check")

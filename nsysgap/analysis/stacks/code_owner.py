@@ -20,7 +20,9 @@ _STANDARD = re.compile(r"(?:^|/)lib(?:64)?/(python3(?:\.\d+)?t?/.+)\Z")
 _CUDA = re.compile(
     r"(?:^|/)lib(?:cuda|cudart|cublas\w*|cudnn\w*|cufft|nccl|nvrtc|nvJitLink|torch\w*|c10\w*|cupti)\.?[-.\d]*so"
 )
-_SYSTEM = re.compile(r"/(?:usr/)?lib(?:32|64)?/|\.so(?:\.|\Z)|^\[|/python3?(?:\.\d+)?\Z|nsight-?systems", re.IGNORECASE)
+_SYSTEM = re.compile(
+    r"/(?:usr/)?lib(?:32|64)?/|\.so(?:\.|\Z)|^\[|(?:^|/)python3?(?:\.\d+)?\Z|nsight-?systems", re.IGNORECASE
+)
 
 
 def kind_of(file: str, *, native: bool) -> str:

@@ -20,6 +20,7 @@ from nsysgap.analysis.stacks.code_owner import kind_of, short_paths
         ("/usr/lib/x86_64-linux-gnu/libcuda.so.580.1", True, "framework"),
         ("[kernel.kallsyms]", True, "native"),
         ("/usr/bin/python3.12", True, "native"),
+        ("python3.12", True, "native"),  # a scrubbed report keeps the names of modules alone
         ("/home/u/build/solver", True, "program"),
         ("", True, "native"),
     ],
