@@ -106,11 +106,12 @@ class _Walk:
     def run(self, end: End) -> None:
         """Walk from the end until the start is reached."""
         then = (self._op, end.op) if end.op != NONE else self._from_time(end)
+        begun = NONE if then is None else then[1]
         while then is not None:
             step, which = then
             then = step(which)
         if self.last is None and end.op == NONE:
-            self._clip(end.time)
+            self._clip(end.time, begun)
 
     def _from_time(self, end: End) -> _Step:
         """Begin in the middle of a thread's call or gap."""
@@ -127,10 +128,15 @@ class _Walk:
         self.last = (after, max(since, self.start), end.time)
         return (self._thread, call) if since > self.start else None
 
-    def _clip(self, limit: int) -> None:
-        """Take off what lies after the path's end, where that is in the middle of a call."""
+    def _clip(self, limit: int, begun: int) -> None:
+        """Take off what lies after the path's end, where that is in the middle of a call, `begun`.
+
+        Of an earlier call that overlaps it, as on threads that are one, the gap between them is less than 0 by as much:
+        that call is whole on the path.
+        """
         times = self.times
-        call_end = np.maximum(times.call_end, NEVER)
+        call_end = np.full(len(times.call_end), NEVER)
+        call_end[begun] = times.call_end[begun]
         for part, until in (
             *((self.gpu, times.op_end), (self.between, times.op_start), (self.latency, times.op_start)),
             *((self.call, call_end), (self.tail, call_end), (self.gap, times.call_start)),
