@@ -49,6 +49,10 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 WIDTH, LONGEST_DETAIL = 80, 240
 
 
+class ReaderGone(Exception):  # noqa: N818 - it is no error
+    """Whoever read standard output has seen enough and closed it."""
+
+
 class LazyGroup(click.Group):
     """Imports a command's module when it is asked for."""
 
@@ -114,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("nsysgap: stopped.", err=True)
         code = 130
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGone):
         code = 0  # whoever read our output has seen enough
         drop_output()
     except OSError as error:

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal, cast
 
 import click
 
-from nsysgap.commands import output_refused
+from nsysgap.commands import ReaderGone, output_refused
 from nsysgap.commands.explain import EXPLAIN, explanation
 from nsysgap.errors import NsysgapError
 from nsysgap.files import is_special, output_file, require_writable
@@ -254,6 +254,6 @@ def _stdout() -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise
+        raise ReaderGone from None  # click would end with 1 for it
     except OSError as error:
         raise output_refused(error) from None
