@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.collectives.units import UnitFacts, device_of, unit_facts
-from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
@@ -175,6 +174,3 @@ def _communicators(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[n
         inside = (latest >= 0) & (time[of_thread] < end[np.maximum(latest, 0)])
         found[rows[of_thread[inside]]] = communicator[latest[inside]]
     return found
-
-
-DEFAULT = RankOptions(Selection(hidden_after_ns=HIDDEN_AFTER_NS))

@@ -6,7 +6,6 @@ numbers and that do not overlap. Which of them launched GPU work a plain run doe
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from nsysgap.profiling.nvtx_times import RangeTimes, TimedRange
+from nsysgap.range_labels import label_of
 
 Document = dict[str, Any]
 LEAST_RANGES = 3
-_DIGITS = re.compile(r"(?:(?<![^\s])-)?[0-9]+", re.ASCII)
-
-
-def label_of(text: str) -> str:
-    """The text with every number replaced by "#": "token 17" -> "token #", "step -4" -> "step #"."""
-    return _DIGITS.sub("#", text)
 
 
 @dataclass(frozen=True)

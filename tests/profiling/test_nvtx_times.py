@@ -14,7 +14,8 @@ import pytest
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling import nvtx_times
 from nsysgap.profiling.nvtx_times import RangeTimes, TimedRange, read_range_times, timing_environment, timing_library
-from nsysgap.profiling.step_times import StepTimes, label_of, paired_loops, step_times
+from nsysgap.profiling.step_times import StepTimes, paired_loops, step_times
+from nsysgap.range_labels import label_of
 
 HERE = Path(__file__).parent
 
