@@ -87,18 +87,21 @@ reports_argument = click.argument("reports", nargs=-1, required=True, type=click
 report_argument = click.argument("report", type=click.Path(), metavar="REPORT")
 
 
+hidden_after_option = click.option(
+    "--hidden-after",
+    "hidden_after_ns",
+    type=Duration(),
+    default="100us",
+    show_default=True,
+    metavar="TIME",
+    help="A longer stretch of a sync call in which no op runs is 'untraced'.",
+)
+
+
 def selection_options(command: Command) -> Command:
     """--device, --nvtx, --from, --to, --hidden-after: which part of the report counts, see `selection`."""
     for option in (
-        click.option(
-            "--hidden-after",
-            "hidden_after_ns",
-            type=Duration(),
-            default="100us",
-            show_default=True,
-            metavar="TIME",
-            help="A longer stretch of a sync call in which no op runs is 'untraced'.",
-        ),
+        hidden_after_option,
         click.option(
             "--to", "until", type=Duration(), metavar="TIME", help="Only before this time, e.g. 1.2s or 350ms."
         ),

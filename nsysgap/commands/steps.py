@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nsysgap.commands.common import Duration, Top, answer_of, report_argument, top_of
+from nsysgap.commands.common import Top, answer_of, hidden_after_option, report_argument, top_of
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
@@ -30,15 +30,7 @@ OUTPUTS = Outputs(
 @click.option("--loop", metavar="LABEL", help="List the iterations of the loop with this label, such as 'token #'.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many loops to show ({LISTED}).")
 @click.option("--timeline", metavar="PAGE", help="html: the report's timeline page, which iterations open in.")
-@click.option(
-    "--hidden-after",
-    "hidden_after_ns",
-    type=Duration(),
-    default="100us",
-    show_default=True,
-    metavar="TIME",
-    help="A longer stretch of a sync call in which no op runs is 'untraced'.",
-)
+@hidden_after_option
 @OUTPUTS.options
 def command(
     report: str, loop: str | None, top: int | None, timeline: str | None, hidden_after_ns: int, to: Destination

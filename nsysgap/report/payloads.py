@@ -9,7 +9,7 @@ then for each its schema ID, size and offset within the blob (u64 each). Little-
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,6 +198,18 @@ def stack_bytes(
 
     Raises ValueError for a blob that is cut off or whose sizes contradict one another.
     """
+    for schema, payload in payloads_of(blob):
+        layout = layouts.get((domain, schema))
+        if layout is not None:
+            return layout, _frames(payload, layout)
+    return None
+
+
+def payloads_of(blob: bytes) -> Iterator[tuple[int, bytes]]:
+    """(schema ID, bytes) of each payload of an exported blob.
+
+    Raises ValueError, when it gets there, for what is cut off or lies outside.
+    """
     if len(blob) < _COUNT.size:
         raise ValueError("too short")
     (payloads,) = _COUNT.unpack_from(blob)
@@ -208,10 +220,7 @@ def stack_bytes(
         schema, size, offset = _DESCRIPTOR.unpack_from(blob, place)
         if offset < table_end or offset + size > len(blob):
             raise ValueError("a payload lies outside")
-        layout = layouts.get((domain, schema))
-        if layout is not None:
-            return layout, _frames(blob[offset : offset + size], layout)
-    return None
+        yield schema, blob[offset : offset + size]
 
 
 def _frames(payload: bytes, layout: StackLayout) -> bytes:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nsysgap.report.cells import whole, words
 from nsysgap.report.metadata import key_values
-from nsysgap.report.payloads import payload_schemas
+from nsysgap.report.payloads import payload_schemas, payloads_of
 from nsysgap.report.reads import OneOf, Present
 from nsysgap.report.source import Source
+from nsysgap.report.streams import PID_SHIFT
 
-PID_SHIFT = 24
 RANK_VARIABLES = (
     *("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "FLUX_TASK_RANK"),
     "SLURM_PROCID",
@@ -29,7 +30,6 @@ _MARK = 39
 _PUSH_POP = 59
 _MPI_RANK = re.compile(r"^MPI Rank (\d+)$")
 _VARIABLE = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="?(.*?)"?$', re.DOTALL)
-_COUNT_BYTES, _DESCRIPTOR_BYTES = 8, 24
 _COMMUNICATOR, _RANKS, _RANK = "NCCL communicator ID", "No. of ranks", "Rank"
 
 
@@ -103,21 +103,12 @@ def _marked_calls(
         tid, start, end = (whole(cell) for cell in row[:3])
         if tid is None or start is None or end is None or not isinstance(row[3], bytes):
             continue
-        for schema, payload in _payloads(row[3]):
-            offsets = layouts.get(schema, {})
-            communicator = _number(payload, offsets.get(_COMMUNICATOR), 8)
-            if communicator is not None:
-                yield NcclCall(tid, start, end, communicator), offsets, payload
-
-
-def _payloads(blob: bytes) -> Iterator[tuple[int, bytes]]:
-    """(schema ID, bytes) of each payload of an exported blob (report/payloads.py tells the layout)."""
-    count = int.from_bytes(blob[:_COUNT_BYTES], "little")
-    for number in range(min(count, len(blob) // _DESCRIPTOR_BYTES)):
-        at = _COUNT_BYTES + number * _DESCRIPTOR_BYTES
-        schema, size, offset = (int.from_bytes(blob[at + 8 * i : at + 8 * i + 8], "little") for i in range(3))
-        if offset + size <= len(blob):
-            yield schema & 0xFFFFFFFF, blob[offset : offset + size]
+        with suppress(ValueError):  # what is damaged tells no rank
+            for schema, payload in payloads_of(row[3]):
+                offsets = layouts.get(schema, {})
+                communicator = _number(payload, offsets.get(_COMMUNICATOR), 8)
+                if communicator is not None:
+                    yield NcclCall(tid, start, end, communicator), offsets, payload
 
 
 def _number(payload: bytes, offset: int | None, size: int) -> int | None:

@@ -36,7 +36,7 @@ from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
 from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
 from nsysgap.report.source import Source
-from nsysgap.report.streams import OP_TABLES, process_rows, read_streams
+from nsysgap.report.streams import OP_TABLES, PID_SHIFT, process_rows, read_streams
 from nsysgap.report.usable import Usable
 from nsysgap.tables import Notice, Table, Trace
 from nsysgap.units import counted
@@ -44,7 +44,6 @@ from nsysgap.units import counted
 RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
 SYNCHRONIZATION = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION"
 CUDA_EVENT = "CUPTI_ACTIVITY_KIND_CUDA_EVENT"
-PID_SHIFT = 24
 NO_EVENT = 0xFFFFFFFF
 PUSH_POP, START_END = 59, 60
 NVTX_RANGES = OneOf("eventType", (PUSH_POP, START_END))
