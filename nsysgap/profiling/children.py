@@ -229,10 +229,11 @@ def _living(others: set[int]) -> list[int]:
 def descendants() -> dict[int, str]:
     """All processes below this one and their states; nothing where there is no /proc."""
     children: dict[int, list[tuple[int, str]]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError, ValueError):
-            state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-            children.setdefault(int(parent), []).append((int(folder.name), state))
+    with uninterrupted():  # a signal just after a file or /proc was opened would leave it open
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, IndexError, ValueError):
+                state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+                children.setdefault(int(parent), []).append((int(folder.name), state))
     found: dict[int, str] = {}
     waiting = [os.getpid()]
     while waiting:

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +72,27 @@ def test_what_a_program_left_running_ends_too_when_a_later_run_is_interrupted() 
         runs()
     assert outlived
     assert set(descendants()) <= before
+
+
+def test_a_signal_while_processes_are_listed_comes_after_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle it would leave an open file behind, of which Python complains."""
+    text_of = Path.read_text
+    read: list[Path] = []
+
+    def interrupted_once(path: Path, **options: Any) -> str:
+        if not read:
+            os.kill(os.getpid(), signal.SIGINT)
+        read.append(path)
+        return text_of(path, **options)
+
+    def lists() -> None:
+        with interruptible():
+            monkeypatch.setattr(Path, "read_text", interrupted_once)
+            try:
+                descendants()
+            finally:
+                monkeypatch.setattr(Path, "read_text", text_of)  # what ends the children lists them too
+
+    with pytest.raises(Interrupted):
+        lists()
+    assert len(read) > 1
