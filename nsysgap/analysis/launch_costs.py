@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.grouping import numbered_texts
 from nsysgap.analysis.idle.idle_report import runs_inside
-from nsysgap.analysis.relations.launches import latencies, stream_free_since
+from nsysgap.analysis.packed_launches import packed
 from nsysgap.analysis.relations.ranges import trace_end
+from nsysgap.analysis.relations.unqueued_latency import latencies
 from nsysgap.analysis.stats import grouped_stats, stats
 from nsysgap.arrays import codes, distinct
 from nsysgap.figures import Stats
@@ -29,8 +30,6 @@ from nsysgap.range_labels import folded
 from nsysgap.tables import KERNEL, NO_GRAPH_NODE, NONE, Table, Trace
 
 MILLION = 1_000_000
-BACK_TO_BACK_NS = 2_000
-"""An op that starts within this time after the one before it in its stream runs back to back: the GPU's own step."""
 Document = dict[str, Any]
 Indices = NDArray[np.intp]
 
@@ -155,8 +154,6 @@ def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: 
     number = len(texts)
     found = latencies(trace, calls, kernels.astype(np.int32))
     own = group[np.searchsorted(kernels, found.op)]
-    free = np.maximum(stream_free_since(ops)[kernels], np.iinfo(np.int64).min // 2)
-    close = ops["start"][kernels] - free <= BACK_TO_BACK_NS
     duration = ops["end"][kernels] - ops["start"][kernels]
     ran = grouped_stats(ops["end"][found.op] - ops["start"][found.op], own, number)
     unqueued = found.unqueued
@@ -168,7 +165,7 @@ def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: 
         "latency_ns": grouped_stats(found.latency, own, number),
         "unqueued_latency_ns": grouped_stats(found.latency[unqueued], own[unqueued], number),
         "grids": _grids(details, kernels, group, number),
-        "back_to_back": np.bincount(group[close], minlength=number).tolist(),
+        "back_to_back": np.bincount(group[packed(ops, kernels)], minlength=number).tolist(),
     }
     rows = [
         {"name": text, **dict(zip(columns, row, strict=True)), **_ratio(row[3], ran[i])}

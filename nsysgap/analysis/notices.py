@@ -15,8 +15,9 @@ from nsysgap.analysis.program_notices import program_notices
 from nsysgap.analysis.questions import has_kernels
 from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, PREFETCHES, SETS
 from nsysgap.analysis.relations.captures import graph_costs
-from nsysgap.analysis.relations.launches import Latencies, misled_ops
+from nsysgap.analysis.relations.launches import misled_ops
 from nsysgap.analysis.relations.syncs import Syncs
+from nsysgap.analysis.relations.unqueued_latency import Latencies
 from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import PAGES_TO_DEVICE, PAGES_TO_HOST, UNKNOWN
 from nsysgap.tables import GRAPH, MEMCPY, NONE, Notice, Trace, names_launch

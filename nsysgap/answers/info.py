@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nsysgap.analysis.events_from import events_from_to
 from nsysgap.analysis.questions import limits, questions
-from nsysgap.analysis.relations.ranges import trace_end
 from nsysgap.answers.opening import OpenReport
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.report.describe import describe
@@ -46,7 +46,7 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         about = describe(source)
     holds = {
         "started": about.started,
-        "span_ns": _span(trace),
+        "span_ns": events_from_to(trace),
         "command": about.command,
         "devices": _devices(trace),
         "processes": _processes(trace),
@@ -61,12 +61,6 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "capture": [{"name": name, "value": value} for name, value in about.capture],
     }
     return InfoAnswer(report.header(), holds)
-
-
-def _span(trace: Trace) -> list[int] | None:
-    """First start and last end of all events."""
-    tables = [table for table in (trace.ops, trace.api, trace.nvtx, trace.osrt) if table.rows]
-    return [min(int(table["start"][0]) for table in tables), trace_end(trace)] if tables else None
 
 
 def _devices(trace: Trace) -> list[Document]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.graphs.gap_before import gap_before
 from nsysgap.analysis.graphs.replays import Replays
 
 Indices = NDArray[np.intp]
@@ -51,6 +52,6 @@ def node_times(replays: Replays) -> NodeTimes:
         spread=np.sqrt(square),
         min=low,
         max=high,
-        gap=np.bincount(place, replays.gap, len(node)) / np.maximum(count, 1),
+        gap=np.bincount(place, gap_before(replays), len(node)) / np.maximum(count, 1),
         start=np.bincount(place, offset, len(node)) / np.maximum(count, 1),
     )

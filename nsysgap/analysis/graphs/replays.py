@@ -95,16 +95,6 @@ class Replays:
         start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
         return covered_in_groups(self.replay, start - self.start[self.replay], end - start, self.span)
 
-    @cached_property
-    def gap(self) -> NDArray[np.int64]:
-        """For each op of `ops` the time since the latest end of earlier ops of its replay, 0 while one ran, ns."""
-        start, end = self.trace.ops["start"][self.ops], self.trace.ops["end"][self.ops]
-        base, step = self.start[self.replay], int(self.span.max(initial=0)) + 1
-        reach = np.maximum.accumulate(end - base + self.replay * step) - self.replay * step + base
-        before = np.concatenate((reach[:1], reach[:-1]))
-        before[self.heads] = start[self.heads]
-        return np.asarray(np.maximum(start - before, 0), np.int64)
-
     @property
     def known(self) -> Indices:
         """The replays whose launch call is known."""

@@ -14,8 +14,8 @@ from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.idle.untraced import UntracedSummary, untraced_pieces, untraced_summary
 from nsysgap.analysis.relations.graph_launches import graph_summary
-from nsysgap.analysis.relations.launches import latency_summary
 from nsysgap.analysis.relations.syncs import sync_summary
+from nsysgap.analysis.relations.unqueued_latency import latency_summary
 from nsysgap.causes import PARTS
 from nsysgap.figures import Document, Header
 from nsysgap.tables import Notice

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
 from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
-from nsysgap.analysis.relations.launches import Latencies, latencies, launch_calls
+from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.analysis.relations.syncs import Syncs, syncs
+from nsysgap.analysis.relations.unqueued_latency import Latencies, latencies
 from nsysgap.arrays import distinct
 from nsysgap.causes import PARTS
 from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pieces, union_of

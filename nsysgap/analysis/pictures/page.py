@@ -23,8 +23,8 @@ from nsysgap.analysis.pictures.kept_rows import surroundings
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.calls import call_groups
-from nsysgap.analysis.relations.launches import Latencies
 from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.analysis.relations.unqueued_latency import Latencies
 from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.figures import Document

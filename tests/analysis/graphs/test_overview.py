@@ -8,9 +8,6 @@ from pathlib import Path
 from graph_reports import GRAPH, Document, captured_graph, document, launches, node, replay, run, sample
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.graphs.replays import replays_by_graph
-from nsysgap.analysis.relations.launches import launch_calls
-
 
 @cache
 def of_sample(name: str) -> Document:
@@ -110,16 +107,6 @@ def test_graphs_without_a_table_of_nodes_or_of_calls(tmp_path: Path) -> None:
     assert [graph[key] for key in ("built", "built_at_ns", "executables", "node_count")] == ["unknown", None, 1, 2]
     assert graph["replays"]["span_ns"]["max"] == 40
     assert [graph["replays"][key] for key in ("call_ns", "latency_ns", "whole_ns")] == [None] * 3
-
-
-def test_gaps_between_overlapping_nodes_are_spans_less_busy(tmp_path: Path) -> None:
-    report = ReportBuilder()
-    replay(report, (0, 5), 1, 2, (10, 40, "a"), (20, 30, "b"), (50, 60, "c"))
-    replay(report, (70, 75), 2, 2, (80, 90, "a"), (85, 120, "b"), (120, 130, "c"))
-    trace = report.trace(tmp_path)
-    [replays] = replays_by_graph(trace, launch_calls(trace)).values()
-    assert replays.gap.tolist() == [0, 0, 10, 0, 0, 0]
-    assert replays.gap.sum() == (replays.span - replays.busy).sum() == 10
 
 
 def test_node_in_a_loop_is_drawn_once_with_its_edges(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""What launching cost: the call, from its start to the op's start, and which ops found their stream free (unqueued)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.stats import stats
+from nsysgap.arrays import combined_codes, distinct, grouped
+from nsysgap.figures import Stats
+from nsysgap.tables import NO_GRAPH_NODE, NONE, OP_KINDS, Table, Trace
+
+Array = NDArray[Any]
+Indices = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Launch latency of ops: arrays of equal length; `op` and `api_call` are rows of `trace.ops` and `trace.api`.
+
+    `unqueued` marks ops whose stream was idle and empty when the call began: only their latency shows what a launch
+    costs. The times are worked out when asked for, since millions of them are.
+    """
+
+    trace: Trace
+    op: Indices
+    api_call: NDArray[np.int32]
+    unqueued: NDArray[np.bool_]
+
+    @property
+    def call(self) -> NDArray[np.int64]:
+        """The call's duration, ns."""
+        return self.trace.api["end"][self.api_call] - self.trace.api["start"][self.api_call]
+
+    @property
+    def latency(self) -> NDArray[np.int64]:
+        """The op's start - the call's start, ns; negative where clocks are skewed."""
+        return self.trace.ops["start"][self.op] - self.trace.api["start"][self.api_call]
+
+    @property
+    def queue(self) -> NDArray[np.int64]:
+        """The time from the call's return to the op's start, ns; 0 if the op started before."""
+        waited: NDArray[np.int64] = np.maximum(
+            self.trace.ops["start"][self.op] - self.trace.api["end"][self.api_call], 0
+        )
+        return waited
+
+    def negative(self) -> tuple[int, int]:
+        """(how many ops start before the call that launched them, the earliest by how many ns)."""
+        latency = self.latency
+        return int((latency < 0).sum()), -min(int(latency.min(initial=0)), 0)
+
+    def take(self, rows: Array) -> Latencies:
+        """Some of them."""
+        return Latencies(self.trace, self.op[rows], self.api_call[rows], self.unqueued[rows])
+
+
+def latencies(trace: Trace, calls: NDArray[np.int32], ops: Indices | None = None) -> Latencies:
+    """Latencies of every op that has a launch call and was not launched by a graph (of `ops` only, if given)."""
+    single = (calls != NONE) & (trace.ops["graph_node"] == NO_GRAPH_NODE)
+    rows = (np.flatnonzero(single) if ops is None else ops[single[ops]]).astype(np.int32)
+    api_call = calls[rows]
+    unqueued = stream_free_since(trace.ops)[rows] <= trace.api["start"][api_call]
+    return Latencies(trace, rows, api_call, unqueued)
+
+
+def stream_free_since(ops: Table) -> NDArray[np.int64]:
+    """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
+    stream, number = combined_codes(ops["process"], ops["context"], ops["stream"])
+    rows_of = grouped(stream, number)
+    free = np.full(ops.rows, np.iinfo(np.int64).min)
+    for one in distinct(stream).tolist():
+        rows = rows_of(one)
+        start, reach = ops["start"][rows], np.maximum.accumulate(ops["end"][rows])
+        if (start[1:] == start[:-1]).any():
+            earlier = np.searchsorted(start, start, side="left")
+            has = earlier > 0
+            free[rows[has]] = reach[earlier[has] - 1]
+        else:
+            free[rows[1:]] = reach[:-1]
+    return free
+
+
+def latency_summary(trace: Trace, found: Latencies) -> dict[str, dict[str, int | Stats | None]]:
+    """Per op kind that has any: count and the Stats of call, latency, queue and unqueued latency, ns."""
+    kind = trace.ops["kind"][found.op]
+    summary: dict[str, dict[str, int | Stats | None]] = {}
+    for number, name in enumerate(OP_KINDS):
+        mine = found.take(np.flatnonzero(kind == number))
+        if not len(mine.op):
+            continue
+        latency = mine.latency
+        summary[name] = {
+            "count": len(mine.op),
+            "call_ns": stats(mine.call),
+            "latency_ns": stats(latency),
+            "queue_ns": stats(mine.queue),
+            "unqueued_latency_ns": stats(latency[mine.unqueued]),
+        }
+    return summary
