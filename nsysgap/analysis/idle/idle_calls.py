@@ -38,7 +38,7 @@ Times = NDArray[np.int64]
 def idle_by_call(idle: IdleReport, stacks: Stacks | None = None) -> list[Group]:
     """The idle time by the call in which it passed, of nested ones the outermost, largest first, then by name.
 
-    What passed in no call is named so. `stacks` (the report's, of OS calls) tell which of them wait for Python's lock.
+    What passed in no call is named so. Which OS calls wait for Python's lock, threads tell and the report's `stacks`.
     """
     calls = _Calls(idle)
     calls.whole_parts()
@@ -132,7 +132,7 @@ def _os_names(idle: IdleReport, stacks: Stacks | None) -> tuple[NDArray[np.int64
     """`_labels` of OS calls, those that wait for Python's lock apart."""
     osrt = idle.trace.osrt
     code, labels = _labels(idle, osrt["name"])
-    locked = np.zeros(osrt.rows, np.bool_) if stacks is None else waits_for_lock(idle.trace, stacks)
+    locked = waits_for_lock(idle.trace, stacks)
     return np.where(locked, code + len(labels), code), [*labels, *map(LOCK.format, labels)]
 
 

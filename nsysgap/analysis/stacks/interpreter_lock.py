@@ -1,8 +1,9 @@
-"""Which OS calls wait for Python's global interpreter lock (GIL), told by their call stacks.
+"""Which OS calls wait for Python's global interpreter lock (GIL), told by their call stacks or by their thread.
 
 CPython waits for the lock in pthread_cond_timedwait (5 ms at a time), and for the other thread to take it in
 pthread_cond_wait, both called by the interpreter itself: take_gil and drop_gil in Python/ceval_gil.c, which a stripped
 interpreter has no names for. Its locks of threading wait in sem_clockwait or a futex, never in these.
+nsys --trace=python-gil says it of the thread: NVTX ranges "Waiting for GIL" in a domain of nsys's own.
 """
 
 from __future__ import annotations
@@ -16,19 +17,42 @@ from nsysgap.arrays import is_any
 from nsysgap.tables import NONE, OSRT_CALL, Stacks, Trace
 
 WAITS = ("pthread_cond_timedwait", "pthread_cond_wait")
+RANGE = "Waiting for GIL"
 _INTERPRETER = re.compile(r"(?:^|/)(?:lib)?python3?(?:\.\d+)?t?(?:\.so[.\d]*)?\Z")
 _LOCK = re.compile(r"(?:take|drop)_gil\b|_?PyEval_(?:Acquire|Restore|Release|Save)\w*|PyGILState_\w+")
 _WRAPPERS = re.compile(r"_{0,3}pthread_cond_(?:timed|clock)?wait\d*(?:@.*|\..*)?\Z")
 
 
-def waits_for_lock(trace: Trace, stacks: Stacks) -> NDArray[np.bool_]:
-    """Whether each row of `trace.osrt` waits for Python's lock, as far as its call stack was recorded."""
+def waits_for_lock(trace: Trace, stacks: Stacks | None = None) -> NDArray[np.bool_]:
+    """Whether each row of `trace.osrt` waits for Python's lock, as far as its call stack or its thread shows it."""
     found = np.zeros(trace.osrt.rows, np.bool_)
+    waiting = np.flatnonzero(is_any(trace.osrt["name"], trace.names.find(WAITS)))
+    if len(waiting):
+        found[waiting] = _begin_in_a_wait(trace, waiting)
+        if stacks is not None:
+            found[waiting] |= _stack_shows_it(trace, stacks, waiting)
+    return found
+
+
+def _begin_in_a_wait(trace: Trace, waiting: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether these OS calls begin while nsys has their thread waiting for the lock."""
+    nvtx, osrt = trace.nvtx, trace.osrt
+    # In the default domain only the program itself writes, whatever it calls its ranges.
+    ranges = np.flatnonzero(is_any(nvtx["name"], trace.names.find((RANGE,))) & (nvtx["domain"] != 0))
+    inside = np.zeros(len(waiting), np.bool_)
+    for thread in np.unique(nvtx["thread"][ranges]).tolist():
+        waits = ranges[nvtx["thread"][ranges] == thread]
+        mine = np.flatnonzero(osrt["thread"][waiting] == thread)
+        time = osrt["start"][waiting[mine]]
+        before = np.searchsorted(nvtx["start"][waits], time, side="right") - 1
+        inside[mine] = (before >= 0) & (time < nvtx["end"][waits[before]])
+    return inside
+
+
+def _stack_shows_it(trace: Trace, stacks: Stacks, waiting: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether the interpreter itself made these OS calls, by their recorded stacks."""
     calls = stacks.calls
     own = np.flatnonzero((calls["source"] == OSRT_CALL) & (calls["thread"] != NONE))
-    waiting = np.flatnonzero(is_any(trace.osrt["name"], trace.names.find(WAITS)))
-    if not len(own) or not len(waiting):
-        return found
     locked = {stack for stack in np.unique(calls["stack"][own]).tolist() if _is_lock(trace, stacks, stack)}
     known = {
         (thread, start)
@@ -38,8 +62,7 @@ def waits_for_lock(trace: Trace, stacks: Stacks) -> NDArray[np.bool_]:
         if stack in locked
     }
     rows = zip(trace.osrt["thread"][waiting].tolist(), trace.osrt["start"][waiting].tolist(), strict=True)
-    found[waiting] = [key in known for key in rows]
-    return found
+    return np.array([key in known for key in rows], np.bool_)
 
 
 def _is_lock(trace: Trace, stacks: Stacks, stack: int) -> bool:

@@ -95,3 +95,22 @@ def test_the_lock_of_python_is_told_by_the_call_s_stack(
         found = idle_by_call(IdleReport(trace), read_stacks(source, trace))
     assert table(found)[name] == (160, 1, 160, "os")
     assert sum(group.idle for group in found) == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "domain", "locked"),
+    [
+        ("pthread_cond_timedwait", "Waiting for GIL", 1, True),
+        ("pthread_cond_timedwait", "Waiting for GIL", 0, False),  # the program's own range
+        ("pthread_cond_timedwait", "Holding GIL", 1, False),
+        ("poll", "Waiting for GIL", 1, False),
+    ],
+)
+def test_the_lock_of_python_is_told_by_the_thread(
+    report: ReportBuilder, tmp_path: Path, call: str, text: str, domain: int, locked: bool
+) -> None:
+    """nsys --trace=python-gil writes ranges in a domain of its own; the second call begins after the wait."""
+    report.launch((0, 5), (10, 100)).nvtx(110, 150, text, domainId=domain).nvtx(110, 190, text, domainId=domain, tid=2)
+    report.osrt(112, 149, call).osrt(160, 180, call).launch((190, 195), (200, 210))
+    found = {name: row[0] for name, row in table(idle_by_call(report.idle(tmp_path))).items() if name.startswith(call)}
+    assert found == ({call: 20, f"{call} (Python's lock, GIL)": 37} if locked else {call: 57})
