@@ -12,6 +12,11 @@ from typing import IO
 from nsysgap.errors import NsysgapError
 
 
+def cache_folder() -> Path:
+    """Where the user keeps what can be made again: $XDG_CACHE_HOME/nsysgap, ~/.cache/nsysgap without that variable."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nsysgap"
+
+
 def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -> None:
     """Raise NsysgapError if a file would be overwritten without `force`, or is an input, whatever it is called."""
     if target.is_dir():

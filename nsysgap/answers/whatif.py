@@ -11,6 +11,7 @@ import numpy as np
 
 from nsysgap.analysis.schedule.advice import HOW, WORTH_TRYING, gain, rank, worth_asking
 from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
+from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
 from nsysgap.analysis.schedule.changes import Asked, Candidate, Changes
 from nsysgap.analysis.schedule.constants import FEWEST_STEPS
 from nsysgap.analysis.schedule.cure import cure_text, limits_of
@@ -20,6 +21,7 @@ from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
 from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows
 from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
 from nsysgap.analysis.schedule.predict import Change, Prediction, apply, predict
+from nsysgap.answers.calibrations import constants_of, gpus_of
 from nsysgap.answers.critical_path import STILL_TRUE
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.per_day import Iteration, per_day
@@ -45,7 +47,7 @@ class WhatifOptions:
 
     `loop`: its label, None for the main loop of the process with most GPU work; `plain`: a time of one iteration
     without the profiler ("9.31ms"), or the NAME.json that `profile` wrote; `per_day`: iterations a day, `price` of a
-    GPU hour.
+    GPU hour; `calibration`: a calibration's file or name, None for the one found by GPU and driver, else the usual.
     """
 
     asked: tuple[Asked, ...] = ()
@@ -53,6 +55,7 @@ class WhatifOptions:
     plain: str | None = None
     per_day: float | None = None
     price: float | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class WhatifAnswer:
     """The answer: `changes` as in the contract "nsysgap.whatif/1"; `together` all of them at once, None for one.
 
     `left_out`: how many candidates gain less than 2 %; `cure`: what the critical path asks for; `kernel`: the name of
-    the kernel that runs longest, where kernels are what limits, else ""; `notes`: sentences; `scale`: hours a day.
+    the kernel that runs longest, where kernels are what limits, else ""; `notes`: sentences; `scale`: hours a day;
+    `constants`: what graphs and pinned copies cost.
     """
 
     header: Header
@@ -76,6 +80,7 @@ class WhatifAnswer:
     kernel: str
     notes: tuple[str, ...]
     scale: Document | None
+    constants: Constants
 
     def document(self) -> Document:
         """The contract "nsysgap.whatif/1", with what people want beside it."""
@@ -91,6 +96,11 @@ class WhatifAnswer:
             "left_out": self.left_out,
             "cure": self.cure,
             "notes": list(self.notes),
+            "calibration": {
+                "gpu": self.constants.calibration.gpu or None,
+                "driver": self.constants.calibration.driver or None,
+                "source": self.constants.source,
+            },
         }
         if self.together is not None:
             document["together"] = self.together
@@ -140,17 +150,25 @@ def advise(report: OpenReport, options: WhatifOptions = WhatifOptions()) -> What
 class Asker:
     """A loop, recorded and plain, of which changes are predicted."""
 
-    def __init__(self, chosen: ProcessLoop, plain_each: int | None, stacks: Stacks | None) -> None:
+    def __init__(
+        self,
+        chosen: ProcessLoop,
+        plain_each: int | None,
+        stacks: Stacks | None,
+        constants: Constants = USUAL_CONSTANTS,
+    ) -> None:
+        self.constants = constants
         self.bodies: Bodies = loop_bodies(chosen.model, chosen.stretch)
         self.model = chosen.model
         self.run: LoopRun = run_loop(self.bodies, chosen.model.schedule)
-        self.changes = Changes(self.bodies, stacks=stacks)
+        self.changes = Changes(self.bodies, stacks=stacks, constants=constants)
         self.each = self.run.length // self.bodies.count
         self.plain_each = plain_each
         self.plain: PlainSchedule | None = None
         if plain_each is not None:
-            self.plain = without_profiler(self.bodies, self.run.host_share(), plain_each * self.bodies.count)
-            self.plain_changes = Changes(self.bodies, "plain", stacks)
+            length = plain_each * self.bodies.count
+            self.plain = without_profiler(self.bodies, self.run.host_share(), length, constants.calibration)
+            self.plain_changes = Changes(self.bodies, "plain", stacks, constants)
 
     def predicted(self, changes: Sequence[Change]) -> Prediction:
         """Under nsys."""
@@ -200,7 +218,8 @@ def asked_whatif(
     """(the answer, the loop that it is of, what was asked for), for those who draw it. Raises as `whatif` does."""
     chosen = _loop(report, options.loop)
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch)
-    asker = Asker(chosen, plain, report.samples)
+    constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
+    asker = Asker(chosen, plain, report.samples, constants)
     rows, parts = _path(report, chosen, asker)
     limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
@@ -223,6 +242,7 @@ def asked_whatif(
         kernel=_busiest_kernel(chosen) if limits and limits[0].kind == "kernel" else "",
         notes=_notes(asker),
         scale=_scale(asker, candidates, documents, options),
+        constants=constants,
     )
     return answer, asker, candidates
 
@@ -287,7 +307,7 @@ def _together(asker: Asker, candidates: Sequence[Candidate]) -> Document | None:
 
 
 def _notes(asker: Asker) -> tuple[str, ...]:
-    said = []
+    said = [asker.constants.said]
     if asker.plain is not None:
         said.append(asker.plain.refused or f"Plain: {asker.plain.said}.")
     return tuple(said)

@@ -16,7 +16,13 @@ OUTPUTS = Outputs(HOLDS)
 @scale_options
 @OUTPUTS.options
 def command(
-    report: str, loop: str | None, plain: str | None, per_day: float | None, price: float | None, to: Destination
+    report: str,
+    loop: str | None,
+    plain: str | None,
+    per_day: float | None,
+    price: float | None,
+    calibration: str | None,
+    to: Destination,
 ) -> None:
     """Which changes would gain most, each predicted, best first, and how to make them; what gains under 2 % is counted.
 
@@ -25,5 +31,5 @@ def command(
     """
     from nsysgap.answers.whatif import WhatifOptions, advise
 
-    answer = answer_of(report, advise, WhatifOptions((), loop, plain, per_day, price))
+    answer = answer_of(report, advise, WhatifOptions((), loop, plain, per_day, price, calibration))
     to.write(written(answer, to, advising=True))

@@ -68,8 +68,13 @@ class Many(click.ParamType):  # type: ignore[type-arg] # generic only in newer r
 
 
 def scale_options(command: Any) -> Any:
-    """--loop, --plain, --per-day, --price: what predictions are of, and what they amount to."""
+    """--loop, --plain, --calibration, --per-day, --price: what predictions are of, and what they amount to."""
     for option in (
+        click.option(
+            "--calibration",
+            metavar="FILE|NAME",
+            help="Costs of graphs and copies: a file of calibrate, h100, h200 or usual; else the GPU's own if known.",
+        ),
         click.option("--price", type=click.FloatRange(min=0), metavar="P", help="Of a GPU hour, with --per-day."),
         click.option(
             "--per-day", type=Many(), help="Steps a day, such as 10M: idle time, and what is gained, in GPU hours."
@@ -111,6 +116,7 @@ def command(
     per_day: float | None,
     price: float | None,
     trace: str | None,
+    calibration: str | None,
     to: Destination,
     **given: Any,
 ) -> None:
@@ -126,7 +132,7 @@ def command(
     asked = _asked(**given)
     if not asked:
         raise NsysgapError("No change is named.", "Add one, such as --graph; nsysgap advise finds some.", exit_code=2)
-    options = WhatifOptions(asked, loop, plain, per_day, price)
+    options = WhatifOptions(asked, loop, plain, per_day, price, calibration)
     traced = None if trace is None else TRACES.destination(None, trace, {"report": report}, force=to.force)
     if trace is not None and to.path is not None and Path(trace).resolve() == Path(to.path).resolve():
         raise NsysgapError(f"-o and --trace both name {trace}.", "Name two files.", exit_code=2)

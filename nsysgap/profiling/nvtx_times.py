@@ -21,6 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
+from nsysgap.files import cache_folder
 
 LIBRARY_VARIABLE, FOLDER_VARIABLE = "NVTX_INJECTION64_PATH", "NSYSGAP_NVTX_TIMES"
 COMPILERS = ("cc", "gcc", "clang")
@@ -62,14 +63,10 @@ def timing_library() -> Path:
     """
     source = files("nsysgap.profiling").joinpath("nvtx_times.c").read_bytes()
     key = hashlib.sha256(source + platform.machine().encode()).hexdigest()[:16]
-    kept = _cache_folder() / f"nvtx-times-{key}.so"
+    kept = cache_folder() / f"nvtx-times-{key}.so"
     if not kept.exists():
         _compile(source, kept)
     return kept
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nsysgap"
 
 
 def _compile(source: bytes, kept: Path) -> None:

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.constants import (
+    FOREIGN_COSTS,
+    GRAPH_BEST_CALL,
+    GRAPH_BEST_LATENCY,
     GRAPH_CALL,
     GRAPH_LATENCY,
     NODE_GAPS,
@@ -54,6 +57,34 @@ class Calibration:
 
 USUAL = Calibration("", "", "", dict(GRAPH_CALL), dict(GRAPH_LATENCY), dict(NODE_GAPS), PLAIN_QUEUE_GAP)
 """An H200's, from captures of many programs: where nothing was measured."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The costs that predictions rest on. `foreign`: they are another GPU's than the report's, and its range is wider;
+    `source`: "usual", "shipped" or the file; `said`: which they are, a sentence."""
+
+    calibration: Calibration = USUAL
+    foreign: bool = False
+    source: str = "usual"
+    said: str = ""
+
+    def scaled(self, cost: int, case: str) -> int:
+        """A cost of another GPU: less at best, more at worst; this GPU's own stays."""
+        return round(cost * FOREIGN_COSTS.get(case, 1)) if self.foreign else cost
+
+    def graph_launch(self, nodes: int, tracing: str, case: str) -> tuple[int, int]:
+        """(the call, the latency) of a graph launch of so many nodes, ns."""
+        call, latency = (
+            of_graph[tracing][0] + of_graph[tracing][1] * nodes
+            for of_graph in (self.calibration.graph_call, self.calibration.graph_latency)
+        )
+        if case == "best":
+            call, latency = max(call - GRAPH_BEST_CALL, 0), max(latency - GRAPH_BEST_LATENCY, 0)
+        return self.scaled(call, case), self.scaled(latency, case)
+
+
+USUAL_CONSTANTS = Constants()
 
 
 def from_document(document: Mapping[str, Any]) -> Calibration:
@@ -98,17 +129,13 @@ def calibrate(plain: Sequence[Mapping[str, Any]], trace: Trace, calls: NDArray[n
     call, latency = ([series.graph(f"graph same {n} {us}")[key] for n in nodes] for key in ("call", "latency"))
     gaps = [series.graph(f"graph {kind} {nodes[-1]} {us}")["gap"] for kind in GRAPH_KINDS]
     plain_gaps = [_plain_gap(took, series, kind, nodes, us) for kind in GRAPH_KINDS]
-    call_line, latency_line = _line(nodes, call), _line(nodes, latency)
     return Calibration(
         gpu=str(plain[0]["gpu"]),
         driver=str(plain[0].get("driver") or ""),
         nsys=trace.nsys_version or "",
-        graph_call={"nsys": call_line, "plain": GRAPH_CALL["plain"]},
-        graph_latency={"nsys": latency_line, "plain": GRAPH_LATENCY["plain"]},
-        node_gaps={
-            "nsys": _triple(gaps),
-            "plain": _triple([_plain_gap(took, series, k, nodes, us) for k in GRAPH_KINDS]),
-        },
+        graph_call={"nsys": _line(nodes, call), "plain": GRAPH_CALL["plain"]},
+        graph_latency={"nsys": _line(nodes, latency), "plain": GRAPH_LATENCY["plain"]},
+        node_gaps={"nsys": _triple(gaps), "plain": _triple(plain_gaps)},
         plain_queue_gap=_queue_gap(took, series, int(plain[0]["back_to_back"])),
         pinned_rate=(_rate(took, "HtoD"), _rate(took, "DtoH")),
     )

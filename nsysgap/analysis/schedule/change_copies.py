@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.bodies import SYNC_ROLES, Bodies
+from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
 from nsysgap.analysis.schedule.constants import (
     LARGE_COPY_BYTES,
     OVERLAP_CALL,
@@ -39,7 +40,7 @@ def pageable_copies(bodies: Bodies) -> Indices:
     return bodies.ops[(ops.pageable & (ops.bytes >= LARGE_COPY_BYTES))[bodies.ops]]
 
 
-def pinned_rate(model: Model, direction: int) -> tuple[float, str]:
+def pinned_rate(model: Model, direction: int, constants: Constants = USUAL_CONSTANTS) -> tuple[float, str]:
     """(bytes a ns of pinned copies, where that is from)."""
     ops = model.ops
     large = (ops.kind == MEMCPY) & ~ops.pageable & (ops.bytes >= PINNED_RATE_BYTES) & (ops.duration > 0)
@@ -48,12 +49,14 @@ def pinned_rate(model: Model, direction: int) -> tuple[float, str]:
         if mine.any():
             rate = np.sort(ops.bytes[mine] / ops.duration[mine])
             return float(rate[(len(rate) - 1) // 2]), f"median of the pinned copies {said}"
+    if constants.calibration.pinned_rate is not None and not constants.foreign:
+        return constants.calibration.pinned_rate[int(direction == DEVICE_TO_HOST)], "measured by nsysgap calibrate"
     names = " ".join(device.name or "" for device in model.trace.devices)
     rate_of = next((rate for pattern, rate in PINNED_RATES if re.search(pattern, names)), PINNED_RATE)
     return float(rate_of), "usual for this kind of GPU"
 
 
-def pinned(bodies: Bodies, schedule: Schedule, case: str) -> Schedule:
+def pinned(bodies: Bodies, schedule: Schedule, case: str, constants: Constants = USUAL_CONSTANTS) -> Schedule:
     """The loop's large pageable copies from pinned memory: at its rate, and their calls do not wait."""
     model, copies = bodies.model, pageable_copies(bodies)
     factor = {"central": 1.0, "best": PINNED_BEST, "worst": PINNED_WORST}[case]
@@ -61,7 +64,7 @@ def pinned(bodies: Bodies, schedule: Schedule, case: str) -> Schedule:
     base, latency = schedule.base.copy(), schedule.latency.copy()
     for direction in (HOST_TO_DEVICE, DEVICE_TO_HOST):
         mine = copies[model.ops.direction[copies] == direction]
-        rate = pinned_rate(model, direction)[0] * factor
+        rate = pinned_rate(model, direction, constants)[0] * factor
         duration[mine] = np.minimum(duration[mine], PINNED_START + (model.ops.bytes[mine] / rate).astype(np.int64))
     usual = _plain_copy(model)
     calls = schedule.call[copies]

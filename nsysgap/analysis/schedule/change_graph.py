@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.bodies import Bodies
+from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
 from nsysgap.analysis.schedule.constants import (
     FEWEST_NODE_GAPS,
-    GRAPH_BEST_CALL,
-    GRAPH_BEST_LATENCY,
-    GRAPH_CALL,
     GRAPH_FIRST_GAP,
     GRAPH_KEPT_GAP,
-    GRAPH_LATENCY,
     GRAPH_WORST_NODE_GAP,
-    NODE_GAPS,
 )
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.path import ops_ending
@@ -35,17 +31,23 @@ DIFFERENT, SAME, COPY = range(3)
 class NodeGaps:
     """The time from node to node: of different kernels, of one kernel and grid, to or from a copy or memset, ns.
 
-    `tracing`: "nsys" or "plain"."""
+    `tracing`: "nsys" or "plain"; `own`: which of them are of the report's own replays; `constants`: of the others."""
 
     values: tuple[int, int, int]
     tracing: str
+    own: tuple[bool, bool, bool] = (False, False, False)
+    constants: Constants = USUAL_CONSTANTS
 
     def shifted(self, case: str) -> NodeGaps:
         """Nothing at best, 300 ns more at worst."""
         if case == "best":
-            return NodeGaps((0, 0, 0), self.tracing)
+            return replace(self, values=(0, 0, 0))
         more = GRAPH_WORST_NODE_GAP if case == "worst" else 0
-        return NodeGaps((self.values[0] + more, self.values[1] + more, self.values[2] + more), self.tracing)
+        first, second, third = (
+            gap + more if own else self.constants.scaled(gap + more, case)
+            for gap, own in zip(self.values, self.own, strict=True)
+        )
+        return replace(self, values=(first, second, third))
 
 
 def step_kinds(model: Model, before: Times, after: Times) -> NDArray[np.int64]:
@@ -58,13 +60,13 @@ def step_kinds(model: Model, before: Times, after: Times) -> NDArray[np.int64]:
     return np.where(copy, COPY, np.where(same, SAME, DIFFERENT))
 
 
-def node_gaps(model: Model, tracing: str) -> NodeGaps:
-    """The report's own graph replays tell, kind by kind; else the usual."""
-    usual = NODE_GAPS[tracing]
+def node_gaps(model: Model, tracing: str, constants: Constants = USUAL_CONSTANTS) -> NodeGaps:
+    """The report's own graph replays tell, kind by kind; else the constants."""
+    usual = constants.calibration.node_gaps[tracing]
     ops = model.trace.ops
     rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & (ops["process"] == model.calls.process))
     if tracing != "nsys" or len(rows) < 2:
-        return NodeGaps(usual, tracing)
+        return NodeGaps(usual, tracing, constants=constants)
     rows = rows[np.lexsort((ops["start"][rows], ops["stream"][rows], ops["correlation"][rows]))]
     before, after = rows[:-1], rows[1:]
     joined = (ops["correlation"][before] == ops["correlation"][after]) & (ops["stream"][before] == ops["stream"][after])
@@ -72,7 +74,8 @@ def node_gaps(model: Model, tracing: str) -> NodeGaps:
     kind, gap = step_kinds(model, before, after), ops["start"][after] - ops["end"][before]
     own = [median(gap[kind == one]) if (kind == one).sum() >= FEWEST_NODE_GAPS else None for one in range(3)]
     found = [usual[one] if own[one] is None else int(own[one] or 0) for one in range(3)]
-    return NodeGaps((found[0], found[1], found[2]), tracing)
+    known = own[0] is not None, own[1] is not None, own[2] is not None
+    return NodeGaps((found[0], found[1], found[2]), tracing, known, constants)
 
 
 def graph(
@@ -89,7 +92,7 @@ def graph(
         gap[calls[0]] = _gap_before(schedule.gap, calls, inner, case)
         gap[inner] = 0
         base[inner] = 0
-        base[calls[0]], latency[ops[0]] = _costs(nodes, case, gaps.tracing)
+        base[calls[0]], latency[ops[0]] = gaps.constants.graph_launch(nodes, gaps.tracing, case)
         duration[ops[0]] = longest_path(schedule, steps, ops, gaps, one_by_one=case == "worst")
         alive[ops[1:]] = False
     return replace(schedule, gap=gap, base=base, latency=latency, duration=duration, alive=alive)
@@ -108,15 +111,6 @@ def _gap_before(gap: Times, calls: Indices, inner: Indices, case: str) -> int:
     if case != "worst" and first <= kept:
         first = min(first, GRAPH_FIRST_GAP[case])
     return first + int(inside[inside > kept].sum())
-
-
-def _costs(nodes: int, case: str, tracing: str) -> tuple[int, int]:
-    """(the call, the latency) of a graph launch of so many nodes, ns."""
-    call = GRAPH_CALL[tracing][0] + GRAPH_CALL[tracing][1] * nodes
-    latency = GRAPH_LATENCY[tracing][0] + GRAPH_LATENCY[tracing][1] * nodes
-    if case == "best":
-        return call - GRAPH_BEST_CALL, latency - GRAPH_BEST_LATENCY
-    return call, latency
 
 
 @dataclass(frozen=True)

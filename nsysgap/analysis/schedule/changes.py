@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.bodies import Bodies
+from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
 from nsysgap.analysis.schedule.change_copies import (
     COHERENT,
     overlappable,
@@ -29,6 +30,7 @@ from nsysgap.analysis.schedule.change_host import (
     shorter_gaps,
 )
 from nsysgap.analysis.schedule.change_kernels import batched, faster_kernels, fused, neighbours
+from nsysgap.analysis.schedule.constants import FOREIGN_FIGURE
 from nsysgap.analysis.schedule.path_lines import line_time
 from nsysgap.analysis.schedule.predict import Change
 from nsysgap.analysis.schedule.typical import median
@@ -67,12 +69,19 @@ class Candidate:
 
 class Changes:
     """The changes that can be made to a loop. `tracing`: "nsys" or "plain", for what graphs cost; `stacks`: where lines
-    of the program are known."""
+    of the program are known; `constants`: what graphs and pinned copies cost."""
 
-    def __init__(self, bodies: Bodies, tracing: str = "nsys", stacks: Stacks | None = None) -> None:
+    def __init__(
+        self,
+        bodies: Bodies,
+        tracing: str = "nsys",
+        stacks: Stacks | None = None,
+        constants: Constants = USUAL_CONSTANTS,
+    ) -> None:
         self.bodies = bodies
         self.tracing = tracing
         self.stacks = stacks
+        self.constants = constants
 
     def candidate(self, asked: Asked) -> Candidate:
         """One change, ready to be predicted or refused."""
@@ -104,7 +113,7 @@ class Changes:
             )
             return Candidate(asked, None, refused=why)
         model = bodies.model
-        gaps, steps = node_gaps(model, self.tracing), node_steps(model)
+        gaps, steps = node_gaps(model, self.tracing, self.constants), node_steps(model)
         paths = [longest_path(model.schedule, steps, bodies.op_of[calls], gaps) for calls in segments]
         of_body = np.searchsorted(bodies.calls, [calls[0] for calls in segments])
         nodes = np.bincount(bodies.body[of_body], [len(calls) for calls in segments], minlength=bodies.count)
@@ -114,7 +123,12 @@ class Changes:
             "nodes_per_iteration": median(nodes.astype(np.int64)),
             "longest_path_ns": sum(paths) // bodies.count,
         }
-        change = Change("graph", asked.target, lambda made, case: graph(bodies, made, segments, steps, gaps, case))
+        change = Change(
+            "graph",
+            asked.target,
+            lambda made, case: graph(bodies, made, segments, steps, gaps, case),
+            wider=FOREIGN_FIGURE if self.constants.foreign else 0.0,
+        )
         return Candidate(asked, change, evidence, said=GRAPH_SAID)
 
     def _fewer_syncs(self, asked: Asked) -> Candidate:
@@ -137,14 +151,16 @@ class Changes:
                 f"{printable(coherent)} reaches the host's memory over NVLink: how pinned copies do there is not known."
             )
             return Candidate(asked, None, refused=why)
-        rates = {int(way): pinned_rate(model, int(way)) for way in np.unique(model.ops.direction[copies])}
+        rates = {
+            int(way): pinned_rate(model, int(way), self.constants) for way in np.unique(model.ops.direction[copies])
+        }
         evidence = {
             "copies": len(copies),
             "bytes_per_iteration": int(model.ops.bytes[copies].sum()) // self.bodies.count,
             "rate_gb_per_s": round(min(rate for rate, _ in rates.values()), 1),
             "rate_is": next(iter(rates.values()))[1],
         }
-        change = Change("pinned", "", lambda made, case: pinned(self.bodies, made, case))
+        change = Change("pinned", "", lambda made, case: pinned(self.bodies, made, case, self.constants))
         return Candidate(asked, change, evidence, said=PIN_SAID)
 
     def _overlapped(self, asked: Asked) -> Candidate:

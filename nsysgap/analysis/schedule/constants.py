@@ -31,6 +31,8 @@ FEWEST_NODE_GAPS = 10
 GRAPH_FIRST_GAP = {"central": 5_000, "best": 2_000}  # of the host's time before a graph launch
 GRAPH_KEPT_GAP = {"central": 200_000, "best": 200_000, "worst": 50_000}  # a longer one inside is the program's own work
 GRAPH_BEST_LATENCY, GRAPH_BEST_CALL, GRAPH_WORST_NODE_GAP = 3_000, 1_000, 300
+# Costs of another GPU than the report's: by so much less at best, more at worst; a figure is a range, wider by so much.
+FOREIGN_COSTS, FOREIGN_FIGURE = {"best": 0.7, "worst": 1.5}, 0.15
 PLAIN_QUEUE_GAP = 900  # by which the gap between ops is shorter without nsys
 RARE = 0.1  # what is in fewer bodies of a loop stands in no change's way
 SMALL_READ_BYTES = 4_096  # a copy to the host before a sync that is the value it waits for

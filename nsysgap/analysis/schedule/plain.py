@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nsysgap.analysis.schedule.bodies import Bodies
-from nsysgap.analysis.schedule.constants import GPU_BOUND, PLAIN_QUEUE_GAP, PROFILER_AT_MOST, PROFILER_WITHIN
+from nsysgap.analysis.schedule.calibration import USUAL, Calibration
+from nsysgap.analysis.schedule.constants import GPU_BOUND, PROFILER_AT_MOST, PROFILER_WITHIN
 from nsysgap.analysis.schedule.loop_time import run_loop
 from nsysgap.analysis.schedule.predict import scaled
 from nsysgap.analysis.schedule.schedule import Schedule
@@ -27,15 +28,15 @@ class PlainSchedule:
     refused: str
 
 
-def without_profiler(bodies: Bodies, host_share: float, plain: int) -> PlainSchedule:
+def without_profiler(bodies: Bodies, host_share: float, plain: int, calibration: Calibration = USUAL) -> PlainSchedule:
     """The schedule in which the loop takes as long as it did without nsys. `plain`: that time, ns; `host_share`: the
     host's share of the recorded loop's critical path."""
-    model = bodies.model
+    model, quicker = bodies.model, calibration.plain_queue_gap
     delta = model.schedule.delta
-    quick = replace(model.schedule, delta=np.maximum(delta - PLAIN_QUEUE_GAP, np.minimum(delta, 0)))
+    quick = replace(model.schedule, delta=np.maximum(delta - quicker, np.minimum(delta, 0)))
     recorded = run_loop(bodies, model.schedule).length
     if host_share <= GPU_BOUND:
-        return PlainSchedule(quick, f"{duration(PLAIN_QUEUE_GAP)} less between ops", "")
+        return PlainSchedule(quick, f"{duration(quicker)} less between ops", "")
     if plain <= recorded:
         cost = _bisect(
             lambda one: run_loop(bodies, cheaper(bodies, quick, int(one))).length, plain, PROFILER_AT_MOST, 0

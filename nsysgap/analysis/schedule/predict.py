@@ -29,12 +29,14 @@ ORDER = (
 @dataclass(frozen=True)
 class Change:
     """One change: its name as in the contract, what it is made to, and `edit`, which gives the changed schedule for one
-    of CASES ("central", "best", "worst"). `at_least`: what the loop takes at least, ns, whatever the replay gives."""
+    of CASES ("central", "best", "worst"). `at_least`: what the loop takes at least, ns, whatever the replay gives;
+    `wider`: by what share a figure's edges are wider because its constants are another GPU's: it is said as a range."""
 
     name: str
     target: str
     edit: Callable[[Schedule, str], Schedule]
     at_least: int = 0
+    wider: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A prediction and the run that its centre rests on."""
+    """A prediction and the run that its centre rests on; `bands`: what its edges rest on, for `edge_run`."""
 
     prediction: Prediction
     central: LoopRun
     length: int
+    bands: tuple[str, float]
 
 
 def apply(changes: Sequence[Change], schedule: Schedule, case: str) -> Schedule:
@@ -76,7 +79,11 @@ def predict(
     length = max(central.length, *(change.at_least for change in changes), 0) if changes else central.length
     share = central.host_share()
     kind = _kind(changes, share, plain=plain)
-    best, worst = (edge_run(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
+    bands = kind, share
+    best, worst = (edge_run(bodies, changes, schedule, bands, case).length for case in ("best", "worst"))
+    wider = max((change.wider for change in changes), default=0.0)
+    if kind == FIGURE and wider:
+        kind, best, worst = RANGE, round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
     each = max(bodies.count, 1)
     said = kind != RANGE
     prediction = Prediction(
@@ -87,7 +94,7 @@ def predict(
         kind=kind,
         host_share=round(share, 4),
     )
-    return Predicted(prediction, central, length)
+    return Predicted(prediction, central, length, bands)
 
 
 def edge_run(
