@@ -28,6 +28,7 @@ COMMANDS = {
         "whatif",
         "What a CUDA graph, pinned copies, fewer syncs ... would gain: a figure, a range, or why not.",
     ),
+    "calibrate": ("calibrate", "Measure what graphs, gaps and copies cost on this machine, for predictions."),
     "compare": ("compare", "Before and after: what a step takes, what explains the change, which kernels, noise."),
     "check": ("check", "A gate for CI: limits on a step, absolute or against a baseline; exit codes 0, 3 and 4."),
     "stacks": ("stacks", "Which line of the program kept the GPU idle: by line, function or file; flame graphs."),

@@ -169,24 +169,36 @@ def copy_series(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def timed(bench: Bench, name: str, run: Callable[[], None], repeats: int) -> dict[str, object]:
-    """Run a series; return its name and the us of its repeats."""
+    """Run a series; its name, and the us of its repeats with the wait at their end and (`us_call`) without it."""
     nvtx = bench.cupy.cuda.nvtx
     for _ in range(WARM_UP):
         run()
         bench.stream.synchronize()
-    times = []
+    times, calls = [], []
     nvtx.RangePush(name)
     for number in range(repeats):
         nvtx.RangePush(f"repeat {number}")
         start = perf_counter()
         run()
+        launched = perf_counter()
         bench.stream.synchronize()
         times.append(1e6 * (perf_counter() - start))
+        calls.append(1e6 * (launched - start))
         nvtx.RangePop()
     nvtx.RangePop()
     ordered = sorted(times)
-    middle = ordered[(len(ordered) - 1) // 2]
-    return {"series": name, "us": round(middle, 3), "us_min": round(ordered[0], 3), "us_max": round(ordered[-1], 3)}
+    return {
+        "series": name,
+        "us": round(middle(times), 3),
+        "us_min": round(ordered[0], 3),
+        "us_max": round(ordered[-1], 3),
+        "us_call": round(middle(calls), 3),
+    }
+
+
+def middle(values: list[float]) -> float:
+    """The lower median."""
+    return sorted(values)[(len(values) - 1) // 2]
 
 
 def measure(options: argparse.Namespace) -> dict[str, object]:

@@ -127,10 +127,12 @@ def rows_of(machine: Path) -> list[Row]:
 _KEYS = ("central_ns", "best_ns", "worst_ns")
 
 
-def predicted(report: Path, change: Asked, plain: str | None, where: str) -> dict[str, Any] | None:
+def predicted(
+    report: Path, change: Asked, plain: str | None, where: str, calibration: str = "usual"
+) -> dict[str, Any] | None:
     """Return a prediction of the contract "nsysgap.whatif/1"; None where it is refused."""
     try:
-        answer = ask(report, whatif, WhatifOptions((change,), plain=plain))
+        answer = ask(report, whatif, WhatifOptions((change,), plain=plain, calibration=calibration))
     except NsysgapError:
         return None
     found: dict[str, Any] | None = answer.changes[0][where]

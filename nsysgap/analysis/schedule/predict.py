@@ -30,7 +30,7 @@ ORDER = (
 class Change:
     """One change: its name as in the contract, what it is made to, and `edit`, which gives the changed schedule for one
     of CASES ("central", "best", "worst"). `at_least`: what the loop takes at least, ns, whatever the replay gives;
-    `wider`: by what share a figure's edges are wider because its constants are another GPU's: it is said as a range."""
+    `wider`: by what share a figure's edges are wider because its constants are another GPU's."""
 
     name: str
     target: str
@@ -53,12 +53,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A prediction and the run that its centre rests on; `bands`: what its edges rest on, for `edge_run`."""
+    """A prediction and the run that its centre rests on."""
 
     prediction: Prediction
     central: LoopRun
     length: int
-    bands: tuple[str, float]
 
 
 def apply(changes: Sequence[Change], schedule: Schedule, case: str) -> Schedule:
@@ -79,11 +78,10 @@ def predict(
     length = max(central.length, *(change.at_least for change in changes), 0) if changes else central.length
     share = central.host_share()
     kind = _kind(changes, share, plain=plain)
-    bands = kind, share
-    best, worst = (edge_run(bodies, changes, schedule, bands, case).length for case in ("best", "worst"))
+    best, worst = (edge_run(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
     wider = max((change.wider for change in changes), default=0.0)
     if kind == FIGURE and wider:
-        kind, best, worst = RANGE, round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
+        best, worst = round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
     each = max(bodies.count, 1)
     said = kind != RANGE
     prediction = Prediction(
@@ -94,7 +92,7 @@ def predict(
         kind=kind,
         host_share=round(share, 4),
     )
-    return Predicted(prediction, central, length, bands)
+    return Predicted(prediction, central, length)
 
 
 def edge_run(
