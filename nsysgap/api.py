@@ -41,9 +41,10 @@ class Report:
     """One report. All times are integer nanoseconds from the start of the session, as the report stores them.
 
     `trace` holds the typed NumPy tables behind everything (docs/tables.md). What counts can be selected in every
-    method, as on the command line: `device` is a GPU's number, `nvtx` a regular expression of NVTX range names, `since`
-    and `until` times (ns, or text such as "1.2s"). A selection of nothing raises NsysgapError. Methods that read what
-    the Trace does not hold (stacks, graphs, launches by kernel, info, to_chrome, timeline_html) open the file again.
+    method, as on the command line: `device` is a GPU's number, `nvtx` a regular expression of NVTX range names,
+    `domain` of their domains' names, `since` and `until` times (ns, or text such as "1.2s"). A selection of nothing
+    raises NsysgapError. Methods that read what the Trace does not hold (stacks, graphs, launches by kernel, info,
+    to_chrome, timeline_html) open the file again.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -55,18 +56,20 @@ class Report:
         *,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
     ) -> IdleReport:
         """The analysis behind the DataFrames; kept for the whole report and for the last selection."""
-        return self._opened.idle(_selection(device, nvtx, since, until, hidden_after_ns))
+        return self._opened.idle(_selection(device, (nvtx, domain), since, until, hidden_after_ns))
 
     def idle(
         self,
         *,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
@@ -78,9 +81,9 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import idle_frame
 
-        return idle_frame(self._opened.idle(_selection(device, nvtx, since, until, hidden_after_ns)))
+        return idle_frame(self._opened.idle(_selection(device, (nvtx, domain), since, until, hidden_after_ns)))
 
-    def gaps(
+    def gaps(  # noqa: PLR0913 - an argument per option
         self,
         top: int | None = None,
         *,
@@ -88,6 +91,7 @@ class Report:
         at_least: Time = 0,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
@@ -104,7 +108,7 @@ class Report:
         from nsysgap.analysis.idle.dataframes import gaps_frame
         from nsysgap.answers.gaps import GapsOptions, gaps
 
-        selection = _selection(device, nvtx, since, until, hidden_after_ns)
+        selection = _selection(device, (nvtx, domain), since, until, hidden_after_ns)
         if by is not None:
             frame = gaps(self._opened, GapsOptions(selection, 0, 0, _one_of(by, GROUPINGS, "by"))).frame()
             return frame.drop(columns="report")[:top]
@@ -117,6 +121,7 @@ class Report:
         by: str = "op",
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> pd.DataFrame:
@@ -131,12 +136,19 @@ class Report:
         from nsysgap.analysis.idle.dataframes import launches_frame
         from nsysgap.answers.launches import LaunchesOptions, launches
 
-        selection = _selection(device, nvtx, since, until)
+        selection = _selection(device, (nvtx, domain), since, until)
         if _one_of(by, ("op", "kernel"), "by") == "kernel":
             return launches(self._opened, LaunchesOptions(selection)).frame()
         return launches_frame(self._opened.idle(selection))
 
-    def syncs(self, *, nvtx: Regex | None = None, since: Time | None = None, until: Time | None = None) -> pd.DataFrame:
+    def syncs(
+        self,
+        *,
+        nvtx: Regex | None = None,
+        domain: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> pd.DataFrame:
         """Every synchronising call.
 
         Columns: api, start_ns, end_ns, waited, wait_ns (from the call to the end of the last op it covers), tail_ns
@@ -144,7 +156,7 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import syncs_frame
 
-        return syncs_frame(self._opened.idle(_selection(None, nvtx, since, until)))
+        return syncs_frame(self._opened.idle(_selection(None, (nvtx, domain), since, until)))
 
     def stacks(  # noqa: PLR0913 - an argument per option
         self,
@@ -155,6 +167,7 @@ class Report:
         launched_from: bool = False,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
         hidden_after_ns: int = HIDDEN_AFTER_NS,
@@ -168,7 +181,7 @@ class Report:
         from nsysgap.answers.stacks import StacksOptions
         from nsysgap.answers.stacks import stacks as by_stacks
 
-        selection = _selection(device, nvtx, since, until, hidden_after_ns)
+        selection = _selection(device, (nvtx, domain), since, until, hidden_after_ns)
         by = _one_of(by, ("line", "function", "file"), "by")
         return by_stacks(self._opened, StacksOptions(selection, by, tuple(causes), stacks, launched_from)).frame()
 
@@ -195,6 +208,7 @@ class Report:
         kernels_only: bool = False,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> Path:
@@ -210,7 +224,7 @@ class Report:
         if form is None:
             hint = f"End it with {', '.join(TRACE_ENDINGS)}."
             raise NsysgapError(f"The name {path} does not say which format to write.", hint, exit_code=2)
-        options = ToChromeOptions(_selection(device, nvtx, since, until), top_gaps, kernels_only=kernels_only)
+        options = ToChromeOptions(_selection(device, (nvtx, domain), since, until), top_gaps, kernels_only=kernels_only)
         for _, viewed in to_chrome(self._opened, options):
             with output_file(Path(path), force=True, inputs=(self.trace.path,)) as file:
                 write_trace(viewed, form, file)
@@ -270,6 +284,7 @@ class Report:
         *,
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> go.Figure:
@@ -280,7 +295,7 @@ class Report:
         from nsysgap.analysis.pictures.page import timeline_data
         from nsysgap.render.pages.timeline import timeline_figure
 
-        idle = self._opened.idle(_selection(device, nvtx, since, until))
+        idle = self._opened.idle(_selection(device, (nvtx, domain), since, until))
         return timeline_figure(timeline_data(idle), top_gaps=top_gaps)
 
     def timeline_html(
@@ -290,6 +305,7 @@ class Report:
         plotlyjs: str = "inline",
         device: int | None = None,
         nvtx: Regex | None = None,
+        domain: Regex | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> str:
@@ -300,7 +316,7 @@ class Report:
         from nsysgap.answers.timeline import TimelineOptions, timeline
         from nsysgap.render.pages.timeline import timeline_html
 
-        data = timeline(self._opened, TimelineOptions(_selection(device, nvtx, since, until), top_gaps))
+        data = timeline(self._opened, TimelineOptions(_selection(device, (nvtx, domain), since, until), top_gaps))
         return timeline_html(data, plotlyjs=plotlyjs)
 
     @property
@@ -334,14 +350,15 @@ GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "hel
 
 def _selection(
     device: int | None,
-    nvtx: Regex | None,
+    ranges: tuple[Regex | None, Regex | None],
     since: Time | None,
     until: Time | None,
     hidden_after_ns: int = HIDDEN_AFTER_NS,
 ) -> Selection:
-    """The arguments of a method as a Selection; the whole report without any."""
+    """The arguments of a method as a Selection, `ranges` by name and by domain; the whole report without any."""
     start, end = (None if time is None else _ns(time) for time in (since, until))
-    made = Selection(device, None if nvtx is None else pattern(nvtx), start, end, hidden_after_ns)
+    nvtx, domain = (None if regex is None else pattern(regex) for regex in ranges)
+    made = Selection(device, nvtx, start, end, hidden_after_ns, domain=domain)
     return WHOLE if made == WHOLE else made
 
 

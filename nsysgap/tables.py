@@ -383,7 +383,8 @@ class Trace:
 
     `gpu_of` gives the `Device.id` of each (global process ID, its own ordinal) that ops carry. `sm_active` holds the
     GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own tables that have rows;
-    `python_stacks` which kinds of Python stacks it holds, by their schemas' names.
+    `python_stacks` which kinds of Python stacks it holds, by their schemas' names; `domains` the names of NVTX domains
+    by (row of processes, domain ID), of those that have a name.
     """
 
     path: str
@@ -398,6 +399,7 @@ class Trace:
     streams: Table = field(default_factory=STREAMS.empty)
     gpu_of: Mapping[tuple[int, int], int] = field(default_factory=dict)
     nvtx: Table = field(default_factory=NVTX.empty)
+    domains: Mapping[tuple[int, int], str] = field(default_factory=dict)
     osrt: Table = field(default_factory=OSRT.empty)
     overhead: Table = field(default_factory=OVERHEAD.empty)
     sm_active: Table = field(default_factory=GPU_METRICS.empty)

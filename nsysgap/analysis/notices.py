@@ -15,6 +15,7 @@ from nsysgap.analysis.program_notices import program_notices
 from nsysgap.analysis.questions import has_kernels
 from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, PREFETCHES, SETS
 from nsysgap.analysis.relations.captures import graph_costs
+from nsysgap.analysis.relations.domains import open_range_notices
 from nsysgap.analysis.relations.launches import misled_ops
 from nsysgap.analysis.relations.syncs import Syncs
 from nsysgap.analysis.relations.unqueued_latency import Latencies
@@ -32,9 +33,15 @@ def all_notices(idle: IdleReport, latencies: Latencies, missing: list[Loss] | No
     missing = losses(idle) if missing is None else missing
     found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, missing)]
     found += [*_clock(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle), *program_notices(idle)]
-    found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *_missing_sources(idle.trace)]
-    order = ("incomplete", "warning", "note")
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
+    found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *open_range_notices(idle.trace)]
+    found += [*_missing_sources(idle.trace)]
+    return in_order(found)
+
+
+def in_order(found: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Notices, none twice: what is incomplete first, then warnings, then notes."""
+    levels = ("incomplete", "warning", "note")
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: levels.index(one.level)))
 
 
 def no_kernels(trace: Trace) -> list[Notice]:

@@ -147,7 +147,7 @@ def _lines(trace: Trace) -> list[tuple[str, bool]]:
     if PYTHON_SAMPLES in trace.python_stacks:
         return [("stack samples", True)]
     if trace.tables_present >= NATIVE_SAMPLES:
-        return [("stack samples (functions, no lines)", True)]
+        return [("stack samples (functions without lines)", True)]
     if PYTHON_CALLS in trace.python_stacks:
         return [("call stacks (only inside calls)", True)]
     if trace.tables_present & NATIVE_CALLS:

@@ -60,7 +60,7 @@ class CaptureOptions:
     def selects_time(self) -> bool:
         """Whether NVTX ranges or a stretch of time are selected: a window, not a loop."""
         chosen = self.selection
-        return chosen.nvtx is not None or chosen.since is not None or chosen.until is not None
+        return chosen.ranges or chosen.timed
 
 
 def capture(report: OpenReport, options: CaptureOptions = CaptureOptions()) -> Capture:

@@ -18,7 +18,7 @@ from nsysgap.analysis.idle.grouping import Group, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
 from nsysgap.analysis.loops.document import loop_rows
-from nsysgap.analysis.notices import all_notices
+from nsysgap.analysis.notices import all_notices, in_order
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
 from nsysgap.answers.opening import OpenReport
@@ -146,7 +146,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
     _add_ranges(document["devices"], idle, lost=unseen_losses(missing))
     why = why_no_kernels(report.trace)
     return GapsAnswer(
-        header=report.header((*all_notices(idle, idle.latencies, missing), *selected.notes)),
+        header=report.header(in_order((*all_notices(idle, idle.latencies, missing), *selected.notes))),
         devices=tuple(document["devices"]),
         launches=document["launches"],
         graph_launches=document["graph_launches"],

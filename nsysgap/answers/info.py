@@ -9,6 +9,7 @@ import numpy as np
 
 from nsysgap.analysis.events_from import events_from_to
 from nsysgap.analysis.questions import limits, questions
+from nsysgap.analysis.relations.domains import domains
 from nsysgap.answers.opening import OpenReport
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.report.describe import describe
@@ -51,6 +52,7 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "devices": _devices(trace),
         "processes": _processes(trace),
         "threads": _threads(trace),
+        "domains": [asdict(one) for one in domains(trace)],
         "tables": [{"table": table, "rows": rows} for table, rows in about.rows],
         "questions": [asdict(question) for question in questions(trace)],
         "missing": [asdict(limit) for limit in limits(trace)],
@@ -91,6 +93,11 @@ def _processes(trace: Trace) -> list[Document]:
             "devices": [
                 trace.device(device).label if trace.device(device).which else trace.device(device).number
                 for device in np.unique(trace.ops["device"][trace.ops["process"] == row]).tolist()
+            ],
+            "own_numbers": [
+                {"own": own, **trace.device(device).named()}
+                for (process, own), device in sorted(trace.gpu_of.items())
+                if process == int(trace.processes["global_pid"][row])
             ],
             "ops": int(ops[row]),
             "threads": int(threads[row]),

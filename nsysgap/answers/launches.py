@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nsysgap.analysis.launch_costs import LaunchSelection, launch_costs
+from nsysgap.analysis.notices import in_order
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
@@ -86,7 +87,7 @@ def launches(report: OpenReport, options: LaunchesOptions = LaunchesOptions()) -
     )
     if not costs["kernels"] and not costs["all"]["launches"]:
         raise _nothing_selected(trace, words)
-    return LaunchesAnswer(report.header((*trace.warnings, *selected.notes)), costs, words, selected.notes)
+    return LaunchesAnswer(report.header(in_order((*trace.warnings, *selected.notes))), costs, words, selected.notes)
 
 
 def _nothing_selected(trace: Trace, words: str) -> NsysgapError:

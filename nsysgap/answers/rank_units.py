@@ -124,7 +124,7 @@ def _unit(
 def _time(report: OpenReport, options: RankOptions, process: int) -> IntervalSet | None:
     """The time to compare: what the options select, else the main loop's windows on the process's GPU."""
     chosen = options.selection
-    if chosen.nvtx is not None or chosen.since is not None or chosen.until is not None:
+    if chosen.ranges or chosen.timed:
         return report.select(chosen).time
     steps = report.steps(chosen.hidden_after_ns)
     if options.whole or process not in steps.main:

@@ -59,11 +59,11 @@ def limits(report: OpenReport, selection: Selection) -> Limits:
 
     Without a loop, and with neither time selected, from the first op to the last.
     """
-    if selection.nvtx is not None or selection.device is not None:
+    if selection.ranges or selection.device is not None:
         return Limits(unknown="Ranges and single GPUs have no critical path of their own.")
     if _rows(report) > MOST_ROWS:
         return Limits(unknown=TOO_LARGE)
-    timed = selection.since is not None or selection.until is not None
+    timed = selection.timed
     since, until = selection.since, selection.until
     if not timed and not (selection.loop and report.steps(selection.hidden_after_ns).judged):
         since = min(one.window[0] for one in report.whole.gaps)
@@ -78,8 +78,7 @@ def limits(report: OpenReport, selection: Selection) -> Limits:
 
 def advice(report: OpenReport, selection: Selection) -> tuple[Advice, ...]:
     """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
-    timed = selection.since is not None or selection.until is not None
-    chosen = not selection.loop or timed or selection.nvtx is not None or selection.device is not None
+    chosen = not selection.loop or selection.timed or selection.ranges or selection.device is not None
     if chosen or _rows(report) > MOST_ROWS_ADVISED or not report.steps(selection.hidden_after_ns).judged:
         return ()
     try:

@@ -79,6 +79,7 @@ def selection_arguments(answer: ScreenAnswer) -> Command:
     return (
         *(() if chosen.device is None else ("--device", str(chosen.device))),
         *(() if chosen.nvtx is None else ("--nvtx", chosen.nvtx.pattern)),
+        *(() if chosen.domain is None else ("--domain", chosen.domain.pattern)),
         *(text for name, ns in times if ns is not None for text in (name, f"{ns}ns")),
     )
 

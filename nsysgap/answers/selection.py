@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import WholeTrace
 from nsysgap.analysis.loops.launched_inside import LaunchedExtents, launched_extents
+from nsysgap.analysis.relations.domains import domains, of_domains
 from nsysgap.analysis.relations.ranges import select_ranges, time_by_process
 from nsysgap.errors import NsysgapError
-from nsysgap.intervals import IntervalSet, intersect, subtract, union, union_of
+from nsysgap.intervals import EMPTY, IntervalSet, intersect, subtract, union, union_of
 from nsysgap.tables import OPEN_END, Device, Notice, Trace
 from nsysgap.units import count, counted, duration, printable
 
@@ -41,7 +42,8 @@ class Selected:
 class Selection:
     """What to look at: hashable and picklable, so that an answer can be asked for in another process.
 
-    `device` is a GPU's number, `nvtx` the pattern of range names, `since` and `until` ns of the session (None: all);
+    `device` is a GPU's number, `nvtx` the pattern of range names, `domain` that of the names of their domains (the
+    default one is called "default"), `since` and `until` ns of the session (None: all);
     `hidden_after_ns` from which length on a stretch of a sync call in which no op runs is "untraced". `select`: the
     ranges' time on the host, or the GPUs' time for what was launched inside ("gpu"). `loop`: where nothing else is
     selected only the main loops' GPU windows, as far as there are main loops (answers/opening.py).
@@ -54,6 +56,17 @@ class Selection:
     hidden_after_ns: int = HIDDEN_AFTER_NS
     select: Literal["host", "gpu"] = "host"
     loop: bool = False
+    domain: re.Pattern[str] | None = None
+
+    @property
+    def ranges(self) -> bool:
+        """Whether NVTX ranges are selected."""
+        return self.nvtx is not None or self.domain is not None
+
+    @property
+    def timed(self) -> bool:
+        """Whether a stretch of the session is selected."""
+        return self.since is not None or self.until is not None
 
     def resolve(self, trace: Trace, whole: WholeTrace | None = None) -> Selected:
         """The selected time of a report. `whole`: what is known of the trace already.
@@ -62,8 +75,8 @@ class Selection:
         """
         require_device(trace, self.device)
         chosen = Selected(None, "")
-        if self.nvtx is not None:
-            chosen = self._in_ranges(trace, self.nvtx, whole or WholeTrace(trace))
+        if self.ranges:
+            chosen = self._in_ranges(trace, whole or WholeTrace(trace))
         span = self._span()
         if span is not None:
             to = "" if self.until is None else f" to {duration(self.until)}"
@@ -72,24 +85,28 @@ class Selection:
             _require_ops(trace, chosen.time)
         return chosen
 
-    def _in_ranges(self, trace: Trace, regex: re.Pattern[str], whole: WholeTrace) -> Selected:
+    def _in_ranges(self, trace: Trace, whole: WholeTrace) -> Selected:
         """The ranges whose name matches, as the host or as the GPUs saw them; noted where that differs much."""
-        time, words, rows = _in_ranges(trace, regex)
+        time, words, rows = _in_ranges(trace, self.nvtx, self.domain)
         work = launched_extents(trace, whole.calls, rows)
         if self.select == "gpu":
             if not work.by_device:
                 raise NsysgapError(
-                    f"Nothing was launched inside the NVTX ranges that match '{regex.pattern}'.",
+                    f"Nothing was launched inside an NVTX range that {_matching(self.nvtx, self.domain)}.",
                     "Leave --select gpu out: the ranges' own time is then selected.",
                 )
             both = union_of(*work.by_device.values())
             words = f"what was launched {words.rpartition(', ')[0]}: {duration(both.total)} on the GPU"
-            return Selected(both, words, rows, work.by_device, time_by_process(trace, rows))
-        return Selected(time, words, rows, notes=(*_open_ranges(trace, rows, time), *_differing(time, work)))
+            of_closed = launched_extents(trace, whole.calls, rows[trace.nvtx["end"][rows] != OPEN_END]).by_device
+            notes = _open_ranges(trace, rows, both, union_of(*of_closed.values()) if of_closed else EMPTY)
+            return Selected(both, words, rows, work.by_device, time_by_process(trace, rows), notes)
+        ended = rows[trace.nvtx["end"][rows] != OPEN_END]
+        closed = union(trace.nvtx["start"][ended], trace.nvtx["end"][ended])
+        return Selected(time, words, rows, notes=(*_open_ranges(trace, rows, time, closed), *_differing(time, work)))
 
     def _span(self) -> IntervalSet | None:
         """The time between `since` and `until`, None without either."""
-        if self.since is None and self.until is None:
+        if not self.timed:
             return None
         limits = np.iinfo(np.int64)
         low = limits.min if self.since is None else self.since
@@ -118,17 +135,19 @@ def require_device(trace: Trace, device: int | None) -> None:
         raise NsysgapError(f"GPU {device} ran nothing in {trace.path}.", f"GPUs with work: {known}.")
 
 
-def _open_ranges(trace: Trace, rows: NDArray[np.intp], time: IntervalSet) -> tuple[Notice, ...]:
-    """A warning where ranges without an end make the selection larger: how many, and how much of it is theirs alone."""
-    ended = trace.nvtx["end"][rows] != OPEN_END
-    if ended.all():
+def _open_ranges(trace: Trace, rows: NDArray[np.intp], time: IntervalSet, closed: IntervalSet) -> tuple[Notice, ...]:
+    """A warning where ranges without an end make the selection larger: how many, and how much of it is theirs alone.
+
+    `closed`: the time that the other ranges select.
+    """
+    number = int((trace.nvtx["end"][rows] == OPEN_END).sum())
+    if not number:
         return ()
-    closed = union(trace.nvtx["start"][rows[ended]], trace.nvtx["end"][rows[ended]])
-    number = int((~ended).sum())
+    have, theirs = ("has", "its") if number == 1 else ("have", "theirs")
     said = (
-        f"{count(number)} of {counted(len(rows), 'selected range', 'selected ranges')} "
-        f"{'has' if number == 1 else 'have'} no end (a push without a pop, or cut off by the capture's end): cut at "
-        f"the end of the trace, {duration(subtract(time, closed).total)} of the selected time is theirs alone."
+        f"{count(number)} of {counted(len(rows), 'selected range', 'selected ranges')} {have} no end: "
+        f"{duration(subtract(time, closed).total)} of the selection is {theirs} alone. A push without a pop, or "
+        "cut off by the capture's end: it is cut at the end of the trace."
     )
     return (Notice("warning", said),)
 
@@ -164,23 +183,46 @@ def _differing(host: IntervalSet, work: LaunchedExtents) -> tuple[Notice, ...]:
     return tuple(Notice("note", text) for text in found)
 
 
-def _in_ranges(trace: Trace, regex: re.Pattern[str]) -> tuple[IntervalSet, str, NDArray[np.intp]]:
-    """The time inside the ranges whose name matches, the words for it, and their rows."""
-    matching = select_ranges(trace, regex)
+ANY = re.compile("")
+
+
+def _in_ranges(
+    trace: Trace, name: re.Pattern[str] | None, domain: re.Pattern[str] | None
+) -> tuple[IntervalSet, str, NDArray[np.intp]]:
+    """The time inside the ranges whose name and domain match, the words for it, and their rows."""
+    among = None if domain is None else of_domains(trace, domain)
+    matching = select_ranges(trace, name or ANY, among)
     if not matching.ranges:
-        raise NsysgapError(f"No NVTX range matches '{regex.pattern}'.", _known_names(trace))
+        of_none = among is not None and trace.nvtx.rows and not among.any()
+        hint = _known_domains(trace) if of_none else _known_names(trace, among)
+        raise NsysgapError(f"No NVTX range {_matching(name, domain)}.", hint)
     names = ", ".join(printable(name, 40) for name in matching.names[:3])
     more = f" and {len(matching.names) - 3:,} more names" if len(matching.names) > 3 else ""
     ranges = counted(matching.ranges, "NVTX range", "NVTX ranges")
     return matching.time, f"inside {ranges} ({names}{more}), {duration(matching.time.total)}", matching.rows
 
 
-def _known_names(trace: Trace) -> str:
-    index, number = np.unique(trace.nvtx["name"], return_counts=True)
+def _matching(name: re.Pattern[str] | None, domain: re.Pattern[str] | None) -> str:
+    """What ranges have to be: "matches 'step' and is in a domain that matches 'NCCL'"."""
+    named = [] if name is None else [f"matches '{name.pattern}'"]
+    return " and ".join([*named, *([] if domain is None else [f"is in a domain that matches '{domain.pattern}'"])])
+
+
+def _known_domains(trace: Trace) -> str:
+    known = domains(trace)
+    named = ", ".join(printable(one.name, 40) for one in known[:5])
+    more = ", ..." if len(known) > 5 else ""
+    return f"The report's ranges are in {counted(len(known), 'domain', 'domains')}: {named}{more}."
+
+
+def _known_names(trace: Trace, among: NDArray[np.bool_] | None) -> str:
+    names = trace.nvtx["name"] if among is None else trace.nvtx["name"][among]
+    index, number = np.unique(names, return_counts=True)
     if not len(index):
         return "The report holds no NVTX ranges: capture with --trace=cuda,nvtx and mark phases in the program."
     most = [printable(trace.names[int(index[i])], 40) for i in np.argsort(-number, kind="stable")[:5]]
-    return f"The report has {len(index):,} names, such as: {', '.join(most)}."
+    where = "The report" if among is None else "This domain"
+    return f"{where} has {len(index):,} names, such as: {', '.join(most)}."
 
 
 def _require_ops(trace: Trace, time: IntervalSet) -> None:

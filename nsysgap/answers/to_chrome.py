@@ -23,7 +23,6 @@ from nsysgap.report.viewer_tables import (
     read_copies,
     read_memory_events,
     read_not_shown,
-    read_nvtx_domains,
     read_session_start,
 )
 from nsysgap.tables import Trace
@@ -117,7 +116,6 @@ def _read(report: OpenReport, options: ToChromeOptions) -> tuple[Extras, dict[st
             memory_kinds=MEMORY_KINDS,
             memory=read_memory_events(source, report.trace) if counters else None,
             metrics=read_gpu_metrics(source, report.trace.names) if counters else None,
-            domains=read_nvtx_domains(source),
             session_start=read_session_start(source),
             stacks=samples,
             paths=path_tracks(report) if options.critical_path else (),

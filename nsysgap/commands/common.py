@@ -99,13 +99,19 @@ hidden_after_option = click.option(
 
 
 def selection_options(command: Command) -> Command:
-    """--device, --nvtx, --from, --to, --hidden-after: which part of the report counts, see `selection`."""
+    """--device, --nvtx, --domain, --from, --to, --hidden-after: which part of the report counts, see `selection`."""
     for option in (
         hidden_after_option,
         click.option(
             "--to", "until", type=Duration(), metavar="TIME", help="Only before this time, e.g. 1.2s or 350ms."
         ),
         click.option("--from", "since", type=Duration(), metavar="TIME", help="Only from this time of the session on."),
+        click.option(
+            "--domain",
+            type=Pattern(),
+            metavar="REGEX",
+            help="Only NVTX ranges in domains whose name matches (default: the default one).",
+        ),
         click.option("--nvtx", type=Pattern(), metavar="REGEX", help="Only inside NVTX ranges whose name matches."),
         click.option("--device", type=click.IntRange(min=0), metavar="N", help="Only this GPU."),
     ):
@@ -133,8 +139,8 @@ def selection(given: dict[str, Any]) -> Selection:
     """
     from nsysgap.answers.selection import Selection
 
-    if given.get("select") == "gpu" and given["nvtx"] is None:
-        raise NsysgapError("--select gpu needs --nvtx.", "Name the ranges: --nvtx REGEX.", exit_code=2)
+    if given.get("select") == "gpu" and given["nvtx"] is None and given["domain"] is None:
+        raise NsysgapError("--select gpu needs --nvtx or --domain.", "Name the ranges: --nvtx REGEX.", exit_code=2)
     return Selection(**given)
 
 

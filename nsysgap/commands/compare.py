@@ -91,7 +91,7 @@ def command(to: Destination, detail: bool, **given: Any) -> None:
 def check_selection(options: Any) -> None:
     """Raise NsysgapError (usage) where both a loop and a window are selected."""
     if options.loop is not None and (options.selects_time or options.whole):
-        said = "--loop selects iterations; --nvtx, --from, --to and --whole a window."
+        said = "--loop selects iterations; --nvtx, --domain, --from, --to and --whole a window."
         raise NsysgapError(said, "Take one of them.", exit_code=2)
 
 

@@ -69,6 +69,7 @@ class _WithArguments(click.Command):
     help="Further options for nsys profile, in one string; they override nsysgap's own.",
 )
 @click.option("--nvtx", type=Pattern(), metavar="REGEX", help="Compare only inside these NVTX ranges (else: measured).")
+@click.option("--domain", type=Pattern(), metavar="REGEX", help="Compare only inside NVTX ranges of these domains.")
 @click.option(
     "--format",
     "form",
@@ -127,12 +128,12 @@ def _session(given: dict[str, Any]) -> Session:
     from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
     from nsysgap.profiling.session import Session, Shown
 
-    text = given["form"] == "text"
+    text, ranges = given["form"] == "text", (given["nvtx"], given["domain"])
     shown = Shown(
         say=_say,
         capture=lambda report: _print_capture(report) if text else None,
         stacks=lambda captured, sampled: (
-            click.echo(stacks_text(captured, sampled, given["stacks"], given["nvtx"]), nl=False) if text else None
+            click.echo(stacks_text(captured, sampled, given["stacks"], ranges), nl=False) if text else None
         ),
         stacks_cost=SAMPLING_COST,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.errors import NsysgapError
@@ -10,6 +9,7 @@ from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured
+    from nsysgap.profiling.reading import Ranges
 
 LINES = 10
 _NOT_SHARES = ("idle_ns", "period_ns")
@@ -19,17 +19,17 @@ SAMPLING_COST = (
 )
 
 
-def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[str] | None) -> str:
+def stacks_text(plain: Captured, sampled: Captured, kind: str, ranges: Ranges) -> str:
     """The table of lines of a capture with stacks, and what the stacks cost; an error as its sentence."""
     from nsysgap.render.text.console import as_text
     from nsysgap.render.text.stacks import stacks_blocks
 
     file = sampled.target.file(".sqlite")
     try:
-        document = stacks_of(str(file), kind, nvtx)
+        document = stacks_of(str(file), kind, ranges)
     except NsysgapError as error:
         return f"\nnsysgap: {printable(str(error))}\n"
-    scaled = None if plain is sampled else with_times_of(str(plain.target.file(".sqlite")), document, nvtx)
+    scaled = None if plain is sampled else with_times_of(str(plain.target.file(".sqlite")), document, ranges)
     said = as_text(stacks_blocks(scaled or document, LINES), color=False)
     cost = _cost(plain, sampled)
     if scaled:
@@ -38,7 +38,7 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, nvtx: re.Pattern[
     return f"\n{said}\n{cost}Wrote {name}: nsysgap stacks {name} --format html -o idle.html draws it.\n"
 
 
-def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, Any]:
+def stacks_of(path: str, kind: str, ranges: Ranges) -> dict[str, Any]:
     """The document nsysgap.stacks/1 of a capture. Raises NsysgapError if it holds no GPU work or no stacks."""
     from nsysgap.answers.opening import require_kernels
     from nsysgap.answers.selection import Selection
@@ -47,19 +47,19 @@ def stacks_of(path: str, kind: str, nvtx: re.Pattern[str] | None) -> dict[str, A
 
     by = "function" if kind == "native" else "line"
     calls = kind == "calls"
-    options = StacksOptions(Selection(nvtx=nvtx), by, ("host",), None if calls else kind, calls)
+    options = StacksOptions(Selection(nvtx=ranges[0], domain=ranges[1]), by, ("host",), None if calls else kind, calls)
     with opened_report(path) as report:
         require_kernels(report.trace)
         return stacks(report, options).document()
 
 
-def with_times_of(path: str, document: dict[str, Any], nvtx: re.Pattern[str] | None) -> dict[str, Any] | None:
+def with_times_of(path: str, document: dict[str, Any], ranges: Ranges) -> dict[str, Any] | None:
     """The document with the idle times of a capture without stacks: shares stay, rounded to ns; None if it has none."""
     from nsysgap.answers.selection import Selection
     from nsysgap.causes import PARTS
     from nsysgap.commands.common import opened_report
 
-    selection = Selection(nvtx=nvtx)
+    selection = Selection(nvtx=ranges[0], domain=ranges[1])
     try:
         with opened_report(path) as report:
             selected, idle = report.select(selection), report.idle(selection)

@@ -56,7 +56,8 @@ def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChro
     """What `trace_options` asked for, by their parameter names."""
     from nsysgap.answers.to_chrome import ToChromeOptions
 
-    selected = {name: given.pop(name) for name in ("device", "nvtx", "since", "until", "hidden_after_ns", "select")}
+    chosen = ("device", "nvtx", "domain", "since", "until", "hidden_after_ns", "select")
+    selected = {name: given.pop(name) for name in chosen}
     return ToChromeOptions(selection(selected), per_gpu=per_gpu, **given)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Opener = Callable[[Path], AbstractContextManager["OpenReport"]]
 """Opens a report for questions, with a progress bar where there is a terminal."""
+Ranges = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
+"""Which NVTX ranges to look at, by name and by domain."""
 LISTED_GAPS = 5
 WORKLOAD_RANGE = "measured"
 NO_DRIVER_HINT = "This machine has no NVIDIA driver, so no program can use a GPU here. Profile on a machine with one."
@@ -57,16 +59,21 @@ def report_loops(report: OpenReport) -> list[Record]:
 
 
 def _range_times(trace: Trace) -> Any:
+    import numpy as np
+
+    from nsysgap.analysis.relations.domains import DEFAULT, range_domains
     from nsysgap.profiling.nvtx_times import RangeTimes, TimedRange
 
     ranges, threads = trace.nvtx, trace.threads
     order = ranges["start"].argsort(kind="stable").tolist()
+    place, names = range_domains(trace, np.arange(ranges.rows))
+    domain = ["" if name == DEFAULT else name for name in names]
     return RangeTimes(
         tuple(
             TimedRange(
                 int(threads["process"][ranges["thread"][row]]),
                 int(ranges["thread"][row]),
-                str(domain) if (domain := int(ranges["domain"][row])) else "",
+                domain[place[row]],
                 trace.name(int(ranges["name"][row])),
                 int(ranges["start"][row]),
                 int(ranges["end"][row]),
@@ -83,7 +90,7 @@ class CapturedReport:
         self,
         captured: Captured,
         driver: Driver | None,
-        nvtx: re.Pattern[str] | None,
+        ranges: Ranges,
         open_report: Opener,
         *,
         whole: bool,
@@ -95,7 +102,7 @@ class CapturedReport:
         self.answer: GapsAnswer | None = None
         self.refusal: NsysgapError | None = None
         with open_report(captured.target.file(".sqlite")) as report:
-            figures = self._ask(report, captured, driver, nvtx)
+            figures = self._ask(report, captured, driver, ranges)
             header = report.header()
             loops, why = _compared_loops(captured, report)
         words = "" if self.answer is None else self.answer.selection
@@ -109,7 +116,7 @@ class CapturedReport:
         }
 
     def _ask(
-        self, report: OpenReport, captured: Captured, driver: Driver | None, nvtx: re.Pattern[str] | None
+        self, report: OpenReport, captured: Captured, driver: Driver | None, ranges: Ranges
     ) -> dict[str, Any] | None:
         """Ask why the GPU was idle; the figures of the summary, None from a report that cannot answer."""
         from nsysgap.analysis.launching_ways import launch_figures
@@ -123,7 +130,10 @@ class CapturedReport:
             self.refusal = NsysgapError(why[0], why[1] if driver else NO_DRIVER_HINT)
             return None
         record = captured.profiled.record
-        selection = Selection(nvtx=nvtx or _workload_range(report.trace, record))
+        nvtx, domain = ranges
+        if nvtx is None and domain is None:
+            nvtx = _workload_range(report.trace, record)
+        selection = Selection(nvtx=nvtx, domain=domain)
         self.answer = gaps(report, GapsOptions(selection, LISTED_GAPS))
         figures: dict[str, Any] = as_json(launch_figures(report.idle(selection), record).as_dict())
         return figures

@@ -157,7 +157,9 @@ class Session:
         self.unread = target
         try:
             whole = self.capture_range is None
-            report = CapturedReport(captured, self.driver, self.given["nvtx"], self.open_report, whole=whole)
+            report = CapturedReport(
+                captured, self.driver, (self.given["nvtx"], self.given["domain"]), self.open_report, whole=whole
+            )
         except NsysgapError as error:
             failure = failure_of(captured, self.driver)
             if failure is None:

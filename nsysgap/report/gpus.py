@@ -95,6 +95,12 @@ class _Identities:
             found = [one._replace(which=f"{one.which} on {one.host}".strip()) for one in found]
         return found
 
+    def _other_pids(self, pid: int) -> str:
+        """Why the table that maps numbers does not tell where it is there: containers number their processes anew."""
+        if not self.table or any(known == pid for known, _ in self.table):
+            return ""
+        return " (container's pids)"
+
     def _one(self, process: int, ordinal: int) -> Identity:
         host, pid = _host(process), process >> 24 & 0xFFFFFF
         here = _of_host(self.gpus, host)
@@ -105,14 +111,14 @@ class _Identities:
             described = next((one.id for one in here if one.uuid == uuid), None)
             if described is not None:
                 return Identity(described, "", "uuid", host, True)
-            return Identity(ordinal, uuid, "uuid of a part of a GPU (MIG)", host, True)
+            return Identity(ordinal, uuid, "MIG uuid", host, True)
         if len(here) > 1 and self.users[host, ordinal] > 1:
             which = f"of {pid}" if process else "of no process"
-            return Identity(ordinal, which, "not known: the process's own number", host, False)
+            return Identity(ordinal, which, f"not known{self._other_pids(pid)}", host, False)
         named = [one.id for one in here if one.cuda == ordinal]
         if not self.table and len(named) == 1:
             return Identity(named[0], "", "TARGET_INFO_GPU.cuDevice", host, True)
-        return Identity(ordinal, "", "the process's own number", host, True)
+        return Identity(ordinal, "", f"the process's own number{self._other_pids(pid)}", host, True)
 
 
 def _host(process: int) -> int:

@@ -21,6 +21,7 @@ from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import read_activities
 from nsysgap.report.diagnostics import notices
+from nsysgap.report.domains import read_domains
 from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
 from nsysgap.report.last_words import read_last_words
 from nsysgap.report.metadata import (
@@ -98,6 +99,7 @@ class _Reading:
         ops, gpus = self._ops(raw_ops, processes)
         streams = read_streams(self.source, processes, in_green=bool(records[SYNCHRONIZATION]["green_context"].any()))
         self._check_names(ops, raw_api)
+        domains = read_domains(self.source, processes) if raw_nvtx["domain"].any() else {}
         if not ops.rows and len(raw_api["start"]) and under_wsl(self.source):
             self.warnings.append(
                 Notice("warning", "The program ran under WSL2, where nsys often records CUDA calls but no GPU work.")
@@ -115,6 +117,7 @@ class _Reading:
             event_records=self._records(tables.EVENT_RECORDS, records[CUDA_EVENT], processes),
             streams=streams,
             nvtx=self._nvtx(raw_nvtx, threads),
+            domains=domains,
             osrt=self._spans(tables.OSRT, raw["OSRT_API"], threads),
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
             sm_active=read_sm_active(self.source, self.names),

@@ -1,5 +1,5 @@
-"""What only viewers want of a report: memory use, NVTX domains' names, where copies went, when the session began, what
-events there are beside those that are read."""
+"""What only viewers want of a report: memory use, where copies went, when the session began, what events there are
+beside those that are read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.report.cells import whole, words
+from nsysgap.report.cells import whole
+from nsysgap.report.domains import DOMAIN_CREATED
 from nsysgap.report.read import CUDA_EVENT, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
-from nsysgap.report.reads import Condition, NoneOf, OneOf, Progress, Read
+from nsysgap.report.reads import Condition, NoneOf, Progress, Read
 from nsysgap.report.source import Source
 from nsysgap.report.streams import OP_TABLES, PID_SHIFT
 from nsysgap.tables import MEMCPY, MEMSET, NATIVE_SAMPLE, NONE, PYTHON_SAMPLE, Column, Schema, Stacks, Table, Trace
@@ -29,7 +30,6 @@ MEMORY_EVENTS = Schema(
 MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
     *("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static", "Unknown"),
 )
-_NVTX_DOMAIN = 75
 _ALLOCATED, _FREED = 0, 1  # ENUM_CUDA_DEV_MEM_EVENT_OPER
 _SHOWN = {
     *OP_TABLES.values(),
@@ -67,22 +67,6 @@ def read_session_start(source: Source) -> int | None:
     return whole(first[0]) if first else None
 
 
-def read_nvtx_domains(source: Source) -> dict[tuple[int, int], str]:
-    """The name of each NVTX domain: {(pid, domain ID): name}."""
-    if not source.catalog.has("NVTX_EVENTS", "eventType", "domainId", "globalTid"):
-        return {}
-    columns = ("globalTid", "domainId", "text", "textId")
-    rows = list(source.rows("NVTX_EVENTS", columns, OneOf("eventType", (_NVTX_DOMAIN,))))
-    ids = sorted({one for *_, own, one in rows if own is None and whole(one) is not None})
-    shared = dict(source.rows("StringIds", ("id", "value"), OneOf("id", tuple(ids)))) if ids else {}
-    found = {}
-    for tid, domain, own, one in rows:
-        name = words(shared.get(one) if own is None else own)
-        if name and whole(tid) is not None and whole(domain) is not None:
-            found[(tid >> PID_SHIFT) & 0xFFFFFF, domain] = name
-    return found
-
-
 def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:
     """Events that a trace does not show: {table: rows}, of every table with times that is not read; without the samples
     that `stacks` holds."""
@@ -92,7 +76,7 @@ def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:
             continue
         others: tuple[Condition, ...] = ()
         if table == "NVTX_EVENTS" and "eventType" in columns:
-            others = (NoneOf("eventType", (PUSH_POP, START_END, _NVTX_DOMAIN)),)
+            others = (NoneOf("eventType", (PUSH_POP, START_END, DOMAIN_CREATED)),)
         found[table] = source.count(table, *others)
     for table, kind in (("NVTX_EVENTS", PYTHON_SAMPLE), ("COMPOSITE_EVENTS", NATIVE_SAMPLE)):
         if table in found and stacks is not None:

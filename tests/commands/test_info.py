@@ -37,7 +37,8 @@ def test_info_names_processes_and_threads_and_how_many_it_leaves_out(report: Rep
     assert len(document["processes"]) == 30
     assert len(document["threads"]) == 60
     seven = next(one for one in document["processes"] if one["pid"] == 7)
-    assert seven == {"pid": 7, "name": "worker", "devices": [1], "ops": 1, "threads": 2}
+    own = [{"own": 1, "device": 1}]
+    assert seven == {"pid": 7, "name": "worker", "devices": [1], "own_numbers": own, "ops": 1, "threads": 2}
     text = run("info", path, "--tables").stdout
     assert "(10 more)" in text
     assert "(40 more)" in text
@@ -60,6 +61,34 @@ def test_tables_and_notes_come_when_asked_for_and_equal_diagnostics_are_counted(
     assert "1 more of nsys's diagnostics: nsysgap info --tables." in short
     found = json.loads(run("info", path, "--format", "json").stdout)
     assert [one["count"] for one in found["diagnostics"]] == [1, 48]
+
+
+def test_info_says_which_gpu_a_process_means_by_its_numbers_and_how_that_is_known(
+    report: ReportBuilder, tmp_path: Path
+) -> None:
+    report.gpu(0, "Small", cuDevice=1).gpu(3, "Large", cuDevice=0).launch((0, 1), (2, 3))
+    text = run("info", report.save(tmp_path)).stdout
+    assert "TARGET_INFO_GPU.cuDevice" in line_with(text, "Large")
+    assert "3 (its 0)" in text
+    report.device(77, 0, 3)  # as a container numbers its processes
+    assert "container's pids" in line_with(run("info", report.save(tmp_path)).stdout, "Small")
+
+
+def line_with(text: str, words: str) -> str:
+    return next(line for line in text.splitlines() if words in line)
+
+
+def test_info_counts_ranges_by_domain_and_those_without_an_end(report: ReportBuilder, tmp_path: Path) -> None:
+    report.launch((0, 1), (2, 3)).nvtx(0, 9, "step")
+    assert "NVTX domain" not in run("info", report.save(tmp_path)).stdout
+    report.nvtx(1, None, "reduce", domainId=4).nvtx(2, 3, "reduce", domainId=4)
+    report.nvtx(0, None, "NCCL", event_type=75, domainId=4)
+    path = report.save(tmp_path)
+    assert line_with(run("info", path).stdout, "NCCL").split() == ["NCCL", "2", "1"]
+    assert json.loads(run("info", path, "--format", "json").stdout)["domains"] == [
+        {"name": "NCCL", "ranges": 2, "open": 1},
+        {"name": "default", "ranges": 1, "open": 0},
+    ]
 
 
 def test_a_normal_report_takes_less_than_40_lines() -> None:

@@ -50,7 +50,7 @@ def test_shares_are_from_the_stacks_and_times_from_the_capture_without(hostile_s
     report = StackReport()
     report.gap(1000, 1600)
     plain, sampled = captured(report.write(tmp_path / "plain.sqlite"), 2.0), captured(hostile_stacks, 3.0)
-    said = stacks_text(plain, sampled, "python", None)
+    said = stacks_text(plain, sampled, "python", (None, None))
     assert "600 ns of idle time (host), 100.0 % of 600 ns" in said
     assert re.search(r"work lib/prog.py:20 +225 ns +37.5 %", said)
     assert "took 1.50 times as long" in said
@@ -59,7 +59,7 @@ def test_shares_are_from_the_stacks_and_times_from_the_capture_without(hostile_s
 
 def test_profile_without_a_baseline_says_the_times_it_has(hostile_stacks: Path, tmp_path: Path) -> None:
     sampled = captured(hostile_stacks, 3.0)
-    assert "2.00 us of idle time" in stacks_text(sampled, sampled, "python", None)
-    lost = stacks_text(captured(tmp_path / "none.sqlite", 2.0), sampled, "python", None)
+    assert "2.00 us of idle time" in stacks_text(sampled, sampled, "python", (None, None))
+    lost = stacks_text(captured(tmp_path / "none.sqlite", 2.0), sampled, "python", (None, None))
     assert "2.00 us of idle time" in lost
     assert "Times are those" not in lost

@@ -16,7 +16,6 @@ from nsysgap.errors import NsysgapError
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.details import read_op_details
 from nsysgap.report.sqlite import columns
-from nsysgap.report.viewer_tables import read_nvtx_domains
 from nsysgap.tables import Device, Trace
 
 VERSIONS = {
@@ -246,24 +245,25 @@ def test_the_encoding_of_texts_changes_nothing(
 ) -> None:
     if way == "SQL":
         monkeypatch.setattr(columns, "plain_table", lambda *_: None)
-    report = full().nvtx(0, 45, registered="r\N{LATIN SMALL LETTER E WITH ACUTE}gistr\N{GREEK SMALL LETTER MU}")
+    registered = "r\N{LATIN SMALL LETTER E WITH ACUTE}gistr\N{GREEK SMALL LETTER MU}"
+    report = full().nvtx(0, 45, registered=registered, domainId=3)
     report.kernel(70, 80, name="k\N{GREEK SMALL LETTER MU}rnel\N{GRINNING FACE}").nvtx(
         0, 1, "domain", event_type=75, domainId=3
     )
     path = report.save(tmp_path)
     expected, found = (_everything(one) for one in (path, translated(path, encoding)))
     assert found == expected
-    assert expected[1:] == [{(1, 3): "domain"}, ["python"], ["main"]]
+    assert expected[1:] == [{(0, 3): "domain"}, ["python"], ["main"]]
 
 
 def _everything(path: Path) -> list[object]:
     """The document of `gaps`, and the texts that it has no place for."""
     with open_source(path) as source:
-        trace, domains = read_trace(source), read_nvtx_domains(source)
+        trace = read_trace(source)
     idle = IdleReport(trace)
     document = gaps_document(idle, idle.gaps.longest())
     texts = [[trace.name(int(name)) for name in table["name"]] for table in (trace.processes, trace.threads)]
-    return [{**document, "report": {**document["report"], "path": ""}}, domains, *texts]
+    return [{**document, "report": {**document["report"], "path": ""}}, dict(trace.domains), *texts]
 
 
 @pytest.mark.parametrize(

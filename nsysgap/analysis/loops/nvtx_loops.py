@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
-from nsysgap.arrays import combined_codes, distinct
-from nsysgap.range_labels import label_of
+from nsysgap.analysis.relations.ranges import range_labels
+from nsysgap.arrays import combined_codes
 from nsysgap.tables import NONE, OPEN_END, Trace
 
 Indices = NDArray[np.intp]
@@ -64,22 +64,13 @@ def nvtx_loops(trace: Trace, order: LaunchOrder) -> list[Loop]:
     return found
 
 
-def labels(trace: Trace) -> tuple[NDArray[np.int32], list[str]]:
-    """(the number of each range's label, the labels): ranges of equal text under several IDs share one."""
-    present = distinct(trace.nvtx["name"])
-    texts = [label_of(trace.names[int(index)]) for index in present]
-    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    of_name = np.fromiter((number[text] for text in texts), np.int32, len(texts))
-    return of_name[np.searchsorted(present, trace.nvtx["name"])], list(number)
-
-
 def _ranges_by_label(trace: Trace) -> Iterator[tuple[Indices, str]]:
     """(rows of nvtx by start, label) for the ranges of each thread, domain and label that have an end after them."""
     nvtx = trace.nvtx
     timed = np.flatnonzero((nvtx["end"] > nvtx["start"]) & (nvtx["end"] != OPEN_END))
     if not len(timed):
         return
-    label, texts = labels(trace)
+    label, texts = range_labels(trace)
     code, _ = combined_codes(label[timed], nvtx["thread"][timed], nvtx["domain"][timed])
     order = np.argsort(code, kind="stable")
     heads = np.flatnonzero(np.concatenate(([True], code[order][1:] != code[order][:-1])))

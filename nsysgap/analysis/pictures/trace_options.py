@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ class Extras:
     memory_kinds: tuple[str, ...] = ()
     memory: Table | None = None
     metrics: Table | None = None
-    domains: dict[tuple[int, int], str] = field(default_factory=dict)
     session_start: int | None = None
     stacks: Stacks | None = None
     paths: tuple[PathSlices, ...] = ()

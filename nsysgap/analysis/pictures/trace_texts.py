@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.pictures.trace_options import Extras
 from nsysgap.analysis.relations.calls import is_driver_call, runtime_name
+from nsysgap.analysis.relations.domains import range_domains
 from nsysgap.arrays import codes
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NONE, Trace
@@ -109,11 +110,8 @@ class Namer:
 
     def domains(self, rows: Rows) -> tuple[Texts, Mask]:
         """The domain of NVTX ranges, its number where it has no name; not for the default domain."""
-        nvtx, threads, processes = self.trace.nvtx, self.trace.threads, self.trace.processes
-        pid = processes["pid"][threads["process"][nvtx["thread"][rows]]]
-        pairs, place = np.unique(np.column_stack((pid, nvtx["domain"][rows])), axis=0, return_inverse=True)
-        names = [self.extras.domains.get((one, domain), str(domain)) for one, domain in pairs.tolist()]
-        return Texts(place.ravel(), names or [""]), nvtx["domain"][rows] != 0
+        place, names = range_domains(self.trace, rows)
+        return Texts(place, names or [""]), self.trace.nvtx["domain"][rows] != 0
 
     @staticmethod
     def colors(argb: Rows) -> tuple[Texts, Mask]:

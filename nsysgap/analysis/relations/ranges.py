@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import distinct, grouped
+from nsysgap.arrays import distinct, grouped, is_any
 from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.range_labels import label_of
 from nsysgap.tables import NONE, OPEN_END, Table, Trace
 
 Indices = NDArray[np.intp]
@@ -103,9 +104,18 @@ def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array(links, np.int64)
 
 
+def range_labels(trace: Trace) -> tuple[NDArray[np.int32], list[str]]:
+    """(the number of each range's label, the labels): ranges of equal text under several IDs share one."""
+    present = distinct(trace.nvtx["name"])
+    texts = [label_of(trace.names[int(index)]) for index in present]
+    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    of_name = np.fromiter((number[text] for text in texts), np.int32, len(texts))
+    return of_name[np.searchsorted(present, trace.nvtx["name"])], list(number)
+
+
 @dataclass(frozen=True)
 class NvtxSelection:
-    """What a pattern selected: the union of the matching ranges, how many there are, their distinct names.
+    """What was selected: the union of the matching ranges, how many there are, their distinct names.
 
     `rows` are the matching rows of nvtx.
     """
@@ -120,14 +130,19 @@ class NvtxSelection:
         return len(self.rows)
 
 
-def select_ranges(trace: Trace, pattern: re.Pattern[str]) -> NvtxSelection:
-    """The ranges whose name the pattern is found in; an open range reaches to the end of the trace."""
+def select_ranges(trace: Trace, pattern: re.Pattern[str], among: NDArray[np.bool_] | None = None) -> NvtxSelection:
+    """The ranges whose name the pattern is found in; an open range reaches to the end of the trace.
+
+    `among`: only where it is true, bool of shape (nvtx rows,).
+    """
     nvtx = trace.nvtx
     present = {int(index): trace.names[index] for index in distinct(nvtx["name"])}
     matching = {index: name for index, name in present.items() if pattern.search(name)}
-    rows = np.flatnonzero(np.isin(nvtx["name"], list(matching)))
+    chosen = is_any(nvtx["name"], list(matching))
+    rows = np.flatnonzero(chosen if among is None else chosen & among)
     time = union(nvtx["start"][rows], np.minimum(nvtx["end"][rows], trace_end(trace)))
-    return NvtxSelection(time, rows, tuple(sorted(set(matching.values()))))
+    names = {matching[index] for index in distinct(nvtx["name"][rows]).tolist()}
+    return NvtxSelection(time, rows, tuple(sorted(names)))
 
 
 def time_by_process(trace: Trace, rows: Indices) -> dict[int, IntervalSet]:

@@ -14,6 +14,7 @@ from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
 MOST_ROWS, FEW_ROWS = 20, 3
+DEFAULT = "default"  # what the domain is called that has no name
 LONGEST_DIAGNOSTIC = 62  # beside the level: one line each
 
 
@@ -26,6 +27,7 @@ def info_blocks(document: Document, *, tables: bool = False) -> Iterable[Rendera
         yield _processes(document["processes"], most)
     if document["threads"]:
         yield _threads(document["threads"], most)
+    yield from _domains(document["domains"], most)
     if tables:
         yield _tables(document["tables"])
     yield _questions(document["questions"], full=tables)
@@ -56,22 +58,40 @@ def _head(document: Document) -> Text:
 
 def _machine(document: Document) -> Iterable[RenderableType]:
     if document["devices"]:
-        made = table("|GPU", "<name", "SMs", "memory", "ops")
+        made = table("|GPU", "<name", "SMs", "memory", "ops", "<known by")
         for one in document["devices"]:
             memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
             figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
-            add(made, gpu_label(one), printable(one["name"] or "not described"), *figures)
+            add(made, gpu_label(one), printable(one["name"] or "not described"), *figures, one["resolved"] or "-")
         yield made
 
 
 def _processes(processes: Sequence[Document], most: int) -> RenderableType:
     made = table("process", "<name", "|GPUs", "GPU ops", "threads")
     for one in processes[:most]:
-        gpus = ", ".join(str(number) for number in one["devices"]) or "-"
+        gpus = ", ".join(map(_mapped, one["own_numbers"])) or "-"
         add(made, str(one["pid"]), printable(one["name"]) or "-", gpus, count(one["ops"]), count(one["threads"]))
     if len(processes) > most:
         add(made, "", f"({count(len(processes) - most)} more)", "", *_sums(processes[most:], "ops", "threads"))
     return made
+
+
+def _mapped(number: Document) -> str:
+    """A GPU of a process; with the number that the process itself gives it where that is another: "3 (its 0)"."""
+    its = "" if number["own"] == number["device"] else f" (its {number['own']})"
+    return f"{gpu_label(number)}{its}"
+
+
+def _domains(domains: Sequence[Document], most: int) -> Iterable[RenderableType]:
+    """NVTX domains, where there is another than the default one or a range without an end."""
+    if all(one["name"] == DEFAULT for one in domains) and not any(one["open"] for one in domains):
+        return
+    made = table("<NVTX domain", "ranges", "without end")
+    for one in domains[:most]:
+        add(made, printable(one["name"]), count(one["ranges"]), count(one["open"]) if one["open"] else "-")
+    if len(domains) > most:
+        add(made, f"({count(len(domains) - most)} more)", *_sums(domains[most:], "ranges", "open"))
+    yield made
 
 
 def _threads(threads: Sequence[Document], most: int) -> RenderableType:
