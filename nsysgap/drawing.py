@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+BODY_SHIFT = 32
+
 
 @dataclass(frozen=True, slots=True)
 class DrawnNode:
-    """One node. `number` is its place in its graph; `mean_ns` is None where it was never seen to run.
+    """One node. `number` is its place in its graph, in the body of a conditional node with the body's number in the
+    upper 32 bits; `mean_ns` is None where it was never seen to run.
 
     `name` is untrusted text. `grid`, `block` and `shared` are None where they are not known or have no meaning.
     """
@@ -20,6 +23,12 @@ class DrawnNode:
     block: tuple[int, ...] | None = None
     shared: int | None = None
     mean_ns: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What people are shown for the number: "3", "body 1: 3"."""
+        body, number = self.number >> BODY_SHIFT, self.number & (1 << BODY_SHIFT) - 1
+        return f"body {body}: {number}" if body else str(number)
 
 
 @dataclass(frozen=True)

@@ -72,15 +72,21 @@ def _clock(latencies: Latencies, syncs: Syncs) -> list[Notice]:
     return [Notice("warning", text) for text in found]
 
 
+def misled_notices(idle: IdleReport) -> list[Notice]:
+    """Ops whose correlation IDs name a call that cannot launch."""
+    misled = len(misled_ops(idle.trace, idle.calls))
+    wrong = (
+        f"{count(misled)} of {counted(idle.trace.ops.rows, 'op', 'ops')} {'names' if misled == 1 else 'name'} a call "
+        "that cannot launch, such as cudaEventRecord: their correlation IDs are wrong, their launch calls unknown."
+    )
+    return [Notice("warning", wrong)] if misled else []
+
+
 def _missing_calls(idle: IdleReport) -> list[Notice]:
     ops, misled = idle.trace.ops, len(misled_ops(idle.trace, idle.calls))
     without_call = (idle.calls == NONE) & names_launch(ops["correlation"])
     lost = int(without_call.sum()) - misled
-    wrong = (
-        f"{count(misled)} of {counted(ops.rows, 'op', 'ops')} {'names' if misled == 1 else 'name'} a call that cannot "
-        "launch, such as cudaEventRecord: their correlation IDs are wrong, their launch calls unknown."
-    )
-    found = [Notice("warning", wrong)] if misled else []
+    found = misled_notices(idle)
     if not lost:
         return found
     have, such = ("has", "it") if lost == 1 else ("have", "one of them")

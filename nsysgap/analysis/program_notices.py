@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.activities import LOADING, MPI
+from nsysgap.analysis.graphs.unseen import by_gpu_notices
 from nsysgap.analysis.held import activities_of
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.calls import KERNEL_LAUNCHES
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.arrays import distinct, is_any
 from nsysgap.intervals import covered_length, union
-from nsysgap.tables import GRAPH, KERNEL, NONE, Notice, Table, names_launch
+from nsysgap.tables import KERNEL, NONE, Notice, Table
 from nsysgap.units import count, counted, duration
 
 BLOCKING_LEAST = 10  # launches that must be there before they are called blocking, nine tenths of which must be
@@ -32,14 +33,13 @@ def program_notices(idle: IdleReport) -> list[Notice]:
     """Notices about the program, each when it holds."""
     found = [
         *_blocking(idle),
-        *_by_gpu(idle),
         *_other_threads(idle),
         *_loading(idle),
         *_mpi(idle),
         *_woken(idle),
         *_unread(idle),
     ]
-    return [Notice(level, text) for level, text in found]
+    return [*by_gpu_notices(idle.trace), *(Notice(level, text) for level, text in found)]
 
 
 Said = Iterator[tuple[str, str]]
@@ -60,15 +60,6 @@ def _blocking(idle: IdleReport) -> Said:
             "are blocking (CUDA_LAUNCH_BLOCKING=1, or a debug build), and the host cannot run ahead of the GPU."
         )
         yield "warning", said
-
-
-def _by_gpu(idle: IdleReport) -> Said:
-    """Graphs that the GPU itself launched."""
-    ops = idle.trace.ops
-    graphs = (ops["kind"] == GRAPH) & ~names_launch(ops["correlation"])
-    if graphs.any():
-        number = counted(int(graphs.sum()), "graph was", "graphs were")
-        yield "note", f"{number} launched by the GPU itself (device graph launch): no launch call, gaps are 'unknown'."
 
 
 def _other_threads(idle: IdleReport) -> Said:

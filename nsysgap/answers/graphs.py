@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nsysgap.analysis.completeness import loss_notices, losses
 from nsysgap.analysis.graphs.overview import GraphEntry, GraphView, graph_overview
 from nsysgap.analysis.graphs.shape import (
     drawing_from_replays,
@@ -14,6 +15,8 @@ from nsysgap.analysis.graphs.shape import (
     matching_entry,
     with_times,
 )
+from nsysgap.analysis.graphs.unseen import by_gpu_document, by_gpu_notices, unrecorded, unrecorded_notices
+from nsysgap.analysis.notices import misled_notices
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES
 from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.answers.opening import OpenReport
@@ -22,7 +25,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header, as_json
 from nsysgap.report.dot import read_dot
 from nsysgap.report.graphs import read_graph_events, read_graph_nodes
-from nsysgap.tables import GRAPH
+from nsysgap.tables import GRAPH, NO_GRAPH_NODE
 from nsysgap.units import count
 
 if TYPE_CHECKING:
@@ -84,7 +87,16 @@ class GraphDrawing:
 def graphs(report: OpenReport, options: GraphsOptions = GraphsOptions()) -> GraphsAnswer:
     """Every graph in figures. Raises NsysgapError for a report without graphs, or without the graph of that number."""
     view = _view(report, options.number)
-    return GraphsAnswer(report.header(), as_json(graph_overview(view, report.details, options.number)))
+    idle = report.idle()
+    missing = losses(idle)
+    hidden = unrecorded(idle)
+    said = [*report.trace.warnings, *loss_notices(idle, missing), *unrecorded_notices(hidden)]
+    found = {
+        **graph_overview(view, report.details, options.number),
+        "launched_by_gpu": by_gpu_document(report.trace),
+        "unrecorded": hidden,
+    }
+    return GraphsAnswer(report.header((*said, *misled_notices(idle), *by_gpu_notices(report.trace))), as_json(found))
 
 
 def graph_drawing(report: OpenReport, options: GraphsOptions = GraphsOptions()) -> GraphDrawing:
@@ -116,7 +128,8 @@ def _view(report: OpenReport, number: int | None) -> GraphView:
 
 
 def _require_graphs(view: GraphView, number: int | None) -> None:
-    if not view.entries and not (view.trace.ops["kind"] == GRAPH).any():
+    graph_ops = (view.trace.ops["kind"] == GRAPH) | (view.trace.ops["graph_node"] != NO_GRAPH_NODE)
+    if not view.entries and not graph_ops.any():
         launches = int(GRAPH_LAUNCHES.rows(view.trace).sum())
         why = f"it has {count(launches)} graph launch calls and no graph rows" if launches else ""
         raise NsysgapError(f"{view.trace.path} holds no CUDA graph: {why or 'it records no graph launch'}.", RECORD)
@@ -154,7 +167,7 @@ def _facts(entry: GraphEntry | None, drawing: Drawing) -> list[str]:
         facts.append(f"Times: means over {replays} replays; the red bar is the time beside the slowest's.")
     if entry is None:
         facts.append("No graph of the report has as many nodes: no times.")
-    elif entry.node_count != len(drawing.nodes):
+    elif len(drawing.nodes) not in (entry.node_count, entry.drawn_nodes):
         facts.append(
             f"The report's graph has {count(entry.node_count)} nodes, so it is another one: times stand where number, "
             "kind and grid agree."

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.graphs.bodies import BodyRuns, between_nodes, body_of, body_runs, iterations_of_nodes
 from nsysgap.analysis.graphs.builds import Build, Key, builds, copying_calls, creating_calls
 from nsysgap.analysis.graphs.node_times import NodeTimes, node_times
 from nsysgap.analysis.graphs.replays import (
+    NODE_MASK,
     Replays,
+    graph_of,
     joined,
     originals,
     previous_ends,
@@ -57,9 +60,15 @@ class GraphEntry:
 
     @property
     def node_count(self) -> int:
-        """The nodes of one graph: those created or those seen to run, whichever are more."""
-        seen = len(self.times.node) if self.times is not None else 0
+        """The nodes of one graph: those created or those seen to run, whichever are more; without those of bodies."""
+        seen = int((body_of(self.times.node) == 0).sum()) if self.times is not None else 0
         return max([len(one.kinds) for one in self.builds] + [seen])
+
+    @property
+    def drawn_nodes(self) -> int:
+        """The nodes of a drawing of its replays: those of bodies too."""
+        inside = int((body_of(self.times.node) > 0).sum()) if self.times is not None else 0
+        return self.node_count + inside
 
 
 class GraphView:
@@ -96,10 +105,23 @@ class GraphView:
     def _entries(self) -> list[GraphEntry]:
         """Fold graphs of the same process, build and nodes; those with most replays first, then by first build."""
         groups: dict[tuple[Any, ...], list[Key]] = {}
-        for key in sorted(self._executables.keys() | self.builds.keys()):
+        bodies = self._bodies()
+        for key in sorted((self._executables.keys() | self.builds.keys()) - bodies):
             groups.setdefault(self._signature(key), []).append(key)
         entries = [self._entry(keys) for keys in groups.values()]
         return sorted(entries, key=lambda one: (-(one.replays.count if one.replays else 0), one.keys[0]))
+
+    def _bodies(self) -> set[Key]:
+        """Bodies of conditional nodes that ran inside another graph's replays, and the graphs that they are copies of.
+
+        They are no graphs of their own.
+        """
+        found: set[Key] = set()
+        for (process, graph), replays in self._replays.items():
+            inside = distinct(graph_of(self.trace.ops["graph_node"][replays.ops])).tolist()
+            found |= {(process, one) for one in inside if one != graph}
+        found |= {(process, self.originals.get((process, graph), graph)) for process, graph in found}
+        return found - self._replays.keys()
 
     def _parts(self, key: Key) -> list[Replays]:
         """The replays of each executable of a graph."""
@@ -213,6 +235,7 @@ def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> D
         "executables": len(entry.executables),
         "node_count": entry.node_count,
         "nodes_by_kind": _kinds(view.trace, entry),
+        "bodies": [] if entry.replays is None else [_body(one) for one in body_runs(entry.replays)],
         "built_at_ns": min((one.start for one in entry.builds), default=None),
         "build_ns": build_ns,
         "instantiation_ns": entry.instantiation_ns,
@@ -226,21 +249,38 @@ def _kinds(trace: Trace, entry: GraphEntry) -> dict[str, int]:
     """Nodes by kind: of those seen to run as their ops are, of the others as the calls that created them say."""
     ran: dict[int, str] = {}
     if entry.times is not None:
-        kinds = trace.ops["kind"][entry.times.op].tolist()
-        ran = dict(zip(entry.times.node.tolist(), (OP_KINDS[kind] for kind in kinds), strict=True))
+        own = np.flatnonzero(body_of(entry.times.node) == 0)
+        kinds = trace.ops["kind"][entry.times.op[own]].tolist()
+        ran = dict(zip(entry.times.node[own].tolist(), (OP_KINDS[kind] for kind in kinds), strict=True))
     created = entry.builds[0].kinds if entry.builds else {}
     found = Counter({**created, **ran}.values())
     return {kind: found[kind] for kind in sorted(found, key=lambda kind: (kind not in OP_KINDS, -found[kind], kind))}
 
 
+def _body(runs: BodyRuns) -> Document:
+    """A conditional node's body: its nodes, and what its runs took."""
+    return {
+        "body": runs.body,
+        "graph_ids": list(runs.graphs),
+        "node_count": runs.node_count,
+        "replays": len(runs.replay),
+        "iterations": stats(runs.iterations),
+        "span_ns": stats(runs.span),
+        "busy_ns": stats(runs.busy),
+        "between_nodes_ns": stats(runs.span - runs.busy),
+    }
+
+
 def _replays(view: GraphView, replays: Replays) -> Document:
+    iterations = iterations_of_nodes(replays)
     return {
         "count": replays.count,
+        "iterations": stats(iterations) if (iterations > 1).any() else None,
         "call_ns": stats(replays.call_duration),
         "latency_ns": stats(replays.latency),
         "span_ns": stats(replays.span),
         "busy_ns": stats(replays.busy),
-        "between_nodes_ns": stats(replays.span - replays.busy),
+        "between_nodes_ns": stats(between_nodes(replays, body_runs(replays))),
         "whole_ns": stats(replays.whole),
         "replay_ns": stats(view.took(replays)),
         "updates_before_ns": view.updates_before(replays),
@@ -264,7 +304,8 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
     for i, op in enumerate(times.op.tolist()):
         found.append(
             {
-                "node": int(times.node[i]),
+                "node": int(times.node[i]) & NODE_MASK,
+                "body": int(body_of(times.node)[i]) or None,
                 "kind": OP_KINDS[trace.ops["kind"][op]],
                 "name": trace.name(int(trace.ops["name"][op])),
                 "grid": size_of(details, "grid", op),

@@ -1,7 +1,9 @@
 """Which CUDA graph each op belongs to, and its replays.
 
 The executable graph of an op is the upper 32 bits of its graphNodeId; CUDA_GRAPH_NODE_EVENTS leads from the copy that
-instantiation makes of a node back to the node that the program captured or added.
+instantiation makes of a node back to the node that the program captured or added. The body of a conditional node (IF,
+WHILE, SWITCH) is a graph with an ID of its own; its ops carry the correlation ID of the launch of the graph around it,
+and belong to that replay.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Replays:
     """All replays of a set of executable graphs that are the same graph to the user.
 
     `ops` are rows of ops sorted by (replay, start); `replay` numbers them from 0 in that order; `node` is the number of
-    the op's node in its graph. `call` has one row of api per replay, -1 unknown.
+    the op's node in its graph, in a body with the body's number, from 1 on, in the upper 32 bits. `call` has one row of
+    api per replay, -1 unknown.
     """
 
     trace: Trace
@@ -152,8 +155,8 @@ def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, 
     rows = np.flatnonzero((ops["graph_node"] != NO_GRAPH_NODE) & names_launch(ops["correlation"]))
     if not len(rows):
         return {}
-    graph = graph_of(ops["graph_node"][rows])
     launch = launch_keys(ops, rows, calls)
+    graph = outer_graphs(ops, rows, launch)
     order = np.lexsort((rows, launch, graph, ops["process"][rows]))
     rows, graph, launch = rows[order], graph[order], launch[order]
     process = ops["process"][rows]
@@ -163,19 +166,60 @@ def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, 
     found = {}
     for low, high in pairwise(bounds.tolist()):
         key = (int(process[low]), int(graph[low]))
-        found[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls)
+        found[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls, key[1])
     return found
 
 
-def _in_time(trace: Trace, rows: Indices, launch: Indices, calls: NDArray[np.int32]) -> Replays:
-    """Number the replays by the start of their first op."""
+def outer_graphs(ops: Table, rows: Indices, launch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The graph that was launched of each of these graph ops: int64 of shape (rows,).
+
+    Of several graphs of one launch it is the one that most launches have, then one of whose nodes none ran twice, then
+    the one that began first; the others are bodies of its conditional nodes. `launch`: as `launch_keys`.
+    """
+    graph = graph_of(ops["graph_node"][rows])
+    order = np.lexsort((rows, graph, launch))
+    heads = np.flatnonzero(np.append(True, (np.diff(graph[order]) != 0) | (np.diff(launch[order]) != 0)))
+    first = order[heads]
+    launches, of_launch = np.unique(launch[first], return_inverse=True)
+    if len(launches) == len(first):
+        return graph
+    own, _ = combined_codes(ops["process"][rows[first]], graph[first])
+    often = np.bincount(own)[own]
+    part = np.repeat(np.arange(len(first)), np.diff(np.append(heads, len(rows))))
+    again = runs_of_nodes(part, ops["graph_node"][rows[order]]) > 1
+    rank = np.lexsort((rows[first], again, -often, of_launch))
+    chosen = rank[np.searchsorted(of_launch[rank], np.arange(len(launches)))]
+    found: NDArray[np.int64] = graph[first[chosen]][np.searchsorted(launches, launch)]
+    return found
+
+
+def runs_of_nodes(group: Indices, node: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often the node that ran most often ran in each group of ops; groups are numbered from 0, none without ops."""
+    order = np.lexsort((node, group))
+    group, node = group[order], node[order]
+    heads = np.flatnonzero(np.append(True, (np.diff(group) != 0) | (np.diff(node) != 0)))
+    most = np.zeros(int(group[-1]) + 1, np.int64)
+    np.maximum.at(most, group[heads], np.diff(np.append(heads, len(group))))
+    return most
+
+
+def _in_time(trace: Trace, rows: Indices, launch: Indices, calls: NDArray[np.int32], outer: int) -> Replays:
+    """Number the replays of a graph by the start of their first op."""
     heads = rows[np.searchsorted(launch, np.arange(launch[-1] + 1))]
     rank = np.empty(len(heads), np.intp)
     rank[np.argsort(heads, kind="stable")] = np.arange(len(heads))
     replay = rank[launch]
     order = np.lexsort((rows, replay))
     rows, replay = rows[order], replay[order]
-    return Replays(trace, rows, replay, trace.ops["graph_node"][rows] & NODE_MASK, calls[np.sort(heads)])
+    return Replays(trace, rows, replay, _numbers(trace.ops["graph_node"][rows], outer), calls[np.sort(heads)])
+
+
+def _numbers(nodes: NDArray[np.int64], outer: int) -> NDArray[np.int64]:
+    """The numbers of graph nodes of one graph and its bodies, whose numbers are in the order of their IDs."""
+    graph = graph_of(nodes)
+    bodies = distinct(graph[graph != outer])
+    body = np.where(graph == outer, 0, np.searchsorted(bodies, graph) + 1)
+    return (nodes & NODE_MASK) | body << GRAPH_SHIFT
 
 
 def joined(parts: list[Replays]) -> Replays:

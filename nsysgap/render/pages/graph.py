@@ -149,7 +149,7 @@ def _node(node: DrawnNode, place: _Place, slowest: int) -> list[str]:
 
 
 def _facts(node: DrawnNode) -> str:
-    facts = [f"#{node.number}"]
+    facts = [f"#{node.label}"]
     if node.grid is not None:
         facts.append("x".join(map(str, node.grid)))
     if node.block is not None:

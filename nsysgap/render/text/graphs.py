@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -23,6 +23,7 @@ _FIGURES = (
     ("call to last node", "whole_ns"),
     ("without queue", "replay_ns"),
 )
+_OF_BODIES = (("span", "span_ns"), ("busy", "busy_ns"), ("between nodes", "between_nodes_ns"))
 
 
 def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableType]:
@@ -39,6 +40,7 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
         why = "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node)."
         yield Text(why + _events(document), style="dim")
     yield from _costs(document)
+    yield from notices(document["report"]["warnings"], ("warning", "note"))
 
 
 def _events(document: Document) -> str:
@@ -52,7 +54,7 @@ def _overview(graphs: Sequence[Document]) -> RenderableType:
     made = table(*(("process",) if several else ()), *heads)
     for one in graphs:
         process = (str(one["process"]),) if several else ()
-        kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items())
+        kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items()) + _bodies_of(one)
         replays = one["replays"]
         took = duration(replays["replay_ns"]["median"]) if replays and replays["replay_ns"] else "-"
         at = "-" if one["built_at_ns"] is None else duration(one["built_at_ns"])
@@ -64,6 +66,13 @@ def _overview(graphs: Sequence[Document]) -> RenderableType:
             *(count(replays["count"]) if replays else "0", took, _saved(one["launched_singly"])),
         )
     return made
+
+
+def _bodies_of(graph: Document) -> str:
+    """What a graph's conditional nodes ran, beside its own nodes."""
+    return "".join(
+        f" + {count(one['iterations']['median'])} x {count(one['node_count'])} in a body" for one in graph["bodies"]
+    )
 
 
 def _saved(singly: Document | None) -> str:
@@ -93,8 +102,13 @@ def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
     if one["replays"] is None:
         return
     made = table(f"|graph {one['graph']}", "count", "min", "median", "p99", "max")
+    _row(made, "iterations", one["replays"]["iterations"], count)
     for label, key in _FIGURES:
         _row(made, label, one["replays"][key])
+    for body in one["bodies"]:
+        _row(made, f"body {body['body']}: iterations", body["iterations"], count)
+        for label, key in _OF_BODIES:
+            _row(made, f"body {body['body']}: {label}", body[key])
     _row(made, "built in", one["build_ns"])
     _row(made, "instantiated in", one["instantiation_ns"])
     singly = one["launched_singly"]
@@ -110,21 +124,28 @@ def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
         yield _nodes(one["nodes"], top)
 
 
-def _row(made: Any, label: str, stats: Document | None) -> None:
+def _row(made: Any, label: str, stats: Document | None, unit: Callable[[int], str] = duration) -> None:
     if stats is not None:
-        add(made, label, count(stats["count"]), *(duration(stats[key]) for key in ("min", "median", "p99", "max")))
+        add(made, label, count(stats["count"]), *(unit(stats[key]) for key in ("min", "median", "p99", "max")))
 
 
 def _nodes(nodes: Sequence[Document], top: int | None) -> RenderableType:
-    slowest = sorted(nodes, key=lambda node: (-node["mean_ns"], node["node"]))[:top]
-    total = sum(node["mean_ns"] for node in nodes)
+    slowest = sorted(nodes, key=lambda node: (-node["mean_ns"], node["body"] or 0, node["node"]))[:top]
+    total = sum(_time_of(node) for node in nodes)
     made = table("slowest node", "<name", "grid", "block", "mean", "spread", "share", "gap before")
     names = kernel_names([node["name"] for node in slowest], [node["kind"] == "kernel" for node in slowest])
     for node, name in zip(slowest, names, strict=True):
         sizes = ("-" if node[key] is None else "x".join(map(str, node[key])) for key in ("grid", "block"))
-        figures = (duration(node["mean_ns"]), duration(node["spread_ns"]), percent(node["mean_ns"], total))
-        add(made, str(node["node"]), name, *sizes, *figures, duration(node["gap_before_ns"]))
+        figures = (duration(node["mean_ns"]), duration(node["spread_ns"]), percent(_time_of(node), total))
+        number = f"body {node['body']}: {node['node']}" if node["body"] else str(node["node"])
+        add(made, number, name, *sizes, *figures, duration(node["gap_before_ns"]))
     return made
+
+
+def _time_of(node: Document) -> int:
+    """What all runs of a node took: in a loop's body there are several in a replay."""
+    time: int = node["mean_ns"] * node["count"]
+    return time
 
 
 def _whole(rows: Sequence[Document]) -> RenderableType:
