@@ -28,8 +28,9 @@ def loops(report: ReportBuilder, *iterations: int, begin: bool = True) -> Report
 
 
 def only_graph(report: ReportBuilder, folder: Path) -> Document:
-    (graph,) = document(report.save(folder))["graphs"]
-    return graph
+    graphs: list[Document] = document(report.save(folder))["graphs"]
+    assert len(graphs) == 1
+    return graphs[0]
 
 
 @pytest.mark.parametrize("begin", [True, False])
