@@ -16,7 +16,7 @@ def ranks_of(
     options: RankOptions,
     *,
     workers: int | None = None,
-    done: Callable[[str], None] = lambda _: None,
+    done: Callable[[Asked[ReportUnits]], None] = lambda _: None,
     ask: Callable[..., list[Asked[ReportUnits]]] = ask_all,
 ) -> RanksAnswer:
     """The comparison of all reports that `named` means. `ask`: who reads them, this machine or a cluster.

@@ -65,8 +65,7 @@ class RanksAnswer:
             "collectives": self._collectives(),
             "verdict": self._verdict(),
             "slow_iterations": [
-                {"iteration": one.iteration, "duration_ns": one.duration, "last": self._rank_of(one.last)}
-                for one in self.slow
+                {"iteration": one.iteration, "duration_ns": one.duration, **self._last(one.last)} for one in self.slow
             ],
             "clocks": {
                 "aligned": self.clocks.offset is not None,
@@ -92,8 +91,9 @@ class RanksAnswer:
             rows.append({**row, **{f"{part}_ns": value for part, value in parts.items()}})
         return pd.DataFrame(rows)
 
-    def _rank_of(self, unit: int | None) -> int | None:
-        return None if unit is None else self.units[unit].rank
+    def _last(self, number: int | None) -> Document:
+        unit = None if number is None else self.units[number]
+        return {"last": unit and unit.rank, "process": unit and unit.facts.pid}
 
     def _collectives(self) -> Document:
         if self.matched is None:
@@ -185,7 +185,7 @@ def ranks(reports: Sequence[ReportUnits]) -> RanksAnswer:
         bad = next((one for one in reports if one.status != OK), None)
         raise NsysgapError("None of the reports holds GPU work.", "" if bad is None else f"{bad.path}: {bad.text}")
     missing = _check_ranks(units)
-    found = match([unit.facts.collectives for unit in units])
+    found = match([unit.facts.collectives for unit in units], [unit.name for unit in units])
     reason = found if isinstance(found, str) else None
     selected = None if isinstance(found, str) else found.take(_selected(found, units))
     waits = [0] * len(units)

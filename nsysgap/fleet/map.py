@@ -7,13 +7,15 @@ at; whoever stops the whole (Ctrl-C) leaves no process behind.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.paths import free_memory, largest_first, size_of
@@ -36,13 +38,17 @@ class Asked(Generic[Answer]):
 
 def worker_count(paths: Sequence[str], wanted: int | None = None) -> int:
     """How many workers: cores by affinity, free memory over what the largest report takes, never more than reports."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = min(wanted or cores, len(paths))
+    limit = min(wanted or cores(), len(paths))
     memory = free_memory()
     if memory is not None and wanted is None:
         largest = max((size_of(path) for path in paths), default=0)
         limit = min(limit, int(memory / (MEMORY_PER_BYTE * largest + WORKER_BYTES)))
     return max(limit, 1)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ask_all(
@@ -51,7 +57,7 @@ def ask_all(
     options: Any,
     *,
     workers: int | None = None,
-    done: Callable[[str], None] = lambda _: None,
+    done: Callable[[Asked[Answer]], None] = lambda _: None,
 ) -> list[Asked[Answer]]:
     """The answers of all reports, in the order of `paths`. `done` is told each report as it is ready.
 
@@ -62,7 +68,7 @@ def ask_all(
     results = _one_by_one(paths, question, options) if count == 1 else _by_pool(paths, question, options, count)
     for asked in results:
         found[asked.path] = asked
-        done(asked.path)
+        done(asked)
     return [found[path] for path in paths]
 
 
@@ -89,7 +95,7 @@ def _by_pool(
     suspects: list[str] = []
     while left:
         broken: list[str] = []
-        with _pool(count) as pool:
+        with _pool(count) as pool, _stopped_on_error(pool):
             for asked, path in _results(pool, left, question, options, count):
                 if asked is None:
                     broken.append(path)
@@ -113,7 +119,7 @@ def _results(
     while waiting or running:
         try:
             while waiting and len(running) < count:
-                running[pool.submit(answer_of, waiting[0], question, options)] = waiting[0]
+                running[pool.submit(_work, waiting[0], question, options)] = waiting[0]
                 waiting.pop(0)
         except BrokenProcessPool:
             waiting.clear()
@@ -129,9 +135,9 @@ def _results(
 
 def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
     """A report that may have killed its worker, in a worker of its own."""
-    with _pool(1) as pool:
+    with _pool(1) as pool, _stopped_on_error(pool):
         try:
-            return pool.submit(answer_of, path, question, options).result()
+            return pool.submit(_work, path, question, options).result()
         except BrokenProcessPool:
             hint = "Read it where there is more memory; the other reports are not touched by it."
             return Asked(path, error=NsysgapError(f"{path} {KILLED}.", hint))
@@ -140,4 +146,35 @@ def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[An
 def _pool(count: int) -> ProcessPoolExecutor:
     """Workers that start from a clean server process: threads and files of this one are not copied into them."""
     method = "forkserver" if sys.platform == "linux" else "spawn"
-    return ProcessPoolExecutor(count, mp_context=get_context(method))
+    return ProcessPoolExecutor(count, mp_context=get_context(method), initializer=_leave_ctrl_c)
+
+
+def _leave_ctrl_c() -> None:
+    """A terminal sends Ctrl-C to workers too: that is for the process that asked, which then stops them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(path: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
+    """`answer_of` in a worker, which lets go of temporary files when it is told to stop."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return answer_of(path, question, options)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: a second time would come while files are removed
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _stopped_on_error(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """Stop the workers at once where anything but a result leaves the context: Ctrl-C, a signal to end, an error."""
+    try:
+        yield
+    except BaseException:
+        for worker in list((pool._processes or {}).values()):  # Python 3.14 has terminate_workers() for this
+            worker.terminate()
+        pool.shutdown(cancel_futures=True)
+        raise

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-EXPECTED = {  # form -> verdict, straggler, cause
-    "host": ("straggler", 1, "host"),
-    "gpu": ("straggler", 1, "gpu"),
-    "rotating": ("rotates", None, None),
-    "even": ("even", None, None),
-}
+EXPECTED = {"host": (1, "host"), "gpu": (1, "gpu")}  # form -> straggler, cause
+CLEARLY = 0.9
+"""In so many collectives a straggler of this workload arrives last, at least."""
+SHARED = ("rotating", "even")
+"""Forms without a straggler. Of two ranks one always arrives last in at least half, so that a verdict may name it; what
+it must not say is that it did so clearly."""
 FIRST, LAST = 20, 25
 """The slow steps of the form "stretch" (workloads/pytorch/ranks.py)."""
 
@@ -36,10 +36,15 @@ def main() -> int:
     failed = 0
     for late, expected in EXPECTED.items():
         verdict = ranks(folder, late)["verdict"]
-        said = (verdict["kind"], verdict["rank"], verdict["cause"] if expected[2] else None)
-        right = said == expected
+        said = (verdict["rank"], verdict["cause"])
+        right = verdict["kind"] == "straggler" and said == expected and verdict["share_last"] >= CLEARLY
         failed |= not right
-        print(f"{'ok     ' if right else 'FAILED '} {late}: {said}, expected {expected}")
+        print(f"{'ok     ' if right else 'FAILED '} {late}: {said}, {verdict['share_last']:.2f}, expected {expected}")
+    for late in SHARED:
+        verdict = ranks(folder, late)["verdict"]
+        right = verdict["kind"] in {"rotates", "even"} or verdict["share_last"] < CLEARLY
+        failed |= not right
+        print(f"{'ok     ' if right else 'FAILED '} {late}: {verdict['kind']}, {verdict['share_last']:.2f} last")
     slow = [one["iteration"] for one in ranks(folder, "stretch")["slow_iterations"]]
     wanted = list(range(FIRST, LAST + 1))
     missed, extra = sorted(set(wanted) - set(slow)), sorted(set(slow) - set(wanted))

@@ -15,7 +15,8 @@ The JSON line of each rank holds its time per step. Needs PyTorch and as many GP
 
 Reports of it (a report a rank) must show, with `nsysgap ranks`: for "host" and "gpu" that rank as the
 straggler with that cause, for "stretch" those steps as slow, for "rotating" that the last one rotates,
-for "even" nobody.
+for "even" nobody. (Of two ranks one always arrives last in half of the collectives or more: with two
+the last two forms show by the share alone.)
 """
 
 from __future__ import annotations

@@ -44,11 +44,11 @@ class Matched:
         return Matched(self.kind[which], number, start, end, self.transfer[which], wait, self.last[which])
 
 
-def match(units: Sequence[Collectives]) -> Matched | str:
+def match(units: Sequence[Collectives], names: Sequence[str] = ()) -> Matched | str:
     """Match by (communicator if every report knows it, kind, ordinal); else a sentence on why that cannot be done.
 
     Units must be in the order of their ranks: of those that lasted equally short the first counts as the last to
-    arrive.
+    arrive. `names`: what the sentence calls them.
     """
     if len(units) < 2:
         return "a single unit: whether it waited or sent, only the other ranks' reports can tell"
@@ -57,7 +57,8 @@ def match(units: Sequence[Collectives]) -> Matched | str:
     keys = [_keys(unit, by_communicator=_all_known(units)) for unit in units]
     for index, other in enumerate(keys[1:], start=1):
         if sorted(other) != sorted(keys[0]):
-            return _difference(units[0], units[index], index)
+            called = [names[number] if names else f"unit {number}" for number in (0, index)]
+            return _difference((units[0], units[index]), called)
     place = [{key: position for position, key in enumerate(of_unit)} for of_unit in keys]
     number = np.array([[positions[key] for key in keys[0]] for positions in place], np.intp)
     start = np.array([unit.start[row] for unit, row in zip(units, number, strict=True)])
@@ -83,9 +84,9 @@ def _keys(unit: Collectives, *, by_communicator: bool) -> list[tuple[int, int, i
     return keys
 
 
-def _difference(first: Collectives, other: Collectives, index: int) -> str:
-    counts = [np.bincount(unit.kind, minlength=len(KINDS)) for unit in (first, other)]
+def _difference(units: tuple[Collectives, Collectives], names: Sequence[str]) -> str:
+    counts = [np.bincount(unit.kind, minlength=len(KINDS)) for unit in units]
     for kind, (here, there) in enumerate(zip(*counts, strict=True)):
         if here != there:
-            return f"unit 0 has {here:,} {KINDS[kind]} and unit {index} has {there:,}: their sequences differ"
-    return f"units 0 and {index} use other communicators: their sequences differ"
+            return f"{names[0]} has {here:,} {KINDS[kind]} and {names[1]} has {there:,}: their sequences differ"
+    return f"{names[0]} and {names[1]} use other communicators: their sequences differ"

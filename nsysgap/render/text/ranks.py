@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import RenderableType
@@ -14,14 +15,19 @@ from nsysgap.units import count, counted, duration, percent, printable
 
 Document = Mapping[str, Any]
 SHOWN = 8
-SLOW_SHOWN = 6
+"""Ranks: with the rest of the answer one screen of 24 lines."""
+SLOW_SHOWN = 3
+BAD_SHOWN = 3
 
 
 def ranks_blocks(document: Document, shown: int | None = SHOWN) -> Iterable[RenderableType]:
     """All blocks of `nsysgap ranks`. `shown`: how many ranks to list, those that starve most first; None for all."""
     units = document["units"]
     yield _head(document)
-    yield _units(units, shown)
+    listed, folded = _units(units, _straggler(document), shown)
+    yield listed
+    if folded:
+        yield Text(folded, "dim")
     yield Text(printable(document["verdict"]["text"]), style="bold")
     yield from _lateness(document)
     yield from _slow(document["slow_iterations"])
@@ -41,27 +47,46 @@ def _head(document: Document) -> Text:
     return Text("; ".join(said))
 
 
-def _units(units: Sequence[Document], shown: int | None) -> Table:
+def _units(units: Sequence[Document], straggler: Document | None, shown: int | None) -> tuple[Table, str]:
+    """The table of those that starve most first, and a sentence on those that are not listed."""
     several_hosts = len({unit["host"] for unit in units}) > 1
     made = table(
         "|rank", *(["<host"] if several_hosts else []), "GPU", "step", "busy", "idle", "waits", "starved", "last"
     )
     order = sorted(units, key=lambda unit: -_share(unit["starved_ns"], unit["window_ns"]))
-    listed = units if shown is None or len(units) <= shown else order[:shown]
+    few = shown is None or len(units) <= shown
+    listed = order if few else _listed(order, straggler, shown or 0)
     for unit in listed:
-        window = unit["window_ns"]
-        name = f"{unit['rank']}" if unit["rank"] is not None else f"pid {unit['process']}"
-        shares = (percent(unit[key], window) for key in ("busy_ns", "idle_ns", "exposed_wait_ns", "starved_ns"))
-        step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
-        last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
-        where = [printable(unit["host"] or "-", 24)] if several_hosts else []
-        add(made, name, *where, str(unit["device"]), step, *shares, last)
+        add(made, *_cells(unit, several_hosts=several_hosts))
     if len(listed) < len(units):
-        rest = order[len(listed) :]
+        rest = [unit for unit in order if unit not in listed]
         low, high = (pick(_share(u["starved_ns"], u["window_ns"]) for u in rest) for pick in (min, max))
         said = f"({len(rest):,} more, starved {100 * low:.1f} to {100 * high:.1f} %: --top all)"
-        add(made, said, *[""] * (len(made.columns) - 1))
-    return made
+        return made, said
+    return made, ""
+
+
+def _listed(order: Sequence[Document], straggler: Document | None, shown: int) -> list[Document]:
+    """Those that starve most, and whom they wait for: a straggler itself starves least."""
+    listed = list(order[:shown])
+    return listed if straggler is None or straggler in listed else [*listed[: max(shown - 1, 1)], straggler]
+
+
+def _cells(unit: Document, *, several_hosts: bool) -> list[str]:
+    window = unit["window_ns"]
+    name = f"{unit['rank']}" if unit["rank"] is not None else f"pid {unit['process']}"
+    shares = [percent(unit[key], window) for key in ("busy_ns", "idle_ns", "exposed_wait_ns", "starved_ns")]
+    step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
+    last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
+    where = [printable(unit["host"] or "-", 16)] if several_hosts else []
+    return [name, *where, str(unit["device"]), step, *shares, last]
+
+
+def _straggler(document: Document) -> Document | None:
+    """The unit that the verdict names."""
+    said = document["verdict"]
+    key = (said["rank"], said["process"])
+    return next((unit for unit in document["units"] if (unit["rank"], unit["process"]) == key), None)
 
 
 def _share(value: int, whole: int) -> float:
@@ -82,20 +107,23 @@ def _lateness(document: Document) -> Iterable[RenderableType]:
 def _slow(slow: Sequence[Document]) -> Iterable[RenderableType]:
     if not slow:
         return
-    made = table("slow iteration", "took", "|last")
-    for first, last, longest, who in _runs(slow)[:SLOW_SHOWN]:
+    made, runs = table("slow iteration", "took", "|last"), _runs(slow)
+    for first, last, longest, who in runs[:SLOW_SHOWN]:
         number = str(first) if first == last else f"{first} to {last}"
-        add(made, number, duration(longest), "-" if who is None else f"rank {who}")
+        add(made, number, duration(longest), who)
     yield made
-    if len(_runs(slow)) > SLOW_SHOWN:
-        yield Text(f"({len(_runs(slow)) - SLOW_SHOWN} more: --format json)", style="dim")
+    if len(runs) > SLOW_SHOWN:
+        yield Text(f"({len(runs) - SLOW_SHOWN} more: --format json)", style="dim")
 
 
-def _runs(slow: Sequence[Document]) -> list[tuple[int, int, int, int | None]]:
+def _runs(slow: Sequence[Document]) -> list[tuple[int, int, int, str]]:
     """(first, last, longest, who came last) of each run of neighbouring slow iterations."""
-    runs: list[tuple[int, int, int, int | None]] = []
+    runs: list[tuple[int, int, int, str]] = []
     for row in slow:
-        number, took, who = row["iteration"], row["duration_ns"], row["last"]
+        number, took = row["iteration"], row["duration_ns"]
+        who = (
+            "-" if row["process"] is None else f"pid {row['process']}" if row["last"] is None else f"rank {row['last']}"
+        )
         if runs and runs[-1][1] == number - 1 and runs[-1][3] == who:
             first, _, longest, _ = runs.pop()
             runs.append((first, number, max(longest, took), who))
@@ -110,9 +138,15 @@ def _notes(document: Document) -> Iterable[RenderableType]:
     if missing:
         numbers = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
         yield Text(f"No report of {'rank' if len(missing) == 1 else 'ranks'} {numbers} is here.", "yellow")
-    for report in document["reports"]:
-        if report["status"] != "ok":
-            yield Text(f"{report['status']}: {printable(report['text'])}", "yellow")
+    bad = [report for report in document["reports"] if report["status"] != "ok"]
+    for report in bad[:BAD_SHOWN]:
+        path = PurePath(report["path"]).name
+        named = "" if path in report["text"] else f"{path}: "
+        yield Text(f"{report['status']}: {printable(named + report['text'])}", "yellow")
+    if len(bad) > BAD_SHOWN:
+        yield Text(f"({len(bad) - BAD_SHOWN:,} more reports without an answer: --format json)", "yellow")
+    if document["collectives"]["matched"] and not document["clocks"]["aligned"]:
+        yield Text("Their clocks cannot be aligned: no picture shows them in one time.", style="dim")
     sources = sorted({unit["rank_source"] for unit in document["units"] if unit["rank_source"]})
     if sources:
         yield Text(f"Ranks are known from: {', '.join(sources)}.", style="dim")

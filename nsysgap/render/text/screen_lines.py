@@ -57,7 +57,7 @@ def screen_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     if len(shown) < len(answer.devices):
         yield Line("", f"and {count(len(answer.devices) - len(shown))} more GPUs: --detail", 2, indented=True)
     if answer.collectives.said:
-        yield from wrapped("collectives", answer.collectives.said.split(" "), width, (2, 7), " ")
+        yield from wrapped("collectives", answer.collectives.said.split(" "), width, (2, 2), " ")
     yield from _limits(answer, width)
     yield from _latency(answer)
     yield from _longest(answer, width)

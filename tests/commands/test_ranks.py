@@ -1,0 +1,218 @@
+"""`nsysgap ranks`: the verdict and its cause, ranks that cannot be, reports that fail, one screen for many ranks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from command_line import Done, run
+from rank_reports import ALL_REDUCE, TRANSFER, Rank, environment, save_job, save_together, steady
+from report_builder import ReportBuilder
+
+SCREEN = 24
+
+
+def ranks(*arguments: object) -> Done:
+    return run("ranks", *arguments, "--workers", 1)
+
+
+def document(*arguments: object) -> dict[str, Any]:
+    done = ranks(*arguments, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_straggler_by_hand(tmp_path: Path) -> None:
+    """Rank 1 works 4,000 ns longer in "load" each of 12 steps: rank 0 waits as long in each AllReduce.
+
+    The loop's first window begins with the first kernel, so of the waits all 12 lie in it.
+    """
+    found = document(*save_job(tmp_path, steady(2, 12, host=500, late={1: 4000})))
+    assert found["schema"] == "nsysgap.ranks/1"
+    zero, one = found["units"]
+    assert [unit["rank_source"] for unit in (zero, one)] == ["environment"] * 2
+    assert (zero["exposed_wait_ns"], one["exposed_wait_ns"]) == (12 * 4000, 0)
+    assert (zero["arrived_last"], one["arrived_last"]) == (0, 12)
+    assert all(unit["busy_ns"] + unit["idle_ns"] == unit["window_ns"] for unit in (zero, one))
+    assert zero["starved_ns"] == zero["idle_ns"] + 12 * 4000
+    assert one["idle_by_cause_ns"]["host"] - zero["idle_by_cause_ns"]["host"] == 11 * 4000
+    (kind,) = found["collectives"]["by_kind"]
+    assert (kind["kind"], kind["count"], kind["transfer_ns"]["median"]) == ("AllReduce", 12, TRANSFER)
+    verdict = found["verdict"]
+    assert (verdict["kind"], verdict["rank"], verdict["cause"], verdict["share_last"]) == ("straggler", 1, "host", 1)
+    assert {name: ns for name, ns in verdict["late_by_ns"].items() if ns} == {"host": 11 * 4000}
+    assert verdict["text"].endswith("3.67 us more host a step than the fastest rank, in the range load.")
+
+
+def test_a_straggler_by_gpu_work(tmp_path: Path) -> None:
+    found = document(*save_job(tmp_path, [Rank([500] * 12), Rank([500] * 12, kernel=3000)]))
+    verdict = found["verdict"]
+    assert (verdict["rank"], verdict["cause"], verdict["late_by_ns"]["gpu"]) == (1, "gpu", 11 * 2000)
+
+
+def test_three_in_turn_rotate_and_equal_ones_are_even(tmp_path: Path) -> None:
+    turns = [Rank([500 + 4000 * (step % 3 == rank) for step in range(12)]) for rank in range(3)]
+    assert document(*save_job(tmp_path, turns, name="turn{}.sqlite"))["verdict"]["kind"] == "rotates"
+    even = document(*save_job(tmp_path, steady(3, 12)))["verdict"]
+    assert (even["kind"], even["rank"], even["cause"]) == ("even", None, None)
+
+
+def test_slow_steps_are_named_as_a_stretch(tmp_path: Path) -> None:
+    slow = Rank([500 + 40_000 * (5 <= step <= 8) for step in range(24)])
+    paths = save_job(tmp_path, [Rank([500] * 24), slow])
+    found = document(*paths)["slow_iterations"]
+    assert [(one["iteration"], one["last"]) for one in found] == [(number, 1) for number in range(5, 9)]
+    row = next(line.split() for line in ranks(*paths).stdout.splitlines() if line.split()[:3] == ["5", "to", "8"])
+    assert row[-2:] == ["rank", "1"]
+
+
+def test_clocks_are_aligned_by_what_ends_together(tmp_path: Path) -> None:
+    """Rank 1's session began 1,500 ns later and says so: its clock is right. Without UTC it is 1,500 behind."""
+    job = [Rank([500] * 12), Rank([700] * 12, clock=1500)]
+    found = document(*save_job(tmp_path, job))
+    assert [unit["offset_ns"] for unit in found["units"]] == [0, 0]
+    assert found["clocks"] == {"aligned": True, "residual_p50_ns": 0, "residual_p95_ns": 0}
+
+
+def test_other_collectives_and_ops_that_hide_a_wait(tmp_path: Path) -> None:
+    """While rank 0 waits [30, 90), another kernel covers [40, 60): 40 are exposed."""
+    paths = []
+    for rank, start in ((0, 30), (1, 90)):
+        report = environment(ReportBuilder(), RANK=rank)
+        report.launch((0, 5), (10, 20)).launch((6, 8), (start, 100), ALL_REDUCE)
+        if rank == 0:
+            report.launch((8, 9), (40, 60), stream=9)
+        paths.append(report.save(tmp_path, f"{rank}.sqlite"))
+    found = document(*paths)
+    assert [unit["exposed_wait_ns"] for unit in found["units"]] == [40, 0]
+    assert [unit["loop"] for unit in found["units"]] == [None, None]
+
+
+def test_missing_ranks_and_bad_reports_are_said_and_do_not_stop_the_others(tmp_path: Path) -> None:
+    paths = save_job(tmp_path, steady(4, 3))
+    bad, idle = tmp_path / "bad.sqlite", ReportBuilder().call(0, 1).save(tmp_path, "idle.sqlite")
+    bad.write_bytes(b"no database")
+    found = document(paths[0], bad, paths[2], idle)
+    assert found["missing_ranks"] == [1, 3]
+    assert [(Path(one["path"]).name, one["status"]) for one in found["reports"]] == [
+        ("rank0.sqlite", "ok"),
+        ("bad.sqlite", "error"),
+        ("rank2.sqlite", "ok"),
+        ("idle.sqlite", "no-gpu-work"),
+    ]
+    said = ranks(paths[0], bad, paths[2], idle).stdout
+    assert "No report of ranks 1, 3 is here." in said
+    assert "bad.sqlite" in said
+    assert "no-gpu-work: " in " ".join(said.replace("no-gpu-\n", "no-gpu-").split())
+    assert "1 launch succeeded and left no kernel row" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("worlds", "said"),
+    [
+        ([(0, 2), (0, 2)], "say that they are rank 0"),
+        ([(0, 2), (5, 2)], "says rank 5 of 2: ranks go from 0 to 1"),
+        ([(0, 2), (1, 4)], "jobs of different sizes"),
+    ],
+)
+def test_ranks_that_cannot_be_are_an_error_that_names_the_files(
+    tmp_path: Path, worlds: list[tuple[int, int]], said: str
+) -> None:
+    paths = []
+    for number, (rank, size) in enumerate(worlds):
+        report = environment(ReportBuilder(), RANK=rank, WORLD_SIZE=size).launch((0, 5), (10, 20))
+        paths.append(report.save(tmp_path, f"report{number}.sqlite"))
+    done = ranks(*paths)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "report1.sqlite" in done.stderr
+
+
+def test_file_names_tell_ranks_only_when_asked(tmp_path: Path) -> None:
+    paths = [ReportBuilder().launch((0, 5), (10, 20)).save(tmp_path, f"r{rank}.sqlite") for rank in (1, 0)]
+    assert [unit["rank"] for unit in document(*paths)["units"]] == [None, None]
+    named = document(*paths, "--rank-regex", r"r(\d)")
+    assert [(unit["rank"], unit["rank_source"]) for unit in named["units"]] == [
+        (0, "file name (--rank-regex)"),
+        (1, "file name (--rank-regex)"),
+    ]
+    assert "finds no rank in r1.sqlite" in ranks(*paths, "--rank-regex", "rank(x)").stderr
+
+
+def test_sequences_that_differ_are_said_with_their_ranks(tmp_path: Path) -> None:
+    paths = save_job(tmp_path, steady(2, 3))
+    other = environment(ReportBuilder(), RANK=1, WORLD_SIZE=2).launch((0, 5), (10, 20), ALL_REDUCE)
+    other.save(tmp_path, paths[1].name)
+    found = document(*paths)
+    assert found["collectives"]["unmatched_reason"] == "rank 0 has 3 AllReduce and rank 1 has 1: their sequences differ"
+    assert found["verdict"]["kind"] == "unknown"
+    assert [unit["arrived_last"] for unit in found["units"]] == [None, None]
+
+
+@pytest.mark.parametrize("number", [8, 64])
+def test_many_ranks_are_one_screen_with_the_straggler_in_it(tmp_path: Path, number: int) -> None:
+    """The straggler starves least of all: it is listed all the same."""
+    paths = save_job(tmp_path, steady(number, 4, late={3: 4000}))
+    done = run("ranks", *paths, "--workers", 1)
+    lines = done.stdout.splitlines()
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines if line[:4].strip().isdigit()]
+    assert len(rows) == 8
+    starved = [float(row[-3]) for row in rows]
+    assert starved == sorted(starved, reverse=True)
+    assert [row[0] for row in rows if row[-1] == "4"] == ["3"]
+    assert ("56 more" in done.stdout) == (number == 64)
+    every = run("ranks", *paths, "--workers", 1, "--top", "all").stdout
+    assert sum(line[:4].strip().isdigit() for line in every.splitlines()) == number
+
+
+def test_one_report_with_several_processes_says_the_same_in_gaps(tmp_path: Path) -> None:
+    together = save_together(tmp_path, steady(2, 12, late={1: 4000}))
+    found = document(together)
+    assert [(unit["rank"], unit["process"], unit["device"]) for unit in found["units"]] == [
+        (None, 100, 0),
+        (None, 101, 1),
+    ]
+    text = found["verdict"]["text"]
+    assert text.startswith("pid 101 on GPU 1 arrived last in 12 of 12")
+    screen = " ".join(run("gaps", together).stdout.split())
+    assert text.replace("pid 101 on GPU 1", "") in screen.replace("pid 101 on GPU 1", "")
+    assert "4.10 us in collectives, 4.00 us waiting for pid 101" in screen
+    apart = document(*save_job(tmp_path, steady(2, 12, late={1: 4000})))
+    for alone, both in zip(apart["units"], found["units"], strict=True):
+        same = ("step_ns", "window_ns", "busy_ns", "idle_ns", "idle_by_cause_ns", "exposed_wait_ns", "arrived_last")
+        assert {key: alone[key] for key in same} == {key: both[key] for key in same}
+
+
+def test_csv_and_parquet_hold_a_row_a_rank(tmp_path: Path) -> None:
+    paths = save_job(tmp_path, steady(2, 3, late={1: 4000}))
+    rows = list(csv.DictReader(io.StringIO(ranks(*paths, "--format", "csv").stdout)))
+    assert [row["rank"] for row in rows] == ["0", "1"]
+    assert rows[0]["exposed_wait_ns"] == str(3 * 4000)
+    assert ranks(*paths, "-o", tmp_path / "out.parquet").returncode == 0
+    frame = pd.read_parquet(tmp_path / "out.parquet")
+    assert frame["host_ns"].tolist() == [int(row["host_ns"]) for row in rows]
+
+
+def test_the_selection_counts(tmp_path: Path) -> None:
+    """Of the third and the fourth step alone: two collectives."""
+    paths = save_job(tmp_path, steady(2, 12, late={1: 4000}))
+    found = document(*paths, "--nvtx", "^step [23]$")
+    assert found["collectives"]["matched"] == 2
+    assert found["units"][0]["exposed_wait_ns"] == 2 * 4000
+    assert found["units"][0]["window_ns"] < document(*paths)["units"][0]["window_ns"]
+
+
+def test_two_ranks_of_a_real_job(real_report: Any, traces_dir: Path) -> None:
+    found = document(*(real_report(f"fleet_host_rank{rank}") for rank in (0, 1)))
+    verdict = found["verdict"]
+    assert (verdict["kind"], verdict["rank"], verdict["cause"]) == ("straggler", 1, "host")
+    assert verdict["text"].startswith("rank 1 arrived last in 137 of 137")
