@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,12 @@ def require_nsys() -> str:
     if os.environ.get("NSYSGAP_REQUIRE_ALL") == "1":
         pytest.fail("NSYSGAP_NSYS names no nsys: run tests/install-nsys.sh FOLDER first")
     pytest.skip("needs nsys: tests/install-nsys.sh FOLDER, then NSYSGAP_NSYS=FOLDER/bin/nsys")
+
+
+def nvtx_include() -> str:
+    """The folder of NVTX's headers, which come with nsys; skips or fails as `require_nsys` does."""
+    place = Path(require_nsys()).resolve().parents[1]
+    header = next(place.rglob("nvtx3/nvToolsExt.h"), None)
+    if header is None:
+        pytest.skip(f"{place} holds no NVTX headers")
+    return str(header.parents[1])

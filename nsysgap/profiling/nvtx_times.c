@@ -5,7 +5,12 @@
  * memory that is a mapping of a file, one file a thread, in the folder that NSYSGAP_NVTX_TIMES names: the kernel writes it
  * whatever becomes of the program, and no thread waits for another.
  *
- * File: magic[8], then records of a multiple of 8 bytes, then zeros. nvtx_times.py reads it.
+ * What a range costs is mostly new pages, some 1 ns a byte, and reading clocks: so records are short, and times are ticks of
+ * the processor's counter where the kernel's own clock is made of it (a third of the time of clock_gettime), with the clock
+ * beside them every few milliseconds.
+ *
+ * File: magic[8], ticks and ns at the start of the program, then records of a multiple of 4 bytes, then zeros.
+ * nvtx_times.py reads it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,22 +25,30 @@
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
 
 #define WINDOW (1u << 20)          /* bytes of a file that are mapped at once */
-#define MOST_WINDOWS 1024u         /* of a process: 1 GiB, some 20 million ranges */
+#define MOST_WINDOWS 1024u         /* of a process: 1 GiB, some 40 million ranges */
 #define MOST_NAME 1024u            /* bytes of a name that are kept */
+#define MOST_DOMAINS 4095u         /* what a record has room for; all later ones are the last one */
+#define CLOCK_EVERY (1u << 24)     /* ticks: 4 to 17 ms */
 #define EXPORT __attribute__((visibility("default")))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-enum { PUSH = 1, POP = 2, START = 3, END = 4, DOMAIN = 5, NEXT_WINDOW = 6, FULL = 7 };
+enum { PUSH = 1, POP = 2, START = 3, END = 4, DOMAIN = 5, NEXT_WINDOW = 6, FULL = 7, CLOCK = 8 };
 enum { MODULE_CORE = 1, MODULE_CORE2 = 5, TABLE_CALLBACKS = 1, MESSAGE_ASCII = 1, MESSAGE_UNICODE = 2, MESSAGE_REGISTERED = 3 };
 
 struct record {
-    uint8_t kind;
-    uint8_t unused;
-    uint16_t length; /* bytes of the name that follows */
-    uint32_t domain;
-    int64_t time; /* ns, CLOCK_MONOTONIC */
-    uint64_t id;  /* of a start/end range */
+    uint32_t since;  /* ticks since the record before it */
+    uint16_t length; /* bytes that follow: START and END: the range's number (8 bytes), then the name; CLOCK: ticks, ns */
+    uint16_t what;   /* kind | domain << 4 */
+};
+
+struct moment {
+    uint64_t ticks;
+    int64_t ns; /* CLOCK_MONOTONIC */
 };
 
 /* nvtxEventAttributes_v2 up to the message */
@@ -57,21 +70,92 @@ struct text {
 
 struct thread {
     char *next, *end; /* in the mapped window; NULL before the first */
+    uint64_t last, clocked; /* ticks of the last record, and of the last moment that was noted */
     char *window;
     off_t offset;
-    unsigned generation;
+    unsigned generation, number;
     pid_t tid;
 };
 
 static _Thread_local struct thread mine;
 static char folder[4000];
-static atomic_uint windows, domains, generation, full;
+static atomic_uint windows, domains, generation, full, files;
 static atomic_ullong range_ids;
 static pthread_key_t at_thread_exit;
+static int counted; /* whether ticks are the processor's */
+static struct moment began;
+
+static int64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline uint64_t ticks(void) {
+#ifdef __x86_64__
+    if (counted) return __rdtsc();
+#endif
+    return (uint64_t)clock_ns();
+}
+
+/* Both clocks at one time: the least apart of some tries, since the thread may be interrupted between two readings. */
+static struct moment now_on_both(void) {
+    struct moment best = {0, 0};
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 4 && least > 500; i++) {
+        uint64_t before = ticks();
+        int64_t ns = clock_ns();
+        uint64_t apart = ticks() - before;
+        if (apart < least) {
+            least = apart;
+            best.ticks = counted ? before + apart / 2 : (uint64_t)ns;
+            best.ns = ns;
+        }
+    }
+    return best;
+}
+
+/* The kernel trusts the counter to run evenly and alike on all processors where it makes its own clock of it. */
+static int counter_is_the_clock(void) {
+#ifdef __x86_64__
+    char name[8] = "";
+    FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+    if (!file) return 0;
+    int same = fgets(name, sizeof name, file) && !strcmp(name, "tsc\n");
+    fclose(file);
+    return same;
+#else
+    return 0;
+#endif
+}
+
+static inline void put(struct thread *t, uint64_t now, uint16_t what, const void *first, size_t size, const void *name, size_t length) {
+    struct record *r = (struct record *)t->next;
+    r->since = (uint32_t)(now - t->last);
+    r->length = (uint16_t)(size + length);
+    if (size) memcpy(t->next + sizeof *r, first, size);
+    if (length) memcpy(t->next + sizeof *r + size, name, length);
+    atomic_thread_fence(memory_order_release);
+    r->what = what; /* last: a record that the program did not finish is none */
+    t->next += (sizeof *r + size + length + 3) & ~(size_t)3;
+    t->last = now;
+}
+
+static void put_clock(struct thread *t) {
+    struct moment m = now_on_both();
+    t->last = t->clocked = m.ticks;
+    put(t, m.ticks, CLOCK, &m, sizeof m, NULL, 0);
+}
+
+#define CLOCK_SIZE (sizeof(struct record) + sizeof(struct moment))
+#define ROOM(size) ((size) + 2 * CLOCK_SIZE) /* for a moment before it, one at the end of the thread, and the window's end */
 
 static void release(void *thread) {
     struct thread *t = thread;
-    if (t->window) munmap(t->window, WINDOW);
+    if (t->window) {
+        put_clock(t);
+        munmap(t->window, WINDOW);
+    }
     memset(t, 0, sizeof *t);
     t->tid = -1; /* a destructor that runs later may still push: it is not noted */
 }
@@ -83,13 +167,14 @@ static int map_window(struct thread *t) {
         unsigned now = atomic_load(&generation);
         memset(t, 0, sizeof *t);
         t->generation = now;
+        t->number = atomic_fetch_add(&files, 1); /* the system may give a thread's number to a later one */
     }
     if (!t->tid) t->tid = (pid_t)syscall(SYS_gettid);
     if (atomic_fetch_add(&windows, 1) >= MOST_WINDOWS) {
         atomic_store(&full, 1);
         return 0;
     }
-    snprintf(path, sizeof path, "%s/%d-%d.nvtx", folder, (int)getpid(), (int)t->tid);
+    snprintf(path, sizeof path, "%s/%d-%d-%u.nvtx", folder, (int)getpid(), (int)t->tid, t->number);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return 0;
     char *window = MAP_FAILED;
@@ -104,36 +189,40 @@ static int map_window(struct thread *t) {
     t->window = t->next = window;
     t->end = window + WINDOW;
     if (t->offset == 0) {
-        memcpy(t->next, "NSGNVTX1", 8);
-        t->next += 8;
+        memcpy(t->next, "NSGNVTX2", 8);
+        memcpy(t->next + 8, &began, sizeof began);
+        t->next += 8 + sizeof began;
     }
     t->offset += WINDOW;
+    put_clock(t);
     pthread_setspecific(at_thread_exit, t);
     return 1;
 }
 
-static void note(uint8_t kind, uint32_t domain, uint64_t id, const char *name, size_t length) {
+/* A window that is full, the first one, or the first in a child of fork. */
+static __attribute__((noinline)) int new_window(struct thread *t) {
+    if (t->tid == -1) return 0;
+    if (t->generation == atomic_load(&generation) && t->next && (size_t)(t->end - t->next) >= sizeof(struct record))
+        ((struct record *)t->next)->what = atomic_load(&windows) >= MOST_WINDOWS || atomic_load(&full) ? FULL : NEXT_WINDOW;
+    return map_window(t);
+}
+
+static __attribute__((noinline)) void clock_again(struct thread *t) { put_clock(t); }
+
+static inline void note(unsigned kind, uint32_t domain, uint64_t id, const char *name, size_t length) {
     struct thread *t = &mine;
-    struct timespec now;
-    if (t->tid == -1) return;
-    if (length > MOST_NAME) length = MOST_NAME;
-    size_t size = (sizeof(struct record) + length + 7) & ~(size_t)7;
-    /* One byte more: a window always ends with a record that says so, or with zeros. */
-    if (t->generation != atomic_load_explicit(&generation, memory_order_relaxed) || t->next + size + sizeof(struct record) > t->end) {
-        if (t->generation == atomic_load(&generation) && t->next)
-            *(uint8_t *)t->next = atomic_load(&windows) >= MOST_WINDOWS || atomic_load(&full) ? FULL : NEXT_WINDOW;
-        if (!map_window(t)) return;
+    size_t size = kind == START || kind == END ? sizeof id : 0;
+    if (UNLIKELY(length > MOST_NAME)) length = MOST_NAME;
+    if (UNLIKELY(t->generation != atomic_load_explicit(&generation, memory_order_relaxed) ||
+                 (size_t)(t->end - t->next) < ROOM(sizeof(struct record) + size + length + 4)))
+        if (!new_window(t)) return;
+    uint64_t now = ticks();
+    if (UNLIKELY(now - t->clocked > CLOCK_EVERY)) { /* also where the counter went back */
+        clock_again(t);
+        now = ticks();
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    struct record *r = (struct record *)t->next;
-    if (length) memcpy(t->next + sizeof *r, name, length);
-    r->length = (uint16_t)length;
-    r->domain = domain;
-    r->time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    r->id = id;
-    atomic_thread_fence(memory_order_release);
-    r->kind = kind; /* last: a record that the program did not finish is none */
-    t->next += size;
+    if (UNLIKELY(now < t->last)) now = t->last;
+    put(t, now, (uint16_t)(kind | domain << 4), &id, size, name, length);
 }
 
 static size_t utf8(const wchar_t *wide, char *out, size_t room) {
@@ -148,16 +237,16 @@ static size_t utf8(const wchar_t *wide, char *out, size_t room) {
     return n;
 }
 
-static void note_text(uint8_t kind, uint32_t domain, uint64_t id, const char *text) {
+static inline void note_text(unsigned kind, uint32_t domain, uint64_t id, const char *text) {
     note(kind, domain, id, text, text ? strnlen(text, MOST_NAME) : 0);
 }
 
-static void note_wide(uint8_t kind, uint32_t domain, uint64_t id, const wchar_t *wide) {
+static void note_wide(unsigned kind, uint32_t domain, uint64_t id, const wchar_t *wide) {
     char text[MOST_NAME];
     note(kind, domain, id, text, utf8(wide, text, sizeof text));
 }
 
-static void note_event(uint8_t kind, uint32_t domain, uint64_t id, const struct attributes *event) {
+static inline void note_event(unsigned kind, uint32_t domain, uint64_t id, const struct attributes *event) {
     const struct text *registered;
     switch (event && event->message ? event->message_type : 0) {
     case MESSAGE_ASCII: note_text(kind, domain, id, event->message); break;
@@ -195,7 +284,8 @@ static void domain_end(const void *d, uint64_t id) { note(END, number(d), id, NU
 static void *make_domain(const char *name, size_t length) {
     uint32_t *handle = malloc(sizeof *handle);
     if (handle) {
-        *handle = atomic_fetch_add(&domains, 1) + 1;
+        unsigned number = atomic_fetch_add(&domains, 1) + 1;
+        *handle = number < MOST_DOMAINS ? number : MOST_DOMAINS;
         note(DOMAIN, *handle, 0, name, length);
     }
     return handle;
@@ -238,6 +328,11 @@ static void set(function **table, unsigned size, unsigned number, function to) {
     if (number < size && table[number]) *table[number] = to;
 }
 
+/* The main thread ends without the end of a thread. */
+__attribute__((destructor)) static void at_exit(void) {
+    if (mine.next && mine.tid != -1 && mine.generation == atomic_load(&generation)) put_clock(&mine);
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int usable;
 
@@ -245,6 +340,8 @@ static void prepare(void) {
     const char *name = getenv("NSYSGAP_NVTX_TIMES");
     if (!name || !*name || strlen(name) >= sizeof folder) return;
     strcpy(folder, name);
+    counted = counter_is_the_clock();
+    began = now_on_both();
     atomic_store(&generation, 1);
     usable = pthread_key_create(&at_thread_exit, release) == 0 && pthread_atfork(NULL, NULL, in_child) == 0;
 }

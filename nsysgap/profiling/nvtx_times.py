@@ -1,7 +1,7 @@
 """Times of a program's NVTX ranges without nsys: what a plain run says of its own steps.
 
 NVTX calls the library that NVTX_INJECTION64_PATH names. Ours (nvtx_times.c, compiled with the machine's C compiler at
-first use and kept in the user's cache) notes when ranges begin and end, some 60 ns a range, and nothing else.
+first use and kept in the user's cache) notes when ranges begin and end, some 70 ns a range, and nothing else.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ COMPILERS = ("cc", "gcc", "clang")
 COMPILE_FLAGS = ("-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-ftls-model=initial-exec")
 COMPILE_SECONDS = 60
 ROOM_BYTES = 2 << 30  # twice what a process may note
-_MAGIC = b"NSGNVTX1"
-_RECORD = struct.Struct("<BxHIqQ")
+_MAGIC = b"NSGNVTX2"
+_RECORD = struct.Struct("<IHH")  # ticks since the record before it, bytes that follow, kind | domain << 4
+_MOMENT = struct.Struct("<Qq")  # ticks, ns
+_NUMBER = struct.Struct("<Q")
 _WINDOW = 1 << 20
-_PUSH, _POP, _START, _END, _DOMAIN, _NEXT_WINDOW, _FULL = range(1, 8)
+_KIND_BITS = 4
+_PUSH, _POP, _START, _END, _DOMAIN, _NEXT_WINDOW, _FULL, _CLOCK = range(1, 9)
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def read_range_times(folder: Path) -> RangeTimes:
     return RangeTimes(tuple(order), unclosed, any(part.full for part in parts))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Event:
     kind: int
     domain: int
@@ -139,10 +142,11 @@ class _ThreadEvents:
 
 
 def _read_thread(path: Path) -> _ThreadEvents:
-    pid, _, tid = path.stem.partition("-")
+    pid, tid, *_ = path.stem.split("-")
     data = path.read_bytes()
     events, domains, full = [], {}, False
-    for event in _events(data) if data.startswith(_MAGIC) else ():
+    whole = data.startswith(_MAGIC) and len(data) >= len(_MAGIC) + _MOMENT.size
+    for event in _timed(_events(data), _MOMENT.unpack_from(data, len(_MAGIC))) if whole else ():
         if event.kind == _DOMAIN:
             domains[event.domain] = event.text
         elif event.kind == _FULL:
@@ -152,18 +156,59 @@ def _read_thread(path: Path) -> _ThreadEvents:
     return _ThreadEvents(int(pid), int(tid), events, domains, full)
 
 
-def _events(data: bytes) -> Iterator[_Event]:
-    at = len(_MAGIC)
+def _events(data: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """(kind, domain, ticks, number of a range or ns of a clock, name) of each record."""
+    at, ticks = len(_MAGIC) + _MOMENT.size, 0
     while at + _RECORD.size <= len(data):
-        kind, length, domain, time, number = _RECORD.unpack_from(data, at)
-        if kind == _NEXT_WINDOW:
+        since, length, what = _RECORD.unpack_from(data, at)
+        kind, domain = what & ((1 << _KIND_BITS) - 1), what >> _KIND_BITS
+        if kind == _NEXT_WINDOW or _WINDOW - at % _WINDOW < _RECORD.size:
             at = (at // _WINDOW + 1) * _WINDOW
             continue
-        if not _PUSH <= kind <= _FULL:
+        body = data[at + _RECORD.size : at + _RECORD.size + length]
+        if not _PUSH <= kind <= _CLOCK or len(body) < {_CLOCK: _MOMENT.size, _START: 8, _END: 8}.get(kind, 0):
             return
-        name = data[at + _RECORD.size : at + _RECORD.size + length]
-        yield _Event(kind, domain, time, number, name.decode("utf-8", "replace"))
-        at += (_RECORD.size + length + 7) & ~7
+        ticks += since
+        number = 0
+        if kind == _CLOCK:
+            ticks, number = _MOMENT.unpack(body[: _MOMENT.size])
+        elif kind in (_START, _END):
+            (number,) = _NUMBER.unpack_from(body)
+            body = body[_NUMBER.size :]
+        yield kind, domain, ticks, number, body
+        at += (_RECORD.size + length + 3) & ~3
+
+
+def _timed(records: Iterable[tuple[int, int, int, int, bytes]], began: tuple[int, int]) -> Iterator[_Event]:
+    """Records with times in ns: between two moments at which both clocks were read by a straight line.
+
+    After the last moment the line goes on that leads to it from the one `began` at.
+    """
+    waiting: list[tuple[int, int, int, int, bytes]] = []
+    last = began
+    for record in records:
+        if record[0] != _CLOCK:
+            waiting.append(record)
+            continue
+        moment = record[2], record[3]
+        yield from _on_line(waiting, last, moment)
+        waiting, last = [], moment
+    yield from _on_line(waiting, last, last, began)
+
+
+def _on_line(
+    records: Iterable[tuple[int, int, int, int, bytes]],
+    first: tuple[int, int],
+    last: tuple[int, int],
+    before: tuple[int, int] | None = None,
+) -> Iterator[_Event]:
+    """`first`, `last`: (ticks, ns) of the moments around the records; `before`: of one that gives the line's slope."""
+    low, high = (before or first), last
+    ticks, ns = high[0] - low[0], high[1] - low[1]
+    if ticks <= 0:
+        ticks = ns = 1
+    for kind, domain, tick, number, name in records:
+        yield _Event(kind, domain, first[1] + (tick - first[0]) * ns // ticks, number, name.decode("utf-8", "replace"))
 
 
 def _paired(parts: Iterable[_ThreadEvents], domains: dict[tuple[int, int], str]) -> tuple[list[TimedRange], int]:

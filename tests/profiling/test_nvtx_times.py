@@ -149,10 +149,17 @@ def test_an_injected_library_of_somebody_else_stays() -> None:
 
 @pytest.mark.parametrize(
     ("data", "ranges"),
-    [(b"", 0), (b"NSGNVTX1", 0), (b"another file", 0), (b"NSGNVTX1" + b"\1" * 11, 0), (b"NSGNVTX1" + b"\xff" * 64, 0)],
+    [
+        (b"", 0),
+        (b"NSGNVTX2", 0),
+        (b"another file", 0),
+        (b"NSGNVTX2" + b"\1" * 11, 0),
+        (b"NSGNVTX2" + b"\xff" * 64, 0),
+        (b"NSGNVTX2" + bytes(16) + b"\0\0\0\0\4\0\3\0" + b"\0" * 64, 0),
+    ],
 )
 def test_files_that_are_not_whole_are_read_as_far_as_they_go(data: bytes, ranges: int, tmp_path: Path) -> None:
-    (tmp_path / "1-1.nvtx").write_bytes(data)
+    (tmp_path / "1-1-0.nvtx").write_bytes(data)
     assert len(read_range_times(tmp_path).ranges) == ranges
 
 
@@ -200,3 +207,33 @@ def test_loops_are_paired_by_label_domain_and_count() -> None:
     ]  # fmt: skip
     assert paired_loops([twice], [report])[0]["plain_step_ns"] == []
     assert paired_loops([], [report])[0]["ratio"] is None
+
+
+def test_times_are_those_of_the_clock(tmp_path: Path) -> None:
+    """Over many of the moments at which both clocks are read, and after the last one: the program is killed."""
+    program = """
+import nvtx, os, signal, sys, time
+nvtx.push_range("first"); nvtx.pop_range()
+with open(sys.argv[1], "w") as told:
+    for number in range(5):
+        before = time.monotonic_ns()
+        nvtx.push_range(f"step {number}")
+        time.sleep(0.01)
+        nvtx.pop_range()
+        print(before, time.monotonic_ns(), file=told, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    noted = tmp_path / "noted"
+    noted.mkdir()
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    command = [sys.executable, "-c", program, str(tmp_path / "told")]
+    subprocess.run(command, check=False, env={**os.environ, **timing_environment(noted, {})})
+    steps = [one for one in read_range_times(noted).ranges if one.text.startswith("step")]
+    told = [tuple(map(int, line.split())) for line in (tmp_path / "told").read_text().splitlines()]
+    assert len(steps) == len(told) == 5
+    reading = 100_000  # the two clocks are read one after the other, and the program may be interrupted between
+    assert all(
+        low - reading <= one.start and one.end <= high + reading for one, (low, high) in zip(steps, told, strict=True)
+    )
+    assert all(one.end - one.start >= 10_000_000 - reading for one in steps)
