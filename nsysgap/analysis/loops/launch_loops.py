@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.loops.launched_inside import Launched, LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import LAUNCHES, LEAST_ITERATIONS, Loop
 from nsysgap.analysis.loops.periods import repeated
-from nsysgap.analysis.loops.sequences import mixed
+from nsysgap.analysis.loops.sequences import Shapes, mixed
 from nsysgap.analysis.relations.calls import SYNCS
 from nsysgap.arrays import distinct, is_any
 from nsysgap.kernel_names import short_kernel_name
@@ -41,7 +41,7 @@ class CallTokens:
 def launch_loops(
     trace: Trace,
     calls: NDArray[np.int32],
-    shapes_of: Callable[[], NDArray[np.int32]],
+    shapes: Shapes,
     without: Container[int],
     order: LaunchOrder,
 ) -> list[Loop]:
@@ -51,7 +51,7 @@ def launch_loops(
         launched = order.of(process)
         for thread in distinct(trace.api["thread"][calls[launched.op]]).tolist():
             if thread not in without:
-                tokens = call_tokens(trace, calls, shapes_of(), launched, thread)
+                tokens = call_tokens(trace, calls, shapes.of_ops, launched, thread)
                 found += [_loop(trace, launched, thread, tokens, *bounds) for bounds in _steps(trace, tokens)]
     return found
 

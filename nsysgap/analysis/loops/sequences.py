@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +46,18 @@ def _folded(shape: Times, values: NDArray[np.int64]) -> Times:
     return codes(pair)[1].astype(np.int64)
 
 
+class Shapes:
+    """`op_shapes` of a report, worked out (its columns are read) when first asked for, which may be never."""
+
+    def __init__(self, shapes_of: Callable[[], NDArray[np.int32]]) -> None:
+        self._shapes_of = shapes_of
+
+    @cached_property
+    def of_ops(self) -> NDArray[np.int32]:
+        """A number for what each op is: see `op_shapes`."""
+        return self._shapes_of()
+
+
 class Sequences:
     """The ops of one process in order of launch, as numbers to compare stretches of by one subtraction.
 
@@ -52,14 +65,14 @@ class Sequences:
     compared op by op, so that no accident of arithmetic shows.
     """
 
-    def __init__(self, launched: Launched, shapes: NDArray[np.int32]) -> None:
+    def __init__(self, launched: Launched, shapes: Shapes) -> None:
         self.launched = launched
         self.shapes = shapes
 
     @cached_property
     def _keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """(prefix sums of mixed * base**i, base**-i for every i), modulo 2**64: shape (ops + 1,)."""
-        spread = mixed(self.shapes[self.launched.op])
+        spread = mixed(self.shapes.of_ops[self.launched.op])
         spread *= powers(BASE, len(spread))
         sums = np.zeros(len(spread) + 1, np.uint64)
         np.cumsum(spread, out=sums[1:])
@@ -83,7 +96,7 @@ class Sequences:
         inside, _ = positions(low, high)
         if not len(inside):
             return np.ones(len(low), np.bool_)
-        shape = self.shapes[self.launched.op[inside]].reshape(len(low), -1)
+        shape = self.shapes.of_ops[self.launched.op[inside]].reshape(len(low), -1)
         equal: NDArray[np.bool_] = (shape == shape[0]).all(axis=1)
         return equal
 

@@ -15,7 +15,7 @@ from nsysgap.analysis.loops.gpu_windows import GpuWindows, WindowEdges, fill_win
 from nsysgap.analysis.loops.launch_loops import launch_loops
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop, in_order, main_loops, nvtx_loops
-from nsysgap.analysis.loops.sequences import Sequences
+from nsysgap.analysis.loops.sequences import Sequences, Shapes
 from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE
@@ -29,15 +29,20 @@ class LoopSteps:
     """One loop and its iterations' figures, arrays of shape (iterations,).
 
     `launches`: distinct launch calls that start inside, `ops`: the ops they launched, `api_calls`: API calls that start
-    inside, each on any thread of the process; `identical`: launched exactly the most common sequence.
+    inside, each on any thread of the process; `sequences`: of the process, to tell which launched the same.
     """
 
     loop: Loop
     launches: Times
     ops: Times
     api_calls: Times
-    identical: NDArray[np.bool_]
     windows: tuple[GpuWindows, ...]
+    sequences: Sequences
+
+    @cached_property
+    def identical(self) -> NDArray[np.bool_]:
+        """Which launched exactly the most common sequence."""
+        return self.sequences.identical(self.loop.start, self.loop.end)
 
     @property
     def duration(self) -> Times:
@@ -99,23 +104,16 @@ class Steps:
     ) -> None:
         self.trace = whole.trace
         self.whole = whole
-        self._shapes_of = shapes_of
+        self.shapes = Shapes(shapes_of)
         self.attribution = Attribution(whole.trace, whole.calls, hidden_after_ns=hidden_after_ns)
         self.order = LaunchOrder(whole.trace, whole.calls)
-
-    @cached_property
-    def shapes(self) -> NDArray[np.int32]:
-        """A number for what each op is: see `op_shapes`."""
-        return self._shapes_of()
 
     @cached_property
     def loops(self) -> list[Loop]:
         """Every loop, NVTX's and those of threads without one, in order."""
         by_ranges = nvtx_loops(self.trace, self.order)
         threads = {loop.thread for loop in by_ranges}
-        return in_order(
-            [*by_ranges, *launch_loops(self.trace, self.whole.calls, lambda: self.shapes, threads, self.order)]
-        )
+        return in_order([*by_ranges, *launch_loops(self.trace, self.whole.calls, self.shapes, threads, self.order)])
 
     @cached_property
     def main(self) -> dict[int, int]:
@@ -180,7 +178,7 @@ class Steps:
             number_inside(times, loop.start, loop.end)
             for times in (launched.call_time, launched.op_time, launched.api_start)
         )
-        return LoopSteps(loop, launches, ops, api_calls, sequences.identical(loop.start, loop.end), windows)
+        return LoopSteps(loop, launches, ops, api_calls, windows, sequences)
 
 
 def _interval(start: int, end: int) -> IntervalSet:

@@ -77,7 +77,8 @@ def match_calls(trace: Trace, records: Table) -> NDArray[np.int32]:
     calls = np.full(records.rows, NONE, np.int32)
     for process, api in _calls_by_process(trace):
         wanted = np.flatnonzero((records["process"] == process) & (records["correlation"] != 0))
-        calls[wanted] = CallKeys(trace.api, api).in_order(records["correlation"][wanted])
+        keys = records["correlation"][wanted]
+        calls[wanted] = _keys_among(trace.api, api, keys).in_order(keys)
     return calls
 
 
@@ -93,10 +94,15 @@ def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int
         keys, wanted = records["correlation"][rows][order], trace.api["correlation"][call[mine]]
         if len(keys) and len(mine):
             first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right") - 1
-            number = CallKeys(trace.api, api).number(wanted, trace.api["start"][call[mine]])
+            number = _keys_among(trace.api, api, wanted).number(wanted, trace.api["start"][call[mine]])
             place = np.minimum(first + number, last)
             found[mine] = np.where(first <= last, rows[order][np.maximum(place, 0)], NONE)
     return found
+
+
+def _keys_among(api: Table, rows: Indices, wanted: NDArray[np.int64]) -> CallKeys:
+    """The calls of a process that have one of these keys: records are few beside the calls."""
+    return CallKeys(api, rows[is_any(api["correlation"][rows], wanted)])
 
 
 def by_stream(ops: Table) -> tuple[Indices, Indices]:

@@ -72,7 +72,7 @@ def test_eager_decoding_is_48_steps_of_408_launches_and_a_wait(real_report: Call
 
     whole = steps_of(real_report("decode_pysampled"))
     assert [(loop.label, loop.count) for loop in whole.loops] == [("token #", 48)]
-    without = Steps(WholeTrace(replace(whole.trace, nvtx=NVTX.empty())), lambda: whole.shapes)
+    without = Steps(WholeTrace(replace(whole.trace, nvtx=NVTX.empty())), lambda: whole.shapes.of_ops)
     loop = without.steps[0]
     assert (loop.loop.label, loop.loop.count) == ("indexSelectSmallIndex … (408 launches)", 48)
     assert set(loop.launches.tolist()) == {408}
