@@ -27,6 +27,15 @@ def duration(ns: int) -> str:
     return f"{_three_digits(ns / 1e9)} s"
 
 
+def extent(low: int, high: int, beside: str) -> str:
+    """ "8.30 to 13.4": two times, without their unit where it is that of a time `beside` them, such as "9.44 ms"."""
+    unit = beside.rpartition(" ")[2]
+    first, last = duration(low).split(" "), duration(high).split(" ")
+    if first[1] == last[1] == unit:
+        return f"{first[0]} to {last[0]}"
+    return f"{' '.join(first)} to {' '.join(last)}"
+
+
 def _three_digits(value: float) -> str:
     size = abs(value)
     return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"

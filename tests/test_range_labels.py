@@ -52,8 +52,24 @@ def test_tables_fold_them(command: tuple[str, ...], tmp_path: Path) -> None:
     assert all(f"token {number}" in single for number in range(5))
 
 
-def test_folded_steps_say_how_long_they_were(tmp_path: Path) -> None:
-    assert "token # (5): 100 us median, 100 us to 200 us." in run("launches", report_of(tmp_path)).stdout
+@pytest.mark.parametrize(
+    "command", [("gaps", "--by", "nvtx"), ("launches", "--by", "nvtx"), ("stacks", "--stacks", "nvtx")]
+)
+def test_folded_steps_say_how_long_they_were_and_how_busy_the_gpu(command: tuple[str, ...], tmp_path: Path) -> None:
+    """Ten kernels of 5 us were launched inside, in 600 us: 50 / 600."""
+    path = report_of(tmp_path)
+    said = "token # (5): 100 us median, 100 to 200; busy 0.08"
+    assert said in run(command[0], path, *command[1:]).stdout
+    assert "busy 0." not in run(command[0], path, *command[1:], "--unfold").stdout
+
+
+def test_launches_by_one_of_its_tables(tmp_path: Path) -> None:
+    path = report_of(tmp_path)
+    kernels, ranges = (run("launches", path, "--by", by).stdout for by in ("kernel", "nvtx"))
+    assert "NVTX range" not in kernels
+    assert "ratio" in kernels
+    assert "NVTX range" in ranges
+    assert "ratio" not in ranges
 
 
 def test_a_folded_row_sums_up_its_ranges(tmp_path: Path) -> None:
@@ -95,10 +111,9 @@ def test_the_page_s_tab_folds_them_until_clicked(tmp_path: Path, browser: Any) -
         page.wait_for_selector("body[data-ready]")
         page.click("#tab-ranges")
         names = page.locator("#ranges-table tbody td:first-child")
-        assert sorted(names.all_inner_texts()) == ["generate", "token # (5)"]
-        title = page.get_attribute("#ranges-table td:first-child[title^=token]", "title")
-        assert title.startswith("token # (5): 100 us median, 100 us to 200 us; GPU time by time on the thread 0.08")
-        page.click("#ranges-table button:text('token # (5)')")
+        row = "token # (5): 100 us median, 100 to 200; busy 0.08"
+        assert sorted(names.all_inner_texts()) == ["generate", row]
+        page.click(f"#ranges-table button:text-is('{row}')")
         assert sorted(names.all_inner_texts()) == ["generate", *(f"token {number}" for number in range(5))]
         page.click("#ranges-table button:text-is('token 3')")
         assert "token 3" in page.inner_text("#details")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.grouping import numbered_texts
 from nsysgap.analysis.idle.idle_report import runs_inside
 from nsysgap.analysis.packed_launches import packed
+from nsysgap.analysis.relations.folded_ranges import folded_ranges
 from nsysgap.analysis.relations.ranges import trace_end
 from nsysgap.analysis.relations.unqueued_latency import latencies
 from nsysgap.analysis.stats import grouped_stats, stats
@@ -78,10 +79,12 @@ def launch_costs(
     kernels = _kernels_inside(trace, chosen)
     launching = _launching(trace, calls, chosen)
     of_kernels = stats(launching.spent[launching.singly])
-    ranges = _ranges(trace, launching, chosen)
+    ranges, rows = _ranges(trace, launching, chosen)
+    folded = [one.row() for one in folded_ranges(trace, calls, rows)] if chosen.fold else []
     return {
         "kernels": _kernels(trace, calls, kernels, details),
         "ranges": ranges,
+        **({"folded": folded} if folded else {}),
         "all": {
             "launches": len(launching.call),
             "calls_ns": int(launching.spent.sum()),
@@ -196,10 +199,11 @@ def _grids(details: Table, rows: Indices, group: Indices, number: int) -> list[l
     return [sorted(shapes, key=lambda one: -one["count"]) for shapes in found]
 
 
-def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> list[Document]:
+def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> tuple[list[Document], Indices]:
     """Per name of NVTX ranges: how many have time inside the selection, that time, and what was launched in it.
 
-    An open range ends with the trace. Ranges in which nothing was launched are left out by name.
+    An open range ends with the trace. Ranges in which nothing was launched are left out by name. With them the rows
+    of nvtx that have time inside.
     """
     nvtx = trace.nvtx
     rows = np.arange(nvtx.rows) if selection.ranges is None else selection.ranges
@@ -222,7 +226,8 @@ def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> 
         **{key: _summed(one[inside], group, len(texts)).tolist() for key, one in zip(keys, sums, strict=True)},
     }
     found = [_with_price(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-    return sorted((one for one in found if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+    listed = sorted((one for one in found if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+    return listed, rows[inside]
 
 
 def _selected_pieces(

@@ -14,7 +14,7 @@ from nsysgap.analysis.held import holders, idle_ranges
 from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.gap_chunks import listed_gaps
-from nsysgap.analysis.idle.grouping import Group, idle_by
+from nsysgap.analysis.idle.grouping import Group, folded_inside, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
 from nsysgap.analysis.loops.document import loop_rows
@@ -60,8 +60,9 @@ class GapsAnswer:
     """The answer. `devices` to `gaps` are as in the contract "nsysgap.gaps/1"; `selection` says what was selected.
 
     `loops`: the rows of "nsysgap.steps/1", of the whole report, None if not asked for. `gaps_by_cause` counts gaps over
-    all GPUs; `groups` are those of `by`; `completeness` is what the report lacks.
-    `in_loop`: of each of `gaps`, whether text is about it; None if not asked for, and without a main loop.
+    all GPUs; `groups` are those of `by`, `folded` what of them stands for several NVTX ranges; `completeness` is what
+    the report lacks. `in_loop`: of each of `gaps`, whether text is about it; None if not asked for, and without a main
+    loop.
     `refusal` is why the report cannot say how idle the GPU was, None if it can;
     `op_rows` how many ops it holds.
     """
@@ -77,6 +78,7 @@ class GapsAnswer:
     selection: str
     by: str | None
     groups: tuple[Group, ...]
+    folded: tuple[Document, ...]
     completeness: tuple[Loss, ...]
     op_rows: int
     refusal: NsysgapError | None
@@ -104,6 +106,8 @@ class GapsAnswer:
             document["selection"] = self.selection
         if self.by:
             document["groups"] = {"by": self.by, "rows": group_rows(self.groups)}
+            if self.folded:
+                document["groups"]["folded"] = list(self.folded)
         return document
 
     def figures(self) -> tuple[Figure, ...]:
@@ -158,6 +162,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         by=options.by,
         completeness=tuple(missing),
         groups=tuple(_groups(report, idle, stacks, options)),
+        folded=tuple(folded_inside(idle)) if options.by == "nvtx" and not options.unfold else (),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
         in_loop=_in_loop(report, idle.gaps, rows, options) if options.in_loop else None,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nsysgap.analysis.idle.grouping import folded_inside
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
 from nsysgap.analysis.stacks.document import StackRows, stack_rows, tree_document
@@ -84,6 +85,8 @@ def stacks(report: OpenReport, options: StacksOptions = StacksOptions()) -> Stac
     shares = stack_rows(
         shared.idle, shared.stacks, shared.causes, StackRows(options.by, options.sort, options.innermost)
     )
+    if shared.stacks.labels:
+        shares["folded"] = folded_inside(shared.idle)
     return StacksAnswer(report.header(shared.notices), shares, shared.selection)
 
 

@@ -33,9 +33,12 @@ OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.launches/1", "csv":
 @select_option
 @whole_option
 @unfold_option
+@click.option("--by", type=click.Choice(["kernel", "nvtx"]), help="Only this table, as text; else both.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many kernels and ranges to list ({LISTED}).")
 @OUTPUTS.options
-def command(report: str, whole: bool, unfold: bool, top: int | None, to: Destination, **selected: Any) -> None:
+def command(
+    report: str, whole: bool, unfold: bool, by: str | None, top: int | None, to: Destination, **selected: Any
+) -> None:
     """What launching costs: per kernel beside its run time, per NVTX range, per million launches.
 
     \b
@@ -46,16 +49,16 @@ def command(report: str, whole: bool, unfold: bool, top: int | None, to: Destina
 
     chosen = replace(selection(selected), loop=to.form == "text" and not whole)
     answer = answer_of(report, launches, LaunchesOptions(chosen, unfold or to.form != "text"))
-    to.write(_written(answer, to, top_of(top, LISTED)))
+    to.write(_written(answer, to, by, top_of(top, LISTED)))
 
 
-def _written(answer: LaunchesAnswer, to: Destination, top: int | None) -> bytes:
+def _written(answer: LaunchesAnswer, to: Destination, by: str | None, top: int | None) -> bytes:
     if to.form == "text":
         from nsysgap.render.text.console import text_bytes
         from nsysgap.render.text.launches import launches_blocks
 
         notes = [asdict(note) for note in answer.notes]
-        return text_bytes([launches_blocks(answer.document(), top, notes)], color=to.color)
+        return text_bytes([launches_blocks(answer.document(), top, notes, by)], color=to.color)
     from nsysgap.render.data import csv_bytes, json_bytes
 
     return json_bytes([answer.document()]) if to.form == "json" else csv_bytes([answer.frame()])

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import Pieces
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
+from nsysgap.analysis.relations.folded_ranges import folded_ranges
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.causes import CAUSES, PARTS, UNKNOWN
+from nsysgap.figures import Document
 from nsysgap.range_labels import folded
 from nsysgap.tables import NONE
 
@@ -39,6 +41,14 @@ def idle_by(idle: IdleReport, by: str, *, unfold: bool = True) -> list[Group]:
     """
     groups = _by_cause(idle) if by == "cause" else _by_gap(idle, by, fold=by == "nvtx" and not unfold)
     return sorted((group for group in groups if group.idle), key=lambda group: (-group.idle, group.name))
+
+
+def folded_inside(idle: IdleReport) -> list[Document]:
+    """The rows that stand for several NVTX ranges, of those that run inside the selection: `FoldedRanges.row`."""
+    nvtx, rows = idle.trace.nvtx, None
+    if idle.selection is not None:
+        rows = np.flatnonzero(runs_inside(nvtx["start"], nvtx["end"], idle.selection))
+    return [one.row() for one in folded_ranges(idle.trace, idle.calls, rows)]
 
 
 def _by_cause(idle: IdleReport) -> list[Group]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from nsysgap.causes import LABELS, PARTS
 from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.folded import folded_lines
 from nsysgap.render.text.kernels import kernel_names
 from nsysgap.render.text.untraced import untraced_lines
 from nsysgap.units import count, duration, percent, printable
@@ -33,6 +34,7 @@ def gaps_blocks(document: Document, counts: Mapping[str, int], top: int | None =
     groups = document.get("groups")
     if groups is not None:
         yield _groups(groups["by"], groups["rows"], top)
+        yield from folded_lines(groups.get("folded", ()), [group["name"] for group in groups["rows"][:top]])
     if groups is None or groups["by"] != "cause":  # else it would be said twice
         yield _causes(document["devices"], counts)
     yield from untraced_lines(document["devices"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,43 +9,56 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.folded import folded_lines
 from nsysgap.render.text.kernels import kernel_names
 from nsysgap.units import count, counted, duration, percent, printable
 
 Document = Mapping[str, Any]
-_FOLDED = re.compile(r"#.* \([\d,]+\)\Z")
-FOLDED_SHOWN = 3
 
 
-def launches_blocks(document: Document, top: int | None, notes: Sequence[Document] = ()) -> Iterable[RenderableType]:
+def launches_blocks(
+    document: Document, top: int | None, notes: Sequence[Document] = (), by: str | None = None
+) -> Iterable[RenderableType]:
     """All blocks of `nsysgap launches` for one report, in reading order.
 
-    `top`: rows of each table; `notes`: on what was selected.
+    `top`: rows of each table; `notes`: on what was selected; `by`: only the table of this, "kernel" or "nvtx".
     """
     head = Text(printable(document["report"]["path"]), style="bold")
     yield head.append(f"\nOnly {document['selection']}.", "cyan") if document.get("selection") else head
     yield from notices(document["report"]["warnings"], ("incomplete",))
-    kernels = document["kernels"]
-    if kernels:
-        names = kernel_names([one["name"] for one in kernels[:top]])
-        yield _kernels(kernels, names)
-        yield Text(
-            "Most time in launch calls first (calls: all of it); call, run, unqueued: medians; ratio: call by run; "
-            "! launching costs the host more than the kernel runs."
-        )
-        yield _shapes(kernels, names)
-        yield Text("packed: started at most 2 us after the op before it in its stream; latency: median.")
-    else:
-        yield Text("No kernel ran in the selection.")
-    if document["ranges"]:
-        yield _ranges(document["ranges"], top)
-        yield from _steps(document["ranges"][:top])
-        yield Text(
-            "Most launches in all ranges of a name first; long, launches, ops, calls: means of a range, launched by "
-            "any thread of its process; share: calls by long; per million: kernel launches, at their mean."
-        )
+    if by != "nvtx":
+        yield from _kernel_tables(document["kernels"], top)
+    if by != "kernel":
+        yield from _range_table(document, top)
     yield _arithmetic(document["all"])
     yield from notices(notes, ("warning", "note"))
+
+
+def _kernel_tables(kernels: Sequence[Document], top: int | None) -> Iterable[RenderableType]:
+    if not kernels:
+        yield Text("No kernel ran in the selection.")
+        return
+    names = kernel_names([one["name"] for one in kernels[:top]])
+    yield _kernels(kernels, names)
+    yield Text(
+        "Most time in launch calls first (calls: all of it); call, run, unqueued: medians; ratio: call by run; "
+        "! launching costs the host more than the kernel runs."
+    )
+    yield _shapes(kernels, names)
+    yield Text("packed: started at most 2 us after the op before it in its stream; latency: median.")
+
+
+def _range_table(document: Document, top: int | None) -> Iterable[RenderableType]:
+    if not document["ranges"]:
+        return
+    yield _ranges(document["ranges"], top)
+    folded = list(folded_lines(document.get("folded", ()), [one["name"] for one in document["ranges"][:top]]))
+    yield from folded
+    busy = "; busy: GPU time of what was launched in the ranges by their own time" if folded else ""
+    yield Text(
+        "Most launches in all ranges of a name first; long, launches, ops, calls: means of a range, launched by "
+        f"any thread of its process; share: calls by long; per million: kernel launches, at their mean{busy}."
+    )
 
 
 def _kernels(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
@@ -89,18 +101,6 @@ def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
         means = (duration(long // one["count"]), *each, duration(calls // one["count"]))
         add(made, printable(one["name"]), count(one["count"]), *means, percent(calls, long), million)
     return made
-
-
-def _steps(ranges: Sequence[Document]) -> Iterable[RenderableType]:
-    """How long the ranges were that differ in numbers only: a mean says little of steps."""
-    lines = []
-    for one in ranges:
-        if _FOLDED.search(one["name"]) and one["count"] > 1:
-            times = one["duration_ns"]
-            extent = f"{duration(times['min'])} to {duration(times['max'])}"
-            lines.append(f"{printable(one['name'], 50)}: {duration(times['median'])} median, {extent}.")
-    if lines:
-        yield Text("\n".join(lines[:FOLDED_SHOWN]))
 
 
 def _arithmetic(whole: Document) -> Text:

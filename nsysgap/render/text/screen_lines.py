@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from nsysgap.causes import PARTS
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.text.critical_path import PART_NAMES
-from nsysgap.units import count, counted, duration, percent, printable
+from nsysgap.units import count, counted, duration, extent, percent, printable
 
 if TYPE_CHECKING:
     from nsysgap.answers.screen import ScreenAnswer, ScreenDevice, ScreenLoop
@@ -126,10 +126,8 @@ def _loops(answer: ScreenAnswer, width: int) -> Iterator[Line]:
 
 
 def _loop(loop: ScreenLoop, width: int, *, left_out: bool) -> Iterator[str]:
-    step, low, high = duration(loop.step_ns), duration(loop.low_ns), duration(loop.high_ns)
-    if low.split(" ")[1] == high.split(" ")[1]:
-        low, high = (low.split(" ")[0], high.split(" ")[0]) if step.endswith(low.split(" ")[1]) else (low, high)
-    number, said = f"{count(loop.count)} x ", f"  {step} a step ({low} to {high})"
+    step = duration(loop.step_ns)
+    number, said = f"{count(loop.count)} x ", f"  {step} a step ({extent(loop.low_ns, loop.high_ns, step)})"
     name, dots, launches = loop.label.rpartition(" … (") if not loop.nvtx else (loop.label, "", "")
     room = width - len(number) - len(dots + launches) - len(said) - 1  # a semicolon may follow
     yield number + printable(name, max(room, LEAST_NAME)) + dots + launches + said

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.folded import folded_lines
 from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
@@ -29,6 +30,7 @@ def stacks_blocks(
     yield _head(document)
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _rows(document, top, sources, full_paths=full_paths)
+    yield from folded_lines(document.get("folded", ()), [row["function"] for row in _shown(document)[:top]])
     if any(row["few_samples"] and row["self_ns"] for row in _shown(document)[:top]) and _sampled(document):
         yield Text("~ fewer than 10 samples: there is time on this line, how much is a guess.", style="dim")
     if any(_launched_near(document, row) for row in _shown(document)[:top]):

@@ -17,6 +17,13 @@ export function duration(ns) {
   return `${threeDigits(ns / 1e9)} s`;
 }
 
+/** "8.30 to 13.4": two times, without their unit where it is that of a time beside them, such as "9.44 ms". */
+export function extent(low, high, beside) {
+  const [first, last] = [duration(low), duration(high)].map((text) => text.split(" "));
+  const same = first[1] === last[1] && beside.endsWith(` ${first[1]}`);
+  return same ? `${first[0]} to ${last[0]}` : `${first.join(" ")} to ${last.join(" ")}`;
+}
+
 /** All digits: "1,234 ns". */
 export function exact(ns) {
   return `${ns.toLocaleString("en-US")} ns`;

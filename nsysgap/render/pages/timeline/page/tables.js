@@ -1,7 +1,7 @@
 // The tables: the longest gaps, and kernels and NVTX ranges by GPU time and idle time. A row leads to its place.
 import { CAUSES, DIMMED, named } from "./categories.js";
 import { eachSelectedGap } from "./filter.js";
-import { count, duration, element, moment } from "./format.js";
+import { count, duration, extent, element, moment } from "./format.js";
 import { NOT_SAMPLED } from "./lines.js";
 import { choose, emit, on, setFilter, setView, state, TABLES } from "./state.js";
 
@@ -48,7 +48,7 @@ function nvtxText(store, call) {
 
 function summaryColumns(kind) {
   const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (_, row) => text(row[key]) });
-  const name = { title: "Name", value: null, text: (store, row) => row.label ?? ((kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)"), full: (store, row) => (row.label ? `${row.label}: ${row.said}. Click to list them singly.` : store.meta.names[row.name]) };
+  const name = { title: "Name", value: null, text: (store, row) => (row.label ? `${row.label}: ${row.said}` : (kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)"), full: (store, row) => (row.label ? "busy: GPU time of what was launched inside by the time on the thread. Click to list them singly." : store.meta.names[row.name]) };
   if (kind === "ops") {
     return [name, number("GPU time", "total_ns"), number("Idle before it", "idle_ns"), number("Count", "count", count), number("Longest", "longest_ns")];
   }
@@ -76,12 +76,12 @@ function together(label, parts) {
   return { ...sums, label: `${label} (${count(parts.length)})`, said: spread(parts, sums), parts, at: parts[0].at };
 }
 
-/** "9.44 ms median, 8.30 ms to 13.4 ms": how long ranges are, one of each name; and how busy the GPU with their work. */
+/** "9.44 ms median, 8.30 to 13.4; busy 0.89": how long ranges are, one of each name; their GPU time by their own. */
 function spread(parts, sums) {
   const each = parts.map((row) => Math.floor(row.wall_ns / row.count)).sort((a, b) => a - b);
   const median = each[Math.floor((each.length - 1) / 2)];
-  const busy = sums.wall_ns ? `; GPU time by time on the thread ${(sums.busy_ns / sums.wall_ns).toFixed(2)}` : "";
-  return `${duration(median)} median, ${duration(each[0])} to ${duration(each.at(-1))}${busy}`;
+  const busy = sums.wall_ns ? `; busy ${(sums.busy_ns / sums.wall_ns).toFixed(2)}` : "";
+  return `${duration(median)} median, ${extent(each[0], each.at(-1), duration(median))}${busy}`;
 }
 
 class Listing {
