@@ -11,9 +11,10 @@ from nsysgap.errors import NsysgapError
 from nsysgap.units import parse_duration
 
 
-def plain_step(plain: str, stretch: Stretch) -> int:
-    """ns of one iteration: a duration ("9.31ms"), else from NAME.json the loop's own plain steps, of several repeats
-    their median; without those the recorded iteration over the ratio of the program's measured part.
+def plain_step(plain: str, stretch: Stretch, domain: str = "") -> int:
+    """ns of one iteration: a duration ("9.31ms"), else from NAME.json what the loop took in the plain run by its
+    iterations, of several repeats the median; without that the recorded iteration over the ratio of the program's
+    measured part. `domain`: the name of the loop's NVTX domain.
 
     Raises NsysgapError for what says no time.
     """
@@ -24,7 +25,7 @@ def plain_step(plain: str, stretch: Stretch) -> int:
     except (OSError, ValueError) as error:
         raise NsysgapError(f"{plain} cannot be read as JSON ({error}).", "Name the NAME.json of profile.") from None
     summary = summary if isinstance(summary, dict) else {}
-    own = _own_step(summary.get("loops"), stretch)
+    own = _own_step(summary.get("loops"), stretch, domain)
     if own is not None:
         return own
     measured = summary.get("perturbation")
@@ -36,18 +37,21 @@ def plain_step(plain: str, stretch: Stretch) -> int:
     return int(stretch.length / stretch.iterations / ratio)
 
 
-def _own_step(loops: Any, stretch: Stretch) -> int | None:
-    """The median of the loop's plain steps, ns: of the only loop with its label and as many ranges; else None."""
+def _own_step(loops: Any, stretch: Stretch, domain: str) -> int | None:
+    """ns of a plain iteration of the only loop with this label and domain and as many ranges; else None.
+
+    It is the same part as the recorded time: from the first range's start to the last one's end, by the iterations.
+    """
     if not stretch.by_ranges or not isinstance(loops, list):
         return None
     mine = [
-        loop["plain_step_ns"]
+        loop["plain_span_ns"]
         for loop in loops
         if isinstance(loop, dict)
-        and (loop.get("label"), loop.get("count")) == (stretch.label, stretch.iterations)
-        and isinstance(loop.get("plain_step_ns"), list)
+        and (loop.get("label"), loop.get("domain"), loop.get("count")) == (stretch.label, domain, stretch.iterations)
+        and isinstance(loop.get("plain_span_ns"), list)
     ]
     if len(mine) != 1:
         return None
-    steps = sorted(step for step in mine[0] if isinstance(step, int) and step > 0)
-    return steps[(len(steps) - 1) // 2] if steps else None
+    spans = sorted(span for span in mine[0] if isinstance(span, int) and span > 0)
+    return spans[(len(spans) - 1) // 2] // stretch.iterations if spans else None

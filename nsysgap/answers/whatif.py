@@ -217,7 +217,7 @@ def asked_whatif(
 ) -> tuple[WhatifAnswer, Asker, list[Candidate]]:
     """(the answer, the loop that it is of, what was asked for), for those who draw it. Raises as `whatif` does."""
     chosen = _loop(report, options.loop)
-    plain = None if options.plain is None else plain_step(options.plain, chosen.stretch)
+    plain = None if options.plain is None else plain_step(options.plain, chosen.stretch, _domain(chosen))
     constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
     asker = Asker(chosen, plain, report.samples, constants)
     rows, parts = _path(report, chosen, asker)
@@ -245,6 +245,12 @@ def asked_whatif(
         constants=constants,
     )
     return answer, asker, candidates
+
+
+def _domain(chosen: ProcessLoop) -> str:
+    """The name of the NVTX domain that the loop's ranges are in, "" of the default one."""
+    trace, stretch = chosen.model.trace, chosen.stretch
+    return trace.domains.get((int(trace.threads["process"][stretch.thread]), stretch.domain), "")
 
 
 def _busiest_kernel(chosen: ProcessLoop) -> str:

@@ -47,15 +47,23 @@ def read_round(path: Path, open_report: Opener) -> tuple[tuple[Record, ...], int
 
 
 def report_loops(report: OpenReport) -> list[Record]:
-    """The loops of a report's NVTX ranges, as rows of "nsysgap.steps/1"; of a report without GPU work all loops.
+    """The loops of a report's NVTX ranges, as rows of "nsysgap.steps/1" with their domains' names; of a report without
+    GPU work all loops.
 
     Which loop launches GPU work a report without any cannot say: then loops are those of docs/steps.md but for that.
     """
     from nsysgap.answers.steps import steps
 
     if report.trace.ops.rows:
-        return [loop for loop in steps(report).document()["loops"] if loop["source"] == "nvtx"]
+        loops = [loop for loop in steps(report).document()["loops"] if loop["source"] == "nvtx"]
+        return [{**loop, "domain": _domain(report.trace, loop["process"], loop["domain"])} for loop in loops]
     return [vars(loop) for loop in step_times(_range_times(report.trace))]
+
+
+def _domain(trace: Trace, pid: int, domain: int) -> str:
+    """A domain's name as a plain run has it: "" the default one's."""
+    known = (number for number, one in enumerate(trace.processes["pid"].tolist()) if one == pid)
+    return next((trace.domains[one, domain] for one in known if (one, domain) in trace.domains), "") if domain else ""
 
 
 def _range_times(trace: Trace) -> Any:

@@ -21,9 +21,10 @@ LEAST_RANGES = 3
 
 @dataclass(frozen=True)
 class StepTimes:
-    """One loop of a run: how many ranges, the median of their durations, and what a step takes, ns.
+    """One loop of a run: how many ranges, the median of their durations, what a step takes, and all of them, ns.
 
-    `step_ns` is median duration + time between the ranges / (count - 1).
+    `step_ns` is median duration + time between the ranges / (count - 1), `span_ns` from the first range's start to the
+    last one's end.
     """
 
     label: str
@@ -31,6 +32,7 @@ class StepTimes:
     count: int
     duration_ns: int
     step_ns: int
+    span_ns: int
 
 
 def step_times(times: RangeTimes) -> list[StepTimes]:
@@ -53,7 +55,8 @@ def _times_of(ranges: Sequence[TimedRange]) -> StepTimes:
     between = sum(later.start - earlier.end for earlier, later in pairwise(ranges))
     median = durations[(len(durations) - 1) // 2]
     step = median + between // (len(ranges) - 1)
-    return StepTimes(label_of(ranges[0].text), ranges[0].domain, len(ranges), median, step)
+    span = ranges[-1].end - ranges[0].start
+    return StepTimes(label_of(ranges[0].text), ranges[0].domain, len(ranges), median, step, span)
 
 
 def paired_loops(
@@ -61,14 +64,15 @@ def paired_loops(
 ) -> list[Document]:
     """Loops of the report(s) with the plain runs' times of the same (label, domain, count), in the report's order.
 
-    `profiled`: of each repeat the rows of the document "nsysgap.steps/1" ("label", "domain", "count", "step_ns").
-    Each entry: label, domain, count, plain_step_ns and profiled_step_ns (a list, one of each repeat) and the ratio of
-    their medians. A loop that a plain run lacks, or has several times, is not paired: it would be a guess.
+    `profiled`: of each repeat rows with "label", "domain" (its name, "" the default one), "count" and "step_ns".
+    Each entry: label, domain, count, plain_step_ns, plain_span_ns and profiled_step_ns (a list, one of each repeat) and
+    the ratio of the steps' medians. A loop that a plain run lacks, or has several times, is not paired: it would be a
+    guess.
     """
     rows: dict[tuple[str, str, int], Document] = {}
     for loops in profiled:
         for loop in loops:
-            key = (str(loop["label"]), str(loop["domain"] or ""), int(loop["count"]))
+            key = (str(loop["label"]), str(loop["domain"]), int(loop["count"]))
             entry = rows.setdefault(key, _entry(key))
             entry["profiled_step_ns"].append(int(loop["step_ns"]))
     for loops_of_run in plain:
@@ -76,11 +80,13 @@ def paired_loops(
             same = [times for times in loops_of_run if (times.label, times.domain, times.count) == key]
             if len(same) == 1:
                 entry["plain_step_ns"].append(same[0].step_ns)
+                entry["plain_span_ns"].append(same[0].span_ns)
     return [_with_ratio(entry) for entry in rows.values()]
 
 
 def _entry(key: tuple[str, str, int]) -> Document:
-    return {"label": key[0], "domain": key[1], "count": key[2], "plain_step_ns": [], "profiled_step_ns": []}
+    empty: Document = {name: [] for name in ("plain_step_ns", "plain_span_ns", "profiled_step_ns")}
+    return {"label": key[0], "domain": key[1], "count": key[2], **empty}
 
 
 def _with_ratio(entry: Document) -> Document:

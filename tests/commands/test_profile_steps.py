@@ -61,6 +61,18 @@ def test_each_loop_has_its_plain_step_beside_that_under_nsys(folder: Path) -> No
     assert line.endswith(f" plain, 3.00 ms under nsys ({loop['ratio']:.2f}x)")
 
 
+def test_loops_of_every_domain_are_paired(folder: Path) -> None:
+    report = ReportBuilder().nvtx(1, 1, "library", event_type=75, domainId=3).process(1, "python")
+    for number in range(5):
+        start = 1_000 + number * STEP
+        report.nvtx(start, start + STEP, f"token {number}", domainId=3)
+        report.call(start + 10, start + 20, number + 1).kernel(start + 25, start + 65, number + 1)
+    report.save(folder, "made.sqlite")
+    (folder / "program.py").write_text(PROGRAM.replace('")', '", domain="library")'))
+    (loop,) = profile(folder)[1]["loops"]
+    assert (loop["label"], loop["domain"], loop["count"], len(loop["plain_span_ns"])) == ("token #", "library", 5, 1)
+
+
 def test_repeats_run_in_turn_and_say_their_spread(folder: Path) -> None:
     done, summary = profile(folder, "--repeat", "3")
     said = [line for line in done.stderr.splitlines() if "program.py, " in line]

@@ -88,20 +88,21 @@ def test_the_plain_time_of_a_summary(tmp_path: Path) -> None:
 def test_the_loops_own_plain_steps_come_before_the_ratio_of_the_program(tmp_path: Path) -> None:
     path, summary = loop().save(tmp_path), tmp_path / "run.json"
     measured = {"of": "the measured part", "ratio": 1.01}
-    mine = {"label": "step #", "domain": "", "count": 5, "plain_step_ns": [215_000, 200_000, 210_000]}
+    mine = {"label": "step #", "domain": "", "count": 5, "plain_span_ns": [1_075_000, 1_000_000, 1_050_000]}
 
     def plain_ns(*loops: object) -> int:
         summary.write_text(json.dumps({"loops": loops, "perturbation": measured}))
         done = run("whatif", path, "--graph", "--plain", summary, "--format", "json")
         return int(json.loads(done.stdout)["plain_ns"])
 
-    assert plain_ns({**mine, "label": "other #", "plain_step_ns": [1]}, mine) == 210_000
+    assert plain_ns({**mine, "label": "other #", "plain_span_ns": [1]}, mine) == 210_000
     by_ratio = plain_ns()
     assert by_ratio != 210_000
     assert plain_ns({**mine, "count": 4}) == by_ratio  # another run's loop
-    assert plain_ns(mine, {**mine, "domain": "other"}) == by_ratio  # which of the two it is cannot be told
-    assert plain_ns({**mine, "plain_step_ns": []}) == by_ratio
-    assert plain_ns(None, {"label": "step #"}, {**mine, "plain_step_ns": "soon"}) == by_ratio
+    assert plain_ns(mine, {**mine, "domain": "other"}) == 210_000
+    assert plain_ns(mine, mine) == by_ratio  # which of the two it is cannot be told
+    assert plain_ns({**mine, "plain_span_ns": []}) == by_ratio
+    assert plain_ns(None, {"label": "step #"}, {**mine, "plain_span_ns": "soon"}) == by_ratio
 
 
 def test_steps_a_day_as_hours_and_launches(tmp_path: Path) -> None:

@@ -192,17 +192,17 @@ def test_loops_are_ranges_of_one_label_that_do_not_overlap() -> None:
     )
     assert step_times(RangeTimes(ranges)) == [
         # gaps of 40, 39 and 38 between: 61 + 117 // 3
-        StepTimes("step #", "", 4, 61, 100),
-        StepTimes("other #", "", 3, 5, 10),
+        StepTimes("step #", "", 4, 61, 100, 363),
+        StepTimes("other #", "", 3, 5, 10, 25),
     ]
 
 
 def test_loops_are_paired_by_label_domain_and_count() -> None:
-    plain = [[StepTimes("step #", "", 40, 900, 1000)], [StepTimes("step #", "", 40, 900, 1100)]]
-    report = [{"label": "step #", "domain": None, "count": 40, "step_ns": 1500}]
-    twice = [StepTimes("step #", "", 40, 900, 1000)] * 2
+    plain = [[StepTimes("step #", "", 40, 900, 1000, 39_900)], [StepTimes("step #", "", 40, 900, 1100, 43_800)]]
+    report = [{"label": "step #", "domain": "", "count": 40, "step_ns": 1500}]
+    twice = [StepTimes("step #", "", 40, 900, 1000, 39_900)] * 2
     assert paired_loops(plain, [report, report]) == [
-        {"label": "step #", "domain": "", "count": 40, "plain_step_ns": [1000, 1100],
+        {"label": "step #", "domain": "", "count": 40, "plain_step_ns": [1000, 1100], "plain_span_ns": [39_900, 43_800],
          "profiled_step_ns": [1500, 1500], "ratio": 1.5}
     ]  # fmt: skip
     assert paired_loops([twice], [report])[0]["plain_step_ns"] == []

@@ -24,7 +24,7 @@ class Stretch:
     """[start, end.time) of the session, ns, and where it ends: on a logical thread or with an op.
 
     `label`: the loop's, None without one; `starts`, `ends`: its iterations; `thread`: row of the threads table,
-    `logical`: number of the logical thread; `by_ranges`: the iterations are NVTX ranges.
+    `logical`: number of the logical thread; `by_ranges`: the iterations are NVTX ranges, of `domain`.
     """
 
     label: str | None
@@ -35,6 +35,7 @@ class Stretch:
     by_ranges: bool = False
     starts: Times = field(default_factory=_no_times)
     ends: Times = field(default_factory=_no_times)
+    domain: int = 0
 
     @property
     def length(self) -> int:
@@ -55,7 +56,9 @@ def loop_stretch(model: Model, loop: Loop) -> Stretch:
     found = End(end, thread=number)
     if loop.source != NVTX:
         found = _end_of_work(model, start, end, number)
-    return Stretch(loop.label, start, found, loop.thread, number, loop.source == NVTX, loop.start, loop.end)
+    return Stretch(
+        loop.label, start, found, loop.thread, number, loop.source == NVTX, loop.start, loop.end, loop.domain or 0
+    )
 
 
 def time_stretch(model: Model, since: int | None, until: int | None) -> Stretch:
