@@ -3,6 +3,7 @@
     >>> import nsysgap
     >>> report = nsysgap.open_report("report.sqlite")
     >>> report.gaps(top=5)
+    >>> nsysgap.open_fleet("report_rank*.sqlite").verdict
 
 Importing this package imports nothing heavy: pandas, NumPy and SQLAlchemy come with the first report.
 """
@@ -16,8 +17,9 @@ from nsysgap.version import __version__
 
 if TYPE_CHECKING:
     from nsysgap.api import Report, open_report
+    from nsysgap.api_fleet import Fleet, open_fleet
 
-__all__ = ["NsysgapError", "Report", "__version__", "open_report"]
+__all__ = ["Fleet", "NsysgapError", "Report", "__version__", "open_fleet", "open_report"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from nsysgap import api
 
         return getattr(api, name)
+    if name in {"Fleet", "open_fleet"}:
+        from nsysgap import api_fleet
+
+        return getattr(api_fleet, name)
     raise AttributeError(f"module 'nsysgap' has no attribute '{name}'")
 
 

@@ -25,12 +25,13 @@ OK, NO_GPU_WORK, ERROR = "ok", "no-gpu-work", "error"
 class RankOptions:
     """What to compare: the main loop's GPU windows, unless `selection` chooses time or `whole` takes everything.
 
-    `rank_regex`: its first group is the rank in a report's file name.
+    `rank_regex`: its first group is the rank in a report's file name; `draw`: some steps as pictures, too.
     """
 
     selection: Selection = WHOLE
     whole: bool = False
     rank_regex: str | None = None
+    draw: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def _unit(
     steps = report.steps(options.selection.hidden_after_ns)
     main = steps.main.get(process)
     loop = None if main is None else steps.of([steps.loops[main]])[0]
-    found = unit_facts(report.whole, steps.attribution, process, _time(report, options, process), loop, communicator)
+    time = _time(report, options, process)
+    found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
     if found is None:
         return None
     rank, size, rank_source = _rank(report, options, facts, process, alone=alone)

@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.collectives.clocks import Clocks, align
+from nsysgap.analysis.collectives.iterations import Iterations, iterations, shared_loops
 from nsysgap.analysis.collectives.matching import Matched, match
 from nsysgap.analysis.collectives.operations import KINDS
+from nsysgap.analysis.collectives.units import LoopOfUnit
 from nsysgap.analysis.collectives.verdict import SlowIteration, Verdict, slow_iterations, verdict
 from nsysgap.analysis.collectives.waiting import exposed, waits_of
 from nsysgap.analysis.stats import stats
 from nsysgap.answers.rank_units import OK, ReportUnits, Unit
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, as_json
-from nsysgap.intervals import covered_length
+from nsysgap.intervals import EMPTY, covered_length, subtract
 from nsysgap.units import counted, duration
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class UnitFigures:
 class RanksAnswer:
     """All units by rank with their figures, the collectives they share, and the verdict.
 
-    `matched` holds the collectives of the selection; `reason` says why there are none.
+    `matched` holds the collectives of the selection; `reason` says why there are none. `iterations`: of the loop that
+    all units share, None without one. `iteration_of` (collectives,): which of them each collective is in, -1 for none.
     """
 
     reports: tuple[ReportUnits, ...]
@@ -54,6 +57,8 @@ class RanksAnswer:
     clocks: Clocks
     missing: tuple[int, ...]
     range_of_lateness: tuple[str, int] | None
+    iterations: Iterations | None = None
+    iteration_of: NDArray[np.int64] | None = None
 
     def document(self) -> Document:
         """The contract "nsysgap.ranks/1"."""
@@ -90,6 +95,28 @@ class RanksAnswer:
             parts = row.pop("idle_by_cause_ns")
             rows.append({**row, **{f"{part}_ns": value for part, value in parts.items()}})
         return pd.DataFrame(rows)
+
+    def collective_frame(self) -> pd.DataFrame:
+        """One row per matched collective and unit, times on the unit's own clock."""
+        import pandas as pd
+
+        matched, names = self.matched, [unit.name for unit in self.units]
+        if matched is None:
+            return pd.DataFrame()
+        units, number = matched.wait.shape
+        iteration = np.full(number, -1, np.int64) if self.iteration_of is None else self.iteration_of
+        columns = {
+            "collective": np.tile(np.arange(number), units),
+            "kind": np.tile([KINDS[kind] for kind in matched.kind.tolist()], units),
+            "iteration": np.tile(iteration, units),
+            "rank": np.repeat(names, number),
+            "start_ns": matched.start.ravel(),
+            "end_ns": matched.end.ravel(),
+            "wait_ns": matched.wait.ravel(),
+            "transfer_ns": np.tile(matched.transfer, units),
+            "last": (matched.last == np.arange(units)[:, None]).ravel(),
+        }
+        return pd.DataFrame(columns)
 
     def _last(self, number: int | None) -> Document:
         unit = None if number is None else self.units[number]
@@ -190,11 +217,10 @@ def ranks(reports: Sequence[ReportUnits]) -> RanksAnswer:
     selected = None if isinstance(found, str) else found.take(_selected(found, units))
     waits = [0] * len(units)
     judged, clocks = Verdict("unknown"), Clocks(None)
+    bare = [EMPTY] * len(units)
     if selected is not None:
-        waits = [
-            exposed(waits_of(selected, number), unit.facts.others, unit.facts.selection)
-            for number, unit in enumerate(units)
-        ]
+        bare = [subtract(waits_of(selected, number), unit.facts.others) for number, unit in enumerate(units)]
+        waits = [exposed(one, EMPTY, unit.facts.selection) for one, unit in zip(bare, units, strict=True)]
         judged = verdict(selected, waits, [unit.facts.window for unit in units], _between(selected, units))
     if not isinstance(found, str):
         clocks = align(found, np.array([unit.utc_start_ns or 0 for unit in units], np.int64))
@@ -207,7 +233,13 @@ def ranks(reports: Sequence[ReportUnits]) -> RanksAnswer:
         )
         for number in range(len(units))
     )
-    slow = () if selected is None else tuple(_slow(selected, units))
+    loops = shared_loops([unit.facts.loop for unit in units])
+    numbers = None if selected is None or loops is None else _iteration_of(selected, loops[0])
+    slow = (
+        ()
+        if selected is None or loops is None or numbers is None
+        else tuple(slow_iterations([loop.duration for loop in loops], numbers, selected.last))
+    )
     return RanksAnswer(
         reports=tuple(reports),
         units=tuple(units),
@@ -219,6 +251,8 @@ def ranks(reports: Sequence[ReportUnits]) -> RanksAnswer:
         clocks=clocks,
         missing=missing,
         range_of_lateness=_range_of_lateness(units, judged.unit),
+        iterations=iterations([unit.facts.loop for unit in units], bare),
+        iteration_of=numbers,
     )
 
 
@@ -266,18 +300,14 @@ def _between(matched: Matched, units: Sequence[Unit]) -> list[NDArray[np.int64]]
     return [unit.facts.between[number[row, consecutive]] for row, unit in enumerate(units)]
 
 
-def _slow(matched: Matched, units: Sequence[Unit]) -> list[SlowIteration]:
-    """The slow iterations of a loop that all units share, by label and count."""
-    loops = [unit.facts.loop for unit in units]
-    first = loops[0]
-    if first is None or any(loop is None or (loop.label, loop.count) != (first.label, first.count) for loop in loops):
-        return []
+def _iteration_of(matched: Matched, loop: LoopOfUnit) -> NDArray[np.int64]:
+    """The iteration of the first unit's loop in whose window each collective begins, -1 for none."""
     iteration = np.full(len(matched), -1, np.int64)
-    if len(first.window_start):
-        window = np.searchsorted(first.window_start, matched.start[0], side="right") - 1
-        inside = (window >= 0) & (matched.start[0] < first.window_end[np.maximum(window, 0)])
-        iteration[inside] = first.iteration[window[inside]]
-    return slow_iterations([loop.duration for loop in loops if loop is not None], iteration, matched.last)
+    if len(loop.window_start):
+        window = np.searchsorted(loop.window_start, matched.start[0], side="right") - 1
+        inside = (window >= 0) & (matched.start[0] < loop.window_end[np.maximum(window, 0)])
+        iteration[inside] = loop.iteration[window[inside]]
+    return iteration
 
 
 def _range_of_lateness(units: Sequence[Unit], straggler: int | None) -> tuple[str, int] | None:

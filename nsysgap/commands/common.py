@@ -16,7 +16,7 @@ import click
 
 from nsysgap.commands import show_error
 from nsysgap.errors import NsysgapError
-from nsysgap.units import parse_duration
+from nsysgap.units import parse_duration, printable
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
@@ -211,6 +211,25 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield bar.advance
     finally:
         bar.stop()
+
+
+@contextmanager
+def progress_lines(total: int) -> Iterator[Callable[[str, str], None]]:
+    """A function to call with each report that is ready and what came of it; a line each, as `progress_bar` draws."""
+    if not sys.stderr.isatty():
+        yield lambda _, __: None
+        return
+    began, waiting, number = time.monotonic(), [], 0
+
+    def ready(path: str, said: str) -> None:
+        nonlocal number
+        number += 1
+        waiting.append(f"{number}/{total} {printable(Path(path).name, 60)}: {said}")
+        if time.monotonic() - began > PROGRESS_AFTER_S:
+            click.echo("\n".join(waiting), err=True)
+            waiting.clear()
+
+    yield ready
 
 
 class _Bar:

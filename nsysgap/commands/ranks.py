@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import Top, reports_argument, selection, selection_options, top_of, whole_option
+from nsysgap.commands.common import (
+    Top,
+    progress_lines,
+    reports_argument,
+    selection,
+    selection_options,
+    top_of,
+    whole_option,
+)
 from nsysgap.commands.outputs import Destination, Outputs
 
 if TYPE_CHECKING:
+    from nsysgap.answers.rank_units import ReportUnits
     from nsysgap.answers.ranks import RanksAnswer
+    from nsysgap.fleet.map import Asked
 
 SHOWN = 8
 OUTPUTS = Outputs(
@@ -19,7 +29,9 @@ OUTPUTS = Outputs(
         "json": "the contract nsysgap.ranks/1",
         "csv": "one row per rank",
         "parquet": "these rows",
-    }
+        "html": "a page: every iteration on every rank, one step drawn, collectives",
+    },
+    shorthands=("html",),
 )
 
 
@@ -48,14 +60,18 @@ def command(
     """
     from nsysgap.answers.fleet import ranks_of
     from nsysgap.answers.rank_units import RankOptions
-    from nsysgap.commands.common import progress_bar
     from nsysgap.fleet.paths import report_paths
 
     paths = report_paths(reports)
-    with progress_bar(f"Reading {len(paths)} reports", len(paths)) as advance:
-        options = RankOptions(selection(selected), whole, rank_regex)
-        answer = ranks_of(paths, options, workers=workers, done=lambda _: advance(1))
+    options = RankOptions(selection(selected), whole, rank_regex, draw=to.form == "html")
+    with progress_lines(len(paths)) as ready:
+        answer = ranks_of(paths, options, workers=workers, done=lambda asked: ready(asked.path, _status(asked)))
     to.write(_written(answer, to, top_of(top, SHOWN)))
+
+
+def _status(asked: Asked[ReportUnits]) -> str:
+    """What came of a report: ok, or why it gave nothing."""
+    return "no answer" if asked.answer is None else asked.answer.status
 
 
 def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
@@ -64,6 +80,13 @@ def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
         from nsysgap.render.text.ranks import ranks_blocks
 
         return text_bytes([ranks_blocks(answer.document(), shown)], color=to.color)
+    if to.form == "html":
+        from nsysgap.answers.ranks_picture import ranks_picture
+        from nsysgap.render.pages.ranks import Picture, ranks_page
+
+        drawn = ranks_picture(answer)
+        picture = Picture(drawn.names, drawn.label, drawn.layers, drawn.step, drawn.waits)
+        return ranks_page(answer.document(), picture).encode("utf-8", "replace")
     from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
 
     if to.form == "json":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.collectives.drawing import DrawnStep, drawn_steps
 from nsysgap.analysis.collectives.operations import Collectives, barrier_collectives, collective_kernels
 from nsysgap.analysis.collectives.waiting import between_collectives
 from nsysgap.analysis.idle.attribution import Attribution
@@ -25,7 +26,8 @@ Times = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LoopOfUnit:
-    """A unit's main loop: `duration` and `window_start` of its iterations (ns; a window only where one launched)."""
+    """A unit's main loop: the `duration` of each iteration, and for each that launched on the GPU, of number
+    `iteration`, its window with busy time and the parts of idle time (windows, 10); ns."""
 
     label: str
     count: int
@@ -34,6 +36,8 @@ class LoopOfUnit:
     window_start: Times
     window_end: Times
     iteration: NDArray[np.intp]
+    busy: Times
+    parts: Times
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class UnitFacts:
     `selection` is the time that window, busy and idle are of. `others`: when other than NCCL's kernels ran during a
     barrier collective, whoever launched them. `between` (collectives - 1, 11): see `between_collectives`.
     `host_by_range`: host idle time by the label of the innermost NVTX range that the launching thread was in.
+    `drawn`: some iterations as pictures, where they were asked for.
     """
 
     pid: int
@@ -57,6 +62,7 @@ class UnitFacts:
     others: IntervalSet
     between: NDArray[np.int64]
     host_by_range: dict[str, int] = field(default_factory=dict)
+    drawn: tuple[DrawnStep, ...] = ()
 
     @property
     def idle(self) -> int:
@@ -80,6 +86,8 @@ def unit_facts(
     selection: IntervalSet | None,
     loop: LoopSteps | None,
     communicator: NDArray[np.uint64] | None,
+    *,
+    draw: bool = False,
 ) -> UnitFacts | None:
     """The facts of a process (row of processes). `selection`: of time on its GPU, None for the GPU's whole window.
 
@@ -112,6 +120,7 @@ def unit_facts(
         others=intersect(_covered(trace, on_device & ~nccl), union(collectives.start, collectives.end)),
         between=between_collectives(attribution, gaps, collectives.start, collectives.end),
         host_by_range=host_by_range(idle),
+        drawn=_drawn(whole, attribution, loop, device) if draw else (),
     )
 
 
@@ -120,11 +129,20 @@ def _covered(trace: Trace, ops: NDArray[np.bool_]) -> IntervalSet:
 
 
 def _loop(loop: LoopSteps, device: int) -> LoopOfUnit:
-    edges = next((windows.edges for windows in loop.windows if windows.edges.device == device), None)
+    windows = next((windows for windows in loop.windows if windows.edges.device == device), None)
     none = np.empty(0, np.int64)
-    start, end = (none, none) if edges is None else (edges.start, edges.end)
-    iteration = none.astype(np.intp) if edges is None else edges.iteration
-    return LoopOfUnit(loop.loop.label, loop.loop.count, loop.step, loop.duration, start, end, iteration)
+    about = (loop.loop.label, loop.loop.count, loop.step, loop.duration)
+    if windows is None:
+        return LoopOfUnit(*about, none, none, none.astype(np.intp), none, np.empty((0, len(PARTS)), np.int64))
+    edges = windows.edges
+    return LoopOfUnit(*about, edges.start, edges.end, edges.iteration, windows.busy, windows.parts)
+
+
+def _drawn(whole: WholeTrace, attribution: Attribution, loop: LoopSteps | None, device: int) -> tuple[DrawnStep, ...]:
+    edges = None if loop is None else next((one.edges for one in loop.windows if one.edges.device == device), None)
+    if loop is None or edges is None:
+        return ()
+    return drawn_steps(whole, edges, loop.loop.count, attribution.hidden_after_ns)
 
 
 def host_by_range(idle: IdleReport) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from nsysgap.render.pages import bundle as bundle_module
-from nsysgap.render.pages import compare, flame_graph, steps, whatif
+from nsysgap.render.pages import compare, flame_graph, ranks, steps, whatif
 from nsysgap.render.pages.bundle import asset, bundle, filled
 from nsysgap.render.pages.timeline.page import MODULES
 
@@ -17,6 +17,7 @@ BUNDLES = {
     "flame graph": flame_graph.MODULES,
     "steps": steps.MODULES,
     "compare": compare.MODULES,
+    "ranks": ranks.MODULES,
     "whatif": whatif.MODULES,
     "graph": ("page/graph.js",),
 }

@@ -1,0 +1,103 @@
+"""The Python API of many reports: `nsysgap.open_fleet(paths)` gives a Fleet, the ranks of a job compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nsysgap.answers.fleet import ranks_of
+from nsysgap.answers.rank_units import RankOptions
+from nsysgap.answers.ranks import RanksAnswer
+from nsysgap.answers.ranks_picture import ranks_picture
+from nsysgap.answers.selection import Selection, pattern
+from nsysgap.figures import Document
+from nsysgap.units import parse_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Path = str | os.PathLike[str]
+
+
+def open_fleet(
+    paths: Path | Sequence[Path],
+    *,
+    nvtx: str | None = None,
+    since: int | str | None = None,
+    until: int | str | None = None,
+    whole: bool = False,
+    rank_regex: str | None = None,
+    workers: int | None = None,
+) -> Fleet:
+    """Read the reports of a job, as many at once as cores and memory allow, and compare its ranks.
+
+    `paths`: reports, folders of them, patterns or URLs. What is compared is each rank's main loop, unless `nvtx` (a
+    regular expression of ranges), `since`, `until` (ns, or "1.2s") or `whole` chooses otherwise. A report that cannot
+    be read is in `reports` with its sentence; raises NsysgapError where none holds GPU work, or ranks contradict.
+    """
+    named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    start, end = (parse_duration(time) if isinstance(time, str) else time for time in (since, until))
+    selection = Selection(None, None if nvtx is None else pattern(nvtx), start, end)
+    options = RankOptions(selection, whole, rank_regex, draw=True)
+    return Fleet(ranks_of([os.fspath(one) for one in named], options, workers=workers))
+
+
+class Fleet:
+    """The ranks of a job beside one another: figures, collectives and the verdict; times in integer ns."""
+
+    def __init__(self, answer: RanksAnswer) -> None:
+        self._answer = answer
+
+    @property
+    def verdict(self) -> str:
+        """Who keeps whom waiting, and why, in a sentence."""
+        return self._answer.text
+
+    def ranks(self) -> pd.DataFrame:
+        """One row per rank, or per process without a rank: the rows of `nsysgap ranks --format csv`.
+
+        Columns: path, process, rank, rank_source, world_size, host, device, device_name, loop, iterations, step_ns,
+        window_ns, busy_ns, idle_ns, collective_ns, exposed_wait_ns, starved_ns, arrived_last, offset_ns, and <part>_ns
+        for each of the ten parts of idle time.
+        """
+        return self._answer.frame()
+
+    def iterations(self) -> pd.DataFrame:
+        """One row per rank and iteration: rank (or the process's name), iteration, step_ns, starved_ns, wait_ns,
+        busy_ns and the parts; -1 where nothing was launched. Empty where the ranks share no loop."""
+        import pandas as pd
+
+        picture = ranks_picture(self._answer)
+        if not picture.layers:
+            return pd.DataFrame()
+        count = picture.layers["step"].shape[1]
+        columns = {f"{name}_ns": values.ravel() for name, values in picture.layers.items()}
+        rows = [(name, number) for name in picture.names for number in range(count)]
+        return pd.DataFrame(rows, columns=["rank", "iteration"]).assign(**columns)
+
+    def collectives(self) -> pd.DataFrame:
+        """The collectives that all ranks share, by rank: collective (number), kind, iteration, rank, start_ns, end_ns
+        on the rank's own clock, wait_ns, transfer_ns, last (whether it arrived last)."""
+        return self._answer.collective_frame()
+
+    @property
+    def reports(self) -> list[Document]:
+        """path, status ("ok", "no-gpu-work", "error") and text of every report."""
+        found: list[Document] = self.document()["reports"]
+        return found
+
+    def document(self) -> Document:
+        """The contract "nsysgap.ranks/1", as `nsysgap ranks --format json` writes it."""
+        return self._answer.document()
+
+    def html(self) -> str:
+        """The page that `nsysgap ranks --html` writes."""
+        from nsysgap.render.pages.ranks import Picture, ranks_page
+
+        drawn = ranks_picture(self._answer)
+        picture = Picture(drawn.names, drawn.label, drawn.layers, drawn.step, drawn.waits)
+        return ranks_page(self.document(), picture)
+
+    def __repr__(self) -> str:
+        return f"<nsysgap fleet of {len(self._answer.units)} ranks: {self.verdict}>"
