@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from nsysgap.tables import Column, Schema
 
-HOST_CALLBACK, DECOMPRESSION, LOADING, MPI = range(4)
+HOST_CALLBACK, DECOMPRESSION, LOADING, MPI, LIBRARY, GRAPHICS, CONTEXT, FULL_BUFFER = range(8)
+ENGINES = (DECOMPRESSION, GRAPHICS)
+"""Work of the GPU beside the ops'."""
 ACTIVITIES = Schema(
     "activities",
-    "Host callbacks, hardware decompression, loading of modules and MPI calls, sorted by start.",
+    "What else held the GPU or the host: work and waiting beside ops and calls, sorted by start.",
     (
         Column("start", "int64", "ns", "start"),
         Column("end", "int64", "ns", "end"),
-        Column("kind", "int8", "", "0 host callback, 1 hardware decompression, 2 loading of modules, 3 MPI call"),
+        Column("kind", "int8", "", "HOST_CALLBACK to FULL_BUFFER, above"),
         Column("process", "int32", "", "row of the processes table; -1 unknown"),
         Column("thread", "int32", "", "row of the threads table; -1 unknown"),
         Column("device", "int32", "", "Device.id; -1 none"),

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.activities import DECOMPRESSION, HOST_CALLBACK
+from nsysgap.activities import CONTEXT, ENGINES, HOST_CALLBACK
 from nsysgap.analysis.idle.attribution import Pieces
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
+from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES
-from nsysgap.arrays import is_any
+from nsysgap.arrays import combined_codes, distinct, is_any
 from nsysgap.causes import UNTRACED
-from nsysgap.intervals import EMPTY, IntervalSet, covered_length, union
-from nsysgap.tables import GRAPH, NO_GRAPH_NODE, NONE, Notice, Table, Trace
+from nsysgap.intervals import EMPTY, IntervalSet, covered_length, union, union_of
+from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, NONE, Notice, Table, Trace
 from nsysgap.units import counted, duration, percent
 
 Times = NDArray[np.int64]
 UNNAMED = "(nothing that the report records)"
 HIDDEN_GRAPH_WORK = "(a graph's work that is not recorded, such as later iterations of a WHILE node)"
-DECOMPRESSING = "hardware decompression (MEM_DECOMPRESS)"
+FIRST_RUN = "(the first run of its kernel: its code may have been uploaded)"
+BATCHED = "(Windows: WDDM may have batched the launches)"
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,33 @@ def holders(idle: IdleReport, device: int | None = None) -> list[Holder]:
     """Every holder of held stretches, of one GPU if given, the longest in all first; they sum to `held_ns`."""
     if device is None:
         return _in_order(_summed([one for gpu in idle.devices for one in holders(idle, gpu.device)]))
+    rows, stretches = _held_stretches(idle, device)
+    left, found = stretches.length.copy(), []
+    for name, share, on_gpu in _recorded(idle.trace, device, stretches):
+        left -= share
+        found.append(_holder(name, share, on_gpu=on_gpu))
+    return _in_order(one for one in [*found, *_guessed(idle, rows, left)] if one.held)
+
+
+class _Stretches(NamedTuple):
+    """Held stretches of gaps: arrays of shape (stretches,), ns; `after` is the op that was held, a row of ops."""
+
+    start: Times
+    end: Times
+    after: NDArray[np.int64]
+
+    @property
+    def length(self) -> Times:
+        """How long each was, ns."""
+        return self.end - self.start
+
+
+def _held_stretches(idle: IdleReport, device: int) -> tuple[NDArray[np.intp], _Stretches]:
+    """(the numbers of a GPU's gaps that have a held stretch, those stretches); a stretch ends its gap."""
     gaps = idle.gaps
     held = idle.attribution.held(Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after), gaps.gap_start)
     rows = np.flatnonzero(held * (gaps.device == device))
-    start, end = gaps.end[rows] - held[rows], gaps.end[rows]  # a held stretch ends its gap
-    left, found = held[rows].copy(), []
-    for name, covering, on_gpu in _known(idle.trace, device):
-        share = np.minimum(covered_length(covering, start, end), left)
-        left -= share
-        found.append(_holder(name, share, on_gpu=on_gpu))
-    after_graph = _between_graphs(idle, rows)
-    found.append(_holder(HIDDEN_GRAPH_WORK, np.where(after_graph, left, 0), on_gpu=True))
-    found.append(_holder(UNNAMED, np.where(after_graph, 0, left), on_gpu=False))
-    return _in_order(one for one in found if one.held)
+    return rows, _Stretches(gaps.end[rows] - held[rows], gaps.end[rows], gaps.after[rows])
 
 
 def _in_order(found: Iterable[Holder]) -> list[Holder]:
@@ -71,19 +88,87 @@ def _holder(name: str, share: Times, *, on_gpu: bool) -> Holder:
     return Holder(name, int(share.sum()), int((share > 0).sum()), int(share.max(initial=0)), on_gpu)
 
 
-def _known(trace: Trace, device: int) -> Iterator[tuple[str, IntervalSet, bool]]:
-    """(name, when, whether it is work of the GPU) of all that the report names; work of that GPU last."""
+def _recorded(trace: Trace, device: int, held: _Stretches) -> Iterator[tuple[str, Times, bool]]:
+    """(name, its share of each stretch, whether it is work of the GPU) of all that the report names.
+
+    Where several hold at once the first one counts: host callbacks, other engines of the GPU, other contexts.
+    """
+    seen, covered = EMPTY, np.zeros(len(held.start), np.int64)
+    for name, when, on_gpu in [*_callbacks(trace), *((*one, True) for one in _engines(trace, device))]:
+        seen, before = union_of(seen, when), covered
+        covered = covered_length(seen, held.start, held.end)
+        yield name, covered - before, on_gpu
+    for name, when, theirs in _contexts(trace, device, held):
+        share = covered_length(union_of(seen, when), held.start, held.end) - covered
+        yield name, np.where(theirs, share, 0), True
+
+
+def _by(table: Table, kind: int, first: str, second: str) -> Iterator[tuple[tuple[int, int], NDArray[np.intp]]]:
+    """The rows of one kind of activities, by the values of two columns."""
+    rows = np.flatnonzero(table["kind"] == kind)
+    keys, place = np.unique(np.column_stack((table[first], table[second]))[rows], axis=0, return_inverse=True)
+    for number, (one, other) in enumerate(keys.tolist()):
+        yield (one, other), rows[place.reshape(-1) == number]
+
+
+def _callbacks(trace: Trace) -> Iterator[tuple[str, IntervalSet, bool]]:
+    """(name, when, False) of each function that streams waited for, by thread."""
+    table = trace.activities
+    if table is not None:
+        for (name, thread), rows in _by(table, HOST_CALLBACK, "name", "thread"):
+            yield _callback(trace, name, thread), union(table["start"][rows], table["end"][rows]), False
+
+
+def _engines(trace: Trace, device: int) -> Iterator[tuple[str, IntervalSet]]:
+    """(name, when) of other work of a GPU; what is of no known GPU counts for each."""
     table = trace.activities
     if table is None:
         return
-    callbacks = np.flatnonzero(table["kind"] == HOST_CALLBACK)
-    names = np.unique(np.column_stack((table["name"], table["thread"]))[callbacks], axis=0)
-    for name, thread in names.tolist():
-        mine = callbacks[(table["name"][callbacks] == name) & (table["thread"][callbacks] == thread)]
-        yield _callback(trace, name, thread), union(table["start"][mine], table["end"][mine]), False
-    working = _other_engines(trace, device)
-    if len(working.starts):
-        yield DECOMPRESSING, working, True
+    for kind in ENGINES:
+        for (name, of), rows in _by(table, kind, "name", "device"):
+            if of in (device, NONE):
+                yield trace.name(name), union(table["start"][rows], table["end"][rows])
+
+
+def _contexts(trace: Trace, device: int, held: _Stretches) -> Iterator[tuple[str, IntervalSet, NDArray[np.bool_]]]:
+    """(name, when the GPU held it, of which stretches it is another) of each context of a GPU.
+
+    An op's own context is the one that the GPU held when it began; where it held none, all of its process are.
+    """
+    table = trace.activities
+    if table is None or not len(held.start):
+        return
+    names, runs_it, of_process = [], [], []
+    for (name, device_of), rows in _by(table, CONTEXT, "name", "device"):
+        if device_of in (device, NONE):
+            when = union(table["start"][rows], table["end"][rows])
+            names.append((trace.name(name), when))
+            runs_it.append(covered_length(when, held.end, held.end + 1) > 0)
+            of_process.append(trace.ops["process"][held.after] == table["process"][rows[0]])
+    known = np.any(runs_it, axis=0) if names else np.zeros(len(held.start), np.bool_)
+    for (named, when), running, same in zip(names, runs_it, of_process, strict=True):
+        yield named, when, ~np.where(known, running, same)
+
+
+def _guessed(idle: IdleReport, rows: NDArray[np.intp], left: Times) -> Iterator[Holder]:
+    """What may have held the rest, by where it lies."""
+    between, long = _between_graphs(idle, rows), left > idle.attribution.hidden_after_ns
+    first = _first_runs(idle, rows) & long
+    windows = is_windows(idle.trace)
+    yield _holder(HIDDEN_GRAPH_WORK, np.where(between, left, 0), on_gpu=True)
+    yield _holder(FIRST_RUN, np.where(first & ~between, left, 0), on_gpu=False)
+    yield _holder(BATCHED if windows else UNNAMED, np.where(first | between, 0, left), on_gpu=False)
+
+
+def _first_runs(idle: IdleReport, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which of these gaps end with the first run of a kernel in its process."""
+    ops, after = idle.trace.ops, idle.gaps.after[rows]
+    if not len(rows):
+        return np.zeros(0, np.bool_)
+    runs = np.flatnonzero(is_any(ops["name"], distinct(ops["name"][after]).tolist()) & (ops["kind"] == KERNEL))
+    kernel, _ = combined_codes(ops["process"][runs], ops["name"][runs])
+    found: NDArray[np.bool_] = np.isin(after, runs[np.unique(kernel, return_index=True)[1]])
+    return found
 
 
 def _callback(trace: Trace, name: int, thread: int) -> str:
@@ -107,28 +192,57 @@ def idle_ranges(idle: IdleReport, *, lost: bool) -> dict[int, tuple[int, int]]:
     of the GPU ran or may have run, may have been busy; where launches were lost (`lost`) all of it may."""
     found = {}
     for device in idle.devices:
-        hidden = int(device.idle_by_part[UNTRACED])
-        hidden += _other_work(idle, device.device)
-        unseen = sum(one.held for one in holders(idle, device.device) if one.name == HIDDEN_GRAPH_WORK)
-        low = 0 if lost else max(device.idle - hidden - unseen, 0)
+        low = 0 if lost else max(device.idle - _perhaps_busy(idle, device), 0)
         if low < device.idle:
             found[device.device] = low, device.idle
     return found
 
 
-def _other_engines(trace: Trace, device: int) -> IntervalSet:
-    """When engines of a GPU beside the ops' worked; those of no known GPU count for each."""
-    engines = activities_of(trace, DECOMPRESSION)
-    if engines is None:
-        return EMPTY
-    mine = (engines["device"] == device) | (engines["device"] == NONE)
-    return union(engines["start"][mine], engines["end"][mine])
+def _perhaps_busy(idle: IdleReport, device: DeviceIdle) -> int:
+    """The idle time of a GPU in which it may have been busy, ns: nothing is counted twice."""
+    working = union_of(*(when for _, when in _engines(idle.trace, device.device)))
+    hidden = int(device.idle_by_part[UNTRACED])
+    if hidden and len(working.starts):
+        dark = untraced_pieces(idle)
+        mine = idle.gaps.device[dark.gap] == device.device
+        hidden -= int(covered_length(working, dark.start[mine], dark.end[mine]).sum())
+    engines = {name for name, _ in _engines(idle.trace, device.device)}
+    unseen = sum(one.held for one in holders(idle, device.device) if one.on_gpu and one.name not in engines)
+    return hidden + sum(_covered_idle(idle, device.device, working)) + unseen
 
 
-def _other_work(idle: IdleReport, device: int) -> int:
-    """The idle time of a GPU in which other work of it is recorded, ns."""
-    own, working = idle.gaps.device == device, _other_engines(idle.trace, device)
-    return int(covered_length(working, idle.gaps.start[own], idle.gaps.end[own]).sum())
+def _covered_idle(idle: IdleReport, device: int, working: IntervalSet) -> list[int]:
+    """How much of each gap of a GPU these times cover, ns."""
+    own = idle.gaps.device == device
+    covered: list[int] = covered_length(working, idle.gaps.start[own], idle.gaps.end[own]).tolist()
+    return covered
+
+
+def other_work(idle: IdleReport, device: int) -> list[tuple[str, int]]:
+    """(name, idle time of a GPU that it covers in ns) of work of the GPU that is recorded beside CUDA's ops."""
+    found = [(name, sum(_covered_idle(idle, device, when))) for name, when in _engines(idle.trace, device)]
+    return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))
+
+
+def other_work_notices(idle: IdleReport) -> list[Notice]:
+    """Idle time that other recorded work of the GPU covers: busy time counts CUDA's ops alone."""
+    said = []
+    ranges = idle_ranges(idle, lost=False)
+    for device in idle.devices:
+        found = other_work(idle, device.device)
+        if found:
+            names = ", ".join(f"{duration(ns)} by {name}" for name, ns in found[:3])
+            text = (
+                f"Other work covers idle time of GPU {idle.trace.device(device.device).label}: {names}. Busy is CUDA's "
+                f"work alone; the GPU was idle {_range(device, *ranges[device.device])}."
+            )
+            said.append(Notice("warning", text))
+    return said
+
+
+def _range(device: DeviceIdle, low: int, high: int) -> str:
+    whole = device.busy + device.idle
+    return f"{duration(low)} to {duration(high)} ({percent(low, whole)} to {percent(high, whole)})"
 
 
 def held_notices(idle: IdleReport) -> list[Notice]:
@@ -146,13 +260,9 @@ def held_notices(idle: IdleReport) -> list[Notice]:
             f"work waited longer than {duration(idle.attribution.hidden_after_ns)} although no op ran. {names}."
         )
         if any(one.on_gpu for one in found):
-            low, high = idle_ranges(idle, lost=False)[device.device]
-            whole = device.busy + device.idle
-            text += (
-                f" The GPU worked, or may have worked, then: it was idle {duration(low)} to {duration(high)} "
-                f"({percent(low, whole)} to {percent(high, whole)})."
-            )
-        elif any(one.name == UNNAMED for one in found):
+            when = _range(device, *idle_ranges(idle, lost=False)[device.device])
+            text += f" The GPU worked, or may have worked, then: it was idle {when}."
+        elif any(one.name in (UNNAMED, BATCHED) for one in found):
             text += f" {_guess(idle.trace)}"
         said.append(Notice("warning", text))
     return said

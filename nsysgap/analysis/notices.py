@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.call_errors import launch_errors
 from nsysgap.analysis.completeness import Loss, loss_notices, losses
-from nsysgap.analysis.held import held_notices
+from nsysgap.analysis.held import held_notices, other_work_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.program_notices import program_notices
 from nsysgap.analysis.questions import has_kernels
@@ -32,7 +32,8 @@ def all_notices(idle: IdleReport, latencies: Latencies, missing: list[Loss] | No
     """
     missing = losses(idle) if missing is None else missing
     found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, missing)]
-    found += [*_clock(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle), *program_notices(idle)]
+    found += [*_clock(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle)]
+    found += [*other_work_notices(idle), *program_notices(idle)]
     found += [*_unknown(idle), *_failed_launches(idle.trace), *_graphs(idle), *open_range_notices(idle.trace)]
     found += [*_missing_sources(idle.trace)]
     return in_order(found)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.completeness import Loss, losses, unseen_losses
-from nsysgap.analysis.held import holders, idle_ranges
+from nsysgap.analysis.held import holders, idle_ranges, other_work
 from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.gap_chunks import listed_gaps
@@ -170,10 +170,13 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
 
 
 def _add_ranges(devices: list[Document], idle: IdleReport, *, lost: bool) -> None:
-    """Add to each GPU's row what held its launched ops back, and the range of its idle time if that is one."""
+    """Add to each GPU's row what held its launched ops back, what other work covers its idle time, and the range of its
+    idle time if that is one."""
     ranges = idle_ranges(idle, lost=lost)
     for row, device in zip(devices, idle.devices, strict=True):
         row["held_by"] = [as_json(asdict(holder)) for holder in holders(idle, device.device)] if device.held else []
+        covering = other_work(idle, device.device)
+        row["other_work"] = [{"name": name, "idle_ns": covered} for name, covered in covering]
         row["idle_range_ns"] = list(ranges[device.device]) if device.device in ranges else None
 
 

@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.activities import ACTIVITIES, DECOMPRESSION, HOST_CALLBACK, LOADING, MPI
+from nsysgap.activities import (
+    ACTIVITIES,
+    CONTEXT,
+    DECOMPRESSION,
+    FULL_BUFFER,
+    GRAPHICS,
+    HOST_CALLBACK,
+    LIBRARY,
+    LOADING,
+    MPI,
+)
+from nsysgap.names import Names
+from nsysgap.report.contexts import CONTEXT_TABLES, read_contexts
 from nsysgap.report.names import NO_STRING
 from nsysgap.report.reads import Columns, Condition, OneOf, Read
 from nsysgap.report.source import Source
 from nsysgap.report.streams import PID_SHIFT
 from nsysgap.report.usable import Usable
-from nsysgap.tables import NONE, Table
+from nsysgap.tables import NONE, Device, Table
 
-LAZY_LOADING = (2, 6, 7, 8)  # overheadType: compiling, and loading of modules and functions
+# overheadType as ENUM_CUPTI_OVERHEAD_TYPE and CUPTI name it: compiling, loading at run time, lazy loading; the rest is
+# CUPTI's own work, but for a full command buffer.
+LAZY_LOADING, COMMAND_BUFFER_FULL = (2, 6, 7), 8
 
 
 class _Kind(NamedTuple):
+    """A table of stretches: `owner` and `name` are its columns for whose they are and what they are called; `gpu` the
+    column with the GPU's own number, "" where deviceId is its process's; `title` what all are called."""
+
     table: str
     kind: int
-    owner: str
-    name: str
+    owner: str = "globalTid"
+    name: str = "nameId"
     where: Condition | None = None
+    gpu: str = ""
+    title: str = ""
 
 
+HOST_CALLBACKS = "CUDA_HOST_CALLBACK"  # threads that call nothing else run them, too
+_OVERHEAD = "CUPTI_ACTIVITY_KIND_OVERHEAD"
 _KINDS = (
-    _Kind("CUDA_HOST_CALLBACK", HOST_CALLBACK, "globalTid", "nameId"),
-    _Kind("CUPTI_ACTIVITY_KIND_MEM_DECOMPRESS", DECOMPRESSION, "globalPid", "no_name"),
-    _Kind("CUPTI_ACTIVITY_KIND_OVERHEAD", LOADING, "globalTid", "nameId", OneOf("overheadType", LAZY_LOADING)),
+    _Kind(HOST_CALLBACKS, HOST_CALLBACK),
+    _Kind(
+        "CUPTI_ACTIVITY_KIND_MEM_DECOMPRESS",
+        DECOMPRESSION,
+        "globalPid",
+        "no_name",
+        title="hardware decompression (MEM_DECOMPRESS)",
+    ),
+    _Kind(_OVERHEAD, LOADING, where=OneOf("overheadType", LAZY_LOADING)),
+    _Kind(_OVERHEAD, FULL_BUFFER, where=OneOf("overheadType", (COMMAND_BUFFER_FULL,))),
+    *(_Kind(f"MPI_{group}_EVENTS", MPI, name="textId") for group in ("COLLECTIVES", "P2P", "START_WAIT", "OTHER")),
+    _Kind("CUDNN_EVENTS", LIBRARY),
+    _Kind("CUBLAS_EVENTS", LIBRARY),
     *(
-        _Kind(f"MPI_{group}_EVENTS", MPI, "globalTid", "textId")
-        for group in ("COLLECTIVES", "P2P", "START_WAIT", "OTHER")
+        _Kind(f"{table}_WORKLOAD", GRAPHICS, name="no_name", gpu="gpu", title=f"{title} work ({table}_WORKLOAD)")
+        for table, title in (
+            ("VULKAN", "Vulkan"),
+            ("DX11", "Direct3D 11"),
+            ("DX12", "Direct3D 12"),
+            ("OPENGL", "OpenGL"),
+            ("GPU_VIDEO_ENGINE", "video engine"),
+        )
     ),
 )
 _ON_STREAMS = _Kind("CUPTI_ACTIVITY_KIND_GRAPH_HOST_NODE_AND_HOST_LAUNCH", HOST_CALLBACK, "globalPid", "no_name")
-READ_TABLES = frozenset({*(one.table for one in _KINDS), _ON_STREAMS.table})
+READ_TABLES = frozenset({*(one.table for one in _KINDS), _ON_STREAMS.table, *CONTEXT_TABLES})
 
 
-def read_activities(
-    source: Source, usable: Usable, processes: Table, threads: Table, gpu_of: dict[tuple[int, int], int]
-) -> Table:
+class Known(NamedTuple):
+    """What the rows of a report refer to: its processes, threads and GPUs, `gpu_of` as in Trace; `last`: the end of
+    all GPU work, ns."""
+
+    processes: Table
+    threads: Table
+    devices: tuple[Device, ...]
+    gpu_of: Mapping[tuple[int, int], int]
+    last: int
+
+
+def read_activities(source: Source, usable: Usable, names: Names, known: Known) -> Table:
     """The table ACTIVITIES: without rows where the report has none. Stretches without usable times are left out."""
-    parts = list(_parts(source, usable, processes, threads, gpu_of))
+    parts = [*_parts(source, usable, names, known), *_contexts(source, usable, names, known)]
     if not parts:
         return ACTIVITIES.empty()
     columns = {column.name: np.concatenate([part[column.name] for part in parts]) for column in ACTIVITIES.columns}
@@ -73,9 +119,7 @@ def _joined_callbacks(columns: Columns) -> Columns:
     return {name: values[keep] for name, values in columns.items()}
 
 
-def _parts(
-    source: Source, usable: Usable, processes: Table, threads: Table, gpu_of: dict[tuple[int, int], int]
-) -> Iterator[Columns]:
+def _parts(source: Source, usable: Usable, names: Names, known: Known) -> Iterator[Columns]:
     for one in (*_KINDS, _ON_STREAMS):
         if not source.catalog.has(one.table, "start", "end") or not source.has_rows(one.table):
             continue
@@ -85,20 +129,48 @@ def _parts(
             Read("start", "start"),
             Read("end", "end", NONE),
             Read("owner", one.owner),
-            Read("device", "deviceId", NONE, "int32"),
+            Read("device", one.gpu or "deviceId", NONE, "int32"),
             Read("name", one.name, NONE, "int32", NO_STRING),
             Read("correlation", "correlationId"),
         ]
         columns = usable.spans(one.table, source.columns(one.table, reads, one.where))
-        owner, ordinal = columns.pop("owner"), columns["device"].copy()
+        owner = columns.pop("owner")
         of_process = owner >> PID_SHIFT << PID_SHIFT
         columns["kind"] = np.full(len(owner), one.kind, np.int8)
-        columns["process"] = _rows_of(processes["global_pid"], of_process)
-        columns["thread"] = _rows_of(threads["global_tid"], owner)
-        columns["device"] = np.full(len(owner), NONE, np.int32)
-        for (process, number), gpu in gpu_of.items():
-            columns["device"][(of_process == process) & (ordinal == number)] = gpu
+        columns["process"] = _rows_of(known.processes["global_pid"], of_process)
+        columns["thread"] = _rows_of(known.threads["global_tid"], owner)
+        columns["device"] = _devices(known, of_process, columns["device"], own=not one.gpu)
+        if one.title:
+            columns["name"][:] = names.add(one.title.encode())
         yield columns
+
+
+def _devices(known: Known, process: NDArray[np.int64], number: NDArray[np.int32], *, own: bool) -> NDArray[np.int32]:
+    """The Device.id of each row, NONE unknown: of a number that its process counts by (`own`), or of the GPU's."""
+    found = np.full(len(process), NONE, np.int32)
+    if own:
+        for (of, ordinal), gpu in known.gpu_of.items():
+            found[(process == of) & (number == ordinal)] = gpu
+        return found
+    for device in known.devices:
+        if device.which is None:
+            found[number == device.number] = device.id
+    return found
+
+
+def _contexts(source: Source, usable: Usable, names: Names, known: Known) -> Iterator[Columns]:
+    """The contexts that GPUs held, when they did."""
+    for columns in read_contexts(source, usable, names, known.last):
+        process, number = columns.pop("process"), columns["device"]
+        rows = len(process)
+        yield {
+            **columns,
+            "kind": np.full(rows, CONTEXT, np.int8),
+            "process": _rows_of(known.processes["global_pid"], process),
+            "thread": np.full(rows, NONE, np.int32),
+            "device": _devices(known, process, number, own=False),
+            "correlation": np.zeros(rows, np.int64),
+        }
 
 
 def _rows_of(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int32]:

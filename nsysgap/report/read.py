@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nsysgap import tables
 from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.errors import NsysgapError
-from nsysgap.report.activities import read_activities
+from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.domains import read_domains
 from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
@@ -93,7 +93,7 @@ class _Reading:
         raw = {table: self._raw_spans(table) for table in ("OSRT_API", "PROFILER_OVERHEAD")}
         raw_nvtx = self._raw_nvtx()
         records = {table: self._raw_records(table) for table in (SYNCHRONIZATION, CUDA_EVENT)}
-        spans = [raw_api, *raw.values(), raw_nvtx]
+        spans = [raw_api, *raw.values(), raw_nvtx, self._read(HOST_CALLBACKS, [Read("thread", "globalTid")])]
         threads, processes = self._threads_and_processes(raw_ops, spans, records.values())
         versions = export_versions(self.source)
         ops, gpus = self._ops(raw_ops, processes)
@@ -104,6 +104,8 @@ class _Reading:
             self.warnings.append(
                 Notice("warning", "The program ran under WSL2, where nsys often records CUDA calls but no GPU work.")
             )
+        last = int(ops["end"].max(initial=0))
+        known = Known(processes, threads, gpus.devices, gpus.gpu_of, last)
         return Trace(
             path=str(self.source.path),
             ops=ops,
@@ -126,7 +128,7 @@ class _Reading:
             nsys_version=versions[0],
             schema_version=versions[1],
             duration_ns=self.usable.duration,
-            activities=read_activities(self.source, self.usable, processes, threads, gpus.gpu_of),
+            activities=read_activities(self.source, self.usable, self.names, known),
             target=dict(key_values(self.source, "TARGET_INFO_SYSTEM_ENV")),
             last_words=read_last_words(self.source, self.names),
             errors=self.errors,
