@@ -158,6 +158,12 @@ CAUSES = (
         cases=(PAGES_TO_HOST, PAGES_TO_DEVICE),
     ),
 )
+# Modules are loaded inside calls of several causes; what helps against those does not help against this.
+LOADING = Case(
+    "loading modules",
+    "load before what matters: warm up with every kernel, or load all at the start (`CUDA_MODULE_LOADING=EAGER`); "
+    "fewer launches would not help.",
+)
 PARTS = tuple(cause.key for cause in CAUSES)
 IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN = range(len(CAUSES))
 ON_A_THREAD = tuple(PARTS[part] for part in (HOST, OS, CUDA_API, LAUNCH, SYNC))

@@ -198,6 +198,12 @@ def idle_ranges(idle: IdleReport, *, lost: bool) -> dict[int, tuple[int, int]]:
     return found
 
 
+def other_work_ranges(idle: IdleReport) -> dict[int, tuple[int, int]]:
+    """`idle_ranges` of the GPUs whose idle time is a range for more than untraced time and lost launches."""
+    dark = {device.device: int(device.idle_by_part[UNTRACED]) for device in idle.devices}
+    return {gpu: one for gpu, one in idle_ranges(idle, lost=False).items() if one[1] - one[0] > dark[gpu]}
+
+
 def _perhaps_busy(idle: IdleReport, device: DeviceIdle) -> int:
     """The idle time of a GPU in which it may have been busy, ns: nothing is counted twice."""
     working = union_of(*(when for _, when in _engines(idle.trace, device.device)))
@@ -282,10 +288,3 @@ def is_windows(trace: Trace) -> bool:
     return any(table.startswith("WDDM_") for table in trace.tables_present) or any(
         "windows" in value.lower() for value in trace.target.values()
     )
-
-
-def activities_of(trace: Trace, kind: int) -> Table | None:
-    """The activities of one kind; None without any."""
-    if trace.activities is None or not (trace.activities["kind"] == kind).any():
-        return None
-    return trace.activities.take(trace.activities["kind"] == kind)

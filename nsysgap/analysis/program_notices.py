@@ -7,59 +7,35 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.activities import LOADING, MPI
 from nsysgap.analysis.graphs.unseen import by_gpu_notices
-from nsysgap.analysis.held import activities_of
+from nsysgap.analysis.idle.host_calls import host_call_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
-from nsysgap.analysis.relations.calls import KERNEL_LAUNCHES
+from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.arrays import distinct, is_any
+from nsysgap.causes import LOADING
 from nsysgap.intervals import covered_length, union
-from nsysgap.tables import KERNEL, NONE, Notice, Table
+from nsysgap.tables import NONE, Notice
 from nsysgap.units import count, counted, duration
 
-BLOCKING_LEAST = 10  # launches that must be there before they are called blocking, nine tenths of which must be
-BLOCKING_SHARE = 0.9
 SLEEPS = ("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "sem_wait", "futex")
 WAKING_NS = 20_000  # a thread that wakes another may go to sleep at once: who was awake is asked so long before
-UNREAD = (
-    *("GPU_CONTEXT_SWITCH_EVENTS", "VULKAN_WORKLOAD", "DX11_WORKLOAD", "DX12_WORKLOAD", "OPENGL_WORKLOAD"),
-    *("CUDNN_", "CUBLAS_"),
-)
+UNREAD = (*("GPU_CONTEXT_SWITCH_EVENTS", "VULKAN_WORKLOAD", "DX11_WORKLOAD", "DX12_WORKLOAD", "OPENGL_WORKLOAD"),)
 OTHER_THREADS_SHARE = 0.05  # of the ops: fewer that other threads launched are not worth a word
 
 
 def program_notices(idle: IdleReport) -> list[Notice]:
     """Notices about the program, each when it holds."""
     found = [
-        *_blocking(idle),
         *_other_threads(idle),
         *_loading(idle),
-        *_mpi(idle),
         *_woken(idle),
         *_unread(idle),
     ]
-    return [*by_gpu_notices(idle.trace), *(Notice(level, text) for level, text in found)]
+    return [*host_call_notices(idle), *by_gpu_notices(idle.trace), *(Notice(level, text) for level, text in found)]
 
 
 Said = Iterator[tuple[str, str]]
-
-
-def _blocking(idle: IdleReport) -> Said:
-    """Launch calls that return only after their kernel: CUDA_LAUNCH_BLOCKING."""
-    trace, single = idle.trace, idle.latencies
-    launches = KERNEL_LAUNCHES.rows(trace)
-    rows = np.flatnonzero((trace.ops["kind"][single.op] == KERNEL) & launches[single.api_call])
-    if len(rows) < BLOCKING_LEAST:
-        return
-    late = trace.api["end"][single.api_call[rows]] >= trace.ops["end"][single.op[rows]]
-    number = int(late.sum())
-    if number >= BLOCKING_SHARE * len(rows):
-        said = (
-            f"{count(number)} of {count(len(rows))} launch calls return only after their kernel has ended: launches "
-            "are blocking (CUDA_LAUNCH_BLOCKING=1, or a debug build), and the host cannot run ahead of the GPU."
-        )
-        yield "warning", said
 
 
 def _other_threads(idle: IdleReport) -> Said:
@@ -99,31 +75,11 @@ def _thread(idle: IdleReport, thread: int) -> str:
 
 def _loading(idle: IdleReport) -> Said:
     """Idle time in which modules were loaded."""
-    table = activities_of(idle.trace, LOADING)
-    time = 0 if table is None else _idle_of_launchers(idle, table)
+    time = sum(loading_time(idle).values())
     if time:
         whole = sum(device.idle for device in idle.devices)
-        said = (
-            f"{duration(time)} of {duration(whole)} idle time is loading modules, inside the first launch of each "
-            "kernel: warm up before what matters, or load all at the start (CUDA_MODULE_LOADING=EAGER)."
-        )
-        yield "note", said
-
-
-def _mpi(idle: IdleReport) -> Said:
-    """Idle time that launching threads spent in MPI calls, by function."""
-    table = activities_of(idle.trace, MPI)
-    if table is None:
-        return
-    spent = {
-        idle.trace.name(int(name)): _idle_of_launchers(idle, table.take(table["name"] == name))
-        for name in distinct(table["name"]).tolist()
-    }
-    whole = sum(device.idle for device in idle.devices)
-    most = sorted((item for item in spent.items() if item[1]), key=lambda item: (-item[1], item[0]))
-    if most:
-        named = ", ".join(f"{duration(time)} in {name}" for name, time in most[:3])
-        yield "note", f"mpi: of {duration(whole)} idle time the launching thread spent {named}."
+        said = f"{duration(time)} of {duration(whole)} idle time is {LOADING.name}"
+        yield "note", f"{said}: {LOADING.advice.replace('`', '')}"
 
 
 def _woken(idle: IdleReport) -> Said:
@@ -187,17 +143,3 @@ def _unread(idle: IdleReport) -> Said:
     there = sorted(table for table in idle.trace.tables_present if table.startswith(UNREAD))
     if there and idle.trace.ops.rows:
         yield "note", f"Not counted: {', '.join(there)}. What these tables hold may have kept the GPU busy, or held it."
-
-
-def _idle_of_launchers(idle: IdleReport, table: Table) -> int:
-    """How much of all gaps passed while the thread that launched the after-op was in one of these stretches, ns."""
-    gaps, api = idle.gaps, idle.trace.api
-    rows = np.flatnonzero(gaps.call != NONE)
-    thread: NDArray[np.int32] = api["thread"][gaps.call[rows]] if len(rows) else np.empty(0, np.int32)
-    total = 0
-    for one in distinct(table["thread"]).tolist():
-        mine = rows[thread == one]
-        own = table["thread"] == one
-        covered = union(table["start"][own], table["end"][own])
-        total += int(covered_length(covered, gaps.start[mine], gaps.end[mine]).sum())
-    return total

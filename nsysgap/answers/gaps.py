@@ -17,6 +17,7 @@ from nsysgap.analysis.idle.gap_chunks import listed_gaps
 from nsysgap.analysis.idle.grouping import Group, folded_inside, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
+from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices, in_order
 from nsysgap.analysis.questions import why_no_kernels
@@ -170,11 +171,12 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
 
 
 def _add_ranges(devices: list[Document], idle: IdleReport, *, lost: bool) -> None:
-    """Add to each GPU's row what held its launched ops back, what other work covers its idle time, and the range of its
-    idle time if that is one."""
-    ranges = idle_ranges(idle, lost=lost)
+    """Add to each GPU's row what held its launched ops back, how much of its idle time is loading modules and what
+    other work covers it, and the range of its idle time if that is one."""
+    ranges, loading = idle_ranges(idle, lost=lost), loading_time(idle)
     for row, device in zip(devices, idle.devices, strict=True):
         row["held_by"] = [as_json(asdict(holder)) for holder in holders(idle, device.device)] if device.held else []
+        row["loading_ns"] = loading[device.device]
         covering = other_work(idle, device.device)
         row["other_work"] = [{"name": name, "idle_ns": covered} for name, covered in covering]
         row["idle_range_ns"] = list(ranges[device.device]) if device.device in ranges else None

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nsysgap.analysis.held import other_work_ranges
+from nsysgap.analysis.idle.host_calls import host_calls, idle_in_functions
+from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.launch_rate import LaunchRate, launch_rate
 from nsysgap.analysis.loops.nvtx_loops import NVTX
 from nsysgap.analysis.loops.steps import LoopSteps, Steps, lower_median
@@ -20,13 +23,14 @@ from nsysgap.answers.screen_collectives import Collectives, CollectiveTime, coll
 from nsysgap.answers.screen_limits import Advice, Limits, advice, limits
 from nsysgap.answers.screen_next import Command, next_commands
 from nsysgap.answers.selection import Selection
-from nsysgap.figures import Header
+from nsysgap.figures import Document, Header
 from nsysgap.tables import NONE
 
 LONGEST = 3
 LOOP = Selection(loop=True)
 APART = 10  # iterations further apart than a tenth of their time are measured from start to start
 RATE_FROM = 10  # percent of the idle time that was queued
+NAMED, NAMED_FROM = 2, 10  # so many functions and holders are named, from so many percent of the idle time on
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ class ScreenLoop:
 class ScreenDevice:
     """One GPU in the selection: ns in all, `steps` how many windows of a loop that is (None: not one loop's).
 
-    `rate`: how fast launches came behind its queued time; `collectives`: what of its busy time is in them.
+    `rate`: how fast launches came behind its queued time; `loading_ns`: how much of its idle time is loading modules;
+    `named`: what else the report names that much of it passed in; `idle_range_ns`: its bounds where other work of the
+    GPU may have run then, else None; `collectives`: what of its busy time is in them.
     """
 
     number: int
@@ -80,6 +86,9 @@ class ScreenDevice:
     untraced_percent: tuple[float, float] | None
     op_count: dict[str, int]
     rate: LaunchRate | None
+    loading_ns: int
+    named: tuple[tuple[str, int], ...]
+    idle_range_ns: tuple[int, int] | None
     collectives: tuple[CollectiveTime, ...]
 
 
@@ -170,6 +179,7 @@ def _devices(
     report: OpenReport, selection: Selection, steps: Steps | None, answer: GapsAnswer, shared: Collectives
 ) -> Iterator[ScreenDevice]:
     idle = report.idle(selection, all_at_once=True)
+    ranges = other_work_ranges(idle)
     for figures, row in zip(idle.devices, answer.devices, strict=True):
         parts = row["idle_by_cause_ns"]
         many = 100 * parts["queued"] >= RATE_FROM * figures.idle > 0
@@ -186,8 +196,21 @@ def _devices(
             untraced_percent=None if untraced is None else tuple(untraced["idle_percent"]),
             op_count=figures.op_count,
             rate=launch_rate(idle, figures.device) if many else None,
+            loading_ns=row["loading_ns"],
+            named=tuple(_named(idle, figures, row)),
+            idle_range_ns=ranges.get(figures.device),
             collectives=tuple(one for one in shared.times if one.device == figures.device),
         )
+
+
+def _named(idle: IdleReport, device: DeviceIdle, row: Document) -> Iterator[tuple[str, int]]:
+    """(name, ns) of functions of MPI and libraries, holders and other work that much of the idle time passed in."""
+    calls = idle_in_functions(idle, host_calls(idle.trace), device.device)
+    held = [(one["name"], one["held"]) for one in row["held_by"]]
+    covering = [(one["name"], one["idle_ns"]) for one in row["other_work"] if one["name"] not in dict(held)]
+    for name, ns in sorted([*calls, *held, *covering], key=lambda one: -one[1])[:NAMED]:
+        if 100 * ns >= NAMED_FROM * device.idle:
+            yield name, ns
 
 
 def _windows(steps: Steps, device: int) -> int | None:

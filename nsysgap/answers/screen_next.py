@@ -52,7 +52,9 @@ def _about_idle(answer: ScreenAnswer, path: str, selected: Command) -> Iterator[
         return
     sums = {part: sum(one.parts_ns[part] for one in answer.devices) for part in PARTS}
     cause = max(PARTS, key=lambda part: sums[part])
-    if cause == "host" and answer.holds.sampled:
+    if 2 * sum(one.loading_ns for one in answer.devices) > idle:
+        yield ("nsysgap", "gaps", path, *selected, "--by", "api")
+    elif cause == "host" and answer.holds.sampled:
         yield ("nsysgap", "stacks", path, *selected)
     elif cause == "host" and answer.holds.ranges:
         yield ("nsysgap", "gaps", path, *selected, "--by", "nvtx")

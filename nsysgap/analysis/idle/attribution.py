@@ -98,7 +98,7 @@ class Attribution:
         call = np.full(len(start), NONE, np.int32)
         known = np.flatnonzero(after != NONE)
         call[known] = self.calls[after[known]]
-        in_graph = self._in_graph(after)
+        in_graph = self.in_graph(after)
         unknown = np.flatnonzero((call == NONE) & ~in_graph)
         launched = np.flatnonzero((call != NONE) & ~in_graph)
         whole = np.flatnonzero(in_graph)
@@ -116,7 +116,7 @@ class Attribution:
         rows = np.flatnonzero(pieces_of.gap_end - gap_start > self.hidden_after_ns)
         after = pieces_of.after[rows]
         rows, after = rows[after != NONE], after[after != NONE]
-        launched = (self.calls[after] != NONE) & ~self._in_graph(after)
+        launched = (self.calls[after] != NONE) & ~self.in_graph(after)
         rows, call = rows[launched], self.calls[after[launched]]
         returned = self.trace.api["end"][call] if self.trace.api.rows else np.empty(0, np.int64)
         long = pieces_of.gap_end[rows] - np.maximum(gap_start[rows], returned) > self.hidden_after_ns
@@ -124,7 +124,7 @@ class Attribution:
         held[rows] = np.maximum(pieces_of.end[rows] - np.maximum(pieces_of.start[rows], returned), 0)
         return held
 
-    def _in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
         if self._later_node is None:
             self._later_node = later_nodes(self.trace, self.calls)

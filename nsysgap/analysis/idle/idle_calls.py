@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.activities import FULL_BUFFER
 from nsysgap.analysis.idle.grouping import Group, gap_pieces
+from nsysgap.analysis.idle.host_calls import host_calls, launches_block
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.loading import launched_gaps, loading_by_thread
+from nsysgap.analysis.relations.calls import KERNEL_LAUNCHES
 from nsysgap.analysis.stacks.interpreter_lock import waits_for_lock
 from nsysgap.arrays import codes, grouped
 from nsysgap.causes import (
@@ -17,6 +22,7 @@ from nsysgap.causes import (
     HOST,
     IN_GRAPH,
     LAUNCH,
+    LOADING,
     OS,
     PARTS,
     PROFILER,
@@ -25,11 +31,13 @@ from nsysgap.causes import (
     UNKNOWN,
     UNTRACED,
 )
-from nsysgap.intervals import IntervalSet, complement, pieces, union
-from nsysgap.tables import NONE, Stacks, Table
+from nsysgap.intervals import EMPTY, IntervalSet, complement, covered_length, intersect, pieces, union, union_of
+from nsysgap.tables import NONE, Stacks, Table, Trace
 
 # What passed in no call, in the words of its cause.
 NO_CALL = {part: f"({CAUSES[part].label})" for part in (QUEUED, IN_GRAPH, PROFILER, HOST, UNKNOWN)}
+LOADING_MODULES, FULL = f"({LOADING.name})", "(the command buffer was full)"
+BLOCKING = "CUDA_LAUNCH_BLOCKING: {}"
 LOCK = "{} (Python's lock, GIL)"
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
@@ -38,24 +46,48 @@ Times = NDArray[np.int64]
 def idle_by_call(idle: IdleReport, stacks: Stacks | None = None) -> list[Group]:
     """The idle time by the call in which it passed, of nested ones the outermost, largest first, then by name.
 
-    What passed in no call is named so. Which OS calls wait for Python's lock, threads tell and the report's `stacks`.
+    What passed in no call is named so, and so is loading of modules, whatever call it lies in. CUDA's calls go before
+    those of MPI, cuDNN and cuBLAS, and these before the system's. `stacks` (the report's, of OS calls) tell which of
+    those wait for Python's lock.
     """
-    calls = _Calls(idle)
+    calls = _Calls(idle, stacks)
     calls.whole_parts()
-    launched = np.flatnonzero((idle.gaps.call != NONE) & ~calls.in_graph)
-    if len(launched):
-        calls.launch(launched)
-        calls.before(launched, stacks)
+    launched = launched_gaps(idle)
+    thread = idle.trace.api["thread"][idle.gaps.call[launched]] if len(launched) else np.empty(0, np.int32)
+    for one in np.unique(thread).tolist():
+        calls.of_thread(one, launched[thread == one])
     return sorted((group for group in calls.groups() if group.idle), key=lambda group: (-group.idle, group.name))
+
+
+class _Named(NamedTuple):
+    """A table of calls, the rows of each thread, a code for each row's label, and the labels."""
+
+    table: Table
+    of: Callable[[int], Indices]
+    code: Times
+    labels: list[str]
+
+    def segments(self, thread: int, free: IntervalSet) -> tuple[IntervalSet, Times]:
+        """Disjoint stretches in a thread's calls, where `free`, and the code of the outermost call of each."""
+        return _segments(self.table, self.of(thread), free, self.code)
 
 
 class _Calls:
     """Adds up idle time by call name."""
 
-    def __init__(self, idle: IdleReport) -> None:
+    def __init__(self, idle: IdleReport, stacks: Stacks | None) -> None:
         self.idle = idle
         self.rows: dict[str, list[int]] = {}  # name -> idle, gaps, longest, part
-        self.in_graph = np.zeros(len(idle.gaps), np.bool_)
+        trace, number = idle.trace, idle.trace.threads.rows
+        self.loading = loading_by_thread(trace, idle.calls)
+        self.full = _full_buffers(trace)
+        self.work_of = grouped(trace.overhead["thread"], number)
+        self.cuda = _Named(trace.api, grouped(trace.api["thread"], number), *_labels(idle, trace.api["name"]))
+        host = host_calls(trace)
+        self.host = _Named(host, grouped(host["thread"], number), *_labels(idle, host["name"]))
+        self.system = _Named(trace.osrt, grouped(trace.osrt["thread"], number), *_os_names(idle, stacks))
+        self.waiting = {code for code, name in enumerate(self.cuda.labels) if self._waits(name)}
+        self.blocking = _blocking(idle, self.cuda.labels)
 
     def add(self, name: str, values: Times, part: int) -> None:
         """Shares of gaps that passed in one call."""
@@ -67,46 +99,52 @@ class _Calls:
             row[2] = max(row[2], int(values.max()))
 
     def whole_parts(self) -> None:
-        """The parts that no call holds."""
+        """The parts that lie in no thread's time before the launch returned."""
 
-        def keep(part: int, rows: Indices, values: Times) -> None:
-            if part == IN_GRAPH:
-                self.in_graph[rows] = True
-            if part in NO_CALL:
+        def keep(part: int, rows: Indices, values: Times) -> None:  # noqa: ARG001 - as every sink
+            if part in (QUEUED, IN_GRAPH, UNKNOWN):
                 self.add(NO_CALL[part], values, part)
 
         self.idle.attribution.each_part(gap_pieces(self.idle), keep)
 
-    def launch(self, rows: Indices) -> None:
-        """Time inside the call that launched the after-op."""
+    def of_thread(self, thread: int, rows: Indices) -> None:
+        """The time of gaps whose after-ops this thread launched, until the launch call returned."""
         gaps, api = self.idle.gaps, self.idle.trace.api
-        call = gaps.call[rows]
-        values = np.minimum(gaps.end[rows], api["end"][call]) - np.maximum(gaps.start[rows], api["start"][call])
+        call, start = gaps.call[rows], gaps.start[rows]
+        returned = np.maximum(np.minimum(gaps.end[rows], api["end"][call]), start)
+        called = np.clip(api["start"][call], start, returned)
+        taken = EMPTY
+        for name, when, part in ((LOADING_MODULES, self.loading, CUDA_API), (FULL, self.full, LAUNCH)):
+            both = union_of(taken, when.get(thread, EMPTY))
+            self.add(name, covered_length(both, start, returned) - covered_length(taken, start, returned), part)
+            taken = both
+        inside = returned - called - covered_length(taken, called, returned)
         for name in np.unique(api["name"][call]):
-            self.add(self.idle.trace.names[name], values[api["name"][call] == name], LAUNCH)
+            self.add(self.idle.trace.names[name], inside[api["name"][call] == name], LAUNCH)
+        self._before(thread, start, called, taken)
 
-    def before(self, rows: Indices, stacks: Stacks | None) -> None:
-        """Time in other calls of the launching thread, before the launch call: CUDA's first, then the system's."""
-        gaps, trace = self.idle.gaps, self.idle.trace
-        call = gaps.call[rows]
-        start, end = gaps.start[rows], np.minimum(gaps.end[rows], trace.api["start"][call])
-        os_name, os_labels = _os_names(self.idle, stacks)
-        api_name, api_labels = _labels(self.idle, trace.api["name"])
-        waiting = {code for code, name in enumerate(api_labels) if self._waits(name)}
-        calls_of, os_of, work_of = (
-            grouped(table["thread"], trace.threads.rows) for table in (trace.api, trace.osrt, trace.overhead)
-        )
-        for thread in np.unique(trace.api["thread"][call]).tolist():
-            mine = np.flatnonzero((trace.api["thread"][call] == thread) & (end > start))
-            work, calls = (
-                _union_of(table, of(thread)) for table, of in ((trace.overhead, work_of), (trace.api, calls_of))
-            )
-            in_cuda = _segments(trace.api, calls_of(thread), complement(work), api_name)
-            in_system = _segments(trace.osrt, os_of(thread), complement(_both(work, calls)), os_name)
-            for code, shares in _shares(start[mine], end[mine], *in_cuda):
-                self.add(api_labels[code], shares, SYNC if code in waiting else CUDA_API)
-            for code, shares in _shares(start[mine], end[mine], *in_system):
-                self.add(os_labels[code], shares, OS)
+    def _before(self, thread: int, start: Times, called: Times, taken: IntervalSet) -> None:
+        """Time before the launch call began, but for what is `taken`: what is left of it is the program's own code."""
+        trace = self.idle.trace
+        work = union_of(taken, _union_of(trace.overhead, self.work_of(thread)))
+        left = called - start - covered_length(work, start, called)
+        self.add(NO_CALL[PROFILER], called - start - left - covered_length(taken, start, called), PROFILER)
+        for code, shares in _shares(start, called, *self.cuda.segments(thread, complement(work))):
+            part = SYNC if code in self.waiting else CUDA_API
+            self.add(self.blocking.get(code, self.cuda.labels[code]), shares, part)
+            left -= shares
+        cuda = union_of(work, _union_of(trace.api, self.cuda.of(thread)))
+        system = _union_of(trace.osrt, self.system.of(thread))
+        named = self.host.segments(thread, complement(cuda))
+        in_system = intersect(named[0], system).total
+        for code, shares in _shares(start, called, *named):
+            self.add(self.host.labels[code], shares, OS if 2 * in_system > named[0].total else HOST)
+            left -= shares
+        both = union_of(cuda, _union_of(self.host.table, self.host.of(thread)))
+        for code, shares in _shares(start, called, *self.system.segments(thread, complement(both))):
+            self.add(self.system.labels[code], shares, OS)
+            left -= shares
+        self.add(NO_CALL[HOST], left, HOST)
 
     def _waits(self, name: str) -> bool:
         return any(self.idle.trace.names[one] == name for one in self.idle.attribution.sync_names)
@@ -136,12 +174,26 @@ def _os_names(idle: IdleReport, stacks: Stacks | None) -> tuple[NDArray[np.int64
     return np.where(locked, code + len(labels), code), [*labels, *map(LOCK.format, labels)]
 
 
+def _full_buffers(trace: Trace) -> dict[int, IntervalSet]:
+    """When launch calls of each thread waited for room in the command buffer."""
+    table = trace.activities
+    if table is None:
+        return {}
+    rows = np.flatnonzero((table["kind"] == FULL_BUFFER) & (table["thread"] != NONE))
+    return {
+        one: _union_of(table, rows[table["thread"][rows] == one]) for one in np.unique(table["thread"][rows]).tolist()
+    }
+
+
+def _blocking(idle: IdleReport, labels: list[str]) -> dict[int, str]:
+    """The labels of launch calls that wait for their kernels, by code; none where launches do not block."""
+    if not any(name in KERNEL_LAUNCHES for name in labels) or not launches_block(idle):
+        return {}
+    return {code: BLOCKING.format(name) for code, name in enumerate(labels) if name in KERNEL_LAUNCHES}
+
+
 def _union_of(table: Table, rows: Indices) -> IntervalSet:
     return union(table["start"][rows], table["end"][rows])
-
-
-def _both(one: IntervalSet, other: IntervalSet) -> IntervalSet:
-    return union(np.concatenate((one.starts, other.starts)), np.concatenate((one.ends, other.ends)))
 
 
 def _segments(

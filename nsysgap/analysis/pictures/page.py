@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
 from nsysgap.analysis.idle.untraced import untraced_pieces
 from nsysgap.analysis.notices import all_notices, migration_advice
@@ -83,8 +84,9 @@ class Reduced:
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
     in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the kernels that the report
-    lacks, "" if it has some; `migrations` what helps against page migrations that ended gaps, "" if none did; `steps`
-    are main loops with their iterations, as in "nsysgap.steps/1"."""
+    lacks, "" if it has some; `migrations` what helps against page migrations that ended gaps, "" if none did; `loading`
+    the idle time in which modules were loaded, ns; `steps` are main loops with their iterations, as in
+    "nsysgap.steps/1"."""
 
     trace: Trace
     details: Table | None
@@ -106,6 +108,7 @@ class TimelineData:
     reduced: Reduced | None = None
     hint: str = ""
     migrations: str = ""
+    loading: int = 0
     lines: IdleLines | None = None
     steps: tuple[Document, ...] = ()
 
@@ -156,6 +159,7 @@ def timeline_data(
         reduced=reduced,
         hint=(why_no_kernels(idle.trace) or ("", ""))[1],
         migrations=migration_advice(idle),
+        loading=sum(loading_time(idle).values()),
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
         steps=steps,
     )

@@ -81,9 +81,19 @@ def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
             label = [] if several else [Text(LABELS[cause], style="dim")]
             figures = (duration(sums[cause]), percent(sums[cause], total), count(counts.get(cause, 0)))
             add(made, cause, *each, *figures, *label)
+    _part_of_it(made, devices, total, several=several)
     if not total:
         add(made, "no idle time", *([""] * len(heads)), "0 ns", "-", "0")
     return made
+
+
+def _part_of_it(made: Table, devices: Sequence[Document], total: int, *, several: bool) -> None:
+    """A row for what the ten causes do not tell apart: loading modules, for which fewer launches are no cure."""
+    times = [one.get("loading_ns", 0) for one in devices]
+    if any(times):
+        each = [duration(time) for time in times] if several else []
+        label = [] if several else [Text("warm up, or CUDA_MODULE_LOADING=EAGER", style="dim")]
+        add(made, "of it loading", *each, duration(sum(times)), percent(sum(times), total), "", *label)
 
 
 def _latencies(launches: Document, graphs: Document, syncs: Document) -> Iterable[RenderableType]:

@@ -161,10 +161,26 @@ def _device(device: ScreenDevice, number: int, width: int, *, brief: bool) -> It
         low, high = device.untraced_percent
         said = f"untraced: idle {low:.1f} % if the GPU worked on unseen, {high:.1f} % if not"
         yield Line("", said, 1, "yellow", indented=True)
+    for text in _of_idle(device, steps):
+        yield Line("", text, 2, indented=True)
     if device.rate is not None and device.rate.limits:
         rate = device.rate
         said = f"queued: the launch rate limits: {duration(rate.call_ns)} a call for {duration(rate.work_ns)} of work"
         yield Line("", said, 2, indented=True)
+
+
+def _of_idle(device: ScreenDevice, steps: int) -> Iterator[str]:
+    """What the report names that idle time passed in, where that is much of it."""
+    if 10 * device.loading_ns >= device.idle_ns > 0:
+        loading = f"{duration(device.loading_ns // steps)} {percent(device.loading_ns, device.idle_ns)}"
+        yield f"of idle, loading modules {loading}: warm up, or load before"
+    for name, ns in device.named:
+        share = f"{duration(ns // steps)} {percent(ns, device.idle_ns)}"
+        yield f"of idle, {share}: {printable(name[1:-1] if name.startswith('(') else name, 46)}"
+    if device.idle_range_ns is not None:
+        window = device.busy_ns + device.idle_ns
+        low, high = (f"{duration(ns // steps)} ({percent(ns, window)})" for ns in device.idle_range_ns)
+        yield f"idle is a range: {low} to {high}: other work may have run"
 
 
 def _largest(parts: dict[str, int]) -> list[tuple[str, int]]:

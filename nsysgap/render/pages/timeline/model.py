@@ -169,6 +169,8 @@ class TimelineLike(Protocol):
     @property
     def migrations(self) -> str: ...  # noqa: D102
     @property
+    def loading(self) -> int: ...  # noqa: D102
+    @property
     def lines(self) -> LinesLike | None: ...  # noqa: D102
     @property
     def steps(self) -> tuple[dict[str, Any], ...]: ...  # noqa: D102

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from nsysgap.causes import LOADING
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, inline
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
@@ -115,8 +116,14 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "histograms": histograms(data),
         "hint": data.hint,
         "migrations": data.migrations,
+        "loading": _loading(data.loading),
         "steps": [columns for loop in data.steps for columns in loop_columns(loop, base)],
     }
+
+
+def _loading(ns: int) -> Json | None:
+    """Idle time in which modules were loaded, and what helps instead of what helps against its causes."""
+    return {"ns": ns, "advice": f"most of it is {LOADING.name}: {LOADING.advice}"} if ns else None
 
 
 def _short_names(texts: list[str], ops: list[int]) -> dict[str, str]:

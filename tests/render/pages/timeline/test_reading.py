@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from browser import Watched, watched_page
-from report_builder import ReportBuilder
+from report_builder import ReportBuilder, global_tid
 from timeline_pages import US, becomes, center, gap_place, ready, sample, scrolled, settle, until, view, write_page
 
 UNIFIED_TO_HOST = 12
@@ -563,3 +563,15 @@ def test_a_phone_cuts_no_number_off(browser: Any, tmp_path: Path) -> None:
         )
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         watched.check()
+
+
+def test_loading_modules_is_cured_by_loading_before(watched: Watched, report: ReportBuilder, tmp_path: Path) -> None:
+    """Idle time in launch calls, nearly all of it loading: fewer launches would not help."""
+    for i in range(3):
+        at = 4000 * US * i
+        report.launch((at, at + 3000 * US), (at + 3002 * US, at + 3022 * US), f"layer {i}")
+        span = {"start": at + 100 * US, "end": at + 2950 * US, "globalTid": global_tid(1, 1)}
+        report.row("CUPTI_ACTIVITY_KIND_OVERHEAD", **span, overheadType=7, nameId=report.text("overhead"))
+    said = ready(watched, write_page(report.save(tmp_path))).inner_text("#next")
+    assert "most of it is loading modules: load before what matters" in said
+    assert "fuse" not in said
