@@ -1,8 +1,14 @@
-"""Write docs/tables.md, cli.md and causes.md from the code: `python docs/generate.py`. A test keeps them current."""
+"""Write docs/tables.md, cli.md, causes.md and docs/schemas/ from the code: `python docs/generate.py`.
+
+A test keeps them current. A schema that lost something its version promised is not written: that needs a new version.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +17,7 @@ import click
 from nsysgap import tables
 from nsysgap.causes import CAUSES, Cause
 from nsysgap.commands import COMMANDS, cli
+from nsysgap.schemas import SCHEMAS, schema
 
 DOCS = Path(__file__).parent
 WIDTH = 100
@@ -25,10 +32,10 @@ def tables_page() -> str:
         "# Tables\n\nGenerated from `nsysgap/tables.py` by `docs/generate.py`: what `nsysgap.open_report(path).trace` "
     )
     page += "holds.\nAll times are integer nanoseconds as the report stores them.\n"
-    for schema in schemas:
-        page += f"\n## {schema.name}\n\n{schema.meaning}\n\n| column | dtype | unit | meaning |\n|---|---|---|---|\n"
+    for table in schemas:
+        page += f"\n## {table.name}\n\n{table.meaning}\n\n| column | dtype | unit | meaning |\n|---|---|---|---|\n"
         page += "".join(
-            f"| {column.name} | {column.dtype} | {column.unit} | {column.meaning} |\n" for column in schema.columns
+            f"| {column.name} | {column.dtype} | {column.unit} | {column.meaning} |\n" for column in table.columns
         )
     return page
 
@@ -102,8 +109,54 @@ def _what_helps(cause: Cause) -> str:
     return " ".join([*said, *([f"More: {links}."] if links else [])])
 
 
+def schema_files() -> dict[str, dict[str, Any]]:
+    """The file of every document's schema, below docs/schemas: NAME-VERSION.json."""
+    made = {name: schema(name) for name in SCHEMAS}
+    return {f"{name}-{made[name]['title'].rpartition('/')[2]}.json": made[name] for name in SCHEMAS}
+
+
+def broken_promises(before: Any, after: Any, place: str = "") -> Iterator[str]:
+    """What `before` lets a reader rely on and `after` does not: keys, their types, that they are always there.
+
+    Keys may be added, alternatives and values of a set too, texts may change.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        yield from _lost_in_object(before, after, place)
+    elif isinstance(before, list) and isinstance(after, list):
+        for lost in before:
+            if all(any(broken_promises(lost, kept)) for kept in after):
+                yield f"{place}: {json.dumps(lost)} is gone or changed"
+    elif before != after:
+        yield f"{place}: {json.dumps(before)} became {json.dumps(after)}"
+
+
+def _lost_in_object(before: dict[str, Any], after: dict[str, Any], place: str) -> Iterator[str]:
+    for key, value in before.items():
+        if key == "description" and isinstance(value, str):
+            continue
+        if key not in after:
+            yield f"{place}/{key} is gone"
+        else:
+            yield from broken_promises(value, after[key], f"{place}/{key}")
+
+
+def write_schemas(folder: Path) -> list[str]:
+    """Write the schemas that keep what their files promised; what the others broke."""
+    folder.mkdir(exist_ok=True)
+    broken = []
+    for file, made in schema_files().items():
+        path = folder / file
+        lost = list(broken_promises(json.loads(path.read_text()), made, file)) if path.exists() else []
+        broken += lost
+        if not lost:
+            path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    return broken
+
+
 PAGES = {"tables.md": tables_page, "cli.md": cli_page, "causes.md": causes_page}
 
 if __name__ == "__main__":
     for file, make in PAGES.items():
         (DOCS / file).write_text(make(), encoding="utf-8")
+    if lost := write_schemas(DOCS / "schemas"):
+        sys.exit("\n".join(["Not written, a new version is needed:", *lost]))

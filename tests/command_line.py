@@ -23,6 +23,7 @@ from types import EllipsisType
 from typing import Any, TextIO
 
 import pytest
+from contracts import require_contract
 from folders import NAIVE, ROOT
 
 from nsysgap.commands import main
@@ -60,10 +61,12 @@ def run(
     with _surroundings({"COLUMNS": str(columns), **(environment or {})}, cwd, out, err):
         try:
             main([str(one) for one in arguments])
-        except SystemExit as done:
-            code = done.code
+        except SystemExit as ended:
+            code = ended.code
     assert isinstance(code, int)
-    return Done(code, _written(held), _written(err).decode())
+    done = Done(code, _written(held), _written(err).decode())
+    require_contract(done.output)
+    return done
 
 
 def gaps_json(*arguments: object) -> dict[str, Any]:

@@ -40,6 +40,7 @@ COMMANDS = {
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
     "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
     "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),
+    "schema": ("schema", "The JSON Schema of a document, for programs that read it."),
     "view": ("view", "Open the report in the Perfetto UI, from this machine, without uploading it."),
 }
 
