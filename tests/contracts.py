@@ -27,7 +27,8 @@ def require_document(document: dict[str, Any]) -> None:
     name = document["schema"].removeprefix("nsysgap.").partition("/")[0]
     assert name in SCHEMAS, document["schema"]
     error = jsonschema.exceptions.best_match(_validator(name).iter_errors(_shortened(document)))
-    assert error is None, f"{document['schema']}: {error.json_path}: {error.message[:500]}"
+    where = "nsysgap/schemas has the contract; after adding to it: python docs/generate.py"
+    assert error is None, f"{document['schema']}: {error.json_path}: {error.message[:500]} ({where})"
 
 
 @cache
