@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nsysgap.analysis.pictures.kept_rows import Cut, surroundings
+from nsysgap.analysis.pictures.merged import Joins
 from nsysgap.analysis.pictures.trace import View
 from nsysgap.analysis.pictures.trace_options import Extras, Show
 from nsysgap.answers.critical_path import path_tracks
@@ -54,13 +55,16 @@ class ToChromeOptions:
 
 
 def to_chrome(
-    report: OpenReport, options: ToChromeOptions = ToChromeOptions(), say: Callable[[str], None] = lambda _: None
+    report: OpenReport,
+    options: ToChromeOptions = ToChromeOptions(),
+    say: Callable[[str], None] = lambda _: None,
+    joins: Joins | None = None,
 ) -> Iterator[tuple[int | None, Viewed]]:
     """(GPU, what to write): one for the whole report (GPU None), or one per GPU that ran something.
 
     These are streams, made while they are written, as long as the report is open. `say` gets what to know of the
-    selection, and a sentence on the GPUs of which the cut leaves nothing. Raises NsysgapError for an empty selection,
-    and if nothing at all is left.
+    selection, and a sentence on the GPUs of which the cut leaves nothing. `joins`: arrows to other reports' ops. Raises
+    NsysgapError for an empty selection, and if nothing at all is left.
     """
     device = options.selection.device
     gpus = gpus_with_work(report.trace, device)
@@ -68,6 +72,7 @@ def to_chrome(
         raise NsysgapError(f"No GPU ran anything in {report.path}.", "Leave out --per-gpu: one file shows the host.")
     idle = report.idle(Selection(hidden_after_ns=options.selection.hidden_after_ns))
     extras, not_shown = _read(report, options)
+    extras = replace(extras, joins=joins)
     show = _show(options)
     for note in report.select(options.selection).notes:
         say(note.text)

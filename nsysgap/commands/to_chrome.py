@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,43 +10,66 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened_report, report_argument, stem
+from nsysgap.commands.common import opened_report, reports_argument, stem
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import counted
 
 if TYPE_CHECKING:
+    from nsysgap.answers.to_chrome import ToChromeOptions
     from nsysgap.tables import Trace
 
 OUTPUTS = Outputs(
     {"json.gz": "", "json": "", "pftrace": "Perfetto's own format"},
-    default_name=lambda given, ending: None if given["per_gpu"] else f"{stem(given['report'])}{ending}",
+    default_name=lambda given, ending: None if given["per_gpu"] else f"{_stem(given)}{ending}",
     on_pipes="json",
 )
 
 
+def _stem(given: Mapping[str, Any]) -> str:
+    return "ranks" if given["ranks"] else stem(given["reports"][0])
+
+
 @click.command("to-chrome")
-@report_argument
+@reports_argument
 @trace_options
 @click.option(
     "--per-gpu",
     metavar="DIR",
     help="One file per GPU in this folder, for PyTorch's tools: cuLaunchKernel is called cudaLaunchKernel there.",
 )
+@click.option("--ranks", is_flag=True, help="All ranks of a job in one trace, on aligned clocks.")
+@click.option("--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number.")
 @OUTPUTS.options
-def command(report: str, per_gpu: str | None, to: Destination, **cut: Any) -> None:
+def command(
+    reports: tuple[str, ...],
+    per_gpu: str | None,
+    ranks: bool,
+    rank_regex: str | None,
+    to: Destination,
+    **cut: Any,
+) -> None:
     """Write a report as a trace for ui.perfetto.dev, chrome://tracing or tools that read PyTorch's profiles.
 
     \b
     Kernels, copies and gaps per GPU; CUDA calls, NVTX ranges and OS calls per thread; arrows
-    from launch calls to what they launched; counters.
+    from launch calls to what they launched; counters. With --ranks all reports of a job, with
+    arrows through each collective in the order of arrival.
     Example: nsysgap to-chrome report.sqlite -o trace.json.gz
     """
     from nsysgap.answers.to_chrome import to_chrome
 
-    if per_gpu is not None and to.path is not None:
-        raise NsysgapError("--per-gpu names the folder, -o a file: take one of them.", "", exit_code=2)
+    if per_gpu is not None and (to.path is not None or ranks):
+        raise NsysgapError("--per-gpu names a folder, -o and --ranks make one file: take one.", "", exit_code=2)
+    if ranks:
+        _write_ranks(reports, rank_regex, to, to_chrome_options(cut))
+        return
+    if rank_regex is not None:
+        raise NsysgapError("--rank-regex needs --ranks.", "Add it, or leave both out.", exit_code=2)
+    if len(reports) > 1:
+        raise NsysgapError("A trace is of one report.", "Add --ranks for all ranks of a job in one.", exit_code=2)
+    (report,) = reports
     options = to_chrome_options(cut, per_gpu=per_gpu is not None)
     with opened_report(report) as opened:
         targets: dict[int | None, Destination] = {None: to}
@@ -61,6 +85,19 @@ def command(report: str, per_gpu: str | None, to: Destination, **cut: Any) -> No
                 written.append((targets[gpu], viewed.slice_count))
     for target, slices in written:
         target.announce(f"{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
+
+
+def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destination, options: ToChromeOptions) -> None:
+    """One trace of all ranks."""
+    from nsysgap.answers.ranks_trace import ranks_trace
+    from nsysgap.fleet.paths import report_paths
+
+    with ExitStack() as stack:
+        opened = [stack.enter_context(opened_report(path)) for path in report_paths(reports)]
+        viewed = ranks_trace(opened, options, rank_regex, lambda said: click.echo(f"nsysgap: {said}", err=True))
+        with to.file() as file:
+            write_trace(viewed, to.form, file)
+    to.announce(f"{counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
 
 
 def _per_gpu(folder: str, to: Destination, trace: Trace, device: int | None) -> dict[int | None, Destination]:

@@ -51,8 +51,9 @@ class OpSlices:
         def make(low: int, high: int) -> Slices:
             part = rows[low:high]
             start, end = self.trace.ops["start"][part], self.trace.ops["end"][part]
-            args = self._args(kind, part)
-            return Slices(category, self.names.ops(part), start, end, track[low:high], args, (self._flow(part),))
+            args, joins = self._args(kind, part), self.extras.joins
+            flows = (self._flow(part), *(() if joins is None else joins.of(part, start)))
+            return Slices(category, self.names.ops(part), start, end, track[low:high], args, flows)
 
         return Source(category, len(rows), make)
 

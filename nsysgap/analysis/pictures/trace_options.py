@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.pictures.merged import Joins
 from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.tables import Stacks, Table
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What was read from the report beside the Trace: see report.extras and report.details. None: not read."""
+    """What was read from the report beside the Trace: see report.extras and report.details. None: not read.
+
+    `joins`: arrows between the parts of collectives of several reports.
+    """
 
     copied: NDArray[np.int64]
     copy_source: NDArray[np.int8]
@@ -25,6 +29,7 @@ class Extras:
     session_start: int | None = None
     stacks: Stacks | None = None
     paths: tuple[PathSlices, ...] = ()
+    joins: Joins | None = None
 
 
 @dataclass(frozen=True)
