@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -277,6 +278,30 @@ class Report:
         from nsysgap.answers.whatif import WhatifOptions, advise
 
         return advise(self._opened, WhatifOptions((), loop, plain)).frame()
+
+    def summary(
+        self,
+        form: str = "markdown",
+        *,
+        device: int | None = None,
+        nvtx: Regex | None = None,
+        domain: Regex | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> str:
+        """The summary that `nsysgap report` writes, as text: markdown, or html with the timeline inside."""
+        from nsysgap.answers.report import SummaryOptions, summary, summary_timelines
+
+        chosen = replace(_selection(device, (nvtx, domain), since, until), loop=True)
+        form = _one_of(form, ("markdown", "html"), "form")
+        answer = summary(self._opened, SummaryOptions(chosen))
+        if form == "markdown":
+            from nsysgap.render.text.report import report_markdown
+
+            return report_markdown(answer)
+        from nsysgap.render.pages.report import fitting_timeline, report_page
+
+        return report_page(answer, fitting_timeline(summary_timelines(self._opened, chosen)))
 
     def timeline(
         self,

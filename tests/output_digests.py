@@ -40,6 +40,8 @@ COMMANDS = [
     "to-chrome {} -o out",
     "to-chrome {} -o out.pftrace",
     "timeline {} -o out",
+    "report {} --timeline none -o out.html",
+    "report {} --format markdown",
     "scrub {} -o out.sqlite",
 ]
 

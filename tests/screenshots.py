@@ -1,4 +1,4 @@
-"""Take the pictures of docs/timeline.md and docs/launching.md: python tests/screenshots.py
+"""Take the pictures of docs/timeline.md, docs/launching.md and docs/report.md: python tests/screenshots.py
 
 Needs Playwright, Chromium and Pillow. naive, graph and cdp are the project's samples, the two-process report is a
 synthetic one. Look at the pictures before they are committed.
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from browser import chromium, watched_page
+from command_line import run
 from PIL import Image  # type: ignore[import-not-found, unused-ignore]
 from timeline_pages import READY, sample, write_page
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "docs" / "images"
 SIZE = {"width": 1360, "height": 900}
+SUMMARY = {"width": 1060, "height": 1090}
 TALL = {"x": 0, "y": 0, "width": 1360, "height": 1240}
 
 
@@ -42,6 +44,23 @@ def take(browser: Any, report: Path, name: str, *, explain: bool = False, dark: 
         target = IMAGES / f"timeline-{name}.png"
         page.screenshot(path=target, **({"full_page": True, "clip": TALL} if explain else {}))
         watched.check()
+    _fewer_colours(target)
+
+
+def take_summary(browser: Any, report: Path, name: str) -> None:
+    """The first screen of a summary's page, down to its steps."""
+    page_file = report.with_suffix(".html")
+    done = run("report", report.name, "-o", page_file.name, "--force", cwd=report.parent)
+    assert done.returncode == 0, done.stderr
+    with watched_page(browser, viewport=SUMMARY) as watched:
+        page = watched.open(page_file)
+        page.wait_for_selector("body[data-ready]")
+        page.screenshot(path=IMAGES / f"report-{name}.png")
+        watched.check()
+    _fewer_colours(IMAGES / f"report-{name}.png")
+
+
+def _fewer_colours(target: Path) -> None:
     with Image.open(target) as picture:
         few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(target, optimize=True)  # small patches of colour, as in the legend, keep theirs
@@ -61,6 +80,7 @@ def main() -> None:
         for way in ("fused", "mega"):
             take(browser, sample(way, folder), way)
         take(browser, two_processes(folder), "two-processes")
+        take_summary(browser, sample("slow_host", folder), "slow_host")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,14 @@ class ScreenAnswer:
 def screen(report: OpenReport, options: ScreenOptions = ScreenOptions()) -> ScreenAnswer:
     """The first screen of a report. Raises NsysgapError for an empty selection."""
     selection = options.selection
+    limiting = limits(report, selection) if report.trace.ops.rows else Limits()
+    return screen_with(report, selection, limiting, advice(report, selection))
+
+
+def screen_with(
+    report: OpenReport, selection: Selection, limiting: Limits, advised: tuple[Advice, ...]
+) -> ScreenAnswer:
+    """The first screen, with what limits the selection and what would gain as they are known."""
     answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
     steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
     loops = tuple(_loops(report, steps)) if steps is not None else ()
@@ -127,8 +135,8 @@ def screen(report: OpenReport, options: ScreenOptions = ScreenOptions()) -> Scre
         looped=looped,
         devices=tuple(_devices(report, selection, steps if looped else None, answer, shared)),
         collectives=shared,
-        limits=limits(report, selection) if ops.rows else Limits(),
-        advice=advice(report, selection),
+        limits=limiting,
+        advice=advised,
         care=care(report),
         holds=holds(report),
         selection=selection,

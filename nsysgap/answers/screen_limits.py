@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nsysgap.answers.critical_path import CriticalPathOptions, critical_paths
+from nsysgap.answers.critical_path import CriticalPathAnswer, CriticalPathOptions, critical_paths
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import Selection
-from nsysgap.answers.whatif import WhatifOptions, advise
+from nsysgap.answers.whatif import WhatifAnswer, WhatifOptions, advise
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
 
@@ -17,6 +17,7 @@ MOST_ROWS_ADVISED = 100_000
 """The same for predictions."""
 WORTH_SAYING = 0.02
 TOO_LARGE = "The report is large: ask for it."
+WITHOUT_PATH = "Leave --nvtx and --device out, or select times: --from, --to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +60,53 @@ def limits(report: OpenReport, selection: Selection) -> Limits:
 
     Without a loop, and with neither time selected, from the first op to the last.
     """
-    if selection.ranges or selection.device is not None:
-        return Limits(unknown="Ranges and single GPUs have no critical path of their own.")
-    if _rows(report) > MOST_ROWS:
+    if _rows(report) > MOST_ROWS and not _without_path(selection):
         return Limits(unknown=TOO_LARGE)
-    timed = selection.timed
-    since, until = selection.since, selection.until
-    if not timed and not (selection.loop and report.steps(selection.hidden_after_ns).judged):
-        since = min(one.window[0] for one in report.whole.gaps)
-        until = max(one.window[1] for one in report.whole.gaps)
-    options = CriticalPathOptions(None, since=since, until=until)
     try:
-        answer = critical_paths(report, options)
+        return limits_of(critical_paths(report, path_options(report, selection)))
     except NsysgapError as error:
         return Limits(unknown=error.message.removeprefix("The critical path cannot be told. "))
+
+
+def path_options(report: OpenReport, selection: Selection) -> CriticalPathOptions:
+    """Of what the critical path is looked for. Raises NsysgapError for a selection that has none of its own."""
+    if _without_path(selection):
+        raise NsysgapError("Ranges and single GPUs have no critical path of their own.", WITHOUT_PATH)
+    since, until = selection.since, selection.until
+    looped = selection.loop and bool(report.steps(selection.hidden_after_ns).judged)
+    if report.trace.ops.rows and not selection.timed and not looped:
+        since = min(one.window[0] for one in report.whole.gaps)
+        until = max(one.window[1] for one in report.whole.gaps)
+    return CriticalPathOptions(None, since=since, until=until)
+
+
+def _without_path(selection: Selection) -> bool:
+    return selection.ranges or selection.device is not None
+
+
+def limits_of(answer: CriticalPathAnswer) -> Limits:
+    """The parts of critical paths that are worth a line."""
     return Limits(tuple(part for path in answer.paths for part in _largest(path)))
 
 
 def advice(report: OpenReport, selection: Selection) -> tuple[Advice, ...]:
     """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
-    chosen = not selection.loop or selection.timed or selection.ranges or selection.device is not None
-    if chosen or _rows(report) > MOST_ROWS_ADVISED or not report.steps(selection.hidden_after_ns).judged:
+    if _rows(report) > MOST_ROWS_ADVISED or not has_advice(report, selection):
         return ()
     try:
-        answer = advise(report, WhatifOptions())
+        return advice_of(advise(report, WhatifOptions()))
     except NsysgapError:
         return ()
+
+
+def has_advice(report: OpenReport, selection: Selection) -> bool:
+    """Whether a selection is the main loop, which alone changes are predicted of."""
+    chosen = not selection.loop or selection.timed or _without_path(selection)
+    return not chosen and bool(report.steps(selection.hidden_after_ns).judged)
+
+
+def advice_of(answer: WhatifAnswer) -> tuple[Advice, ...]:
+    """The predictions of an answer."""
     found = [(one, one["under_nsys"]) for one in answer.changes if one["under_nsys"] is not None]
     return tuple(
         Advice(

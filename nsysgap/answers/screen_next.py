@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.answers.screen_careful import ENDINGS
 from nsysgap.causes import PARTS
 
 if TYPE_CHECKING:
     from nsysgap.answers.screen import ScreenAnswer
+    from nsysgap.answers.selection import Selection
 
 Command = tuple[str, ...]
 NEXT = 2
@@ -24,8 +26,9 @@ def next_commands(answer: ScreenAnswer) -> tuple[Command, ...]:
 
 
 def _candidates(answer: ScreenAnswer) -> Iterator[Command]:
-    path, selected = answer.header.path, selection_arguments(answer)
-    timeline = ("nsysgap", "timeline", path, *selected, "-o", f"{report_name(path)}.html")
+    path, selected = answer.header.path, selection_arguments(answer.selection)
+    whole = selection_arguments(answer.selection, takes_whole=False)
+    timeline = ("nsysgap", "timeline", path, *whole, "-o", f"{report_name(path)}.html")
     if not answer.holds.ops:
         yield ("nsysgap", "info", path)
         yield timeline if answer.holds.calls else ("nsys", "status", "-e")
@@ -74,15 +77,19 @@ def _gain(answer: ScreenAnswer) -> float:
     return 1 - least / max(first.recorded_ns, 1)
 
 
-def selection_arguments(answer: ScreenAnswer) -> Command:
-    """The options that select what the screen is about."""
-    chosen = answer.selection
-    times = (("--from", chosen.since), ("--to", chosen.until))
+def selection_arguments(selection: Selection, *, takes_whole: bool = True) -> Command:
+    """The options that select the same. `takes_whole`: the command knows --whole, and is about the loop without it."""
+    times = (("--from", selection.since), ("--to", selection.until))
+    chosen = selection.ranges or selection.timed
+    hidden_after = selection.hidden_after_ns
     return (
-        *(() if chosen.device is None else ("--device", str(chosen.device))),
-        *(() if chosen.nvtx is None else ("--nvtx", chosen.nvtx.pattern)),
-        *(() if chosen.domain is None else ("--domain", chosen.domain.pattern)),
+        *(() if selection.device is None else ("--device", str(selection.device))),
+        *(() if selection.nvtx is None else ("--nvtx", selection.nvtx.pattern)),
+        *(() if selection.domain is None else ("--domain", selection.domain.pattern)),
+        *(("--select", "gpu") if selection.select == "gpu" else ()),
         *(text for name, ns in times if ns is not None for text in (name, f"{ns}ns")),
+        *(("--whole",) if takes_whole and not selection.loop and not chosen else ()),
+        *(() if hidden_after == HIDDEN_AFTER_NS else ("--hidden-after", f"{hidden_after}ns")),
     )
 
 

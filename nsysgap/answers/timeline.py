@@ -41,11 +41,11 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
         facts=run_facts(trace, about.command, about.started, about.target),
         top_gaps=options.top_gaps,
         stacks=report.samples,
-        steps=_steps(report, options.selection) if selected.time is None else (),
+        steps=loops_with_iterations(report, options.selection) if selected.time is None else (),
     )
 
 
-def _steps(report: OpenReport, selection: Selection) -> tuple[Document, ...]:
+def loops_with_iterations(report: OpenReport, selection: Selection) -> tuple[Document, ...]:
     """The main loops that stand for their process, with their iterations; on one GPU alone if one is selected."""
     found = report.steps(selection.hidden_after_ns)
     numbers = [number for number in found.judged.values() if found.loops[number].count <= MOST_BARS]

@@ -38,6 +38,7 @@ COMMANDS = {
     "launches": ("launches", "What launching costs: per kernel beside its run time, per NVTX range."),
     "ranks": ("ranks", "Who keeps whom waiting: the ranks of a job, the straggler and why it is late."),
     "info": ("info", "What a report holds, what is missing, and which questions it can answer."),
+    "report": ("report", "One page to send: the answer in words, steps, limits, idle time, kernels; Markdown too."),
     "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
     "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),
     "schema": ("schema", "The JSON Schema of a document, for programs that read it."),

@@ -38,7 +38,18 @@ def questions() -> list[Callable[..., Any]]:
 
 def test_the_questions_are_found() -> None:
     names = {question.__name__ for question in questions()}
-    assert names >= {"gaps", "graphs", "graph_drawing", "info", "launches", "stacks", "steps", "timeline", "to_chrome"}
+    assert names >= {
+        "gaps",
+        "graphs",
+        "graph_drawing",
+        "info",
+        "launches",
+        "stacks",
+        "steps",
+        "summary",
+        "timeline",
+        "to_chrome",
+    }
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ MORE: dict[str, list[list[str]]] = {
     "scrub": [["-o", "out.sqlite", "--force"]],
     "to-chrome": [["-o", "out.json", "--force"]],
     "timeline": [["-o", "out.html", "--force"]],
+    "report": [["-o", "out.html", "--force"], ["--format", "markdown"]],
 }
 WALKED = [name for name in COMMANDS if name not in {"view", "profile"}]
 

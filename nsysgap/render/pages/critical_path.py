@@ -24,15 +24,20 @@ COLORS = {  # Okabe and Ito's
 
 def critical_path_page(document: Document) -> str:
     """The page of a document "nsysgap.critical-path/1"."""
+    nodes, whole, legend = path_nodes(document)
+    name = printable(PurePosixPath(document["report"]["path"]).name, 80)
+    said = "What each loop waited for, every nanosecond once. Width is time. Click to zoom in, again to zoom out."
+    return flame_page(nodes, whole, Words(f"Critical path - {name}", said, "critical path", "names"), legend)
+
+
+def path_nodes(document: Document) -> tuple[Nodes, int, list[tuple[str, str]]]:
+    """The flame graph of such a document: (nodes, ns of all of them, what its colours mean)."""
     nodes, paths = Nodes(), document["paths"]
     whole = sum(_positive(path) for path in paths)
     for path in paths:
         _path(nodes, path, whole)
-    name = printable(PurePosixPath(document["report"]["path"]).name, 80)
-    said = "What each loop waited for, every nanosecond once. Width is time. Click to zoom in, again to zoom out."
     present = {row["part"] for path in paths for row in path["by"]}
-    legend = [shown for part, shown in COLORS.items() if part in present]
-    return flame_page(nodes, whole, Words(f"Critical path - {name}", said, "critical path", "names"), legend)
+    return nodes, whole, [shown for part, shown in COLORS.items() if part in present]
 
 
 def _positive(path: Document) -> int:

@@ -69,6 +69,10 @@ class Nodes:
         self.sought.append(printable(sought))
         return len(self.parent)
 
+    def columns(self) -> dict[str, Any]:
+        """The columns by name."""
+        return {name: getattr(self, name) for name in Nodes.__slots__}
+
 
 def flame_page(nodes: Nodes, whole: int, words: Words, legend: Iterable[tuple[str, str]]) -> str:
     """A page with one flame graph of `whole` ns; `legend`: (colour, words)."""
@@ -76,7 +80,7 @@ def flame_page(nodes: Nodes, whole: int, words: Words, legend: Iterable[tuple[st
         "whole": whole,
         "what": words.whole,
         "legend": list(legend),
-        "nodes": {name: getattr(nodes, name) for name in Nodes.__slots__},
+        "nodes": nodes.columns(),
     }
     style, script = asset("page/flame_page.css") + asset("timeline/page/icicle.css"), inline(bundle(MODULES))
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -47,6 +47,13 @@ def screen_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     """All lines but the commands that follow."""
     yield from _head(answer, width)
     yield Line("", "", 9)
+    yield from fact_lines(answer, width)
+    if answer.holds.ops:
+        yield from _careful(answer)
+
+
+def fact_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
+    """The lines on what was found, each label's own first: from the loop to the longest gaps."""
     if not answer.holds.ops:
         yield from _without_ops(answer)
         return
@@ -61,7 +68,6 @@ def screen_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     yield from _limits(answer, width)
     yield from _latency(answer)
     yield from _longest(answer, width)
-    yield from _careful(answer)
 
 
 def wrapped(
@@ -222,17 +228,18 @@ def _part(answer: ScreenAnswer, part: LimitingPart, width: int) -> str:
         said += f": {counted(loop.launches, 'launch', 'launches')} a step{_each_launch(answer)}"
         return said if len(said) + len(part.name) + 7 > width else f"{said}, most {part.name}"
     most = "" if part.most_ns == part.ns else f" {duration(part.most_ns // part.iterations)}"
-    return f"{said}: {_spent_on(part, width - len(said) - len(most) - 2)}{most}"
+    return f"{said}: {spent_on(part.part, part.name, part.detail, width - len(said) - len(most) - 2)}{most}"
 
 
-def _spent_on(part: LimitingPart, width: int) -> str:
-    if part.name == OWN_CODE:
-        return printable(part.detail or "between calls, outside NVTX ranges", max(width, 12))
-    name = short_kernel_name(part.name) if part.part in GPU_PARTS else part.name
-    name = name.removeprefix("[CUDA ").removesuffix("]") if name.startswith("[CUDA mem") else name
-    if part.detail:
-        name = f"{part.detail} {name}" if part.part in GPU_PARTS else f"{part.detail} in {name}"
-    return printable(name, max(width, 12))
+def spent_on(part: str, name: str, detail: str, width: int) -> str:
+    """What a part of a critical path is spent on: a line, a range, a kernel, a call."""
+    if name == OWN_CODE:
+        return printable(detail or "between calls, outside NVTX ranges", max(width, 12))
+    shown = short_kernel_name(name) if part in GPU_PARTS else name
+    shown = shown.removeprefix("[CUDA ").removesuffix("]") if shown.startswith("[CUDA mem") else shown
+    if detail:
+        shown = f"{detail} {shown}" if part in GPU_PARTS else f"{detail} in {shown}"
+    return printable(shown, max(width, 12))
 
 
 def _each_launch(answer: ScreenAnswer) -> str:
@@ -302,8 +309,8 @@ def _longest(answer: ScreenAnswer, width: int) -> Iterator[Line]:
 
 def _around(gap: dict[str, Any], width: int) -> str:
     """The line, the range and the op that ended a gap, as far as there is room."""
-    found = [printable(gap["line"], 24)] if gap.get("line") else []
-    found += [f"in {printable(gap['nvtx'][-1], 18)}"] if gap["nvtx"] else []
+    found = [printable(gap["line"], max(24, width // 2))] if gap.get("line") else []
+    found += [f"in {printable(gap['nvtx'][-1], max(18, width // 4))}"] if gap["nvtx"] else []
     room = width - len(", ".join(found)) - len(", before ")
     if gap["after"] is not None and room >= LEAST_NAME:
         name, kernel = gap["after"]["name"], gap["after"]["kind"] == "kernel"

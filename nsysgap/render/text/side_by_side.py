@@ -32,10 +32,10 @@ def _table(columns: Sequence[Sequence[str]]) -> str:
     return "\n".join(_GAP.join(line).rstrip() for line in zip(label, *right, strict=True))
 
 
-def columns_markdown(cells: Cells) -> str:
-    """A Markdown table; no newline at the end."""
+def columns_markdown(cells: Cells, texts: int = 1) -> str:
+    """A Markdown table, of which so many of the first columns are no figures; no newline at the end."""
     head, *body = [[_escaped(cell.strip()) for cell in line] for line in cells]
-    rule = ["---", *(["---:"] * (len(head) - 1))]
+    rule = [*(["---"] * texts), *(["---:"] * (len(head) - texts))]
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
 
 

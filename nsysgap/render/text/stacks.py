@@ -116,6 +116,23 @@ def _rows(document: Document, top: int | None, sources: Sequence[str | None], *,
     return made
 
 
+def line_cells(document: Document, top: int) -> list[list[str]]:
+    """The lines with most idle time of their own, after a line of heads: where, time, share."""
+    rows = _shown(document)[:top]
+    known, total = _file_names(rows), document["chosen_ns"]
+    shares = [[duration(row["self_ns"]), percent(row["self_ns"], total)] for row in rows]
+    places = [_where(row, known[row["file"]]).plain for row in rows]
+    return [[document["by"], "time", "share"], *([place, *share] for place, share in zip(places, shares, strict=True))]
+
+
+def lines_said(document: Document) -> str:
+    """What the rows are shares of, and what they rest on."""
+    causes = "all causes" if len(document["causes"]) == 10 else " + ".join(document["causes"])
+    chosen, idle = document["chosen_ns"], document["idle_ns"]
+    said = f"{duration(chosen)} of idle time ({causes}), {percent(chosen, idle)} of {duration(idle)}; "
+    return f"{said}by {SAID[document['stacks']]}{_sharing(document)}."
+
+
 def _file_names(rows: Sequence[Document]) -> dict[str | None, str]:
     """What to call each file where room is scarce: its name, with its folder if another one has the same name."""
     short = {row["file"]: row["short"] for row in rows if row["file"]}

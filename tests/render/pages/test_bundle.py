@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from nsysgap.render.pages import bundle as bundle_module
-from nsysgap.render.pages import compare, flame_graph, ranks, steps, whatif
+from nsysgap.render.pages import compare, flame_graph, ranks, report, steps, whatif
 from nsysgap.render.pages.bundle import asset, bundle, filled
 from nsysgap.render.pages.timeline.page import MODULES
 
@@ -19,6 +19,7 @@ BUNDLES = {
     "compare": compare.MODULES,
     "ranks": ranks.MODULES,
     "whatif": whatif.MODULES,
+    "report": report.MODULES,
     "graph": ("page/graph.js",),
 }
 TOP_LEVEL = re.compile(r"^(?:async )?(?:function\*?|const|let|class) +(?:(\w+)|\{([^}]*)\}|\[([^\]]*)\])", re.MULTILINE)

@@ -54,8 +54,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     packed, bins = tracks.packed(), tracks.binned()
     for (entry, _), binned in zip(packed, bins, strict=False):
         entry["bins"] = [level.specs for level in binned.levels]
-    script = application(lines=data.lines is not None, steps=bool(data.steps))
-    plotly, app = plotly_script(plotlyjs), inline(script)
+    plotly, app = page_scripts(data, plotlyjs)
     style = _asset("style.css") + cause_styles() + (_asset("icicle.css") if data.lines is not None else "")
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
@@ -184,6 +183,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def page_scripts(data: TimelineLike, plotlyjs: str = "inline") -> tuple[Script, Script]:
+    """The scripts of a page: Plotly and its own."""
+    return plotly_script(plotlyjs), inline(application(lines=data.lines is not None, steps=bool(data.steps)))
 
 
 def application(*, lines: bool = True, steps: bool = True) -> str:
