@@ -1,4 +1,4 @@
-"""A real Chromium for tests: started once per module, offline, failing on any console error or network request.
+"""A real Chromium for tests: started once per process, offline, failing on any console error or network request.
 
     def test_page(browser_page, tmp_path): ...
 
@@ -9,10 +9,11 @@ NSYSGAP_REQUIRE_ALL=1 is set.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -65,24 +66,52 @@ def chromium() -> Iterator[Any]:
         try:
             yield browser
         finally:
+            for tab in [tab for tab in _tabs if tab[0] == browser]:
+                del _tabs[tab]
             browser.close()
 
 
 @contextmanager
-def watched_page(browser: Any, **options: Any) -> Iterator[Watched]:
-    """A new page (its own context) that records errors and requests; `options` as for Playwright's new_context."""
-    options.setdefault("viewport", {"width": 1440, "height": 1000})
-    context = browser.new_context(**options)
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    watched = Watched(page)
-    page.on("pageerror", lambda error: watched.errors.append(str(error)))
-    page.on("console", lambda said: watched.errors.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("request", lambda request: None if _local(request.url) else watched.requests.append(request.url))
+def watched_page(
+    browser: Any,
+    *,
+    viewport: Mapping[str, int] = MappingProxyType({"width": 1440, "height": 1000}),
+    color_scheme: str = "light",
+    touch: bool = False,
+) -> Iterator[Watched]:
+    """A page that records errors and requests: an empty tab, the pointer in its corner. `touch`: as a phone has it.
+
+    A tab of its own costs a process, seconds where its scripts are compiled anew: tests hand two tabs on, one for each
+    kind of device. A tab in which a test failed is not used again.
+    """
+    watched = _tabs.pop((browser, touch), None) or _new_tab(browser, touch=touch)
+    watched.errors.clear()
+    watched.requests.clear()
+    watched.page.set_viewport_size(dict(viewport))
+    watched.page.emulate_media(media="screen", color_scheme=color_scheme)
     try:
         yield watched
-    finally:
-        context.close()
+        watched.page.mouse.move(0, 0)
+        watched.page.goto("about:blank")
+    except BaseException:
+        watched.page.context.close()
+        raise
+    _tabs[browser, touch] = watched
+
+
+_tabs: dict[tuple[Any, bool], Watched] = {}
+
+
+def _new_tab(browser: Any, *, touch: bool) -> Watched:
+    """A tab without history, in a browser profile of its own."""
+    context = browser.new_context(has_touch=touch, is_mobile=touch)
+    context.set_default_timeout(WAIT_MS)
+    watched = Watched(context.new_page())
+    page, errors = watched.page, watched.errors
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("request", lambda request: None if _local(request.url) else watched.requests.append(request.url))
+    return watched
 
 
 def _local(url: str) -> bool:

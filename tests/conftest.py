@@ -60,7 +60,7 @@ def real_case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A running Chromium, the only one of this process: every test opens a context of its own."""
+    """A running Chromium, the only one of this process."""
     with chromium() as started:
         yield started
 

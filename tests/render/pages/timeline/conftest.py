@@ -25,7 +25,7 @@ def naive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def watched(browser: Any) -> Iterator[Watched]:
-    """A new page that must log no error and ask the network for nothing."""
+    """A page that must log no error and ask the network for nothing."""
     with watched_page(browser) as made:
         yield made
         made.check()

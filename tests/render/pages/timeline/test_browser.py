@@ -5,6 +5,7 @@ Skipped without Playwright and Chromium (NSYSGAP_REQUIRE_ALL=1 makes that a fail
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from itertools import pairwise
@@ -406,7 +407,7 @@ def test_nothing_serious_for_axe(browser: Any, rich: Path, scheme: str) -> None:
 
 
 def test_a_phone_shows_it_all(browser: Any, naive: Path) -> None:
-    with watched_page(browser, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as watched:
+    with watched_page(browser, viewport={"width": 360, "height": 740}, touch=True) as watched:
         page = ready(watched, naive)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.tap("#next button")
@@ -470,22 +471,23 @@ def test_every_step_of_a_shortened_page_is_exact(watched: Watched, tmp_path: Pat
             const t0 = Math.round(share * (store.span - span)), t1 = Math.round(t0 + span);
             if (detailOf(store, track, lane, t0, t1, 300) !== "bins") continue;
             const { edges, columns } = laneColumns(store, track, lane, t0, t1, 300);
-            found.push([track.number, lane, edges, [...columns].map(([cat, ns]) => [cat, [...ns]])]);
+            found.push([track.number, lane, [...edges], [...columns].map(([cat, ns]) => [cat, [...ns]])]);
           }
-        return found; }"""
+        return JSON.stringify(found); }"""
     )
-    widths = {b - a for _, _, edges, _ in drawn for a, b in pairwise(edges)}
+    lanes = json.loads(drawn)
+    widths = {b - a for _, _, edges, _ in lanes for a, b in pairwise(edges)}
     assert min(widths) * 16 <= page.evaluate("nsysgap.store.meta.reduced.binNs") in widths
     page.goto("about:blank")
     whole = ready(watched, write_page(report))
     wrong = whole.evaluate(
-        """(drawn) => drawn.filter(([number, lane, edges, columns]) => {
+        """(drawn) => JSON.parse(drawn).filter(([number, lane, edges, columns]) => {
         const wanted = nsysgap.store.tracks[number].columns(lane, Float64Array.from(edges)), shown = new Map(columns);
         const same = (cat, ns) => ns.every((one, k) => one === (shown.get(cat)?.[k] ?? 0));
         return edges.length > 1 && ![...wanted].every(([cat, ns]) => same(cat, ns)); })""",
         drawn,
     )
-    assert len(drawn) > 300
+    assert len(lanes) > 300
     assert wrong == []
 
 

@@ -434,7 +434,7 @@ class Hand:
 
 @pytest.mark.parametrize("upright", [False, True])
 def test_two_fingers_zoom_where_they_are(browser: Any, naive: Path, upright: bool) -> None:
-    with watched_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as watched:
+    with watched_page(browser, viewport={"width": 390, "height": 844}, touch=True) as watched:
         page = ready(watched, naive)
         page.locator("#surface").scroll_into_view_if_needed()
         page.evaluate("nsysgap.choose(1)")
@@ -468,7 +468,7 @@ def test_two_fingers_zoom_where_they_are(browser: Any, naive: Path, upright: boo
 
 
 def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
-    with watched_page(browser, viewport={"width": 390, "height": 500}, has_touch=True, is_mobile=True) as watched:
+    with watched_page(browser, viewport={"width": 390, "height": 500}, touch=True) as watched:
         page = ready(watched, rich)
         page.evaluate("nsysgap.zoom(0.5)")
         page.locator("#surface").scroll_into_view_if_needed()
@@ -504,7 +504,7 @@ def test_one_finger_moves_scrolls_and_chooses(browser: Any, rich: Path) -> None:
 
 @pytest.mark.parametrize("name", ["slow_host", "slow_host_native", "graph"])
 def test_a_phone_breaks_nothing_apart(browser: Any, tmp_path: Path, name: str) -> None:
-    with watched_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as watched:
+    with watched_page(browser, viewport={"width": 390, "height": 844}, touch=True) as watched:
         page = ready(watched, write_page(sample(name, tmp_path)))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         for label in page.locator("#facts dt").all():
@@ -551,7 +551,7 @@ def test_a_phone_cuts_no_number_off(browser: Any, tmp_path: Path) -> None:
     made.launch((0, 10), (20, 60), pid=1_701_896, tid=1_701_902).launch(
         (61, 70), (80, 90), pid=1_701_896, tid=1_701_903
     )
-    with watched_page(browser, viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True) as watched:
+    with watched_page(browser, viewport={"width": 390, "height": 800}, touch=True) as watched:
         page = ready(watched, write_page(made.save(tmp_path)))
         names = page.locator("#gutter .name")
         assert "Thread 1701903" in names.all_inner_texts()
