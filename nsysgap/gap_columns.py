@@ -69,6 +69,7 @@ class GapColumns:
 
     `device` holds what documents name a GPU by, for all GPUs of the list, `cause` is an index into PARTS, `parts` int64
     of shape (rows, 10), `nvtx` holds tuples of names, outermost first; `line` is None where no stacks were sampled.
+    `via`, None where no gap has one, is the document of who woke the launching thread and what it had done till then.
     """
 
     device: Coded
@@ -82,6 +83,7 @@ class GapColumns:
     thread: Masked
     nvtx: Coded
     line: Coded | None = None
+    via: Coded | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -91,6 +93,8 @@ class GapColumns:
         lines: list[Document] = [{}] * len(self)
         if self.line is not None:
             lines = [{"line": line} for line in self.line.tolist()]
+        if self.via is not None:
+            lines = [{**line, "via": via} for line, via in zip(lines, self.via.tolist(), strict=True)]
         columns = (self.device, self.start, self.end, self.cause, self.parts, self.process, self.thread, self.nvtx)
         plain = (column.tolist() for column in columns)
         edges = (self.before.documents(), self.after.documents())
@@ -115,7 +119,7 @@ class GapColumns:
     def flat(self) -> dict[str, Column]:
         """The columns of CSV, Parquet and DataFrames: device, which (where numbers alone do not name GPUs), start_ns,
         end_ns, duration_ns, cause, <part>_ns for each of the ten parts, process, thread, nvtx (path, " > " between),
-        and before_/after_ with the ops at its edges.
+        via and via_ns (where any gap has them), and before_/after_ with the ops at its edges.
         """
         numbers = np.array([named["device"] for named in self.device.values], np.int64)
         which = [named.get("which") for named in self.device.values]
@@ -130,12 +134,31 @@ class GapColumns:
             "process": self.process,
             "thread": self.thread,
             "nvtx": Coded(self.nvtx.code, [" > ".join(path) for path in self.nvtx.values]),
+            **self._flat_via(),
         }
         for side, op in (("before", self.before), ("after", self.after)):
             for place, name in enumerate(("kind", "name")):
                 found[f"{side}_{name}"] = Coded(op.label.code, [label[place] for label in op.label.values])
             found |= {f"{side}_{name}": column for name, column in zip(OP_FIELDS, op.numbers, strict=True)}
         return found
+
+    def _flat_via(self) -> dict[str, Column]:
+        """Through whom gaps were held up, and for how long."""
+        if self.via is None:
+            return {}
+        values = self.via.values
+        known = np.array([one is not None for one in values], np.bool_)
+        ns = np.array([0 if one is None else one["ns"] for one in values], np.int64)
+        code = self.via.code
+        return {"via": Coded(code, [via_text(one) for one in values]), "via_ns": Masked(ns[code], known[code])}
+
+
+def via_text(via: Document | None) -> str:
+    """Who woke the launching thread, and what that mostly did: "host of 1/7 main"."""
+    if via is None:
+        return ""
+    most = max(via["did_ns"], key=lambda part: via["did_ns"][part])
+    return f"{most} of {via['process']}/{via['thread']} {via['name']}".rstrip()
 
 
 class GapList(Sequence[Document]):

@@ -18,6 +18,7 @@ from nsysgap.analysis.idle.grouping import Group, folded_inside, idle_by
 from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
 from nsysgap.analysis.idle.loading import loading_time
+from nsysgap.analysis.idle.woken import via_column
 from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices, in_order
 from nsysgap.analysis.questions import why_no_kernels
@@ -156,7 +157,9 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         launches=document["launches"],
         graph_launches=document["graph_launches"],
         syncs=document["syncs"],
-        gaps=listed_gaps(idle, rows, None if stacks is None else lines_of_gaps(idle, stacks, rows)),
+        gaps=listed_gaps(
+            idle, rows, None if stacks is None else lines_of_gaps(idle, stacks, rows), via_column(idle, rows)
+        ),
         loops=_loops(report, options),
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,

@@ -45,11 +45,19 @@ def with_stacks(folder: Path) -> Path:
     return report.write(folder / "stacks.sqlite")
 
 
-@pytest.fixture(params=["odd", "stacks", "nothing", "naive", "graph_explicit", "slow_host"])
+def woken(folder: Path) -> Path:
+    """Thread 2 slept until thread 1, with a name that needs escapes, woke it; the first gap has no such sleep."""
+    report = ReportBuilder().thread(1, 1, 'm"a, in').launch((0, 5), (10, 1000)).launch((2000, 2010), (2020, 3000))
+    report.osrt(2500, 900_000, "pthread_cond_wait", tid=2)
+    return report.launch((900_100, 900_200), (900_300, 900_400), tid=2).save(folder)
+
+
+@pytest.fixture(params=["odd", "stacks", "woken", "nothing", "naive", "graph_explicit", "slow_host"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     made: dict[str, Callable[[Path], Path]] = {
         "odd": odd,
         "stacks": with_stacks,
+        "woken": woken,
         "nothing": lambda folder: ReportBuilder().kernel(0, 10).save(folder),
     }
     found = SAMPLES / f"{request.param}.sqlite.xz"
@@ -65,9 +73,18 @@ def answer(request: pytest.FixtureRequest, path: Path, monkeypatch: pytest.Monke
     found = ask(path, gaps, ALL)
     if request.param == 1:  # the first forty do: one chunk each
         assert isinstance(found.gaps.chunks, gap_chunks.GapChunks)
-        chunks = gap_chunks.GapChunks(found.gaps.chunks.idle, found.gaps.chunks.rows[:40], found.gaps.chunks.line)
+        every = found.gaps.chunks
+        chunks = gap_chunks.GapChunks(every.idle, every.rows[:40], every.line, every.via)
         found = replace(found, gaps=GapList(chunks, len(chunks.rows)))
     return found
+
+
+def through(gap: Document) -> dict[str, Any]:
+    """The columns of `via`, where the report has it."""
+    if "via" not in gap:
+        return {}
+    via = gap["via"]
+    return {"via": "" if via is None else 'host of 1/1 m"a, in', "via_ns": None if via is None else via["ns"]}
 
 
 def straightforward(documents: list[Document], path: str) -> pd.DataFrame:
@@ -81,6 +98,7 @@ def straightforward(documents: list[Document], path: str) -> pd.DataFrame:
             "process": gap["process"],
             "thread": gap["thread"],
             "nvtx": " > ".join(gap["nvtx"]),
+            **through(gap),
             **edges,
             "report": path,
         }
@@ -89,7 +107,7 @@ def straightforward(documents: list[Document], path: str) -> pd.DataFrame:
     whole = [
         name
         for name in map(str, frame)
-        if name.endswith(("_stream", "_correlation_id", "_graph_node", "process", "thread"))
+        if name.endswith(("_stream", "_correlation_id", "_graph_node", "process", "thread", "via_ns"))
     ]
     whole += [f"{side}_{key}_ns" for side in ("before", "after") for key in ("start", "end") if len(frame)]
     return frame.astype(dict.fromkeys(whole, "Int64"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ Indices = NDArray[np.intp]
 ROWS = 1 << 14
 
 
-def listed_gaps(idle: IdleReport, rows: Indices, line: Coded | None = None) -> GapList:
-    """The gaps with these numbers, in that order; `line` as in GapColumns. A short list holds on to nothing else."""
-    chunks = GapChunks(idle, rows, line)
+def listed_gaps(idle: IdleReport, rows: Indices, line: Coded | None = None, via: Coded | None = None) -> GapList:
+    """The gaps with these numbers, in that order; `line` and `via` as in GapColumns. A short list holds on to nothing
+    else."""
+    chunks = GapChunks(idle, rows, line, via)
     return GapList(tuple(chunks) if len(rows) <= KEPT else chunks, len(rows))
 
 
@@ -32,10 +34,11 @@ class GapChunks:
     The trace is needed for as long as there are rows to come.
     """
 
-    def __init__(self, idle: IdleReport, rows: Indices, line: Coded | None = None) -> None:
+    def __init__(self, idle: IdleReport, rows: Indices, line: Coded | None = None, via: Coded | None = None) -> None:
         self.idle = idle
         self.rows = rows
         self.line = line
+        self.via = via
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (list(self),)
@@ -46,8 +49,11 @@ class GapChunks:
         devices = distinct(self.idle.gaps.device[self.rows])
         for first in range(0, max(len(self.rows), 1), ROWS):
             rows = self.rows[first : first + ROWS]
-            line = None if self.line is None else Coded(self.line.code[first : first + ROWS], self.line.values)
-            yield gap_columns(self.idle, rows, parts.of(rows), ranges, devices, line)
+            line, via = (
+                None if one is None else Coded(one.code[first : first + ROWS], one.values)
+                for one in (self.line, self.via)
+            )
+            yield replace(gap_columns(self.idle, rows, parts.of(rows), ranges, devices), line=line, via=via)
 
 
 class _Parts:
@@ -92,7 +98,6 @@ def gap_columns(
     parts: NDArray[np.int64],
     ranges: RangeFinder,
     devices: NDArray[np.int32],
-    line: Coded | None,
 ) -> GapColumns:
     """The columns of the gaps with these numbers, whose parts are given; `devices` are those of all listed gaps."""
     gaps, trace = idle.gaps, idle.trace
@@ -110,7 +115,6 @@ def gap_columns(
         process=process,
         thread=thread,
         nvtx=nvtx,
-        line=line,
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nsysgap.causes import LABELS, PARTS
+from nsysgap.gap_columns import via_text
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.folded import folded_lines
 from nsysgap.render.text.kernels import kernel_names
@@ -138,7 +139,7 @@ def _longest(document: Document) -> Iterable[RenderableType]:
     gaps = document["gaps"]
     several = len(document["devices"]) > 1
     nvtx = any(gap["nvtx"] for gap in gaps)
-    lines = any(gap.get("line") for gap in gaps)
+    lines, via = any(gap.get("line") for gap in gaps), any(gap.get("via") for gap in gaps)
     threads = [_thread(gap) for gap in gaps]
     one_thread = lines and len(set(threads)) == 1  # said once below: lines need the room
     heads = [
@@ -149,6 +150,7 @@ def _longest(document: Document) -> Iterable[RenderableType]:
         *(["<line"] if lines else []),
         "<ended by",
         *([] if one_thread else ["|thread"]),
+        *(["<via"] if via else []),
         *(["<NVTX"] if nvtx else []),
     ]
     made = table(*heads)
@@ -161,7 +163,8 @@ def _longest(document: Document) -> Iterable[RenderableType]:
         ]
         line = [printable(gap.get("line") or "")] if lines else []
         who = [] if one_thread else [thread]
-        add(made, *cells, gap["cause"], *line, ended_by, *who, *([_nvtx(gap)] if nvtx else []))
+        through = [printable(via_text(gap.get("via")))] if via else []
+        add(made, *cells, gap["cause"], *line, ended_by, *who, *through, *([_nvtx(gap)] if nvtx else []))
     yield made
     if one_thread:
         yield Text("Launched by no known thread." if threads[0] == "-" else f"All launched by thread {threads[0]}.")
