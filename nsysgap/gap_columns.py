@@ -69,7 +69,8 @@ class GapColumns:
 
     `device` holds what documents name a GPU by, for all GPUs of the list, `cause` is an index into PARTS, `parts` int64
     of shape (rows, 10), `nvtx` holds tuples of names, outermost first; `line` is None where no stacks were sampled.
-    `via`, None where no gap has one, is the document of who woke the launching thread and what it had done till then.
+    `via` and `acts_for`, None where no gap has one, are documents: who woke the launching thread and what that had done
+    till then; for which waiting thread it launched, inside which of that one's ranges.
     """
 
     device: Coded
@@ -84,22 +85,28 @@ class GapColumns:
     nvtx: Coded
     line: Coded | None = None
     via: Coded | None = None
+    acts_for: Coded | None = None
 
     def __len__(self) -> int:
         return len(self.start)
 
+    def more(self) -> Iterator[tuple[str, Coded]]:
+        """The columns that not every list has, by their keys in documents."""
+        for name in ("line", "via", "acts_for"):
+            column: Coded | None = getattr(self, name)
+            if column is not None:
+                yield name, column
+
     def documents(self) -> Iterator[Document]:
         """One document per gap, with its non-zero parts, the ops at its edges, and who launched the one after it."""
-        lines: list[Document] = [{}] * len(self)
-        if self.line is not None:
-            lines = [{"line": line} for line in self.line.tolist()]
-        if self.via is not None:
-            lines = [{**line, "via": via} for line, via in zip(lines, self.via.tolist(), strict=True)]
+        more: list[Document] = [{}] * len(self)
+        for name, column in self.more():
+            more = [{**found, name: value} for found, value in zip(more, column.tolist(), strict=True)]
         columns = (self.device, self.start, self.end, self.cause, self.parts, self.process, self.thread, self.nvtx)
         plain = (column.tolist() for column in columns)
         edges = (self.before.documents(), self.after.documents())
-        for device, start, end, cause, parts, process, thread, nvtx, before, after, line in zip(
-            *plain, *edges, lines, strict=True
+        for device, start, end, cause, parts, process, thread, nvtx, before, after, found in zip(
+            *plain, *edges, more, strict=True
         ):
             yield {
                 **device,
@@ -113,13 +120,13 @@ class GapColumns:
                 "process": process,
                 "thread": thread,
                 "nvtx": list(nvtx),
-                **line,
+                **found,
             }
 
     def flat(self) -> dict[str, Column]:
         """The columns of CSV, Parquet and DataFrames: device, which (where numbers alone do not name GPUs), start_ns,
         end_ns, duration_ns, cause, <part>_ns for each of the ten parts, process, thread, nvtx (path, " > " between),
-        via and via_ns (where any gap has them), and before_/after_ with the ops at its edges.
+        acts_for, via, via_ns (where any gap has them), and before_/after_ with the ops at its edges.
         """
         numbers = np.array([named["device"] for named in self.device.values], np.int64)
         which = [named.get("which") for named in self.device.values]
@@ -143,14 +150,23 @@ class GapColumns:
         return found
 
     def _flat_via(self) -> dict[str, Column]:
-        """Through whom gaps were held up, and for how long."""
+        """Through whom gaps were held up, and for how long; for whom their ends were launched."""
+        found: dict[str, Column] = {}
+        if self.acts_for is not None:
+            texts = [acts_for_text(one) for one in self.acts_for.values]
+            found["acts_for"] = Coded(self.acts_for.code, texts)
         if self.via is None:
-            return {}
+            return found
         values = self.via.values
         known = np.array([one is not None for one in values], np.bool_)
         ns = np.array([0 if one is None else one["ns"] for one in values], np.int64)
         code = self.via.code
-        return {"via": Coded(code, [via_text(one) for one in values]), "via_ns": Masked(ns[code], known[code])}
+        return {**found, "via": Coded(code, [via_text(one) for one in values]), "via_ns": Masked(ns[code], known[code])}
+
+
+def acts_for_text(acts_for: Document | None) -> str:
+    """For which thread a launch was made, inside which of its ranges: "thread 7: step > backward"."""
+    return "" if acts_for is None else f"thread {acts_for['thread']}: {' > '.join(acts_for['nvtx'])}"
 
 
 def via_text(via: Document | None) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsysgap.analysis.graphs.unseen import by_gpu_notices
 from nsysgap.analysis.idle.host_calls import host_call_notices
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.woken import thread_named, woken_notices
+from nsysgap.analysis.relations.acting import acted_for
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.arrays import distinct
 from nsysgap.causes import LOADING
@@ -46,27 +48,42 @@ def _other_threads(idle: IdleReport) -> Said:
     if not trace.nvtx.rows:
         return
     ops = np.flatnonzero(idle.calls != NONE)
-    call = idle.calls[ops]
+    call = idle.calls[ops].astype(np.int64)
+    finder = RangeFinder(trace)
+    acting = acted_for(trace, call, finder)
     thread, at = trace.api["thread"][call], trace.api["start"][call]
+    bare = (finder.innermost(thread, at) == NONE) & (acting == NONE)
+    yield from _acting(idle, thread, acting)
+    others = np.zeros(len(ops), np.bool_)
     process = trace.threads["process"][thread]
-    bare = RangeFinder(trace).innermost(thread, at) == NONE
-    named: dict[str, int] = {}
     for one in distinct(process[bare]).tolist():
         mine = np.flatnonzero(bare & (process == one))
         ranges = np.flatnonzero(trace.threads["process"][trace.nvtx["thread"]] == one)
         covered = union(trace.nvtx["start"][ranges], trace.nvtx["end"][ranges])
-        open_elsewhere = covered_length(covered, at[mine], at[mine] + 1) > 0
-        for launcher in distinct(thread[mine[open_elsewhere]]).tolist():
-            number = int((thread[mine[open_elsewhere]] == launcher).sum())
-            named[thread_named(idle, launcher)] = number
-    total = sum(named.values())
+        others[mine[covered_length(covered, at[mine], at[mine] + 1) > 0]] = True
+    total = int(others.sum())
     if total and total >= OTHER_THREADS_SHARE * len(ops):
-        threads = ", ".join(list(named)[:3])
+        threads = ", ".join(thread_named(idle, one) for one in distinct(thread[others]).tolist()[:3])
         said = (
             f"{count(total)} of {count(len(ops))} ops were launched by {threads}, which had no NVTX range open, while "
-            "another thread of the process had one (PyTorch's backward thread does so): --by nvtx has them outside."
+            "another thread of the process had one and was not seen to wait: --by nvtx has them outside."
         )
         yield "note", said
+
+
+def _acting(idle: IdleReport, thread: NDArray[np.int32], acting: NDArray[np.int32]) -> Said:
+    """Work launched by one thread for the ranges of another, which waited. `thread`: of each launched op."""
+    pairs = np.unique(np.column_stack((thread, acting))[acting != NONE], axis=0)
+    for launcher, waiting in pairs.tolist()[:3]:
+        number = int(((thread == launcher) & (acting == waiting)).sum())
+        if number >= OTHER_THREADS_SHARE * len(thread):
+            who, whom = thread_named(idle, launcher), thread_named(idle, waiting)
+            said = (
+                f"{count(number)} of {count(len(thread))} ops were launched by {who} while {whom} waited inside its "
+                "NVTX ranges (PyTorch's backward thread does so): --by nvtx has them there, 'by thread "
+                f"{idle.trace.threads['tid'][launcher]}'."
+            )
+            yield "note", said
 
 
 def _loading(idle: IdleReport) -> Said:

@@ -22,6 +22,7 @@ from nsysgap.analysis.idle.woken import via_column
 from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices, in_order
 from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.analysis.relations.acting import acted_for_column
 from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
@@ -158,7 +159,13 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         graph_launches=document["graph_launches"],
         syncs=document["syncs"],
         gaps=listed_gaps(
-            idle, rows, None if stacks is None else lines_of_gaps(idle, stacks, rows), via_column(idle, rows)
+            idle,
+            rows,
+            {
+                "line": None if stacks is None else lines_of_gaps(idle, stacks, rows),
+                "via": via_column(idle, rows),
+                "acts_for": acted_for_column(idle.trace, idle.gaps.call[rows]),
+            },
         ),
         loops=_loops(report, options),
         gaps_by_cause=idle.gaps_by_cause(),

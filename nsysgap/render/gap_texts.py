@@ -18,23 +18,23 @@ def gap_texts(gaps: GapColumns) -> Iterator[str]:
     """The object of each gap, not indented itself."""
     duration = (gaps.end - gaps.start).tolist()
     device = [_members(named, INSIDE) for named in gaps.device.values]
-    lines = [""] * len(gaps) if gaps.line is None else _coded(gaps.line, ',\n  "line": ')
-    vias = [""] * len(gaps) if gaps.via is None else _coded(gaps.via, ',\n  "via": ')
+    more = [_coded(column, f",\n  {json.dumps(name)}: ") for name, column in gaps.more()]
+    lines = map("".join, zip(*more, strict=True)) if more else [""] * len(gaps)
     columns = (
         map(device.__getitem__, gaps.device.code.tolist()),
         zip(gaps.start.tolist(), gaps.end.tolist(), duration, strict=True),
         map([json.dumps(part) for part in PARTS].__getitem__, gaps.cause.tolist()),
         _parts(gaps),
         zip(_ops(gaps.before), _ops(gaps.after), strict=True),
-        zip(_integers(gaps.process), _integers(gaps.thread), _coded(gaps.nvtx), lines, vias, strict=True),
+        zip(_integers(gaps.process), _integers(gaps.thread), _coded(gaps.nvtx), lines, strict=True),
     )
-    for which, (start, end, length), cause, parts, (before, after), (process, thread, nvtx, line, via) in zip(
+    for which, (start, end, length), cause, parts, (before, after), (process, thread, nvtx, line) in zip(
         *columns, strict=True
     ):
         yield (
             f'{{{which},\n  "start_ns": {start},\n  "end_ns": {end},\n  "duration_ns": {length},\n  "cause": {cause},'
             f'\n  "parts_ns": {parts},\n  "before": {before},\n  "after": {after},\n  "process": {process},'
-            f'\n  "thread": {thread},\n  "nvtx": {nvtx}{line}{via}\n}}'
+            f'\n  "thread": {thread},\n  "nvtx": {nvtx}{line}\n}}'
         )
 
 

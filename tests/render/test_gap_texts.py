@@ -74,7 +74,7 @@ def answer(request: pytest.FixtureRequest, path: Path, monkeypatch: pytest.Monke
     if request.param == 1:  # the first forty do: one chunk each
         assert isinstance(found.gaps.chunks, gap_chunks.GapChunks)
         every = found.gaps.chunks
-        chunks = gap_chunks.GapChunks(every.idle, every.rows[:40], every.line, every.via)
+        chunks = gap_chunks.GapChunks(every.idle, every.rows[:40], every.more)
         found = replace(found, gaps=GapList(chunks, len(chunks.rows)))
     return found
 

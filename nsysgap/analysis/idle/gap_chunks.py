@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +21,10 @@ Indices = NDArray[np.intp]
 ROWS = 1 << 14
 
 
-def listed_gaps(idle: IdleReport, rows: Indices, line: Coded | None = None, via: Coded | None = None) -> GapList:
-    """The gaps with these numbers, in that order; `line` and `via` as in GapColumns. A short list holds on to nothing
-    else."""
-    chunks = GapChunks(idle, rows, line, via)
+def listed_gaps(idle: IdleReport, rows: Indices, more: Mapping[str, Coded | None] | None = None) -> GapList:
+    """The gaps with these numbers, in that order; `more`: the columns line, via, acts_for of GapColumns. A short list
+    holds on to nothing else."""
+    chunks = GapChunks(idle, rows, more)
     return GapList(tuple(chunks) if len(rows) <= KEPT else chunks, len(rows))
 
 
@@ -34,11 +34,10 @@ class GapChunks:
     The trace is needed for as long as there are rows to come.
     """
 
-    def __init__(self, idle: IdleReport, rows: Indices, line: Coded | None = None, via: Coded | None = None) -> None:
+    def __init__(self, idle: IdleReport, rows: Indices, more: Mapping[str, Coded | None] | None = None) -> None:
         self.idle = idle
         self.rows = rows
-        self.line = line
-        self.via = via
+        self.more = {name: column for name, column in (more or {}).items() if column is not None}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (list(self),)
@@ -49,11 +48,10 @@ class GapChunks:
         devices = distinct(self.idle.gaps.device[self.rows])
         for first in range(0, max(len(self.rows), 1), ROWS):
             rows = self.rows[first : first + ROWS]
-            line, via = (
-                None if one is None else Coded(one.code[first : first + ROWS], one.values)
-                for one in (self.line, self.via)
-            )
-            yield replace(gap_columns(self.idle, rows, parts.of(rows), ranges, devices), line=line, via=via)
+            more: dict[str, Any] = {
+                name: Coded(one.code[first : first + ROWS], one.values) for name, one in self.more.items()
+            }
+            yield replace(gap_columns(self.idle, rows, parts.of(rows), ranges, devices), **more)
 
 
 class _Parts:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
+from nsysgap.analysis.relations.acting import acted_for
 from nsysgap.analysis.relations.folded_ranges import folded_ranges
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.causes import CAUSES, PARTS, UNKNOWN
@@ -19,6 +20,8 @@ from nsysgap.tables import NONE
 
 GROUPINGS = ("cause", "kernel", "nvtx", "thread", "process")
 Indices = NDArray[np.intp]
+NAME_BITS = 32  # of an index into Trace.names
+BY_THREAD = ", by thread "  # which acted for the range's own
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ def _by_gap(idle: IdleReport, by: str, *, fold: bool) -> list[Group]:
     )
     present, place = np.unique(keys, return_inverse=True)
     named = [name(key) for key in present.tolist()]
-    rows = folded(named) if fold else {}
-    texts, of_text = numbered_texts([rows.get(text, text) for text in named])
+    texts, of_text = numbered_texts(_folded(named) if fold else named)
     group = of_text[place.reshape(-1)]
     duration = idle.gaps.duration
     sums = np.zeros((len(texts), len(PARTS)), np.int64)
@@ -94,6 +96,13 @@ def _by_gap(idle: IdleReport, by: str, *, fold: bool) -> list[Group]:
         Group(text, int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
         for i, text in enumerate(texts)
     ]
+
+
+def _folded(named: list[str]) -> list[str]:
+    """Texts that differ in numbers only as one, each with the thread that acted for the range."""
+    parts = [text.partition(BY_THREAD) for text in named]
+    rows = folded(text for text, _, _ in parts)
+    return [rows[text] + by + thread for text, by, thread in parts]
 
 
 def numbered_texts(texts: Iterable[str]) -> tuple[list[str], NDArray[np.intp]]:
@@ -119,9 +128,20 @@ def _nvtx_keys(idle: IdleReport) -> Keys:
     trace, call = idle.trace, idle.gaps.call
     known = np.flatnonzero(call != NONE)
     keys = np.full(len(call), NONE, np.int64)
-    ranges = RangeFinder(trace).innermost(trace.api["thread"][call[known]], trace.api["start"][call[known]])
-    keys[known] = np.where(ranges == NONE, NONE, trace.nvtx["name"][ranges] if trace.nvtx.rows else NONE)
-    return keys, lambda key: "(outside any range)" if key == NONE else trace.names[key]
+    finder, calls = RangeFinder(trace), call[known].astype(np.int64)
+    acting = acted_for(trace, calls, finder)
+    thread = trace.api["thread"][calls]
+    ranges = finder.innermost(np.where(acting == NONE, thread, acting), trace.api["start"][calls])
+    by = np.where(acting == NONE, 0, thread.astype(np.int64) + 1) << NAME_BITS
+    keys[known] = np.where(ranges == NONE, NONE, by | (trace.nvtx["name"][ranges] if trace.nvtx.rows else 0))
+
+    def name(key: int) -> str:
+        if key == NONE:
+            return "(outside any range)"
+        text, launcher = trace.names[key & ((1 << NAME_BITS) - 1)], (key >> NAME_BITS) - 1
+        return text if launcher == NONE else f"{text}{BY_THREAD}{trace.threads['tid'][launcher]}"
+
+    return keys, name
 
 
 def _thread_keys(idle: IdleReport) -> Keys:

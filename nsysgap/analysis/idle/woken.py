@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.acting import SLEEPS
 from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import HOST, PARTS
 from nsysgap.figures import Document
@@ -21,7 +22,6 @@ from nsysgap.intervals import covered_length
 from nsysgap.tables import NONE, Notice
 from nsysgap.units import counted, duration
 
-SLEEPS = ("pthread_cond_wait", "pthread_cond_timedwait", "pthread_cond_clockwait", "sem_wait", "futex")
 WAKING_NS = 20_000  # a thread that wakes another may go to sleep at once: who was awake is asked so long before
 SAID = 3
 

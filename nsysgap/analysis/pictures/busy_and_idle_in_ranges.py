@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
 from nsysgap.analysis.pictures.idle_before_ops import sums_and_largest
+from nsysgap.analysis.relations.acting import range_threads
 from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.figures import Document
 from nsysgap.intervals import IntervalSet, covered_length, union
@@ -15,14 +16,15 @@ from nsysgap.intervals import IntervalSet, covered_length, union
 def busy_and_idle_in_ranges(idle: IdleReport) -> list[Document]:
     """Per NVTX name: how many ranges, their time, ops and GPU time launched inside, idle time inside, the longest one.
 
-    The idle time is that of the GPUs that the range's process uses; what nests counts in each of its ranges.
+    The idle time is that of the GPUs that the range's process uses; what nests counts in each of its ranges. Work that
+    another thread launched while the range's own waited inside it counts as launched inside.
     """
     trace = idle.trace
     if not trace.nvtx.rows or not trace.ops.rows:
         return []
     nvtx = trace.nvtx
     end = np.minimum(nvtx["end"], trace_end(trace))
-    work = range_work(trace, idle.calls)
+    work = range_work(trace, idle.calls, range_threads(trace, np.arange(trace.api.rows)))
     process = trace.threads["process"][nvtx["thread"]]
     idle_time = np.zeros(nvtx.rows, np.int64)
     for device in idle.devices:

@@ -174,12 +174,15 @@ class RangeWork:
     busy: NDArray[np.int64]
 
 
-def range_work(trace: Trace, calls: NDArray[np.int32]) -> RangeWork:
-    """Which ops each range launched: those whose launch call starts inside it on its thread."""
+def range_work(trace: Trace, calls: NDArray[np.int32], threads: NDArray[np.int32] | None = None) -> RangeWork:
+    """Which ops each range launched: those whose launch call starts inside it on its thread.
+
+    `threads`: of each row of api the thread whose ranges hold it, else its own (relations/acting.py).
+    """
     rows = trace.nvtx.rows
     found = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
     launched = np.flatnonzero(calls != NONE)
-    thread = trace.api["thread"][calls[launched]]
+    thread = (trace.api["thread"] if threads is None else threads)[calls[launched]]
     for one in distinct(trace.nvtx["thread"]):
         mine = launched[thread == one]
         mine = mine[np.argsort(trace.api["start"][calls[mine]], kind="stable")]

@@ -138,7 +138,7 @@ def _stats_row(made: Table, name: str, label: str, stats: Document | None, unit:
 def _longest(document: Document) -> Iterable[RenderableType]:
     gaps = document["gaps"]
     several = len(document["devices"]) > 1
-    nvtx = any(gap["nvtx"] for gap in gaps)
+    nvtx = any(gap["nvtx"] or gap.get("acts_for") for gap in gaps)
     lines, via = any(gap.get("line") for gap in gaps), any(gap.get("via") for gap in gaps)
     threads = [_thread(gap) for gap in gaps]
     one_thread = lines and len(set(threads)) == 1  # said once below: lines need the room
@@ -187,6 +187,9 @@ def _op_names(ops: Sequence[Document | None]) -> Sequence[RenderableType]:
 
 
 def _nvtx(gap: Document) -> str:
+    acts_for = gap.get("acts_for")
+    if acts_for is not None:
+        return f"{printable(acts_for['nvtx'][-1])} by {gap['thread']}"
     return printable(gap["nvtx"][-1]) if gap["nvtx"] else ""
 
 
