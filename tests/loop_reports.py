@@ -16,14 +16,15 @@ from nsysgap.analysis.loops.sequences import op_shapes
 from nsysgap.analysis.loops.steps import Steps
 from nsysgap.figures import as_json
 from nsysgap.report import open_source, read_trace
-from nsysgap.report.details import read_op_details
+from nsysgap.report.details import details_by_kind
+from nsysgap.tables import OP_DETAILS
 
 
 def steps_of(path: Path, hidden_after: int = HIDDEN_AFTER_NS) -> Steps:
     """The loops of a report."""
     with open_source(path) as source:
         trace = read_trace(source)
-        details = read_op_details(source, trace)
+        details = list(details_by_kind(source, trace, OP_DETAILS.columns))
     return Steps(WholeTrace(trace), lambda: op_shapes(trace, details), hidden_after_ns=hidden_after)
 
 

@@ -18,7 +18,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
 from nsysgap.intervals import union_of
 from nsysgap.report import open_source, read_trace
-from nsysgap.tables import Notice, Stacks, Table, Trace
+from nsysgap.tables import OP_DETAILS, Notice, Stacks, Table, Trace
 from nsysgap.units import count, counted, duration, printable
 
 if TYPE_CHECKING:
@@ -117,14 +117,15 @@ class OpenReport:
     def _new_steps(self, hidden_after_ns: int) -> Steps:
         from nsysgap.analysis.loops.sequences import SHAPE_COLUMNS, op_shapes
         from nsysgap.analysis.loops.steps import Steps
-        from nsysgap.report.details import read_op_details
+        from nsysgap.report.details import details_by_kind
 
         trace, report = self.trace, ref(self)  # a circle of references would keep both until there is a collection
 
         def shapes() -> NDArray[np.int32]:
             alive = report()
             with open_source(trace.path) if alive is None else alive.source() as source:
-                return op_shapes(trace, read_op_details(source, trace, only=SHAPE_COLUMNS))
+                wanted = [column for column in OP_DETAILS.columns if column.name in SHAPE_COLUMNS]
+                return op_shapes(trace, details_by_kind(source, trace, wanted))
 
         return Steps(self.whole, shapes, hidden_after_ns=hidden_after_ns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.report.reads import Progress, Read
 from nsysgap.report.source import Source
 from nsysgap.report.streams import OP_TABLES
-from nsysgap.tables import NONE, OP_DETAILS, Schema, Table, Trace
+from nsysgap.tables import NONE, OP_DETAILS, Column, Schema, Table, Trace
 
 _COLUMNS = {
     "grid_x": "gridX",
@@ -51,6 +51,16 @@ def read_op_details(
         column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in schema.columns
     }
     columns |= {column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in wanted}
+    for of_kind, found in details_by_kind(source, trace, wanted, progress):
+        for name in list(found):
+            columns[name][of_kind] = found.pop(name)
+    return Table(schema, columns)
+
+
+def details_by_kind(
+    source: Source, trace: Trace, wanted: Sequence[Column], progress: Progress | None = None
+) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[Any]]]]:
+    """(rows of ops, their values by column) for each kind of op that there is: the columns that its table has."""
     for kind, table in enumerate(OP_TABLES.values()):
         reads = [
             Read(column.name, _COLUMNS[column.name], NONE, column.dtype)
@@ -60,6 +70,5 @@ def read_op_details(
         of_kind = np.flatnonzero(trace.ops["kind"] == kind)
         if reads and len(of_kind):
             found = source.columns(table, reads, progress=progress)
-            for name, values in found.items():
-                columns[name][of_kind] = values[trace.ops["row"][of_kind]]
-    return Table(schema, columns)
+            row = trace.ops["row"][of_kind]
+            yield of_kind, {name: found.pop(name)[row] for name in list(found)}

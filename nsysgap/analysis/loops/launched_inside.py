@@ -69,7 +69,8 @@ class LaunchOrder:
         heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
         op_time = api["start"][call]
         starts = api["start"] if of_call is None else api["start"][of_call == process]
-        return Launched(starts, launched, op_time, op_time[heads], self._by_device(launched, op_time))
+        call_time = op_time if heads.all() else op_time[heads]
+        return Launched(starts, launched, op_time, call_time, self._by_device(launched, op_time))
 
     def _by_device(self, launched: Indices, op_time: Times) -> dict[int, tuple[Indices, Times]]:
         device = self.trace.ops["device"][launched]

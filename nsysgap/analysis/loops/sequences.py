@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import Launched, positions, span_edges
-from nsysgap.arrays import codes, distinct
-from nsysgap.tables import Table, Trace
+from nsysgap.arrays import WIDE, codes, distinct
+from nsysgap.tables import Trace
 
+Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
 SHAPE_COLUMNS = ("grid_x", "grid_y", "grid_z", "block_x", "block_y", "block_z", "copy_kind", "bytes")
 """The columns of OP_DETAILS that tell ops of one kind and name apart."""
@@ -19,31 +21,37 @@ BASE = 0x9E3779B97F4A7C15
 """Odd, so that it has an inverse modulo 2**64."""
 
 
-def op_shapes(trace: Trace, details: Table | None) -> NDArray[np.int32]:
+def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Mapping[str, NDArray[Any]]]]) -> NDArray[np.int32]:
     """A number for each op's (kind, name, grid, block, copy kind, bytes): equal where all of them are.
 
-    Names are compared as texts. Without `details` ops differ by kind and name alone.
+    Names are compared as texts. `details`: of each kind of op (rows of ops, their values by SHAPE_COLUMNS); ops that
+    are not there differ by kind and name alone.
     """
     ops = trace.ops
     present = distinct(ops["name"])
     number: dict[str, int] = {}
     of_name = np.fromiter((number.setdefault(trace.name(int(i)), len(number)) for i in present), np.int32, len(present))
-    shape = of_name[np.searchsorted(present, ops["name"])].astype(np.int64) * 4 + ops["kind"]
-    for name in SHAPE_COLUMNS if details is not None else ():
-        values = details[name] if details is not None else shape
-        if len(values) and (values == values[0]).all():
-            continue
-        shape = _folded(shape, values)
-    return shape.astype(np.int32)
+    shape = of_name[np.searchsorted(present, ops["name"])] * np.int32(4)
+    shape += ops["kind"]
+    beyond = 4 * len(number)
+    for rows, columns in details:
+        of_kind = shape[rows].astype(np.int64)
+        for name in SHAPE_COLUMNS:
+            of_kind = _folded(of_kind, columns.get(name, of_kind[:0]))
+        of_kind = codes(of_kind)[1]
+        shape[rows] = of_kind + np.int64(beyond)
+        beyond += int(of_kind.max(initial=0)) + 1
+    return shape
 
 
-def _folded(shape: Times, values: NDArray[np.int64]) -> Times:
-    """A number for each pair, below the number of distinct pairs."""
+def _folded(shape: Times, values: NDArray[Any]) -> Times:
+    """A number for each pair; numbers stay small, so that numbering them anew needs no sort."""
+    if not len(values) or (values == values[0]).all():
+        return shape
     present, code = codes(values)
-    pair = codes(shape)[1].astype(np.int64)
-    pair *= len(present)
-    pair += code
-    return codes(pair)[1].astype(np.int64)
+    if int(shape.max()) * len(present) >= WIDE:
+        shape = codes(shape)[1].astype(np.int64)
+    return shape * len(present) + code
 
 
 class Shapes:
@@ -70,19 +78,18 @@ class Sequences:
         self.shapes = shapes
 
     @cached_property
-    def _keys(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """(prefix sums of mixed * base**i, base**-i for every i), modulo 2**64: shape (ops + 1,)."""
+    def _sums(self) -> NDArray[np.uint64]:
+        """Prefix sums of mixed * base**i for every i, modulo 2**64: shape (ops + 1,)."""
         spread = mixed(self.shapes.of_ops[self.launched.op])
         spread *= powers(BASE, len(spread))
         sums = np.zeros(len(spread) + 1, np.uint64)
         np.cumsum(spread, out=sums[1:])
-        return sums, powers(pow(BASE, -1, 1 << 64), len(sums))
+        return sums
 
     def identical(self, start: Times, end: Times) -> NDArray[np.bool_]:
         """Which iterations launched exactly the most common sequence (of equally common ones the earliest)."""
         low, high = span_edges(self.launched.op_time, start, end)
-        sums, inverse = self._keys
-        key = (sums[high] - sums[low]) * inverse[low]
+        key = (self._sums[high] - self._sums[low]) * powers_at(pow(BASE, -1, 1 << 64), low)
         pairs = np.column_stack((high - low, key.view(np.int64)))
         _, first, group, count = np.unique(pairs, axis=0, return_index=True, return_inverse=True, return_counts=True)
         best = max(range(len(count)), key=lambda i: (count[i], -first[i]))
@@ -107,6 +114,18 @@ def powers(base: int, number: int) -> NDArray[np.uint64]:
     if number:
         found[0] = 1
         np.multiply.accumulate(found, out=found)
+    return found
+
+
+def powers_at(base: int, exponents: Times) -> NDArray[np.uint64]:
+    """base**i modulo 2**64 for some i, by squaring."""
+    found = np.ones(len(exponents), np.uint64)
+    left = exponents.astype(np.uint64)
+    while left.any():
+        odd = (left & np.uint64(1)).astype(np.bool_)
+        found[odd] *= np.uint64(base % (1 << 64))
+        base = base * base % (1 << 64)
+        left >>= np.uint64(1)
     return found
 
 
