@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nsysgap.analysis.loops.document import iteration_rows, loop_rows
-from nsysgap.analysis.pictures.page import TimelineData, run_facts, timeline_data
+from nsysgap.analysis.pictures.page import LoopPictures, TimelineData, run_facts, timeline_data
 from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.answers.critical_path import path_tracks
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
@@ -20,14 +21,20 @@ MOST_BARS = 20_000
 
 @dataclass(frozen=True)
 class TimelineOptions:
-    """`top_gaps`: full detail only around that many of the longest gaps; None: around all, as far as a page can."""
+    """`top_gaps`: full detail only around that many of the longest gaps; None: around all, as far as a page can;
+    `critical_path`: also what limits each process's main loop."""
 
     selection: Selection = WHOLE
     top_gaps: int | None = None
+    critical_path: bool = False
 
 
 def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -> TimelineData:
-    """What a page draws. Raises NsysgapError for an empty selection and a report with neither GPU work nor calls."""
+    """What a page draws.
+
+    Raises NsysgapError for an empty selection, a report with neither GPU work nor calls, and where no critical path can
+    be told though one is wanted.
+    """
     trace = report.trace
     selected = report.select(options.selection)
     if not trace.ops.rows and not trace.api.rows:
@@ -41,7 +48,10 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
         facts=run_facts(trace, about.command, about.started, about.target),
         top_gaps=options.top_gaps,
         stacks=report.samples,
-        steps=loops_with_iterations(report, options.selection) if selected.time is None else (),
+        loops=LoopPictures(
+            loops_with_iterations(report, options.selection) if selected.time is None else (),
+            path_tracks(report) if options.critical_path else (),
+        ),
     )
 
 

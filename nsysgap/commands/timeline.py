@@ -19,6 +19,7 @@ OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{stem(given
 @selection_options
 @select_option
 @click.option("--top-gaps", type=click.IntRange(min=1), metavar="N", help="Full detail only around the N longest gaps.")
+@click.option("--critical-path", is_flag=True, help="A track with what limits each process's main loop.")
 @click.option(
     "--plotlyjs",
     default="inline",
@@ -27,7 +28,9 @@ OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{stem(given
     help="Plotly inside the page, from its own address (the page then needs a network), or from a file or URL.",
 )
 @OUTPUTS.options
-def command(report: str, top_gaps: int | None, plotlyjs: str, to: Destination, **selected: Any) -> None:
+def command(
+    report: str, top_gaps: int | None, critical_path: bool, plotlyjs: str, to: Destination, **selected: Any
+) -> None:
     """Write a self-contained HTML timeline: every gap, its cause, and what the host did.
 
     \b
@@ -37,7 +40,7 @@ def command(report: str, top_gaps: int | None, plotlyjs: str, to: Destination, *
     from nsysgap.answers.timeline import TimelineOptions, timeline
     from nsysgap.render.pages.timeline.page import page_parts
 
-    data = answer_of(report, timeline, TimelineOptions(selection(selected), top_gaps))
+    data = answer_of(report, timeline, TimelineOptions(selection(selected), top_gaps, critical_path))
     if to.path is not None:
         _warn_of_missing(plotlyjs, Path(to.path).parent)
     to.write((part.encode() for part in page_parts(data, plotlyjs)), "open it in a browser")

@@ -6,7 +6,7 @@ one of its rows: slices of one lane never overlap, so their covered time is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.calls import call_groups
 from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.analysis.relations.unqueued_latency import Latencies
+from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.analysis.stacks.page_lines import IdleLines, idle_lines
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.figures import Document
@@ -42,10 +43,11 @@ FARTHEST_NS = 2**51
 
 @dataclass(frozen=True)
 class Track:
-    """One line of the tree. `kind`: stream, projected, nvtx, api, osrt or overhead; ids are -1 where they do not apply.
+    """One line of the tree. `kind`: stream, projected, nvtx, api, osrt, overhead or critical_path; ids are -1 where
+    they do not apply.
 
-    `rows` are rows of the kind's table (nvtx for projected), by lane and start; `start`, `end` are theirs in ns;
-    `lanes` are the positions where each lane begins, and the end: shape (lanes + 1,).
+    `rows` are rows of the kind's table (nvtx for projected; slices of the process's path), by lane and start; `start`,
+    `end` are theirs in ns; `lanes` are the positions where each lane begins, and the end: shape (lanes + 1,).
     """
 
     kind: str
@@ -81,12 +83,20 @@ class Reduced:
 
 
 @dataclass(frozen=True)
+class LoopPictures:
+    """What a page shows of loops: main loops with their iterations (as in "nsysgap.steps/1"), critical paths."""
+
+    steps: tuple[Document, ...] = ()
+    paths: tuple[PathSlices, ...] = ()
+
+
+@dataclass(frozen=True)
 class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
     in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the kernels that the report
     lacks, "" if it has some; `migrations` what helps against page migrations that ended gaps, "" if none did; `loading`
     the idle time in which modules were loaded, ns; `steps` are main loops with their iterations, as in
-    "nsysgap.steps/1"."""
+    "nsysgap.steps/1"; `paths` critical paths, which `tracks` show."""
 
     trace: Trace
     details: Table | None
@@ -111,6 +121,7 @@ class TimelineData:
     loading: int = 0
     lines: IdleLines | None = None
     steps: tuple[Document, ...] = ()
+    paths: tuple[PathSlices, ...] = ()
 
 
 def timeline_data(
@@ -122,7 +133,7 @@ def timeline_data(
     top_gaps: int | None = None,
     full_rows: int = FULL_ROWS,
     stacks: Stacks | None = None,
-    steps: tuple[Document, ...] = (),
+    loops: LoopPictures = LoopPictures(),
 ) -> TimelineData:
     """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
 
@@ -130,7 +141,7 @@ def timeline_data(
     know the lines of the program that were running.
     """
     latencies = idle.latencies
-    tracks, far = _near(idle.trace, tuple(_tracks(idle)))
+    tracks, far = _near(idle.trace, (*_tracks(idle), *_paths(idle, loops.paths)))
     gap_rows = np.arange(len(idle.gaps))
     reduced = None
     slices = sum(len(track.rows) for track in tracks)
@@ -161,7 +172,8 @@ def timeline_data(
         migrations=migration_advice(idle),
         loading=sum(loading_time(idle).values()),
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
-        steps=steps,
+        steps=loops.steps,
+        paths=loops.paths,
     )
 
 
@@ -171,6 +183,19 @@ def _tracks(idle: IdleReport) -> Iterator[Track]:
         yield from _projected(idle, device, calls)
     for kind in ("nvtx", "api", "osrt", "overhead"):
         yield from _threads(idle, kind)
+
+
+def _paths(idle: IdleReport, paths: Sequence[PathSlices]) -> Iterator[Track]:
+    """The critical paths of the processes that are shown, as far as they are selected."""
+    shown = processes_of_device(idle)
+    for path in paths:
+        rows = np.arange(len(path.start))
+        if idle.selection is not None:
+            rows = rows[runs_inside(path.start, path.end, idle.selection)]
+        if shown[path.process]:
+            lanes = np.array([0, len(rows)])
+            ids = (path.process, NONE, NONE, NONE, NONE)
+            yield Track("critical_path", *ids, rows, path.start[rows], path.end[rows], lanes)
 
 
 def _streams(idle: IdleReport) -> Iterator[Track]:

@@ -7,19 +7,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from nsysgap.render.pages.flame_graph import Nodes, Words, flame_page
+from nsysgap.render.pages.path_colors import COLORS
 from nsysgap.units import duration, percent, printable
 
 Document = Mapping[str, Any]
-COLORS = {  # Okabe and Ito's
-    "gpu": ("#009e73", "GPU work"),
-    "between_ops": ("#8fd0bd", "between ops"),
-    "launch_latency": ("#f0e442", "launch latency"),
-    "launch_calls": ("#e69f00", "launch calls"),
-    "other_calls": ("#d9a0c4", "other CUDA calls"),
-    "sync_tail": ("#d55e00", "return from waits"),
-    "host": ("#56b4e9", "host code"),
-    "os_wait": ("#b5a6c9", "waiting in the OS"),
-}
 
 
 def critical_path_page(document: Document) -> str:

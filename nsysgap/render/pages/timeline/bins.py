@@ -20,7 +20,7 @@ BINS = 16_384
 PARTS = 4
 DEEPEST = 3
 # What the page is about comes first; the calls, of which there are most, last.
-ORDER = ("gaps", "stream", "projected", "nvtx", "osrt", "overhead", "api")
+ORDER = ("gaps", "critical_path", "stream", "projected", "nvtx", "osrt", "overhead", "api")
 # Characters of the finer levels: at most so many, and at most this multiple of the first level's.
 ROOM, ROOM_SHARE = 4_500_000, 1.3
 LEAST_SIZE = 1.5  # characters that a value takes, at the very least seen

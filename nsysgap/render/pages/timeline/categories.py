@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.causes import CAUSES
+from nsysgap.render.pages.path_colors import COLORS
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, MEMSET, NO_GRAPH_NODE, NONE, Table, Trace
 
 
@@ -46,6 +47,9 @@ OTHER_CATEGORIES = (
     Category("osrt", "OS runtime call", "#8d7ae0"),
     Category("overhead", "Profiler overhead", "#a88f6a"),
 )
+PATH_CATEGORIES = tuple(
+    Category(f"path_{part}", f"Critical path: {words}", color) for part, (color, words) in COLORS.items()
+)
 OPS = tuple(category.key for category in OP_CATEGORIES)
 CALLS = tuple(category.key for category in CALL_CATEGORIES)
 # ENUM_CUDA_MEMCPY_OPER -> category; its names are the ops' names, so the report's own table is not needed.
@@ -71,11 +75,12 @@ _HATCHES = {
 }
 
 
-def shown_categories() -> dict[str, Any]:
-    """All categories as the page's scripts read them."""
+def shown_categories(*, paths: bool) -> dict[str, Any]:
+    """All categories as the page's scripts read them; those of critical paths only where one is shown."""
     return {
         "ops": [category._asdict() for category in OP_CATEGORIES],
         "calls": [category._asdict() for category in CALL_CATEGORIES],
+        "paths": [category._asdict() for category in PATH_CATEGORIES if paths],
         "others": [category._asdict() for category in OTHER_CATEGORIES],
         "causes": [{key: value for key, value in asdict(cause).items() if key != "pages"} for cause in CAUSES],
     }

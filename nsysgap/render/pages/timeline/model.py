@@ -125,6 +125,19 @@ class LinesLike(Protocol):
     def frames(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
+class PathLike(Protocol):
+    """A process's critical path: the number of each slice's part and of its name among `texts`."""
+
+    @property
+    def process(self) -> int: ...  # noqa: D102
+    @property
+    def part(self) -> NDArray[np.int8]: ...  # noqa: D102
+    @property
+    def name(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def texts(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 class TimelineLike(Protocol):
     """A report laid out for a timeline."""
 
@@ -174,3 +187,5 @@ class TimelineLike(Protocol):
     def lines(self) -> LinesLike | None: ...  # noqa: D102
     @property
     def steps(self) -> tuple[dict[str, Any], ...]: ...  # noqa: D102
+    @property
+    def paths(self) -> Sequence[PathLike]: ...  # noqa: D102

@@ -67,7 +67,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     shell = _asset("page.html").split("<!-- SPLIT -->")
     title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
     yield filled(shell[0], TITLE=html.escape(title), STYLE=style, SCRIPTS=f"{plotly.allow} {app.allow}")
-    categories = json.dumps(shown_categories(), separators=(",", ":"))
+    categories = json.dumps(shown_categories(paths=bool(data.paths)), separators=(",", ":"))
     yield f'<script type="application/json" id="categories">{categories}</script>\n'
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
     for number, one in enumerate(columns):
@@ -104,7 +104,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "selection": _spans(data.selection, base),
         "selected": printable(data.selected),
         "untraced": _spans(data.untraced, base),
-        "names": texts,
+        "names": texts + [printable(text) for text in tracks.path_texts],
         "short": _short_names(texts, [place[one["name"]] for one in data.op_names]),
         "configs": tracks.configs,
         "palette": tracks.palette,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nsysgap.arrays import codes
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins, fill
 from nsysgap.render.pages.timeline.categories import call_categories, nvtx_colors, op_categories
-from nsysgap.render.pages.timeline.model import TimelineLike, Times, TrackLike
+from nsysgap.render.pages.timeline.model import PathLike, TimelineLike, Times, TrackLike
 from nsysgap.render.pages.timeline.pack import Packed, pack_columns
 from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch, shared_memory
 
@@ -36,6 +36,7 @@ class Tracks:
         self.grid = grid
         self.palette = [""]
         self.names = used_names(data)
+        self.path_texts, self._path_places = _path_names(data, len(self.names))
         self.devices = sorted({int(one) for one in np.unique(data.gaps.device[data.gap_rows])})
         self.gap_rows = {one: data.gap_rows[data.gaps.device[data.gap_rows] == one] for one in self.devices}
         self.bases = self._number()
@@ -101,7 +102,8 @@ class Tracks:
 
     def _track(self, number: int, track: TrackLike) -> tuple[Json, Packed]:
         columns = {"start": track.start - self.base, "dur": track.end - track.start, **self.columns_of(track)}
-        columns["name"] = np.searchsorted(self.names, columns["name"])
+        if track.kind != "critical_path":
+            columns["name"] = np.searchsorted(self.names, columns["name"])
         columns["cat"] = self.category_of(track)
         entry: Json = {
             "kind": track.kind,
@@ -132,6 +134,8 @@ class Tracks:
             return self._api_category[track.rows]
         if track.kind in ("nvtx", "projected"):
             return self._color[track.rows]
+        if track.kind == "critical_path":
+            return self._path_of(track).part[track.rows].astype(np.uint8)
         return np.zeros(len(track.rows), np.uint8)
 
     def columns_of(self, track: TrackLike) -> Columns:
@@ -147,6 +151,8 @@ class Tracks:
             columns["call"] = np.zeros(len(rows), np.int64)
             columns["call"][known] = self._slice["api"][call[known]]
             return {**columns, "node": ops["graph_node"][rows]}
+        if track.kind == "critical_path":
+            return {"name": self._path_places[track.process][self._path_of(track).name[rows]]}
         table = trace.nvtx if track.kind == "projected" else getattr(trace, track.kind)
         columns = {"name": table["name"][rows]}
         if track.kind == "api":
@@ -156,6 +162,9 @@ class Tracks:
         elif track.kind == "projected":
             columns["source"] = self._slice["nvtx"][rows]
         return columns
+
+    def _path_of(self, track: TrackLike) -> PathLike:
+        return next(path for path in self.data.paths if path.process == track.process)
 
     def _gaps(self, number: int, device: int) -> tuple[Json, Packed]:
         gaps, rows = self.data.gaps, self.gap_rows[device]
@@ -210,11 +219,25 @@ def _configurations(data: TimelineLike) -> tuple[Json, NDArray[np.int32]]:
     return {**found, "shared": shared_memory(data.details, rows[first]).tolist()}, number
 
 
+def _path_names(data: TimelineLike, first: int) -> tuple[list[str], dict[int, NDArray[np.int64]]]:
+    """(the texts of critical paths, by process the place of each of its texts); places are numbered from `first` on."""
+    places: dict[str, int] = {}
+    found = {
+        path.process: np.array([places.setdefault(text, first + len(places)) for text in path.texts], np.int64)
+        for path in data.paths
+    }
+    return list(places), found
+
+
 def used_names(data: TimelineLike) -> NDArray[np.int64]:
     """The name indices that slices and summaries use, sorted."""
     trace = data.trace
     tables = {"stream": trace.ops, "projected": trace.nvtx}
-    used = [np.unique(tables.get(t.kind, getattr(trace, t.kind, trace.ops))["name"][t.rows]) for t in data.tracks]
+    used = [
+        np.unique(tables.get(track.kind, getattr(trace, track.kind, trace.ops))["name"][track.rows])
+        for track in data.tracks
+        if track.kind != "critical_path"
+    ]
     summaries: Sequence[Json] = [*data.op_names, *data.range_names]
     used.append(np.array([one["name"] for one in summaries], np.int64))
     return np.unique(np.concatenate(used)).astype(np.int64)

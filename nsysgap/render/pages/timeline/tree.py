@@ -1,4 +1,4 @@
-"""The rows of the timeline: process > GPU (gaps, streams, NVTX on the GPU) > threads (NVTX, CUDA API, OS runtime)."""
+"""The rows of the timeline: process > critical path, GPU (gaps, streams, NVTX on the GPU) > threads (NVTX, calls)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def _process(data: TimelineLike, process: int, tracks: list[tuple[int, TrackLike
     processes = data.trace.processes
     name = printable(data.trace.name(int(processes["name"][process])), 60)
     devices = sorted({track.device for _, track in tracks if track.device != NONE})
-    children = [_gpu(data, one, [t for t in tracks if t[1].device == one], gap_tracks) for one in devices]
+    children = [_node("Critical path", "", number) for number, track in tracks if track.kind == "critical_path"]
+    children += [_gpu(data, one, [t for t in tracks if t[1].device == one], gap_tracks) for one in devices]
     threads = sorted(
         {track.thread for _, track in tracks if track.thread != NONE},
         key=lambda one: (-_rows(tracks, one, "api"), -_rows(tracks, one, "nvtx"), one),

@@ -6,10 +6,10 @@
  * @typedef {Category & {meaning: string, advice: string, counted: string, cases: {name: string, advice: string}[]}} Cause
  */
 
-/** @type {{ops: Category[], calls: Category[], others: Category[], causes: Cause[]}} */
+/** @type {{ops: Category[], calls: Category[], paths: Category[], others: Category[], causes: Cause[]}} */
 const categories = JSON.parse(document.getElementById("categories")?.textContent ?? "");
 
-export const { ops: OPS, calls: CALLS, others: OTHERS, causes: CAUSES } = categories;
+export const { ops: OPS, calls: CALLS, paths: PATHS, others: OTHERS, causes: CAUSES } = categories;
 export const CAUSE = Object.fromEntries(CAUSES.map(({ key }, number) => [key, number]));
 export const NVTX_COLOR = "#6b9e3c";
 export const DIMMED = 254;
@@ -21,6 +21,7 @@ export function categoryOf(kind, cat, palette) {
   if (kind === "stream") return OPS[cat];
   if (kind === "api") return CALLS[cat];
   if (kind === "gaps") return CAUSES[cat];
+  if (kind === "critical_path") return PATHS[cat];
   const other = OTHERS.find(({ key }) => key === kind);
   if (other) return other;
   const color = palette[cat] || NVTX_COLOR;

@@ -91,7 +91,7 @@ function describeSpan(store, track, i, about) {
   about.title = store.name(track, i);
   about.kind = about.category.label;
   times(store, track, i, about);
-  about.rows.push(["On", store.meta.threads[track.thread]]);
+  if (track.thread >= 0) about.rows.push(["On", store.meta.threads[track.thread]]);
 }
 
 function describeGap(store, track, i, about) {
@@ -199,5 +199,5 @@ function osDuring(store, call, from, until) {
 
 const DESCRIBE = {
   stream: describeOp, api: describeCall, nvtx: describeRange, projected: describeRange,
-  osrt: describeSpan, overhead: describeSpan, gaps: describeGap,
+  osrt: describeSpan, overhead: describeSpan, critical_path: describeSpan, gaps: describeGap,
 };

@@ -1,5 +1,5 @@
 // Puts the page together and keeps it up to date.
-import { CALLS, CAUSE, CAUSES, categoryOf, DIMMED, named, OPS, OTHERS } from "./categories.js";
+import { CALLS, CAUSE, CAUSES, categoryOf, DIMMED, named, OPS, OTHERS, PATHS } from "./categories.js";
 import { Causes, histograms, idleByCause, shownByCause } from "./charts.js";
 import { CHAR, detailOf, edgeText, laneColumns, ticks, timelineFigure } from "./draw.js";
 import { explain } from "./explain.js";
@@ -358,7 +358,7 @@ class Page {
         found.set(category.key, category);
       }
     }
-    const order = [...OPS, ...CALLS, ...OTHERS].filter(({ key }) => found.has(key));
+    const order = [...OPS, ...CALLS, ...OTHERS, ...PATHS].filter(({ key }) => found.has(key));
     $("legend").replaceChildren(...order.map(({ label, color }) => {
       const swatch = element("span", { class: "swatch" });
       swatch.style.background = color;

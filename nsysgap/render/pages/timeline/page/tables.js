@@ -48,7 +48,7 @@ function nvtxText(store, call) {
 
 function summaryColumns(kind) {
   const number = (title, key, text = duration) => ({ title, number: true, value: (row) => row[key], text: (_, row) => text(row[key]) });
-  const name = { title: "Name", value: null, text: (store, row) => (row.label ? `${row.label}: ${row.said}` : (kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)"), full: (store, row) => (row.label ? "busy: GPU time of what was launched inside by the time on the thread. Click to list them singly." : store.meta.names[row.name]) };
+  const name = { title: "Name", value: null, text: (store, row) => row.label ?? ((kind === "ops" && store.meta.short[row.name]) || store.meta.names[row.name] || "(no name)"), full: (store, row) => (row.label ? "busy: GPU time by the time on the thread. Click to list them singly." : store.meta.names[row.name]) };
   if (kind === "ops") {
     return [name, number("GPU time", "total_ns"), number("Idle before it", "idle_ns"), number("Count", "count", count), number("Longest", "longest_ns")];
   }
@@ -73,10 +73,10 @@ function folded(store) {
 function together(label, parts) {
   const sum = (key) => parts.reduce((total, row) => total + row[key], 0);
   const sums = Object.fromEntries(["count", "wall_ns", "ops", "busy_ns", "idle_ns"].map((key) => [key, sum(key)]));
-  return { ...sums, label: `${label} (${count(parts.length)})`, said: spread(parts, sums), parts, at: parts[0].at };
+  return { ...sums, label: `${label} (${count(parts.length)}): ${spread(parts, sums)}`, parts, at: parts[0].at };
 }
 
-/** "9.44 ms median, 8.30 to 13.4; busy 0.89": how long ranges are, one of each name; their GPU time by their own. */
+/** "9.44 ms median, 8.30 to 13.4; busy 0.89" of ranges: GPU time by their own. */
 function spread(parts, sums) {
   const each = parts.map((row) => Math.floor(row.wall_ns / row.count)).sort((a, b) => a - b);
   const median = each[Math.floor((each.length - 1) / 2)];
