@@ -54,4 +54,4 @@ def test_plotly_inside_from_its_address_or_from_a_file(tmp_path: Path) -> None:
     assert "<script src=" not in inside
     assert f'plotly-basic-{PLOTLY_VERSION}.min.js" integrity="sha384-' in from_address
     assert '<script src="lib%20dir/plotly.js"' in from_file
-    assert len(from_address) < 130_000
+    assert len(from_address) < 135_000
