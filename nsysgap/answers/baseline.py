@@ -10,6 +10,7 @@ from typing import Any
 from nsysgap.analysis.comparing.captures import FIGURES, Capture
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
+from nsysgap.fleet.paths import is_several
 from nsysgap.version import __version__
 
 SCHEMA = "nsysgap.baseline/1"
@@ -33,6 +34,7 @@ def baseline_document(captures: Sequence[Capture]) -> Document:
                 "graph_trace": one.graph_trace,
                 "longest_gap_ns": one.longest_gap,
                 "figures": dict(one.figures),
+                **({"role": one.role} if one.role else {}),
             }
             for one in captures
         ],
@@ -42,7 +44,7 @@ def baseline_document(captures: Sequence[Capture]) -> Document:
 def is_baseline(path: str) -> bool:
     """Whether a file is a JSON document, by its first character; reports are none. Raises NsysgapError without it."""
     try:
-        if Path(path).is_dir():
+        if Path(path).is_dir() or is_several(path):
             return False
         with Path(path).open("rb") as file:
             return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
@@ -90,6 +92,7 @@ def _capture(one: Mapping[str, Any]) -> Capture:
         graph_trace=None if one["graph_trace"] is None else str(one["graph_trace"]),
         longest_gap=_whole(one["longest_gap_ns"]),
         chosen=bool(one["chosen"]),
+        role=str(one.get("role", "")),
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nsysgap.analysis.comparing.captures import FIGURES, Capture, side_value
 from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
 from nsysgap.analysis.comparing.limits import BROKEN, HOLDS, RELATIVE, UNKNOWN, Judged, Limit, Verdict, judge
+from nsysgap.analysis.comparing.roles import of_role, roles_of
 from nsysgap.answers.baseline import baseline_document, is_baseline, read_baseline
-from nsysgap.answers.captures import CaptureOptions, capture
+from nsysgap.answers.captures import CaptureOptions
 from nsysgap.answers.compare import Asker
+from nsysgap.answers.fleet_captures import side_captures
 from nsysgap.answers.opening import ask
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure
@@ -23,12 +25,13 @@ EXIT_CODES: dict[Verdict, int] = {HOLDS: 0, BROKEN: 3, UNKNOWN: 4}
 @dataclass(frozen=True)
 class CheckOptions:
     """`capture`: what of each report is judged; `baseline`: a report or a baseline's file, None for none; `anyway`: the
-    baseline's other loop and launch count are meant."""
+    baseline's other loop and launch count are meant; `job`: the reports are the ranks of one job."""
 
     limits: tuple[Limit, ...] = ()
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     baseline: str | None = None
     anyway: bool = False
+    job: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> 
     kept: tuple[Capture, ...] = ()
     if options.baseline is not None:
         kept = _baseline(options.baseline, options.capture, asker)
-    found = tuple(asker(path, capture, options.capture) for path in reports)
+    found = side_captures(reports, options.capture, asker, job=options.job)
     untold = _untold(found)
     why: list[str] = []
     if kept:
@@ -121,14 +124,18 @@ def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> 
         why = reasons(kept, found, loops, anyway=options.anyway)
         if not why and not same_loops(*loops) and {one.unit for one in (*kept, *found)} != {"iteration"}:
             why = ["One side has a loop and the other has none: a step and a window are not compared."]
-    judged = judge(options.limits, found, kept, untold, why[0].rstrip(".") if why else "")
+    judged: list[Judged] = []
+    for role in roles_of(found):
+        mine, before = of_role(found, role), of_role(kept, role)
+        rows = judge(options.limits, mine, before, untold, why[0].rstrip(".") if why else "")
+        judged += [replace(one, role=role) for one in rows]
     return CheckAnswer(found, kept, tuple(judged), untold, tuple(why))
 
 
 def _baseline(path: str, options: CaptureOptions, asker: Asker) -> tuple[Capture, ...]:
     if is_baseline(path):
         return read_baseline(path)
-    return (asker(path, capture, options),)
+    return side_captures([path], options, asker)
 
 
 def _untold(side: Sequence[Capture]) -> str:
@@ -152,6 +159,7 @@ def _limit_row(one: Judged) -> Document:
     return {
         "limit": one.limit.option,
         "of": one.limit.of or None,
+        **({"role": one.role} if one.role else {}),
         "unit": one.limit.unit,
         "value": one.value,
         "most": int(most) if most.denominator == 1 else float(most),

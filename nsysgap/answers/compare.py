@@ -13,7 +13,9 @@ from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
 from nsysgap.analysis.comparing.comparison import ENOUGH_CAPTURES, REST, SAME, Change, compare_figures, explained
 from nsysgap.analysis.comparing.kernels import OpChange, OpTimes, coverage, match_ops
 from nsysgap.analysis.comparing.prediction import Outcome, outcomes
+from nsysgap.analysis.comparing.roles import of_role, roles_of
 from nsysgap.answers.captures import CaptureOptions, capture
+from nsysgap.answers.fleet_captures import side_captures
 from nsysgap.answers.opening import ask
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, as_json
@@ -27,16 +29,19 @@ COLUMNS = ("kind", "name", "before_ns", "after_ns", "change_ns", "before_count",
 LARGEST_PREDICTION = 64_000_000
 Asker = Callable[[str, Callable[..., Capture], CaptureOptions], Capture]
 """(path, question, options) -> the answer: `ask`, or one with a progress bar."""
+Labels = set[str | None]
+Sides = tuple[tuple[Capture, ...], tuple[Capture, ...], tuple[Labels, Labels]]
 
 
 @dataclass(frozen=True)
 class CompareOptions:
     """`capture`: what of each report is compared; `anyway`: other loops and launch counts are meant; `predicted`: the
-    file of a document "nsysgap.whatif/1", None for none."""
+    file of a document "nsysgap.whatif/1", None for none; `job`: a side's reports are the ranks of one job."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     anyway: bool = False
     predicted: str | None = None
+    job: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class CompareAnswer:
     matched: tuple[int, float, float]
     warnings: tuple[str, ...]
     outcomes: tuple[Outcome, ...] | None = None
+    role: str = ""
 
     @property
     def step(self) -> Change:
@@ -102,6 +108,7 @@ class CompareAnswer:
         """The contract "nsysgap.compare/1"; with a prediction also how it held, as "predicted"."""
         document: Document = {
             "schema": SCHEMA,
+            **({"role": self.role} if self.role else {}),
             "before": _side_row(self.before),
             "after": _side_row(self.after),
             "comparable": not self.reasons,
@@ -140,10 +147,36 @@ def compare(
 ) -> CompareAnswer:
     """Compare the captures of two sides, read one after the other: only figures are kept.
 
-    Raises NsysgapError for a report that cannot be read or lacks what is selected, and for what is no prediction.
+    Raises NsysgapError for a report that cannot be read or lacks what is selected, for what is no prediction, and for
+    jobs of several ranks, which are compared by role (`compare_roles`).
     """
+    answers = compare_roles(before, after, options, asker)
+    if len(answers) > 1:
+        raise NsysgapError("The ranks of a job are compared by role.", "Use compare_roles.")
+    return answers[0]
+
+
+def compare_roles(
+    before: Sequence[str], after: Sequence[str], options: CompareOptions = CompareOptions(), asker: Asker = ask
+) -> list[CompareAnswer]:
+    """`compare`, once for each role where a side is the ranks of a job: the straggler, the others, or all of them."""
     document = None if options.predicted is None else read_prediction(options.predicted)
-    first, second, loops = sides(before, after, options.capture, asker)
+    first, second, loops = sides(before, after, options.capture, asker, job=options.job)
+    return [
+        replace(
+            _compared(tuple(of_role(first, role)), tuple(of_role(second, role)), loops, options, document), role=role
+        )
+        for role in roles_of(first, second)
+    ]
+
+
+def _compared(
+    first: tuple[Capture, ...],
+    second: tuple[Capture, ...],
+    loops: tuple[Labels, Labels],
+    options: CompareOptions,
+    document: Any,
+) -> CompareAnswer:
     changes = compare_figures(first, second)
     ops = match_ops(first, second)
     found, said = None, _warnings(first, second)
@@ -171,19 +204,19 @@ def step_hint() -> str:
     return "Capture it with nsys profile --trace=cuda,nvtx,osrt; see nsysgap info REPORT."
 
 
-Labels = set[str | None]
-Sides = tuple[tuple[Capture, ...], tuple[Capture, ...], tuple[Labels, Labels]]
-
-
-def sides(before: Sequence[str], after: Sequence[str], options: CaptureOptions, asker: Asker = ask) -> Sides:
+def sides(
+    before: Sequence[str], after: Sequence[str], options: CaptureOptions, asker: Asker = ask, *, job: bool = False
+) -> Sides:
     """(captures before, captures after, the labels of their loops): whole windows where the loops are not the same."""
-    first, second = (tuple(asker(path, capture, options) for path in paths) for paths in (before, after))
+    first, second = (side_captures(names, options, asker, job=job) for names in (before, after))
     loops = labels_of(first), labels_of(second)
     if not same_loops(*loops):
         whole = replace(options, whole=True, loop=None)
         first, second = (
             tuple(one if one.loop is None else asker(one.path, capture, whole) for one in side)
-            for side in (first, second)
+            if not any(one.role for one in side)
+            else side_captures(names, whole, asker, job=job)
+            for side, names in ((first, before), (second, after))
         )
     return first, second, loops
 

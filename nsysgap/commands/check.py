@@ -81,6 +81,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg] # generic only in newe
     metavar="FIGURE=PERCENT",
     help="A figure of compare against the baseline's, such as launches=0 or idle_host=10.",
 )
+@click.option("--ranks", is_flag=True, help="The reports are the ranks of one job: each limit holds for each role.")
 @click.option("--anyway", is_flag=True, help="The baseline's other loop and launches are meant.")
 @click.option("--save-baseline", metavar="FILE", help="Write the figures per step as small JSON, to be committed.")
 @click.option("--loop", metavar="LABEL", help="The loop to judge, such as 'token #'; else the main loop.")
@@ -93,7 +94,8 @@ def command(ctx: click.Context, /, to: Destination, save_baseline: str | None, *
     """A gate for CI: exit code 0 where all limits hold, 3 where one is broken, 4 where it cannot be told.
 
     \b
-    Several reports are captures of one program: their median counts. See docs/ci.md.
+    Several reports are captures of one program: their median counts. A folder or a quoted pattern is
+    a job of several ranks: the straggler and the others are judged apart. See docs/ci.md.
     Example: nsysgap check report.sqlite --max-idle 30 --baseline baseline.json --max-slower 5
     """
     from nsysgap.answers.captures import CaptureOptions
@@ -106,10 +108,10 @@ def command(ctx: click.Context, /, to: Destination, save_baseline: str | None, *
     kept = None if save_baseline is None else Destination("json", save_baseline, to.force, to.inputs)
     if kept is not None:
         kept.check()
-    loop, whole = given.pop("loop"), given.pop("whole")
+    loop, whole, job = given.pop("loop"), given.pop("whole"), given.pop("ranks")
     options = CaptureOptions(loop=loop, whole=whole, selection=selection(given))
     check_selection(options)
-    answer = check(reports, CheckOptions(limits, options, baseline, anyway), answer_of)
+    answer = check(reports, CheckOptions(limits, options, baseline, anyway, job), answer_of)
     if limits:
         to.write(_written(answer, to))
     if kept is not None:

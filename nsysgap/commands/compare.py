@@ -12,6 +12,7 @@ from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:
     from nsysgap.answers.compare import CompareAnswer
+    from nsysgap.render.text.compare import Said
 
 SIDES = ("--before", "--after")
 
@@ -63,6 +64,7 @@ class ManyAfterOption(click.Command):
     show_default=True,
     help="Kernels are the same by their whole name, or by their short name.",
 )
+@click.option("--ranks", is_flag=True, help="The reports of a side are the ranks of one job: compare by role.")
 @click.option("--anyway", is_flag=True, help="Compare other loops, and launches that differ by more than half.")
 @click.option("--predicted", metavar="WHATIF.json", help="Say how well this prediction of nsysgap whatif held.")
 @click.option("--detail", is_flag=True, help="All figures and kernels, however many lines.")
@@ -71,21 +73,22 @@ def command(to: Destination, detail: bool, **given: Any) -> None:
     """Before and after: what a step takes, what explains the change, which kernels, and what noise lets one say.
 
     \b
-    With four captures a side or more a change is tested; with fewer it is only shown.
+    With four captures a side or more a change is tested; with fewer it is only shown. A folder or a
+    quoted pattern is a job of several ranks: the straggler and the others are compared apart.
     Example: nsysgap compare before.sqlite after.sqlite
     """
     from nsysgap.answers.captures import CaptureOptions
-    from nsysgap.answers.compare import CompareOptions, compare
+    from nsysgap.answers.compare import CompareOptions, compare_roles
 
     before, after = sides_of(given.pop("reports"), given.pop("before"), given.pop("after"))
     loop, match = given.pop("loop"), given.pop("match")
-    anyway, predicted = given.pop("anyway"), given.pop("predicted")
+    anyway, predicted, job = given.pop("anyway"), given.pop("predicted"), given.pop("ranks")
     options = CaptureOptions(
         loop=loop, whole=given.pop("whole"), short=match == "short", draw=to.form == "html", selection=selection(given)
     )
     check_selection(options)
-    answer = compare(before, after, CompareOptions(options, anyway, predicted), answer_of)
-    to.write(_written(answer, to, detail=detail))
+    answers = compare_roles(before, after, CompareOptions(options, anyway, predicted, job), answer_of)
+    to.write(_written(answers, to, detail=detail))
 
 
 def check_selection(options: Any) -> None:
@@ -107,22 +110,38 @@ def sides_of(
     raise NsysgapError("Two reports are compared, or some before with some after.", hint, exit_code=2)
 
 
-def _written(answer: CompareAnswer, to: Destination, *, detail: bool) -> bytes:
-    from nsysgap.render.text.compare import Said, compare_markdown, compare_text
-
-    said = Said(answer.explained, answer.matched[0], answer.noise, answer.verdict)
+def _written(answers: list[CompareAnswer], to: Destination, *, detail: bool) -> bytes:
     if to.form in {"text", "markdown"}:
-        if to.form == "markdown":
-            return compare_markdown(answer.document(), said, detail=detail).encode("utf-8", "replace")
-        return compare_text(answer.document(), said, detail=detail, color=to.color).encode("utf-8", "replace")
+        return "\n".join(_text(answer, to, detail=detail) for answer in answers).encode("utf-8", "replace")
     if to.form == "html":
+        if len(answers) > 1:
+            hint = "Name two of their reports, or take --format text, json, markdown, csv."
+            raise NsysgapError("A page compares two captures; ranks of a job are compared by role.", hint, exit_code=2)
         from nsysgap.render.pages.compare import Pictures, compare_page
 
-        (first, second), (before, after) = answer.pictures()
-        page = compare_page(answer.document(), said, Pictures((first, second), (before, after)))
+        (first, second), (before, after) = answers[0].pictures()
+        page = compare_page(answers[0].document(), _said(answers[0]), Pictures((first, second), (before, after)))
         return page.encode("utf-8", "replace")
     from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
 
     if to.form == "json":
-        return json_bytes([answer.document()])
-    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+        return json_bytes([answer.document() for answer in answers])
+    frames = [answer.frame().assign(role=answer.role) if answer.role else answer.frame() for answer in answers]
+    return (csv_bytes if to.form == "csv" else parquet_bytes)(frames)
+
+
+def _text(answer: CompareAnswer, to: Destination, *, detail: bool) -> str:
+    from nsysgap.render.text.compare import compare_markdown, compare_text
+
+    document, said = answer.document(), _said(answer)
+    if to.form == "markdown":
+        title = f"### {answer.role}\n\n" if answer.role else ""
+        return title + compare_markdown(document, said, detail=detail)
+    title = f"{answer.role.capitalize()}:\n" if answer.role else ""
+    return title + compare_text(document, said, detail=detail, color=to.color)
+
+
+def _said(answer: CompareAnswer) -> Said:
+    from nsysgap.render.text.compare import Said
+
+    return Said(answer.explained, answer.matched[0], answer.noise, answer.verdict)

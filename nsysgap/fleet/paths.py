@@ -53,6 +53,14 @@ def report_paths(named: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def is_several(name: str) -> bool:
+    """Whether a name means several reports: a folder of them, or a pattern."""
+    folder = Path(name)
+    if folder.is_dir():
+        return not is_exported_folder(folder)
+    return not is_url(name) and not folder.exists() and glob.has_magic(name)
+
+
 def is_exported_folder(folder: Path) -> bool:
     """Whether a folder is a report: tables as Parquet or Arrow files, as nsys exports them."""
     return folder.name.endswith(FOLDER_ENDINGS) or any(

@@ -9,6 +9,7 @@ from nsysgap.schemas.building import (
     integer,
     mapping,
     nullable,
+    one_of,
     record,
     text,
 )
@@ -25,7 +26,9 @@ _CAPTURE = record(
         "graph_trace": nullable(text("node or graph."), "no graph ran."),
         "longest_gap_ns": nullable(integer("The longest gap."), "no GPU work."),
         "figures": mapping({"type": ["integer", "null"]}, "Figures of a unit by name."),
+        "role": one_of(("straggler", "others", "all"), "Of which ranks of a job."),
     },
+    sometimes=("role",),
 )
 DOCUMENT = document(
     "baseline",

@@ -29,6 +29,7 @@ _LIMIT = record(
     {
         "limit": text("Its option, without the dashes."),
         "of": nullable(text("Of which range, GPU or rank."), "of the whole."),
+        "role": one_of(("straggler", "others", "all"), "Of which ranks of a job."),
         "unit": text("ns, %, or empty for counts."),
         "value": nullable(number("What was measured."), "it cannot be told."),
         "most": number("What is allowed."),
@@ -37,6 +38,7 @@ _LIMIT = record(
         "why": nullable(text("Why it cannot be told, or what broke it."), "nothing to say."),
         "largest_cause": nullable(one_of(CAUSE_KEYS, "Of idle time."), "nothing is idle."),
     },
+    sometimes=("role",),
 )
 DOCUMENT = document(
     "check",

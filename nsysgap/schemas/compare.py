@@ -79,6 +79,7 @@ DOCUMENT = document(
     1,
     "Before and after, per iteration.",
     {
+        "role": one_of(("straggler", "others", "all"), "Which ranks of a job; a document for each."),
         "before": _SIDE,
         "after": _SIDE,
         "comparable": flag("Whether the two do the same work."),
@@ -89,5 +90,5 @@ DOCUMENT = document(
         "warnings": array(text("A sentence."), "What to know of the captures."),
         "predicted": array(_OUTCOME, "With --predicted."),
     },
-    sometimes=("predicted",),
+    sometimes=("role", "predicted"),
 )

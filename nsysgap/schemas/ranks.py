@@ -103,6 +103,7 @@ DOCUMENT = document(
                     "iteration": integer("Its number."),
                     "duration_ns": integer("What it took."),
                     "last": nullable(integer("The rank that arrived last."), "not known."),
+                    "process": nullable(integer("The process that did."), "no collective in it."),
                 },
             ),
             "Iterations that took much longer.",

@@ -51,7 +51,7 @@ class Capture:
     does not tell), `steps` what each of them took, ns; `ops` the time by kind and name, over all iterations. `gpus`:
     names of the GPUs that worked, `gpu_count` how many of them the figures are sums over; `graph_trace`: "node" or
     "graph", None where no graph ran; `longest_gap`: ns, inside the loop. `chosen`: the window was asked for;
-    `untold`: causes of which the report did not record what tells them.
+    `untold`: causes of which the report did not record what tells them. `role`: of ranks of a job, "" for a report.
     """
 
     path: str
@@ -69,6 +69,7 @@ class Capture:
     chosen: bool = False
     untold: tuple[str, ...] = ()
     drawn: Drawn | None = field(default=None, compare=False)
+    role: str = ""
 
     @property
     def unit(self) -> str:

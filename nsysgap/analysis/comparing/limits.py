@@ -56,7 +56,8 @@ class Limit:
 class Judged:
     """A limit and what came of it: `value` in the limit's unit, None where it is not known; `p` where it was tested.
 
-    `why`: what to know of the verdict, "" of a plain one; `largest`: the cause that has most of the idle time.
+    `why`: what to know of the verdict, "" of a plain one; `largest`: the cause that has most of the idle time;
+    `role`: of ranks of a job.
     """
 
     limit: Limit
@@ -65,6 +66,7 @@ class Judged:
     why: str = ""
     p: float | None = None
     largest: str = ""
+    role: str = ""
 
 
 def figure_named(name: str) -> str | None:

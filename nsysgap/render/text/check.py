@@ -55,7 +55,8 @@ def _what(document: Document) -> str:
 
 def limit_name(row: Document) -> str:
     """A limit as the command has it: "max-cause host"."""
-    return f"{row['limit']} {row['of']}" if row["of"] else str(row["limit"])
+    named = f"{row['limit']} {row['of']}" if row["of"] else str(row["limit"])
+    return f"{named}, {row['role']}" if row.get("role") else named
 
 
 def shown(row: Document, value: float | None) -> str:

@@ -1,0 +1,71 @@
+"""The ranks of a job as captures to compare: by role, not rank by rank, since the straggler moves between captures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from nsysgap.analysis.comparing.captures import FIGURES, STEP, Capture, OpKey, OpTime, Side, median_of, side_value
+from nsysgap.units import counted
+
+STRAGGLER, OTHERS, ALL = "straggler", "others", "all"
+ROLES = (STRAGGLER, OTHERS, ALL)
+
+
+def by_role(ranks: Sequence[Capture], names: Sequence[str], straggler: int | None, job: str) -> tuple[Capture, ...]:
+    """The captures of a job's roles: the straggler and all others, or all ranks where none keeps the others waiting.
+
+    `names`: of the ranks, `straggler` the place of one among them, `job`: what the user named.
+    """
+    if straggler is None:
+        return (_together(ranks, ALL, f"{job}: {counted(len(ranks), 'rank', 'ranks')}"),)
+    others = [capture for number, capture in enumerate(ranks) if number != straggler]
+    late = replace(ranks[straggler], role=STRAGGLER, path=f"{job}: {names[straggler]}")
+    if not others:
+        return (late,)
+    return late, _together(others, OTHERS, f"{job}: {counted(len(others), 'other rank', 'other ranks')}")
+
+
+def _together(ranks: Sequence[Capture], role: str, path: str) -> Capture:
+    """Several ranks as one capture: medians of their figures; iterations, steps and ops of all of them."""
+    middle = sorted(ranks, key=lambda one: one.figures[STEP] or 0)[(len(ranks) - 1) // 2]
+    return replace(
+        middle,
+        role=role,
+        path=path,
+        iterations=sum(one.iterations for one in ranks),
+        figures={name: side_value(ranks, name) for name in FIGURES},
+        steps=tuple(step for one in ranks for step in one.steps),
+        ops=_ops(ranks),
+        gpus=tuple(sorted({gpu for one in ranks for gpu in one.gpus})),
+        longest_gap=median_of([one.longest_gap for one in ranks]),
+        incomplete=_each(one.incomplete for one in ranks),
+        warnings=_each(one.warnings for one in ranks),
+        untold=_each(one.untold for one in ranks),
+    )
+
+
+def _ops(ranks: Sequence[Capture]) -> dict[OpKey, OpTime]:
+    found: dict[OpKey, OpTime] = {}
+    for capture in ranks:
+        for key, time in capture.ops.items():
+            before = found.get(key, OpTime(0, 0))
+            found[key] = OpTime(before.ns + time.ns, before.count + time.count)
+    return found
+
+
+def _each(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for several in texts for text in several))
+
+
+def roles_of(*sides: Side) -> tuple[str, ...]:
+    """The roles to compare: "" alone where no side is a job of several ranks."""
+    found = {capture.role for side in sides for capture in side}
+    several = found - {"", ALL}
+    return tuple(role for role in ROLES if role in (several or found)) or ("",)
+
+
+def of_role(side: Side, role: str) -> Side:
+    """A side's captures of a role; where it has no such one, its ranks do alike: all of them."""
+    mine = [capture for capture in side if capture.role == role]
+    return mine or [capture for capture in side if capture.role in {"", ALL}] or list(side)
