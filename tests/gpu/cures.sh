@@ -14,7 +14,8 @@ python=${PYTHON:-python3}
 nsys=${NSYS:-$("$python" -c 'from nsysgap.profiling.finding import find_nsys; print(find_nsys(None).path)')}
 flags=(--trace=cuda,nvtx,osrt --cuda-graph-trace=node --sample=none --cpuctxsw=none --osrt-backtrace-threshold=1000000000 --force-overwrite=true)
 cures=("$@")
-[ ${#cures[@]} -gt 0 ] || cures=(graph fewer_syncs pinned overlapped elsewhere batched fused allocation faster_kernel)
+[ ${#cures[@]} -gt 0 ] || cures=(graph fewer_syncs pinned overlapped elsewhere batched fused allocation faster_kernel
+  graph_block train_reads pinned_loader faster_range)
 names=$(IFS=,; echo "${cures[*]}")
 failed=0
 { nvidia-smi --query-gpu=name,driver_version --format=csv,noheader; "$nsys" --version; } > "$folder/machine.txt"

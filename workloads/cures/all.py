@@ -22,7 +22,7 @@ from common.torchgpu import describe, import_torch
 
 NAMES = (
     *("graph", "fewer_syncs", "pinned", "overlapped", "elsewhere", "batched", "fused", "allocation"),
-    "faster_kernel",
+    *("faster_kernel", "graph_block", "train_reads", "pinned_loader", "faster_range"),
 )
 
 
