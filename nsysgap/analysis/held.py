@@ -72,6 +72,30 @@ def _held_stretches(idle: IdleReport, device: int) -> tuple[NDArray[np.intp], _S
     return rows, _Stretches(gaps.end[rows] - held[rows], gaps.end[rows], gaps.after[rows])
 
 
+@dataclass(frozen=True)
+class HeldMarks:
+    """The held stretches of a GPU, by start: [start, end) in ns, and which of `names` held each longest, -1 where the
+    report records nothing that did."""
+
+    device: int
+    start: Times
+    end: Times
+    holder: NDArray[np.int64]
+    names: tuple[str, ...]
+
+
+def held_marks(idle: IdleReport) -> list[HeldMarks]:
+    """The held stretches of every GPU that has some."""
+    found = []
+    for device in (one.device for one in idle.devices if one.held):
+        _, held = _held_stretches(idle, device)
+        recorded = list(_recorded(idle.trace, device, held))
+        shares = np.column_stack([np.zeros(len(held.start), np.int64), *(share for _, share, _ in recorded)])
+        names = tuple(name for name, _, _ in recorded)
+        found.append(HeldMarks(device, held.start, held.end, shares.argmax(axis=1) - 1, names))
+    return found
+
+
 def _in_order(found: Iterable[Holder]) -> list[Holder]:
     return sorted(found, key=lambda one: (-one.held, one.name))
 

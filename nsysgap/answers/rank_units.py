@@ -16,7 +16,7 @@ from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.intervals import IntervalSet
 from nsysgap.report.rank_facts import NcclCall, RankFacts, read_rank_facts
-from nsysgap.tables import NONE
+from nsysgap.tables import NONE, Device
 
 OK, NO_GPU_WORK, ERROR = "ok", "no-gpu-work", "error"
 
@@ -45,14 +45,13 @@ class Unit:
     world_size: int | None
     host: str | None
     gpu_uuid: str | None
-    gpu: str
-    device_name: str | None
+    device: Device
     utc_start_ns: int | None
 
     @property
     def name(self) -> str:
         """ "rank 1", or "pid 668 on GPU 0" where no rank is known."""
-        return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.gpu}"
+        return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.device.label}"
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,7 @@ def _unit(
         world_size=size,
         host=facts.host,
         gpu_uuid=facts.gpu_uuid.get(found.device),
-        gpu=device.label,
-        device_name=device.name,
+        device=device,
         utc_start_ns=facts.utc_start_ns,
     )
 

@@ -90,10 +90,13 @@ class StepsAnswer:
         if self.iterations:
             rows = [{**_whose(self.loops[number]), **_flat(row)} for number, many in self.iterations for row in many]
             parts = [f"{part}_ns" for part in PARTS]
-            frame = pd.DataFrame(rows, columns=[*_WHOSE, *_HOST, *_GPU, *parts])
+            which = ["which"] if any("which" in row for row in rows) else []
+            frame = pd.DataFrame(rows, columns=[*_WHOSE, *_HOST, _GPU[0], *which, *_GPU[1:], *parts])
             frame = frame.astype(dict.fromkeys([*_GPU, *parts], "Int64"))
         else:
             frame = pd.DataFrame([row for loop in self.loops for row in _loop_frame_rows(loop)])
+            if "which" in frame:
+                frame.insert(list(frame).index("device") + 1, "which", frame.pop("which"))
         return frame.assign(report=self.header.path)
 
 
@@ -138,7 +141,7 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
         header=report.header(),
         loops=tuple(as_json(loop_rows(report.trace, found.steps))),
         details=tuple(_detail(found, number, main=number in main) for number in range(len(found.loops))),
-        iterations=tuple((number, tuple(iteration_rows(found.steps[number]))) for number in wanted),
+        iterations=tuple((number, tuple(iteration_rows(report.trace, found.steps[number]))) for number in wanted),
         refusal=None if why is None else NsysgapError(*why),
     )
 
@@ -231,5 +234,8 @@ def _loop_frame_rows(loop: Document) -> list[Document]:
     rows = []
     for device in loop["devices"] or [empty]:
         parts = device.get("idle_by_cause_ns", {})
-        rows.append({**plain, **{key: device[key] for key in empty}, **{f"{p}_ns": parts.get(p) for p in PARTS}})
+        which = {"which": device["which"]} if "which" in device else {}
+        rows.append(
+            {**plain, **{key: device[key] for key in empty}, **which, **{f"{p}_ns": parts.get(p) for p in PARTS}}
+        )
     return rows

@@ -45,6 +45,7 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
         report.idle(options.selection),
         report.details,
         selected=selected.words,
+        notes=selected.notes,
         facts=run_facts(trace, about.command, about.started, about.target),
         top_gaps=options.top_gaps,
         stacks=report.samples,
@@ -59,11 +60,17 @@ def loops_with_iterations(report: OpenReport, selection: Selection) -> tuple[Doc
     """The main loops that stand for their process, with their iterations; on one GPU alone if one is selected."""
     found = report.steps(selection.hidden_after_ns)
     numbers = [number for number in found.judged.values() if found.loops[number].count <= MOST_BARS]
+    only = None if selection.device is None else report.trace.device(selection.device).named()
     rows: list[Document] = []
     for one in found.of([found.loops[number] for number in numbers]):
         (row,) = loop_rows(report.trace, [replace(one, loop=replace(one.loop, inside=NONE))])
-        on = [device for device in row["devices"] if selection.device in (None, device["device"])]
-        times = [time for time in iteration_rows(one) if selection.device in (None, time["device"])]
+        on = [device for device in row["devices"] if _is(device, only)]
+        times = [time for time in iteration_rows(report.trace, one) if _is(time, only)]
         if on:
             rows.append(as_json({**row, "devices": on, "iterations": times}))
     return tuple(rows)
+
+
+def _is(row: Document, gpu: Document | None) -> bool:
+    """Whether a row is of a GPU, as documents name it; None: of any."""
+    return gpu is None or all(row.get(key) == value for key, value in gpu.items())

@@ -135,3 +135,24 @@ def test_an_answer_is_picklable() -> None:
     answer = ask(NAIVE, steps, StepsOptions())
     assert pickle.loads(pickle.dumps(answer)).document() == answer.document()
     assert {figure.name for figure in answer.figures()} >= {"step_ns", "iterations", "idle_host_ns"}
+
+
+def test_iterations_say_which_of_several_gpus_of_one_number(tmp_path: Path) -> None:
+    report = ReportBuilder().gpu(0, "A100", uuid="GPU-1")
+    for pid in (11, 12):
+        report.device(pid, 0, None, uuid=f"MIG-{pid}")
+        for i in range(3):
+            report.nvtx(100 * i, 100 * i + 50, f"step {i}", pid=pid)
+            report.launch((100 * i, 100 * i + 5), (100 * i + 8, 100 * i + 40), pid=pid)
+    path = report.save(tmp_path)
+    document = json.loads(run("steps", path, "--loop", "step #", "--format", "json").stdout)
+    named = [{(row["device"], row["which"]) for row in loop["iterations"]} for loop in document["loops"]]
+    assert named == [{(0, "MIG-11")}, {(0, "MIG-12")}]
+    for options in ([], ["--loop", "step #"]):
+        head, first, *_ = run("steps", path, *options, "--format", "csv").stdout.splitlines()
+        place = head.split(",").index("device")
+        assert head.split(",")[place + 1] == "which"
+        assert first.split(",")[place : place + 2] == ["0", "MIG-11"]
+    assert "0 MIG-12" in run("steps", path).stdout
+    units = json.loads(run("ranks", path, "--format", "json").stdout)["units"]
+    assert [(unit["device"], unit["which"]) for unit in units] == [(0, "MIG-11"), (0, "MIG-12")]

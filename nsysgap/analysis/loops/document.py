@@ -58,7 +58,7 @@ def _device_row(trace: Trace, windows: GpuWindows) -> Document:
     }
 
 
-def iteration_rows(steps: LoopSteps) -> list[Document]:
+def iteration_rows(trace: Trace, steps: LoopSteps) -> list[Document]:
     """One document per iteration and GPU; where an iteration launched nothing, its window and times there are None."""
     outliers = set(steps.outliers.tolist())
     loop = steps.loop
@@ -77,19 +77,20 @@ def iteration_rows(steps: LoopSteps) -> list[Document]:
         for i in range(loop.count)
     ]
     if not steps.windows:
-        return [{**row, **_no_window(None)} for row in host]
-    gpu = [_window_rows(one, loop.count) for one in steps.windows]
+        return [{**row, **_no_window({"device": None})} for row in host]
+    gpu = [_window_rows(trace.device(one.edges.device).named(), one, loop.count) for one in steps.windows]
     return [{**row, **of_device[i]} for i, row in enumerate(host) for of_device in gpu]
 
 
-def _window_rows(windows: GpuWindows, count: int) -> list[Document]:
+def _window_rows(named: Document, windows: GpuWindows, count: int) -> list[Document]:
+    """`named`: the GPU as documents name it."""
     edges = windows.edges
-    rows = [_no_window(edges.device) for _ in range(count)]
+    rows = [_no_window(named) for _ in range(count)]
     figures = np.column_stack((edges.start, edges.end, windows.window, windows.busy, windows.idle))
     for i, times, parts in zip(edges.iteration.tolist(), figures.tolist(), windows.parts.tolist(), strict=True):
         start, end, window, busy, idle = times
         rows[i] = {
-            "device": edges.device,
+            **named,
             "window_start_ns": start,
             "window_end_ns": end,
             "window_ns": window,
@@ -100,6 +101,6 @@ def _window_rows(windows: GpuWindows, count: int) -> list[Document]:
     return rows
 
 
-def _no_window(device: int | None) -> Document:
+def _no_window(named: Document) -> Document:
     empty = dict.fromkeys(("window_start_ns", "window_end_ns", "window_ns", "busy_ns", "idle_ns"))
-    return {"device": device, **empty, "idle_by_cause_ns": None}
+    return {**named, **empty, "idle_by_cause_ns": None}

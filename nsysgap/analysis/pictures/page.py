@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.held import HeldMarks, held_marks
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
 from nsysgap.analysis.idle.loading import loading_time
@@ -122,13 +123,15 @@ class TimelineData:
     lines: IdleLines | None = None
     steps: tuple[Document, ...] = ()
     paths: tuple[PathSlices, ...] = ()
+    held: tuple[HeldMarks, ...] = ()
 
 
-def timeline_data(
+def timeline_data(  # noqa: PLR0913 - what a page shows
     idle: IdleReport,
     details: Table | None = None,
     *,
     selected: str = "",
+    notes: tuple[Notice, ...] = (),
     facts: tuple[tuple[str, str], ...] = (),
     top_gaps: int | None = None,
     full_rows: int = FULL_ROWS,
@@ -137,8 +140,8 @@ def timeline_data(
 ) -> TimelineData:
     """Lay out a report. Above `full_rows` slices, or with `top_gaps`, only what is around the longest gaps stays whole.
 
-    `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection. With `stacks` the gaps
-    know the lines of the program that were running.
+    `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection, `notes` what to know of
+    it. With `stacks` the gaps know the lines of the program that were running.
     """
     latencies = idle.latencies
     tracks, far = _near(idle.trace, (*_tracks(idle), *_paths(idle, loops.paths)))
@@ -148,7 +151,7 @@ def timeline_data(
     if top_gaps is not None or slices + len(gap_rows) > full_rows:
         reduced, tracks, gap_rows = _reduce(idle, tracks, REDUCED_GAPS if top_gaps is None else top_gaps, full_rows)
     hidden = untraced_pieces(idle)
-    warnings = (*all_notices(idle, latencies), *far, *(stacks.warnings if stacks is not None else ()))
+    warnings = (*all_notices(idle, latencies), *notes, *far, *(stacks.warnings if stacks is not None else ()))
     return TimelineData(
         trace=idle.trace,
         details=details,
@@ -174,6 +177,7 @@ def timeline_data(
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
         steps=loops.steps,
         paths=loops.paths,
+        held=tuple(held_marks(idle)),
     )
 
 

@@ -15,17 +15,22 @@ Columns = dict[str, Any]
 def loop_columns(loop: Document, zero: int | None = None) -> list[Columns]:
     """The columns of a loop with its iterations on each of its GPUs: times relative to `zero`, else to its start."""
     base = loop["span_ns"][0] if zero is None else zero
-    devices = [device["device"] for device in loop["devices"]] or [None]
+    devices = [_gpu(device) for device in loop["devices"]] or [(None, "")]
     found = []
-    for device in devices:
-        rows = [row for row in loop["iterations"] if row["device"] == device]
-        gpu = "" if device is None else f", GPU {device}"
+    for device, which in devices:
+        rows = [row for row in loop["iterations"] if _gpu(row) == (device, which)]
+        gpu = "" if device is None else f", GPU {device} {which}".rstrip()
         title = printable(
             f"{loop['label']} ({count(loop['count'])}){gpu}, thread {loop['process']}/{loop['thread']}", 120
         )
-        about = {"title": title, "said": _loop_said(loop), "base": str(base), "device": device}
+        about = {"title": title, "said": _loop_said(loop), "base": str(base), "device": device, "which": which}
         found.append({**about, **_columns(rows, base)})
     return found
+
+
+def _gpu(row: Document) -> tuple[int | None, str]:
+    """What names a GPU: its number, and which of several with that number."""
+    return row["device"], row.get("which", "")
 
 
 def _loop_said(loop: Document) -> str:

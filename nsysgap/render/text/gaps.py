@@ -14,6 +14,7 @@ from rich.text import Text
 
 from nsysgap.causes import LABELS, PARTS
 from nsysgap.gap_columns import via_text
+from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.folded import folded_lines
 from nsysgap.render.text.kernels import kernel_names
@@ -63,11 +64,6 @@ def _devices(devices: Sequence[Document]) -> Table:
         longest = duration(one["longest_gap_ns"])
         add(made, name, *times, percent(one["idle_ns"], window), count(one["gap_count"]), longest)
     return made
-
-
-def gpu_label(row: Document) -> str:
-    """A GPU's number, and what else it takes to name it."""
-    return printable(f"{row['device']} {row.get('which', '')}".strip(), 24)
 
 
 def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:

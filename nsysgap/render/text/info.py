@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import LEVEL_STYLE, add, table
-from nsysgap.render.text.gaps import gpu_label
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import add, table
 from nsysgap.units import count, counted, duration, percent, printable
 
@@ -79,7 +80,7 @@ def _cells(unit: Document, *, several_hosts: bool) -> list[str]:
     step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
     last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
     where = [printable(unit["host"] or "-", 16)] if several_hosts else []
-    return [name, *where, str(unit["device"]), step, *shares, last]
+    return [name, *where, gpu_label(unit), step, *shares, last]
 
 
 def _straggler(document: Document) -> Document | None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nsysgap.causes import PARTS
+from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.gaps import report_head
 from nsysgap.units import count, counted, duration, percent, printable
@@ -120,12 +121,12 @@ def _launches(loops: Sequence[Document], details: Sequence[Document], shown: Seq
 
 def _gpus(loops: Sequence[Document], details: Sequence[Document], shown: Sequence[int]) -> Table:
     """Means per window: they add up, as medians of parts do not."""
-    several = len({device["device"] for loop in loops for device in loop["devices"]}) > 1
+    several = len({gpu_label(device) for loop in loops for device in loop["devices"]}) > 1
     made = table("<mean of a step on the GPU", *(["GPU"] if several else []), "window", "busy", "idle", "<mostly")
     for i in shown:
         for device in loops[i]["devices"]:
             windows = device["busy_per_iteration_ns"]["count"]
-            which = [str(device["device"])] if several else []
+            which = [gpu_label(device)] if several else []
             mean = duration(device["window_ns"] // windows)
             busy, idle = (percent(device[key], device["window_ns"]) for key in ("busy_ns", "idle_ns"))
             add(made, _name(loops, details, i), *which, mean, busy, idle, _mostly(device, windows))
@@ -148,7 +149,7 @@ def _one_loop(loop: Document) -> Iterable[RenderableType]:
     for row in loop["iterations"]:
         mark = "outlier" if row["outlier"] else "" if row["identical"] else "differs"
         cells = [f"{row['start_ns'] / 1e9:.3f} s", duration(row["duration_ns"]), count(row["launches"])]
-        which = [str(row["device"])] if several else []
+        which = [gpu_label(row)] if several else []
         add(made, count(row["iteration"]), *cells, *which, *_window(row), mark)
     yield made
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.causes import CAUSES, PARTS
+from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.pages.bundle import asset, bundle, filled, inline
 from nsysgap.units import count, counted, duration, percent, printable
 
@@ -162,7 +163,7 @@ def _units(document: Document) -> str:
         step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
         last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
         offset = "-" if unit["offset_ns"] is None else duration(unit["offset_ns"])
-        gpu = f"{unit['device']} {unit['device_name'] or ''}".strip()
+        gpu = f"{gpu_label(unit)} {unit['device_name'] or ''}".strip()
         rows.append([name, unit["host"] or "-", gpu, step, *shares, last, offset])
     heads = ("rank", "host", "GPU", "step", "busy", "idle", "waits", "starved", "arrived last", "clock ahead")
     rest = len(units) - len(shown)

@@ -138,6 +138,21 @@ class PathLike(Protocol):
     def texts(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
+class HeldLike(Protocol):
+    """The held stretches of a GPU, ns; `holder` points into `names`, -1 where nothing is recorded that held."""
+
+    @property
+    def device(self) -> int: ...  # noqa: D102
+    @property
+    def start(self) -> Times: ...  # noqa: D102
+    @property
+    def end(self) -> Times: ...  # noqa: D102
+    @property
+    def holder(self) -> Times: ...  # noqa: D102
+    @property
+    def names(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 class TimelineLike(Protocol):
     """A report laid out for a timeline."""
 
@@ -189,3 +204,5 @@ class TimelineLike(Protocol):
     def steps(self) -> tuple[dict[str, Any], ...]: ...  # noqa: D102
     @property
     def paths(self) -> Sequence[PathLike]: ...  # noqa: D102
+    @property
+    def held(self) -> Sequence[HeldLike]: ...  # noqa: D102

@@ -21,7 +21,7 @@ from nsysgap.render.pages.timeline.bins import Grid, TrackBins
 from nsysgap.render.pages.timeline.categories import cause_styles, shown_categories
 from nsysgap.render.pages.timeline.histogram import histograms
 from nsysgap.render.pages.timeline.lines import packed_lines
-from nsysgap.render.pages.timeline.model import Spans, TimelineLike
+from nsysgap.render.pages.timeline.model import HeldLike, Spans, TimelineLike
 from nsysgap.render.pages.timeline.pack import pack_text
 from nsysgap.render.pages.timeline.tracks import Tracks
 from nsysgap.render.pages.timeline.tree import row_tree, thread_labels
@@ -94,17 +94,20 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
     texts = [printable(data.trace.name(int(index))) for index in names]
     gap_tracks = {device: len(data.tracks) + i for i, device in enumerate(tracks.devices)}
     place = {int(index): i for i, index in enumerate(names)}
+    ids = _gpu_ids(data)
     return {
         "nsysgap": __version__,
         "base": str(base),
         "span": last - base,
         "facts": [[key, printable(value, 200)] for key, value in data.facts],
-        "summary": _shown_summary(data.summary, base),
+        "gpus": {one.id: printable(one.label, 40) for one in data.trace.devices if one.which},
+        "summary": _shown_summary(data, base),
         "causes": [int(number) for number in data.gaps_by_cause],
         "selection": _spans(data.selection, base),
         "selected": printable(data.selected),
         "untraced": _spans(data.untraced, base),
         "names": texts + [printable(text) for text in tracks.path_texts],
+        "held": {one.device: _held(one, base) for one in data.held},
         "short": _short_names(texts, [place[one["name"]] for one in data.op_names]),
         "configs": tracks.configs,
         "palette": tracks.palette,
@@ -116,7 +119,11 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "hint": data.hint,
         "migrations": data.migrations,
         "loading": _loading(data.loading),
-        "steps": [columns for loop in data.steps for columns in loop_columns(loop, base)],
+        "steps": [
+            {**columns, "device": ids.get((columns["device"], columns["which"]), columns["device"])}
+            for loop in data.steps
+            for columns in loop_columns(loop, base)
+        ],
     }
 
 
@@ -131,12 +138,19 @@ def _short_names(texts: list[str], ops: list[int]) -> dict[str, str]:
     return {str(i): short for i in cpp if (short := short_kernel_name(texts[i])) != texts[i]}
 
 
-def _shown_summary(summary: Json, base: int) -> Json:
-    """The part of nsysgap.gaps/1 that the page shows; texts are printable, windows relative to the page's zero."""
+def _gpu_ids(data: TimelineLike) -> dict[tuple[int | None, str], int]:
+    """Device.id, which the page's tracks carry, by what documents name a GPU by: its number and `which`."""
+    return {(one.number, one.which or ""): one.id for one in data.trace.devices}
+
+
+def _shown_summary(data: TimelineLike, base: int) -> Json:
+    """The part of nsysgap.gaps/1 that the page shows, of GPUs the ID; texts are printable, windows from its zero."""
+    summary, ids = data.summary, _gpu_ids(data)
     report = summary["report"]
     warnings = [{"level": one["level"], "text": printable(one["text"], 600)} for one in report["warnings"]]
     devices = [
-        {**one, "name": printable(one["name"] or "", 60), "window_ns": [time - base for time in one["window_ns"]]}
+        {**one, "device": ids.get((one["device"], one.get("which", "")), one["device"])}
+        | {"name": printable(one["name"] or "", 60), "window_ns": [time - base for time in one["window_ns"]]}
         for one in summary["devices"]
     ]
     shown = {key: printable(str(report[key] or ""), 300) for key in ("path", "nsys_version", "schema_version")}
@@ -150,6 +164,12 @@ def _spans(spans: Spans | None, base: int) -> list[list[int]] | None:
     limit = 2**52
     starts = [max(int(start) - base, -limit) for start in spans.starts]
     return [[start, min(int(end) - base, limit)] for start, end in zip(starts, spans.ends, strict=True)]
+
+
+def _held(marks: HeldLike, base: int) -> Json:
+    """Where launched work was held on a GPU, relative to the page's zero, and by what as far as it is recorded."""
+    spans = np.column_stack((marks.start - base, marks.end - base, marks.holder)).tolist()
+    return {"spans": spans, "names": [printable(name, 80) for name in marks.names]}
 
 
 def _row(one: Json, place: dict[int, int], base: int) -> Json:

@@ -40,7 +40,7 @@ export class Causes {
   }
 
   fill() {
-    const { totals, gaps } = shownByCause(this.store), shown = [...totals, selectionText()].join();
+    const { totals, gaps } = shownByCause(this.store), shown = [...totals, selectionText(this.store)].join();
     if (shown === this.shown) { // only the chosen cause is another one: the buttons stay, and the focus with them
       this.mark();
       return;
@@ -53,7 +53,7 @@ export class Causes {
     const none = this.store.meta.summary.devices.length ? "No idle time." : "Cannot be told: no GPU work was recorded.";
     if (!order.length) this.list.replaceChildren(element("li", { class: "quiet" }, none));
     const cut = hasSelection() && this.store.meta.reduced ? ", of the gaps that are here one by one" : "";
-    this.note.textContent = hasSelection() ? `${duration(whole)} ${selectionText()}${cut}` : "";
+    this.note.textContent = hasSelection() ? `${duration(whole)} ${selectionText(this.store)}${cut}` : "";
     this.mark();
   }
 

@@ -1,6 +1,6 @@
 // The timeline itself, drawn by Plotly: per lane either single slices or utilisation per pixel column, never both.
 import { PARTS } from "./bins.js";
-import { CAUSE, CAUSES, categoryOf, textOn } from "./categories.js";
+import { CAUSES, categoryOf, textOn } from "./categories.js";
 import { cut, duration, moment, plotlyText } from "./format.js";
 
 export const CHAR = 6.5; // pixels that a character takes
@@ -201,26 +201,26 @@ export function timelineFigure(store, rows, view, size, colors) {
     if (how === "slices") shapes.slices(box);
     else shapes.columns(box);
   }
-  untracedMarks(shapes, rows, store, size);
-  const marks = ticks(t0, t1, size.width);
+  marks(shapes, rows, size, "untraced", "#101418", () => store.meta.untraced);
+  marks(shapes, rows, size, "held", "#c4320a", (device) => store.meta.held[device]?.spans ?? []);
+  const labelled = ticks(t0, t1, size.width);
   const traces = [lines(rows, width, colors), ...outside(shapes, rows.height, colors), ...shapes.traces()];
   const layout = {
     width, height: Math.max(rows.height, 40), margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: false, font: { family: "inherit" },
     xaxis: { range: [0, width], fixedrange: true, zeroline: false, showticklabels: false, ticks: "",
-      tickmode: "array", tickvals: marks.map(([t]) => (t / (t1 - t0)) * width), ticktext: marks.map(([, text]) => text), gridcolor: colors.grid },
+      tickmode: "array", tickvals: labelled.map(([t]) => (t / (t1 - t0)) * width), ticktext: labelled.map(([, text]) => text), gridcolor: colors.grid },
     yaxis: { range: [Math.max(rows.height, 40), 0], fixedrange: true, visible: false },
   };
   return { traces, layout };
 }
 
-/** A thin mark under the gaps where nsys saw nothing. */
-function untracedMarks(shapes, rows, store, size) {
-  const category = CAUSES[CAUSE.untraced];
+/** A thin mark under the gaps: where nsys saw nothing, and where launched work was held. */
+function marks(shapes, rows, size, what, color, spansOf) {
   for (const { track, y, height } of rows.boxes(size.top, size.bottom)) {
     if (track.kind !== "gaps") continue;
-    const { x, y: ys } = shapes.points({ ...category, key: "untraced-mark", color: "#101418", hatch: "" }, y);
-    for (const [from, to] of store.meta.untraced) {
+    const { x, y: ys } = shapes.points({ key: `${what}-mark`, label: what, color, hatch: "" }, y);
+    for (const [from, to] of spansOf(track.device)) {
       if (to <= shapes.t0 || from >= shapes.t1) continue;
       const a = shapes.px(Math.max(from, shapes.t0)), b = shapes.px(Math.min(to, shapes.t1));
       x.push(a, a, b, b);

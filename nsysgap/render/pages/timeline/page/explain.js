@@ -29,7 +29,7 @@ function describeOp(store, track, i, about) {
   const call = store.callOf(track, i);
   if (call) describeLaunch(store, track, i, call, about);
   else about.rows.push(["Launch call", "not in the report"]);
-  about.rows.push(["Stream", `${store.streamOf.get(track) ?? ""}, GPU ${track.device}`]);
+  about.rows.push(["Stream", `${store.streamOf.get(track) ?? ""}, GPU ${store.gpu(track.device)}`]);
   describeConfiguration(store.meta.configs, track.config[i], about);
   if (track.corr[i]) about.rows.push(["Correlation", String(track.corr[i])]);
   if (track.node[i]) about.rows.push(["Graph node", String(track.node[i])]);
@@ -83,7 +83,7 @@ function describeRange(store, track, i, about) {
   if (range) about.rows.push(["On the thread", `${duration(range.track.dur[range.i])}, ${store.meta.threads[range.track.thread]}`]);
   for (const gaps of store.gapTracks) {
     if (track.device >= 0 && gaps.device !== track.device) continue;
-    about.rows.push([`GPU ${gaps.device} idle`, duration(gaps.coveredIn(track.start[i], track.end(i)))]);
+    about.rows.push([`GPU ${store.gpu(gaps.device)} idle`, duration(gaps.coveredIn(track.start[i], track.end(i)))]);
   }
 }
 
@@ -96,13 +96,15 @@ function describeSpan(store, track, i, about) {
 
 function describeGap(store, track, i, about) {
   about.title = `Idle ${duration(track.dur[i])}: ${named(about.category)}`;
-  about.kind = `Gap of GPU ${track.device}`;
+  about.kind = `Gap of GPU ${store.gpu(track.device)}`;
   times(store, track, i, about);
   about.stretches = store.stretches(track, i);
   for (const [label, reference] of [["Op before", track.before[i]], ["Op after", track.after[i]]]) {
     const op = store.locate(reference);
     if (op) about.rows.push([label, `${store.shortName(op.track, op.i)}, ${duration(op.track.dur[op.i])}`]);
   }
+  const held = store.heldIn(track, i);
+  if (held) about.rows.push(["Held", `${duration(held.ns)}: ${held.by ? `by ${held.by}` : "nothing that the report records held the launched work back"}`]);
   const call = store.gapCall(track, i);
   const line = store.lines?.ofGap(track, i);
   if (line) about.rows.push(["Line", line]);

@@ -9,11 +9,11 @@ export function hasSelection() {
 }
 
 /** The selection in words, for headings: "of the measured 2.00 ms"; "" for all. */
-export function selectionText() {
+export function selectionText(store) {
   const said = [];
   if (state.drag) said.push(`in the measured ${duration(state.drag[1] - state.drag[0])}`);
   if (state.nvtx) said.push(`launched inside NVTX ranges \u201c${state.nvtx}\u201d`);
-  if (state.device !== null) said.push(`on GPU ${state.device}`);
+  if (state.device !== null) said.push(`on GPU ${store.gpu(state.device)}`);
   if (state.bin) said.push(state.bin.of === "gaps" ? "in gaps of the chosen length" : "before launches of the chosen latency");
   return said.join(", ");
 }

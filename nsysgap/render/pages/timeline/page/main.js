@@ -85,7 +85,7 @@ class Page {
   header() {
     const { summary, facts, selected, reduced, nsysgap } = this.store.meta;
     $("facts").replaceChildren(...[...facts, ["nsysgap", nsysgap]].map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
-    $("answer").replaceChildren(...summary.devices.map((device) => element("p", {}, answer(device))));
+    $("answer").replaceChildren(...summary.devices.map((device) => element("p", {}, answer(this.store, device))));
     if (!summary.devices.length) $("answer").replaceChildren(element("p", {}, "The report holds no GPU work: how idle the GPU was cannot be told from it."));
     const notices = summary.report.warnings.map(({ level, text }) => element("li", { class: level }, text));
     if (selected) notices.unshift(element("li", { class: "warning" }, `Cut to what is ${selected}.`));
@@ -110,7 +110,7 @@ class Page {
     }
     const button = this.nextButton ??= this.longestGapButton();
     this.nextCause = most;
-    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${inLoop ? " in the loop" : hasSelection() ? ` ${selectionText()}` : ""}: `;
+    const first = `Look first at ${named(CAUSES[most])}, ${percent(totals[most], sum)} of the idle time${inLoop ? " in the loop" : hasSelection() ? ` ${selectionText(this.store)}` : ""}: `;
     const text = element("p", {}, element("strong", {}, ...unbroken(first)), ...withCode(this.advice(most)));
     // The button stays the same one, so that whoever came by keyboard stays on it.
     if ($("next").firstElementChild === button) $("next").lastElementChild?.replaceWith(text);
@@ -256,7 +256,7 @@ class Page {
       const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
       const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));
       const idle = track.coveredIn(from, to);
-      return `GPU ${track.device} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})${state.drag && idle ? `: ${causesText(causesWithin(this.store, track, from, to))}` : ""}`;
+      return `GPU ${this.store.gpu(track.device)} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})${state.drag && idle ? `: ${causesText(causesWithin(this.store, track, from, to))}` : ""}`;
     });
     const text = `${state.drag ? "Measured" : "View"}: ${duration(to - from)} from ${edgeText(this.store, from)}.${parts.length ? ` ${parts.join("; ")}.` : ""}`;
     if ($("status").textContent === text) return;
@@ -407,10 +407,10 @@ function causesText(sums) {
   return held.map((cause) => `${duration(sums[cause])} ${CAUSES[cause].key}`).join(", ");
 }
 
-function answer(device) {
+function answer(store, device) {
   const window = device.window_ns[1] - device.window_ns[0];
   const whole = device.busy_ns + device.idle_ns, hidden = device.idle_by_cause_ns.untraced;
-  const name = `GPU ${device.device}${device.name ? ` (${device.name})` : ""}`;
+  const name = `GPU ${store.gpu(device.device)}${device.name ? ` (${device.name})` : ""}`;
   const share = hidden ? `${percent(device.idle_ns - hidden, whole)} to ${percent(device.idle_ns, whole)}` : percent(device.idle_ns, whole);
   const largest = CAUSES.map((cause) => [cause, device.idle_by_cause_ns[cause.key]]).filter(([, ns]) => ns > 0).sort((a, b) => b[1] - a[1]);
   const said = largest.slice(0, 4).map(([cause, ns]) => `${percent(ns, device.idle_ns)} ${named(cause)}`);
@@ -419,8 +419,9 @@ function answer(device) {
   const active = device.sm_active_percent?.untraced;
   const counter = hidden && typeof active === "number" ? ` The hardware counter has its SMs active in ${Math.round(active)} % of that time.` : "";
   const range = hidden ? ` ${duration(hidden)} are untraced: the GPU may have been busy then.${counter}` : "";
+  const held = device.held_ns ? ` ${duration(device.held_ns)} of what was queued were held back for long: marked in red under the gaps.` : "";
   const cutNote = whole < window ? ` (selected parts of ${duration(window)})` : "";
-  return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, ...unbroken(rest + range));
+  return element("span", { title: `busy ${exact(device.busy_ns)}, idle ${exact(device.idle_ns)}` }, strong, cutNote, ...unbroken(rest + range + held));
 }
 
 /** Text with its words between backticks as code. */

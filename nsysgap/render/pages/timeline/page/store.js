@@ -6,6 +6,7 @@ import { Lines } from "./lines.js";
 import { Track, search } from "./track.js";
 
 const LEAST_ROOM = 20; // ns, for what has no length
+const NO_HELD = { spans: [], names: [] };
 
 function take(id) {
   const found = /** @type {HTMLElement} */ (document.getElementById(id));
@@ -62,6 +63,25 @@ export class Store {
     this.window = windows.length
       ? [Math.min(...windows.map((one) => one[0])), Math.max(...windows.map((one) => one[1]))]
       : [0, this.span];
+  }
+
+  /** What people call a GPU: its number, and which one of several with that number. */
+  gpu(device) {
+    return this.meta.gpus[device] ?? String(device);
+  }
+
+  /** The held stretch that ends a gap: {ns, by} ("" for by where nothing that the report records held it); or null. */
+  heldIn(track, i) {
+    const { spans, names } = this.meta.held[track.device] ?? NO_HELD, until = track.end(i);
+    let low = 0, high = spans.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (spans[middle][1] < until) low = middle + 1;
+      else high = middle;
+    }
+    if (spans[low]?.[1] !== until) return null;
+    const [from, to, holder] = spans[low];
+    return { ns: to - from, by: names[holder] ?? "" };
   }
 
   /**

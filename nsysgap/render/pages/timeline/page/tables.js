@@ -23,7 +23,7 @@ const GAP_COLUMNS = [
   { title: "Op before", value: null, text: (store, { track, i }) => opText(store, track.before[i]) },
   { title: "Op after", value: null, text: (store, { track, i }) => opText(store, track.after[i]) },
   { title: "Launched by", value: null, text: (store, { track, i }) => callText(store, store.gapCall(track, i)) },
-  { title: "GPU", value: ({ track }) => track.device, text: (_, { track }) => String(track.device), number: true },
+  { title: "GPU", value: ({ track }) => track.device, text: (store, { track }) => store.gpu(track.device), number: true },
   { title: "NVTX", value: null, text: (store, { track, i }) => nvtxText(store, store.gapCall(track, i)) },
 ];
 
@@ -194,7 +194,7 @@ export class Tables {
   }
 
   fillChoices() {
-    const options = this.store.gapTracks.map((track) => element("option", { value: String(track.device) }, `GPU ${track.device}`));
+    const options = this.store.gapTracks.map((track) => element("option", { value: String(track.device) }, `GPU ${this.store.gpu(track.device)}`));
     this.device.replaceChildren(element("option", { value: "" }, "all GPUs"), ...options);
     const held = [...CAUSES.entries()].filter(([k]) => this.store.meta.causes[k]);
     this.cause.replaceChildren(element("option", { value: "-1" }, "all causes"), ...held.map(([k, cause]) => element("option", { value: String(k) }, named(cause))));
