@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.intervals import IntervalSet
 from nsysgap.left_out import LeftOut
 from nsysgap.names import Names
 
@@ -39,8 +40,7 @@ def stream_id(stored: int) -> int | None:
 
 def stream_name(stored: int) -> str:
     """ "Stream 7"."""
-    stream = stream_id(stored)
-    return "No stream" if stream is None else f"Stream {stream}"
+    return "No stream" if stream_id(stored) is None else f"Stream {stream_id(stored)}"
 
 
 def names_launch(correlation: Array) -> NDArray[np.bool_]:
@@ -381,10 +381,9 @@ class Device:
 class Trace:
     """All tables of one report.
 
-    `gpu_of` gives the `Device.id` of each (global process ID, its own ordinal) that ops carry. `sm_active` holds the
-    GPU metric "SMs Active" alone, in percent; `tables_present` the names of the report's own tables that have rows;
-    `python_stacks` which kinds of Python stacks it holds, by their schemas' names; `domains` the names of NVTX domains
-    by (row of processes, domain ID), of those that have a name.
+    `gpu_of`: the `Device.id` of each (global process ID, its own ordinal); `sm_active`: the GPU metric "SMs Active", in
+    percent; `tables_present`: the names of the report's tables that have rows; `unread`: when those have rows that none
+    of these tables holds; `python_stacks`: its kinds, by schema; `domains`: names by (row of processes, domain ID).
     """
 
     path: str
@@ -410,6 +409,7 @@ class Trace:
     errors: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (call, error code) -> how often
     target: Mapping[str, str] = field(default_factory=dict)  # the machine, as TARGET_INFO_SYSTEM_ENV tells
     tables_present: frozenset[str] = frozenset()
+    unread: Mapping[str, IntervalSet] = field(default_factory=dict)
     python_stacks: frozenset[str] = frozenset()
     nsys_version: str | None = None
     schema_version: str | None = None

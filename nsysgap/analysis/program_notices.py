@@ -16,11 +16,11 @@ from nsysgap.analysis.relations.acting import acted_for
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.arrays import distinct
 from nsysgap.causes import LOADING
-from nsysgap.intervals import covered_length, union
+from nsysgap.intervals import covered_length, intersect, union
 from nsysgap.tables import NONE, Notice
 from nsysgap.units import count, duration
 
-UNREAD = (*("GPU_CONTEXT_SWITCH_EVENTS", "VULKAN_WORKLOAD", "DX11_WORKLOAD", "DX12_WORKLOAD", "OPENGL_WORKLOAD"),)
+UNREAD_NAMED = 5
 OTHER_THREADS_SHARE = 0.05  # of the ops: fewer that other threads launched are not worth a word
 
 
@@ -96,7 +96,10 @@ def _loading(idle: IdleReport) -> Said:
 
 
 def _unread(idle: IdleReport) -> Said:
-    """Tables with other work of the GPU, or waiting, that no figure counts."""
-    there = sorted(table for table in idle.trace.tables_present if table.startswith(UNREAD))
-    if there and idle.trace.ops.rows:
-        yield "note", f"Not counted: {', '.join(there)}. What these tables hold may have kept the GPU busy, or held it."
+    """Tables with work or waiting inside the GPUs' windows that no figure counts."""
+    windows = union(*(np.array([device.window[end] for device in idle.devices], np.int64) for end in (0, 1)))
+    there = [table for table, when in idle.trace.unread.items() if len(intersect(when, windows).starts)]
+    if there:
+        more = f" and {len(there) - UNREAD_NAMED} more" if len(there) > UNREAD_NAMED else ""
+        named = ", ".join(there[:UNREAD_NAMED]) + more
+        yield "note", f"Not counted: {named}. What these tables hold may have kept the GPU busy, or held it."

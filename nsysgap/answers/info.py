@@ -54,6 +54,7 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "threads": _threads(trace),
         "domains": [asdict(one) for one in domains(trace)],
         "tables": [{"table": table, "rows": rows} for table, rows in about.rows],
+        "unread": [table for table, _ in about.rows if table in trace.unread],
         "questions": [asdict(question) for question in questions(trace)],
         "missing": [asdict(limit) for limit in limits(trace)],
         "diagnostics": [

@@ -38,6 +38,7 @@ from nsysgap.report.payloads import python_stacks
 from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
 from nsysgap.report.source import Source
 from nsysgap.report.streams import OP_TABLES, PID_SHIFT, process_rows, read_streams
+from nsysgap.report.unread import read_unread
 from nsysgap.report.usable import Usable
 from nsysgap.tables import Notice, Table, Trace
 from nsysgap.units import counted
@@ -124,6 +125,7 @@ class _Reading:
             overhead=self._spans(tables.OVERHEAD, raw["PROFILER_OVERHEAD"], threads),
             sm_active=read_sm_active(self.source, self.names),
             tables_present=frozenset(filter(self.source.has_rows, self.source.catalog.columns)),
+            unread=read_unread(self.source),
             python_stacks=python_stacks(self.source),
             nsys_version=versions[0],
             schema_version=versions[1],

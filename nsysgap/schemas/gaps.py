@@ -33,7 +33,7 @@ _OP = record(
     {
         "kind": one_of(KINDS, "What it is; graph: a CUDA graph traced as a whole."),
         "name": text("The kernel's full name, or what the copy does."),
-        "stream": integer("The CUDA stream."),
+        "stream": nullable(integer("The CUDA stream."), "not recorded."),
         "start_ns": integer("When it began."),
         "end_ns": integer("When it ended."),
         "correlation_id": nullable(integer("CUPTI's number of the launch."), "none was recorded."),
@@ -95,6 +95,13 @@ _GPU = record(
         "sm_active_percent": nullable(_SM, "no GPU metrics."),
         "sm_active_samples": integer("Samples behind it."),
         "held_by": array(_HOLDER, "Who held queued work, the longest first."),
+        "loading_ns": integer("Of idle time, what passed while the launching thread was loading modules."),
+        "other_work": array(
+            record(
+                "Work of the GPU beside CUDA's.", {"name": text("What."), "idle_ns": integer("Idle time it covers.")}
+            ),
+            "What else the report shows the GPU doing, the most idle time first.",
+        ),
         "idle_range_ns": nullable(pair(integer("ns"), "What idle time can be, at least and at most."), "it is exact."),
     },
     sometimes=("which",),
@@ -134,6 +141,21 @@ _SYNCS = record(
         "found_nothing": integer("Calls that found nothing to wait for."),
     },
 )
+_VIA = record(
+    "The thread that woke the launching thread, which slept in an OS call.",
+    {
+        "process": PROCESS,
+        "thread": THREAD,
+        "name": text("That thread's name."),
+        "call": text("The OS call in which the launching thread slept."),
+        "ns": integer("For how long of the gap."),
+        "did_ns": shared("some_parts", "What the waking thread did meanwhile; sums to ns."),
+    },
+)
+_ACTS_FOR = record(
+    "The waiting thread for which the launching thread acted.",
+    {"thread": THREAD, "nvtx": array(text("A range's text."), "That thread's ranges then, outermost first.")},
+)
 _GAP = record(
     "A stretch in which nothing ran on the GPU.",
     {
@@ -144,14 +166,16 @@ _GAP = record(
         "duration_ns": integer("end - start."),
         "cause": one_of(CAUSE_KEYS, "The largest part."),
         "parts_ns": shared("some_parts", "Sums to duration_ns."),
-        "before": _OP,
-        "after": _OP,
-        "process": PROCESS,
+        "before": nullable(_OP, "none ends there."),
+        "after": nullable(_OP, "none starts there."),
+        "process": nullable(PROCESS, "it is not known."),
         "thread": nullable(THREAD, "the launching thread is not known."),
         "nvtx": array(text("A range's text."), "Ranges around the launch that ended the gap, outermost first."),
         "line": nullable(text("The program's line."), "no stack was sampled in it."),
+        "via": nullable(_VIA, "nobody is known to have woken the launching thread."),
+        "acts_for": nullable(_ACTS_FOR, "it launched for itself."),
     },
-    sometimes=("which", "line"),
+    sometimes=("which", "line", "via", "acts_for"),
 )
 _LOST = record(
     "Something the report lacks, with the sentence that says it.",

@@ -31,7 +31,7 @@ _NODE = record(
         "grid": _DIM,
         "block": _DIM,
         "shared_bytes": nullable(integer("Shared memory."), "not recorded."),
-        "stream": integer("The stream it ran in."),
+        "stream": nullable(integer("The stream it ran in."), "not recorded."),
         "count": integer("Runs."),
         "mean_ns": integer("Of a run."),
         "spread_ns": integer("Standard deviation."),
@@ -45,12 +45,12 @@ _REPLAYS = record(
     "Its replays.",
     {
         "count": integer("Replays."),
-        "iterations": maybe_stats("Of bodies of conditional nodes, per replay."),
+        "iterations": maybe_stats("How often its own nodes ran, per replay, where that is more than once."),
         "call_ns": maybe_stats("Of the launch call."),
         "latency_ns": maybe_stats("From the call's start to the first node's."),
         "span_ns": stats("From the first node's start to the last one's end."),
         "busy_ns": stats("In which a node ran."),
-        "between_nodes_ns": stats("In which none ran."),
+        "between_nodes_ns": stats("In which neither a node of its own ran nor a body was under way."),
         "whole_ns": maybe_stats("From the call's start to the last node's end."),
         "replay_ns": maybe_stats("From the call's start, or the previous replay's end, to its end."),
         "updates_before_ns": maybe_stats("In calls that changed it before a replay."),
@@ -63,7 +63,7 @@ _SINGLY = record(
         "launches": integer("Launches of one."),
         "time_ns": stats("Of one."),
         "calls_ns": stats("In its launch calls."),
-        "saved_ns": integer("What a replay takes less."),
+        "saved_ns": nullable(integer("What a replay takes less."), "no replay's launch is known."),
     },
 )
 _BODY = record(
@@ -74,7 +74,7 @@ _BODY = record(
         "node_count": integer("Nodes."),
         "replays": integer("Replays it ran in."),
         "iterations": stats("Per replay."),
-        "span_ns": stats("Of an iteration."),
+        "span_ns": stats("From its first node's start to its last one's end, of a replay."),
         "busy_ns": stats("In which a node ran."),
         "between_nodes_ns": stats("In which none ran."),
     },
@@ -84,7 +84,7 @@ _UNRECORDED = record(
     {
         "device": DEVICE,
         "which": WHICH,
-        "unrecorded_ns": integer("Time in which such replays ran without a record."),
+        "unrecorded_ns": integer("Time in which such replays may have gone on: the next launch was waiting."),
         "gaps": integer("In how many gaps."),
         "idle_range_ns": pair(integer("ns"), "What idle time can be, at least and at most."),
         "window_ns": integer("Of how long."),
@@ -95,8 +95,8 @@ _GRAPH = record(
     "A graph: everything instantiated from the same nodes.",
     {
         "graph": integer("Its number in this list."),
-        "process": PROCESS,
-        "built": one_of(("captured", "explicit", "unknown"), "How."),
+        "process": nullable(PROCESS, "it is not known."),
+        "built": one_of(("captured", "explicit", "cloned", "unknown"), "How."),
         "graphs": integer("Graphs."),
         "graph_ids": array(integer("An ID."), "Their IDs."),
         "clones": integer("Of them clones."),
@@ -115,13 +115,13 @@ _GRAPH = record(
 _WHOLE = record(
     "Launches traced as a whole.",
     {
-        "process": PROCESS,
+        "process": nullable(PROCESS, "it is not known."),
         "name": text("The graph."),
         "count": integer("Launches."),
-        "call_ns": stats("Of the call."),
-        "latency_ns": stats("From the call's start to the graph's."),
+        "call_ns": maybe_stats("Of the call."),
+        "latency_ns": maybe_stats("From the call's start to the graph's."),
         "span_ns": stats("Of the graph."),
-        "whole_ns": stats("From the call's start to the graph's end."),
+        "whole_ns": maybe_stats("From the call's start to the graph's end."),
     },
 )
 DOCUMENT = document(

@@ -84,6 +84,7 @@ DOCUMENT = document(
             "The NVTX domains.",
         ),
         "tables": array(record("A table.", {"table": text("Its name."), "rows": integer("Rows.")}), "All tables."),
+        "unread": array(text("Its name."), "Tables with work or waiting that are in no figure."),
         "questions": array(
             record(
                 "A question.",

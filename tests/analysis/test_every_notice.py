@@ -22,6 +22,11 @@ def in_mpi(report: ReportBuilder, tid: int) -> ReportBuilder:
     return report.row("MPI_OTHER_EVENTS", **span, textId=report.text("MPI_Barrier"))
 
 
+def library(report: ReportBuilder, start: int) -> ReportBuilder:
+    span = {"start": start, "end": start + 200 * US, "globalTid": global_tid(1, 1)}
+    return report.row("CUDNN_EVENTS", **span, nameId=report.text("cudnnConvolutionForward"))
+
+
 def blocking(report: ReportBuilder, late: int) -> ReportBuilder:
     for i in range(60):
         at = 50 * MS + i * MS
@@ -75,9 +80,25 @@ NOTICES: dict[str, tuple[Change, Change]] = {
     ),
     "is loading modules": (lambda r: loading(r, 1), lambda r: loading(r, 2)),
     "mpi: of": (lambda r: in_mpi(r, 1), lambda r: in_mpi(r, 2)),
-    "Not counted: GPU_CONTEXT_SWITCH_EVENTS": (
-        lambda r: r.row("GPU_CONTEXT_SWITCH_EVENTS", tag=1),
-        lambda r: r.row("GPU_METRICS", timestamp=1),
+    "Not counted: OPENMP_EVENT_KIND_TASK": (
+        lambda r: r.row("OPENMP_EVENT_KIND_TASK", start=2 * MS, end=3 * MS),
+        lambda r: r.row("OPENMP_EVENT_KIND_TASK", start=900 * MS, end=901 * MS),
+    ),
+    "Other work covers idle time": (
+        lambda r: r.row("VULKAN_WORKLOAD", start=2 * MS - 300 * US, end=2 * MS),
+        lambda r: r.row("VULKAN_WORKLOAD", start=2 * MS, end=2 * MS + 300 * US),
+    ),
+    "libraries: of": (
+        lambda r: library(r, 2 * MS - 300 * US),
+        lambda r: library(r, 2 * MS),
+    ),
+    "waited inside its NVTX ranges": (
+        lambda r: steps(r.nvtx(40 * MS, 90 * MS, "backward"), 3, MS, tid=2, delay=40 * MS),
+        lambda r: steps(r.nvtx(40 * MS, 90 * MS, "backward").call(50 * MS, 51 * MS, 0), 3, MS, tid=2, delay=40 * MS),
+    ),
+    "slept in pthread_cond_wait until thread 1": (
+        lambda r: steps(r.osrt(30 * MS, 40 * MS, "pthread_cond_wait", tid=2), 1, MS, tid=2, delay=40 * MS),
+        lambda r: steps(r.osrt(30 * MS, 40 * MS, "poll", tid=2), 1, MS, tid=2, delay=40 * MS),
     ),
     "page migration of unified memory": (
         lambda r: r.memcpy(40 * MS, 41 * MS, 0, copyKind=11),

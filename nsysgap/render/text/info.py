@@ -36,6 +36,9 @@ def info_blocks(document: Document, *, tables: bool = False) -> Iterable[Rendera
     said = [one for one in document["diagnostics"] if tables or one["incomplete"] or one["severity"] != "note"]
     if said:
         yield _diagnostics(said, full=tables)
+    if document["unread"]:
+        named = ", ".join(printable(table) for table in document["unread"])
+        yield Text(f"not read: {named}. Work or waiting that these tables hold is in no figure.", style="yellow")
     if not tables:
         yield _left_out(document, len(said))
 
