@@ -29,18 +29,20 @@ def open_fleet(
     whole: bool = False,
     rank_regex: str | None = None,
     workers: int | None = None,
+    dask: str | None = None,
 ) -> Fleet:
     """Read the reports of a job, as many at once as cores and memory allow, and compare its ranks.
 
     `paths`: reports, folders of them, patterns or URLs. What is compared is each rank's main loop, unless `nvtx` (a
-    regular expression of ranges), `since`, `until` (ns, or "1.2s") or `whole` chooses otherwise. A report that cannot
+    regular expression of ranges), `since`, `until` (ns, or "1.2s") or `whole` chooses otherwise. `dask`:
+    the address or the file of a Dask scheduler whose workers read them, or "local". A report that cannot
     be read is in `reports` with its sentence; raises NsysgapError where none holds GPU work, or ranks contradict.
     """
     named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     start, end = (parse_duration(time) if isinstance(time, str) else time for time in (since, until))
     selection = Selection(None, None if nvtx is None else pattern(nvtx), start, end)
     options = RankOptions(selection, whole, rank_regex, draw=True)
-    return Fleet(ranks_of([os.fspath(one) for one in named], options, workers=workers))
+    return Fleet(ranks_of([os.fspath(one) for one in named], options, workers=workers, cluster=dask))
 
 
 class Fleet:

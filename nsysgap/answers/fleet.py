@@ -17,14 +17,20 @@ def ranks_of(
     *,
     workers: int | None = None,
     done: Callable[[Asked[ReportUnits]], None] = lambda _: None,
-    ask: Callable[..., list[Asked[ReportUnits]]] = ask_all,
+    cluster: str | None = None,
 ) -> RanksAnswer:
-    """The comparison of all reports that `named` means. `ask`: who reads them, this machine or a cluster.
+    """The comparison of all reports that `named` means.
 
-    A report that cannot be read is in the answer with its sentence. Raises NsysgapError where none has GPU work.
+    `cluster`: the Dask scheduler whose workers read them (see `ask_cluster`), None for processes of this machine, as
+    many as `workers` or as fit. A report that cannot be read is in the answer with its sentence. Raises NsysgapError
+    where none has GPU work.
     """
     paths = report_paths(named)
-    asked = ask(paths, report_units, options, workers=workers, done=done)
+    if cluster is None:
+        return ranks([_units(one) for one in ask_all(paths, report_units, options, workers=workers, done=done)])
+    from nsysgap.fleet.cluster import ask_cluster
+
+    asked = ask_cluster(paths, report_units, options, cluster=cluster, workers=workers, done=done)
     return ranks([_units(one) for one in asked])
 
 

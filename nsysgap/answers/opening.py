@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -168,8 +169,10 @@ class OpenReport:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], progress: Progress | None = None) -> Iterator[OpenReport]:
-    """Open and read a report; its file stays open inside the context.
+def opened(
+    path: str | os.PathLike[str], progress: Progress | None = None, named: str | None = None
+) -> Iterator[OpenReport]:
+    """Open and read a report; its file stays open inside the context. `named`: what answers call it, if not `path`.
 
     Raises NsysgapError, whose text says what to do next, for anything that is not a readable report.
     """
@@ -178,6 +181,8 @@ def opened(path: str | os.PathLike[str], progress: Progress | None = None) -> It
         with advance_of(f"Reading {Path(path).name}", source.rows_guess) as advance:
             trace = read_trace(source, advance)
             advance(source.rows_guess)
+        if named is not None:
+            trace = replace(trace, path=named)
         report = OpenReport(trace, source, progress)
         try:
             yield report
@@ -196,9 +201,13 @@ def ask(
     question: Question[Options, Answer],
     options: Options,
     progress: Progress | None = None,
+    named: str | None = None,
 ) -> Answer:
-    """The answer of one report, everything else released. Picklable in and out: workers can run it."""
-    with opened(path, progress) as report:
+    """The answer of one report, everything else released. Picklable in and out: workers can run it.
+
+    `named`: what the answer calls the report, if it is not `path`.
+    """
+    with opened(path, progress, named) as report:
         return question(report, options)
 
 

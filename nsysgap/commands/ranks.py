@@ -41,6 +41,12 @@ OUTPUTS = Outputs(
 @whole_option
 @click.option("--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Read so many reports at once.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS|FILE|local",
+    envvar="DASK_SCHEDULER_ADDRESS",
+    help="Read reports on the workers of this Dask scheduler; else of DASK_SCHEDULER_ADDRESS.",
+)
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many ranks to list, those that starve most ({SHOWN}).")
 @OUTPUTS.options
 def command(
@@ -48,6 +54,7 @@ def command(
     whole: bool,
     rank_regex: str | None,
     workers: int | None,
+    dask: str | None,
     top: int | None,
     to: Destination,
     **selected: Any,
@@ -55,7 +62,7 @@ def command(
     """Who keeps whom waiting: the ranks of a job beside one another, the straggler and why it is late.
 
     \b
-    REPORT is a report of one rank or of several, a folder of reports, or a pattern.
+    REPORT is a report of one rank or of several, a folder of reports, a pattern, or a URL. See docs/fleet.md.
     Example: nsysgap ranks report_rank*.sqlite
     """
     from nsysgap.answers.fleet import ranks_of
@@ -65,7 +72,9 @@ def command(
     paths = report_paths(reports)
     options = RankOptions(selection(selected), whole, rank_regex, draw=to.form == "html")
     with progress_lines(len(paths)) as ready:
-        answer = ranks_of(paths, options, workers=workers, done=lambda asked: ready(asked.path, _status(asked)))
+        answer = ranks_of(
+            paths, options, workers=workers, done=lambda asked: ready(asked.path, _status(asked)), cluster=dask
+        )
     to.write(_written(answer, to, top_of(top, SHOWN)))
 
 

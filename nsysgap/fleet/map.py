@@ -19,6 +19,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.paths import free_memory, largest_first, size_of
+from nsysgap.fleet.remote import is_url, staged
 
 Answer = TypeVar("Answer")
 MEMORY_PER_BYTE = 3.3
@@ -72,14 +73,28 @@ def ask_all(
     return [found[path] for path in paths]
 
 
-def answer_of(path: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
-    """One report's answer or error: what a worker runs."""
+def answer_of(path: str, question: Callable[..., Answer], options: Any, *, at: str | None = None) -> Asked[Answer]:
+    """One report's answer or error: what a worker runs. `at`: where it lies, if not at `path`, which answers name."""
     from nsysgap.answers.opening import ask
 
     try:
-        return Asked(path, ask(path, question, options))
+        if is_url(path):
+            with staged(path) as local:
+                return _named(path, str(local), question, options)
+        return Asked(path, ask(path, question, options)) if at is None else _named(path, at, question, options)
     except NsysgapError as error:
         return Asked(path, error=error)
+
+
+def _named(path: str, at: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
+    """The answer of a report that lies elsewhere: it and its errors say what the user named."""
+    from nsysgap.answers.opening import ask
+
+    try:
+        return Asked(path, ask(at, question, options, named=path))
+    except NsysgapError as error:
+        said, hint = (text.replace(at, path) for text in (error.message, error.hint))
+        return Asked(path, error=NsysgapError(said, hint, details=error.details, exit_code=error.exit_code))
 
 
 def _one_by_one(paths: Sequence[str], question: Callable[..., Answer], options: Any) -> Iterator[Asked[Answer]]:

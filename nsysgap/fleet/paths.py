@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.remote import is_url, matching
 
 ENDINGS = (
     ".sqlite",
@@ -21,26 +22,20 @@ ENDINGS = (
     ".nsys-rep.zst",
 )
 FOLDER_ENDINGS = ("_pqtdir", "_arwdir")
-_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
-
-
-def is_url(path: str) -> bool:
-    """Whether this names something to fetch, such as s3://bucket/report.sqlite."""
-    return bool(_URL.match(path))
 
 
 def report_paths(named: Sequence[str]) -> list[str]:
     """Every report that is meant, each once, numbers in names in their order (rank2 before rank10).
 
     A folder means the reports in it (of NAME.sqlite and NAME.nsys-rep the export), unless it is an exported report
-    itself (Parquet or Arrow tables). A pattern that the shell left alone is matched here. Raises NsysgapError for what
-    matches nothing.
+    itself (Parquet or Arrow tables). A pattern that the shell left alone, or of a URL, is matched here. Raises
+    NsysgapError for what matches nothing.
     """
     found: list[str] = []
     for name in named:
         if is_url(name):
-            found.append(name)
+            found += matching(name)
         elif Path(name).is_dir() and not is_exported_folder(Path(name)):
             found += _in_folder(Path(name))
         elif not Path(name).exists() and glob.has_magic(name):
