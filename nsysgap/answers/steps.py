@@ -40,9 +40,10 @@ class StepsOptions:
 class LoopDetail:
     """What people want of a loop beside its row in the contract, numbers of iterations from 0, times in ns.
 
-    `main`: the main loop of its process; then `set_up_ns` and `after_ns` say, by GPU, how long its window is before
-    the loop's first and after its last window. `first_ns`: how long the first iteration took; `outliers`: (number,
-    duration) of iterations that took far longer than the others; `inside`: the row of the loop around it, -1 none.
+    `merged`: IDs of threads that hand over to the loop's thread and count as it. `main`: the main loop of its process;
+    then `set_up_ns` and `after_ns` say, by GPU, how long its window is before the loop's first and after its last
+    window. `first_ns`: how long the first iteration took; `outliers`: (number, duration) of iterations that took far
+    longer than the others; `inside`: the row of the loop around it, -1 none.
     """
 
     main: bool
@@ -51,6 +52,7 @@ class LoopDetail:
     outliers: tuple[tuple[int, int], ...]
     set_up_ns: dict[int, int]
     after_ns: dict[int, int]
+    merged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _detail(found: Steps, number: int, *, main: bool) -> LoopDetail:
         outliers=tuple((int(i), int(one.duration[i])) for i in one.outliers),
         set_up_ns={edge.device: int(edge.start[0]) - window[edge.device][0] for edge in edges},
         after_ns={edge.device: window[edge.device][1] - int(edge.end[-1]) for edge in edges},
+        merged=tuple(found.trace.threads["tid"][list(one.loop.merged)].tolist()),
     )
 
 

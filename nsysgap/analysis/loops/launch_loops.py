@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import Launched, LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import LAUNCHES, LEAST_ITERATIONS, Loop
-from nsysgap.analysis.loops.periods import repeated
+from nsysgap.analysis.loops.periods import LEAST_TOKENS, repeated
 from nsysgap.analysis.loops.sequences import Shapes, mixed
 from nsysgap.analysis.relations.calls import SYNCS
+from nsysgap.analysis.schedule.calls import process_threads
 from nsysgap.arrays import distinct, is_any
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.tables import KERNEL, MEMCPY, Trace
@@ -37,6 +38,10 @@ class CallTokens:
     start: Times
     end: Times
 
+    def part(self, low: int, high: int) -> CallTokens:
+        """Some that follow each other."""
+        return CallTokens(*(getattr(self, name)[low:high] for name in self.__dataclass_fields__))
+
 
 def launch_loops(
     trace: Trace,
@@ -45,30 +50,49 @@ def launch_loops(
     without: Container[int],
     order: LaunchOrder,
 ) -> list[Loop]:
-    """The loops of all threads but those in `without` (rows of threads, which have NVTX loops), in no order."""
-    found = []
+    """The loops of all threads but those in `without` (rows of threads, which have NVTX loops), in no order.
+
+    Threads that hand over to each other are one: of the thread with most calls. Within one step of a loop what repeats
+    there is a loop of its own.
+    """
+    found: list[Loop] = []
     for process in distinct(trace.threads["process"]).tolist():
         launched = order.of(process)
-        for thread in distinct(trace.api["thread"][calls[launched.op]]).tolist():
-            if thread not in without:
-                tokens = call_tokens(trace, calls, shapes.of_ops, launched, thread)
-                found += [_loop(trace, launched, thread, tokens, *bounds) for bounds in _steps(trace, tokens)]
+        for threads in _launching_threads(trace, calls, launched, process):
+            if any(thread in without for thread in threads):
+                continue
+            tokens = call_tokens(trace, calls, shapes.of_ops, launched, threads)
+            first_seen = _first_seen(tokens.token)
+            for steps in _steps(trace, tokens, first_seen):
+                found.append(_loop(trace, launched, threads, tokens, steps.firsts, steps.period))
+                inner = _inside(trace, tokens, first_seen, steps)
+                found += [_loop(trace, launched, threads, tokens, one.firsts, one.period) for one in inner]
     return found
 
 
+def _launching_threads(
+    trace: Trace, calls: NDArray[np.int32], launched: Launched, process: int
+) -> list[tuple[int, ...]]:
+    """The threads of a process that launch something, those that hand over to each other as one."""
+    launching = distinct(trace.api["thread"][calls[launched.op]]).tolist()
+    if len(launching) < 2:
+        return [(thread,) for thread in launching]
+    return [group for group in process_threads(trace, process, calls) if any(one in launching for one in group)]
+
+
 def call_tokens(
-    trace: Trace, calls: NDArray[np.int32], shapes: NDArray[np.int32], launched: Launched, thread: int
+    trace: Trace, calls: NDArray[np.int32], shapes: NDArray[np.int32], launched: Launched, threads: tuple[int, ...]
 ) -> CallTokens:
-    """The calls of a thread that matter; those nested in another are left out."""
+    """The calls of threads that matter, by start; those nested in another of their thread are left out."""
     api = trace.api
     call = calls[launched.op]
-    mine = np.flatnonzero(api["thread"][call] == thread)
+    mine = np.flatnonzero(is_any(api["thread"][call], threads))
     call, op = call[mine], launched.op[mine]
     heads = np.flatnonzero(np.concatenate(([True], call[1:] != call[:-1])))
     # The nodes of a graph may run in any order: their sum knows none.
     key = np.add.reduceat(mixed(shapes[op]), heads)
     token = np.unique(key, return_inverse=True)[1] + 1
-    waits = np.flatnonzero(SYNCS.rows(trace) & (api["thread"] == thread))
+    waits = np.flatnonzero(SYNCS.rows(trace) & is_any(api["thread"], threads))
     waits = waits[~np.isin(waits, call[heads])]
     row = np.concatenate((call[heads], waits))
     by_row = np.argsort(row, kind="stable")
@@ -77,28 +101,50 @@ def call_tokens(
     ops = np.concatenate((op[heads], np.full(len(waits), -1)))[by_row].astype(np.int32)
     start, end = api["start"][row], api["end"][row]
     outermost = np.ones(len(row), np.bool_)
-    outermost[1:] = end[1:] > np.maximum.accumulate(end)[:-1]
+    for thread in threads:
+        of_thread = np.flatnonzero(api["thread"][row] == thread)
+        reach = np.maximum.accumulate(end[of_thread])
+        outermost[of_thread[1:]] = end[of_thread[1:]] > reach[:-1]
     return CallTokens(tokens[outermost], ops[outermost], start[outermost], end[outermost])
 
 
-def _steps(trace: Trace, tokens: CallTokens) -> Iterator[tuple[int, int, int]]:
-    """(first token, period, iterations) of each loop: of several stretches of one body the one with most iterations."""
+@dataclass(frozen=True)
+class _Found:
+    """A loop among tokens: where each iteration begins, and how many tokens it has."""
+
+    firsts: Indices
+    period: int
+
+
+def _steps(trace: Trace, tokens: CallTokens, first_seen: Times, since: int = 0) -> Iterator[_Found]:
+    """The loops of some tokens: of several stretches of one body the one with most iterations.
+
+    `first_seen`: where each token of the thread is first, counted from `since` before these tokens.
+    """
     pause = np.concatenate(([0], tokens.start[1:] - tokens.end[:-1]))
-    first_seen = _first_seen(tokens.token)
-    best: dict[tuple[int, int], tuple[int, int, int]] = {}
+    best: dict[tuple[int, int], _Found] = {}
     for runs in repeated(tokens.token):
         for start, length, period in zip(*(column.tolist() for column in runs), strict=True):
             begin = start + _first_of_step(trace, tokens, pause, start, length, period)
             count = (start + length - begin) // period
             body = slice(begin, begin + period)
             # A repeat in which something ran for the first time, and was loaded, counts for none.
-            loading = bool((first_seen[tokens.token[body]] >= begin).any())
+            loading = bool((first_seen[tokens.token[body]] >= begin + since).any())
             if count - loading < LEAST_ITERATIONS or (tokens.token[body] == SYNC).all():
                 continue
             key = period, int(mixed(tokens.token[body]).sum())
-            if key not in best or best[key][2] < count:
-                best[key] = begin, period, count
+            if key not in best or len(best[key].firsts) < count:
+                best[key] = _Found(np.arange(begin, begin + count * period, period), period)
     yield from best.values()
+
+
+def _inside(trace: Trace, tokens: CallTokens, first_seen: Times, outer: _Found) -> Iterator[_Found]:
+    """What repeats within one step (that in the middle stands for all: their tokens are the same)."""
+    if outer.period < LEAST_TOKENS:
+        return
+    middle = int(outer.firsts[len(outer.firsts) // 2])
+    for one in _steps(trace, tokens.part(middle, middle + outer.period), first_seen, middle):
+        yield _Found((outer.firsts[:, None] + one.firsts).reshape(-1), one.period)
 
 
 def _first_seen(token: NDArray[np.int32]) -> Times:
@@ -130,19 +176,18 @@ def _first_of_step(trace: Trace, tokens: CallTokens, pause: Times, start: int, l
 
 
 def _loop(
-    trace: Trace, launched: Launched, thread: int, tokens: CallTokens, begin: int, period: int, count: int
+    trace: Trace, launched: Launched, threads: tuple[int, ...], tokens: CallTokens, first: Indices, period: int
 ) -> Loop:
-    first = np.arange(begin, begin + count * period, period)
     start = tokens.start[first]
     # Calls of a thread hardly ever cross; where they do, the next iteration begins where the last has ended.
-    end = np.maximum.reduceat(tokens.end[begin : begin + count * period], first - begin)
+    end = tokens.end[first[:, None] + np.arange(period)].max(axis=1)
     end[:-1] = np.minimum(end[:-1], start[1:])
     ops = number_inside(launched.op_time, start, end)
-    body = tokens.op[begin : begin + period]
+    body = tokens.op[first[0] : first[0] + period]
     name = _op_name(trace, int(body[body >= 0][0]))
     number = int((body >= 0).sum())
     label = f"{name} … ({number:,} {'launch' if number == 1 else 'launches'})"
-    return Loop(label, LAUNCHES, None, thread, start, end, int(ops.sum()))
+    return Loop(label, LAUNCHES, None, threads[0], start, end, int(ops.sum()), merged=threads[1:])
 
 
 def _op_name(trace: Trace, op: int) -> str:

@@ -26,7 +26,8 @@ class Loop:
     """What repeats on a thread (row of threads): iterations [start, end) in ns, sorted, not overlapping.
 
     `source`: "nvtx" or "launches"; `domain`: the NVTX domain's ID, None without NVTX; `inside`: the number, in the list
-    that this is from, of the innermost loop around this one, -1 none; `ops`: how many ops its iterations launched.
+    that this is from, of the innermost loop around this one, -1 none; `ops`: how many ops its iterations launched;
+    `merged`: the threads that hand over to this one, and count as it.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Loop:
     end: Times
     ops: int
     inside: int = NONE
+    merged: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:

@@ -134,6 +134,14 @@ def _gaps(
     return gap, inside
 
 
+def process_threads(trace: Trace, process: int, calls: NDArray[np.int32]) -> tuple[tuple[int, ...], ...]:
+    """`logical_threads` of a process. `calls`: the launch call of each op, -1 none."""
+    rows = process_rows(trace, process)
+    significant = _roles(trace) != OTHER
+    significant[calls[calls != NONE]] = True
+    return logical_threads(trace, distinct(enclosing(trace, rows)[significant[rows]]))
+
+
 def logical_threads(trace: Trace, rows: Indices) -> tuple[tuple[int, ...], ...]:
     """Which threads hand over to each other and so are one: groups of rows of the threads table, most calls first.
 

@@ -78,6 +78,9 @@ def _main(loop: Document, detail: Document) -> Text:
     said = f"{count(loop['count'])} x {printable(loop['label'], 60)}  {duration(loop['step_ns'])} a step"
     text = Text.assemble((said, "bold"), f" ({duration(times['min'])} to {duration(times['max'])} on the host)")
     text.append(f"\nThe main loop of process {loop['process']}, on thread {loop['thread']}")
+    if detail["merged"]:
+        others = ", ".join(map(str, detail["merged"]))
+        text.append(f" and {others}, which {'hands' if len(detail['merged']) == 1 else 'hand'} over to it")
     text.append(". " if loop["source"] == "nvtx" else ", found in what it launches. ")
     set_up, after = (max(detail[key].values(), default=0) for key in ("set_up_ns", "after_ns"))
     text.append(f"Before it {duration(set_up)} of set-up, after it {duration(after)}.")

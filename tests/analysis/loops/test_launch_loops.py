@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from command_line import run
 from loop_reports import steps_of
 from report_builder import ReportBuilder
 
@@ -54,6 +55,43 @@ def test_waiting_alone_is_no_loop(tmp_path: Path) -> None:
     for number in range(10):
         report.sync(200 + 10 * number, 205 + 10 * number, 50 + number)
     assert steps_of(report.save(tmp_path)).loops == []
+
+
+def handed_over() -> ReportBuilder:
+    """Six steps: eight launches of thread 1, then six of thread 2, which runs what thread 1 hands over."""
+    report = ReportBuilder()
+    for step in range(6):
+        for call in range(14):
+            at = 100_000 * step + 1_000 * call
+            tid, name = (1, f"forward{call}") if call < 8 else (2, f"backward{call}")
+            report.launch((at, at + 400), (at + 500, at + 900), tid=tid, name=name)
+    return report
+
+
+def test_threads_that_hand_over_to_each_other_have_one_loop(tmp_path: Path) -> None:
+    path = handed_over().save(tmp_path)
+    (loop,) = steps_of(path).loops
+    assert (loop.label, loop.count, loop.ops) == ("forward0 … (14 launches)", 6, 6 * 14)
+    assert loop.start.tolist() == [100_000 * step for step in range(6)]
+    assert "on thread 1 and 2, which hands over to it" in run("steps", path).stdout
+
+
+def test_a_thread_that_an_nvtx_loop_s_thread_hands_over_to_has_no_other(tmp_path: Path) -> None:
+    report = handed_over()
+    for step in range(6):
+        report.nvtx(100_000 * step, 100_000 * step + 90_000, f"step {step}")
+    assert [loop.label for loop in steps_of(report.save(tmp_path)).loops] == ["step #"]
+
+
+def test_what_repeats_within_a_step_is_a_loop_inside_it(tmp_path: Path) -> None:
+    """Nine steps of an embedding, four layers of two kernels, and a wait."""
+    layers = ["attention", "mlp"] * 4
+    steps = steps_of(program(9, ["embed", *layers, "sync"]).save(tmp_path))
+    outer, inner = steps.loops
+    assert (outer.label, outer.count) == ("embed … (9 launches)", 9)
+    assert (inner.label, inner.count, inner.inside) == ("attention … (2 launches)", 36, 0)
+    assert inner.ops == 72
+    assert steps.main == {0: 0}
 
 
 def test_a_thread_with_an_nvtx_loop_has_no_other(tmp_path: Path) -> None:
