@@ -41,6 +41,7 @@ COMMANDS = {
     "report": ("report", "One page to send: the answer in words, steps, limits, idle time, kernels; Markdown too."),
     "timeline": ("timeline", "One self-contained HTML page: every gap explains itself."),
     "to-chrome": ("to_chrome", "The report as a trace for Perfetto, chrome://tracing and PyTorch trace tools."),
+    "mcp": ("mcp", "Answers for agents: a server for the Model Context Protocol."),
     "schema": ("schema", "The JSON Schema of a document, for programs that read it."),
     "view": ("view", "Open the report in the Perfetto UI, from this machine, without uploading it."),
 }

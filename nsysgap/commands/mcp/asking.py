@@ -1,0 +1,110 @@
+"""One answer: the command line of it, run in a process of its own that ends with it, or at the time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+
+from nsysgap.commands.mcp.excerpt import excerpt, rows_of
+from nsysgap.commands.mcp.tools import command_line
+from nsysgap.errors import NsysgapError
+
+LOOK_S = 0.1
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["nsysgap.commands", "nsysgap.answers.gaps", "nsysgap.render.data"])
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command printed, and its exit code; None where the process was killed by somebody else."""
+
+    code: int | None
+    out: bytes
+    err: str
+
+
+async def printed(arguments: Sequence[str], time_limit: float) -> Printed:
+    """Run the command line. Raises NsysgapError at the time limit; when cancelled, the process is gone too."""
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_run, args=(list(arguments), theirs))
+    await run_sync(process.start)
+    theirs.close()
+    try:
+        with anyio.move_on_after(time_limit):
+            while not ours.poll():
+                await anyio.sleep(LOOK_S)
+            return await run_sync(_received, ours)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid or 0, signal.SIGKILL) if process.pid else None
+        process.join()
+        ours.close()
+    raise NsysgapError(
+        f"No answer within {time_limit:g} s.",
+        "Select less (nvtx, from, to), or start the server with a longer --time-limit.",
+    )
+
+
+def _received(connection: Connection) -> Printed:
+    try:
+        received: Printed = connection.recv()
+    except EOFError:
+        return Printed(None, b"", "nsysgap: The process was killed; the machine may be out of memory.")
+    return received
+
+
+def _run(arguments: list[str], connection: Connection) -> None:
+    from nsysgap.commands import main
+
+    os.setsid()  # what it starts ends with it
+    held, err = io.BytesIO(), io.StringIO()
+    out = io.TextIOWrapper(held, "utf-8")
+    code: Any = 1
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+        sys.stdout.flush()
+    connection.send(Printed(int(code or 0), held.getvalue(), err.getvalue()))
+
+
+def result(arguments: Sequence[str], said: Printed, limit: int, pointer: str | None, offset: int) -> dict[str, Any]:
+    """What an agent gets: warnings first, how to get the same, what was left out, the document.
+
+    Raises NsysgapError where the command gave no answer, with what it said.
+    """
+    try:
+        document = json.loads(said.out)
+    except ValueError:
+        message, _, hint = said.err.strip().removeprefix("nsysgap: ").partition("\n")
+        raise NsysgapError(message or "No answer came.", hint.strip()) from None
+    spoken = [line.strip() for line in said.err.splitlines() if line.strip()]
+    head = {"warnings": _warnings(document) + spoken, "command": command_line(list(arguments))}
+    if pointer is not None:
+        return {**head, **rows_of(document, pointer, offset, limit)}
+    shown, cut = excerpt(document, limit)
+    rest = {}
+    if cut:
+        rest = {"rest": "Ask again with list and offset, with a larger limit, or have the command run: it prints all."}
+    return {**head, "truncated": cut, **rest, "document": shown}
+
+
+def _warnings(document: Any) -> list[str]:
+    if not isinstance(document, dict):
+        return []
+    noted = document.get("report", {}).get("warnings", [])
+    plain = document.get("warnings", [])
+    return [f"{notice['level']}: {notice['text']}" for notice in noted] + [str(text) for text in plain]
