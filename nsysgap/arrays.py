@@ -14,6 +14,13 @@ FEW_GROUPS = 64
 WIDE = 1 << 20  # a lookup table of this size is always cheaper than a sort
 
 
+def held_once(values: Array) -> Array:
+    """The same values; where all are equal, as a view of one of them: long columns often hold one value."""
+    if not len(values) or values[-1] != values[0] or (values != values[0]).any():
+        return values
+    return np.broadcast_to(values[:1].copy(), values.shape)
+
+
 def distinct(values: Array) -> Array:
     """The distinct values, sorted, in the values' dtype."""
     if not len(values):
@@ -30,7 +37,7 @@ def distinct(values: Array) -> Array:
 
 def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
     """Whether each value is one of a few wanted ones: np.isin by a lookup table."""
-    chosen = np.fromiter(wanted, np.int64)
+    chosen = wanted if isinstance(wanted, np.ndarray) else np.fromiter(wanted, np.int64)
     if not len(values) or not len(chosen):
         return np.zeros(len(values), np.bool_)
     low, high = int(values.min()), int(values.max())

@@ -7,7 +7,7 @@ zero-length intervals cover nothing and vanish there. All functions are vectoris
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def union_of(*sets: IntervalSet) -> IntervalSet:
     return union(np.concatenate([one.starts for one in filled]), np.concatenate([one.ends for one in filled]))
 
 
-def is_sorted(values: Times) -> bool:
+def is_sorted(values: NDArray[np.integer[Any]]) -> bool:
     """Whether no value is smaller than the one before it."""
     return bool((values[1:] >= values[:-1]).all())
 

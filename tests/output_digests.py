@@ -27,6 +27,7 @@ COMMANDS = [
     "gaps {} --format csv --top all",
     *(f"gaps {{}} --by {by}" for by in ("cause", "kernel", "api", "nvtx", "thread", "process", "line")),
     "gaps {} --from 1ms --to 400ms --format json",
+    "steps {} --format json",
     "info {}",
     "info {} --format json",
     "launches {}",

@@ -11,16 +11,19 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import reference
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from real_reports import real_reports
 from report_builder import intervals
 
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations import spans
 from nsysgap.figures import as_json
 from nsysgap.intervals import IntervalSet
 from nsysgap.render.data import dump_json
@@ -89,14 +92,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(rows=report_rows(), selected=selections())
-def test_random_reports(folder: Path, rows: list[Row], selected: Spans) -> None:
+@given(rows=report_rows(), selected=selections(), at_a_time=st.sampled_from((1, 2, 3, 5, spans.ROWS)))
+def test_random_reports(folder: Path, rows: list[Row], selected: Spans, at_a_time: int) -> None:
     path = build(rows).save(folder)
     trace = read(path)
     expected = reference.gaps_json(str(path), top=None, hidden_after_ns=HIDDEN_AFTER)
     cut = reference.gaps_json(str(path), top=None, hidden_after_ns=HIDDEN_AFTER, selection=selected)
-    assert compared(product(trace, HIDDEN_AFTER)) == compared(expected)
-    assert idle_only(product(trace, HIDDEN_AFTER, intervals(*selected))) == idle_only(cut)
+    with patch.object(spans, "ROWS", at_a_time):
+        assert compared(product(trace, HIDDEN_AFTER)) == compared(expected)
+        assert idle_only(product(trace, HIDDEN_AFTER, intervals(*selected))) == idle_only(cut)
 
 
 @pytest.mark.parametrize("name", GOLDEN)

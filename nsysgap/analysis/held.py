@@ -56,7 +56,7 @@ class _Stretches(NamedTuple):
 
     start: Times
     end: Times
-    after: NDArray[np.int64]
+    after: NDArray[np.int32]
 
     @property
     def length(self) -> Times:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap import tables
-from nsysgap.arrays import codes, distinct, is_any
+from nsysgap.arrays import codes, distinct, held_once, is_any
 from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
 from nsysgap.report.diagnostics import notices
@@ -139,7 +139,8 @@ class _Reading:
         )
 
     def _read(self, table: str, reads: list[Read], where: Condition | None = None) -> Columns:
-        return self.source.columns(table, reads, where, self.progress)
+        columns = self.source.columns(table, reads, where, self.progress)
+        return {name: held_once(columns.pop(name)) for name in list(columns)}
 
     def _raw_ops(self) -> list[Columns]:
         return [self._raw_op_table(kind, table) for kind, table in enumerate(OP_TABLES.values())]
@@ -201,19 +202,20 @@ class _Reading:
                 Read("thread", "globalTid"),
                 Read("correlation", "correlationId"),
                 Read("name", "nameId", tables.NONE, "int32", NO_STRING),
-                Read("failed", "returnValue", 0, "bool"),
+                Read("code", "returnValue"),
             ],
             where,
         )
         columns["name"] = self._without_suffixes(columns["name"])
-        self.errors = self._errors(columns["name"], where) if columns["failed"].any() else {}
+        code = columns.pop("code")
+        columns["failed"] = code != 0
+        self.errors = self._errors(columns["name"], code) if columns["failed"].any() else {}
         return self.usable.spans(RUNTIME, columns)
 
-    def _errors(self, names: Array, where: Condition | None) -> dict[tuple[str, int], int]:
-        """How often calls returned which error code. `names`: of all calls, as indices."""
-        codes_of = self._read(RUNTIME, [Read("code", "returnValue")], where)["code"]
-        failed = np.flatnonzero(codes_of)
-        pairs, number = np.unique(np.column_stack((names[failed], codes_of[failed])), axis=0, return_counts=True)
+    def _errors(self, names: Array, code: Array) -> dict[tuple[str, int], int]:
+        """How often calls returned which error code. `names`, `code`: of all calls, names as indices."""
+        failed = np.flatnonzero(code)
+        pairs, number = np.unique(np.column_stack((names[failed], code[failed])), axis=0, return_counts=True)
         return {(self.names[name], code): int(n) for (name, code), n in zip(pairs.tolist(), number, strict=True)}
 
     def _without_suffixes(self, values: Array) -> Array:
@@ -289,8 +291,8 @@ class _Reading:
         ]
         columns = self._read(table, reads)
         for name in ("event", "event_sync"):  # no event: CUPTI's -1, which some exporters write as unsigned
-            columns[name][columns[name] == NO_EVENT] = tables.NONE
-        columns["green_context"][columns["green_context"] == tables.NONE] = 0
+            columns[name] = _instead(columns[name], NO_EVENT, tables.NONE)
+        columns["green_context"] = _instead(columns["green_context"], tables.NONE, 0)
         return columns
 
     def _threads_and_processes(
@@ -343,7 +345,8 @@ class _Reading:
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
 
     def _records(self, schema: tables.Schema, columns: Columns, processes: Table) -> Table:
-        return Table(schema, {**columns, "process": process_rows(processes, columns["process"])})
+        columns["process"] = held_once(process_rows(processes, columns["process"]))
+        return Table(schema, columns)
 
     def _check_names(self, ops: Table, api: Columns) -> None:
         used = np.union1d(distinct(ops["name"]), distinct(api["name"]))
@@ -380,10 +383,18 @@ def _give_to_one_caller(ops: list[Columns], caller: int) -> None:
         columns["process"] = np.where(columns["process"] == 0, caller, columns["process"])
 
 
+def _instead(values: Array, old: int, new: int) -> Array:
+    """The values with another one in the place of one."""
+    wrong = values == old
+    return held_once(np.where(wrong, new, values).astype(values.dtype)) if wrong.any() else values
+
+
 def _sorted_by_start(schema: tables.Schema, columns: Columns) -> Table:
     start = columns["start"]
     if len(start) and (start[1:] < start[:-1]).any():
         order = np.argsort(start, kind="stable")
         for name in list(columns):
             columns[name] = columns[name][order]
+    for name in list(columns):
+        columns[name] = held_once(columns[name])
     return Table(schema, columns)

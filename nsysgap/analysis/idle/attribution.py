@@ -8,17 +8,18 @@ node to node) or `unknown` (no launch call is known).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.gaps import process_busy
+from nsysgap.analysis.idle.thread_time import ThreadTime, ThreadTimes
 from nsysgap.analysis.relations.calls import SYNCS
+from nsysgap.analysis.relations.spans import stretches
 from nsysgap.arrays import codes, distinct, grouped, is_any
-from nsysgap.causes import CUDA_API, HOST, IN_GRAPH, LAUNCH, OS, PARTS, PROFILER, QUEUED, SYNC, UNKNOWN, UNTRACED
-from nsysgap.intervals import IntervalSet, complement, covered_length, pieces, union, union_of
+from nsysgap.causes import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN
+from nsysgap.intervals import covered_length, is_sorted
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
@@ -35,7 +36,7 @@ class Pieces(NamedTuple):
     start: Times
     end: Times
     gap_end: Times
-    after: NDArray[np.int64]
+    after: NDArray[np.int32]
 
 
 class Attribution:
@@ -50,8 +51,7 @@ class Attribution:
         self.calls = calls
         self.hidden_after_ns = hidden_after_ns
         self.sync_names = SYNCS.names(trace)
-        self._rows_by_thread: dict[str, Callable[[int], Indices]] = {}
-        self._idle_of_process: dict[int, IntervalSet] = {}
+        self.threads = ThreadTimes(trace, self.sync_names, hidden_after_ns)
         self._later_node: NDArray[np.bool_] | None = None
 
     def parts(self, pieces_of: Pieces) -> Times:
@@ -92,19 +92,25 @@ class Attribution:
     def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
         """Call sink(part, rows, values): the pieces numbered `rows` have so many ns of that part.
 
-        A piece comes at most once per part; zeros may be left out.
+        A piece comes at most once per part; zeros may be left out. Each call is about some ten thousand pieces.
         """
-        start, end, after = pieces_of.start, pieces_of.end, pieces_of.after
-        call = np.full(len(start), NONE, np.int32)
-        known = np.flatnonzero(after != NONE)
-        call[known] = self.calls[after[known]]
-        in_graph = self.in_graph(after)
-        unknown = np.flatnonzero((call == NONE) & ~in_graph)
-        launched = np.flatnonzero((call != NONE) & ~in_graph)
-        whole = np.flatnonzero(in_graph)
-        sink(IN_GRAPH, whole, (end - start)[whole])
-        sink(UNKNOWN, unknown, (end - start)[unknown])
-        self._launched(sink, launched, start[launched], end[launched], call[launched])
+        threads = self.trace.threads.rows
+        thread = np.full(len(pieces_of.start), threads, np.int32)  # none of them
+        for rows in stretches(len(thread)):
+            start, end, after = pieces_of.start[rows], pieces_of.end[rows], pieces_of.after[rows]
+            call = np.full(len(start), NONE, np.int32)
+            known = np.flatnonzero(after != NONE)
+            call[known] = self.calls[after[known]]
+            in_graph = self.in_graph(after)
+            for part, whole in ((IN_GRAPH, in_graph), (UNKNOWN, (call == NONE) & ~in_graph)):
+                if whole.any():
+                    sink(part, rows.start + np.flatnonzero(whole), (end - start)[whole])
+            launched = np.flatnonzero((call != NONE) & ~in_graph)
+            thread[rows.start + launched] = self.trace.api["thread"][call[launched]]
+        rows_of = grouped(thread, threads + 1)
+        for one in distinct(thread).tolist():
+            if one != threads:
+                self._launched(sink, pieces_of, rows_of(one), self.threads.of(one))
 
     def held(self, pieces_of: Pieces, gap_start: Times) -> Times:
         """Of each piece the time that is `queued` in a stretch longer than `hidden_after_ns`, ns: shape (pieces,).
@@ -124,7 +130,7 @@ class Attribution:
         held[rows] = np.maximum(pieces_of.end[rows] - np.maximum(pieces_of.start[rows], returned), 0)
         return held
 
-    def in_graph(self, after: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def in_graph(self, after: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
         if self._later_node is None:
             self._later_node = later_nodes(self.trace, self.calls)
@@ -133,67 +139,32 @@ class Attribution:
         found[known] = self._later_node[after[known]]
         return found
 
-    def _launched(self, sink: Sink, rows: Indices, a: Times, b: Times, call: NDArray[np.int32]) -> None:
-        """The parts of pieces [a, b) whose after-ops have launch calls."""
-        call_start, call_end = self.trace.api["start"][call], self.trace.api["end"][call]
-        sink(QUEUED, rows, np.maximum(b - np.maximum(a, call_end), 0))
-        sink(LAUNCH, rows, np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0))
-        before = np.flatnonzero(call_start > a)
-        a, b, rows = a[before], np.minimum(b[before], call_start[before]), rows[before]
-        thread = self.trace.api["thread"][call[before]]
-        for one in distinct(thread):
-            mine = np.flatnonzero(thread == one) if (thread != one).any() else slice(None)
-            self._before_call(sink, rows[mine], int(one), a[mine], b[mine])
+    def _launched(self, sink: Sink, pieces_of: Pieces, rows: Indices, thread: ThreadTime) -> None:
+        """The parts of the pieces whose after-ops a thread launched."""
+        api, start = self.trace.api, pieces_of.start[rows]
+        if not is_sorted(start):
+            order = np.argsort(start, kind="stable")
+            rows, start = rows[order], start[order]
+        for some in thread.calls.windows(start):
+            mine, a = rows[some], start[some]
+            b, call = pieces_of.end[mine], self.calls[pieces_of.after[mine]]
+            call_start, call_end = api["start"][call], api["end"][call]
+            sink(QUEUED, mine, np.maximum(b - np.maximum(a, call_end), 0))
+            sink(LAUNCH, mine, np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0))
+            before = np.flatnonzero(call_start > a)
+            if len(before):
+                _before_call(sink, mine[before], thread, a[before], np.minimum(b, call_start)[before])
 
-    def _before_call(self, sink: Sink, rows: Indices, thread: int, a: Times, b: Times) -> None:
-        """What the launching thread was doing in [a, b), before it began the launch call."""
-        seen = np.zeros(len(a), np.int64)
-        for part, covered in self.nested_sets(thread):
-            if len(covered.starts):
-                until_here = covered_length(covered, a, b)
-                sink(part, rows, until_here - seen)
-                seen = until_here
-        sink(HOST, rows, b - a - seen)
 
-    def nested_sets(self, thread: int) -> Iterator[tuple[int, IntervalSet]]:
-        """What a thread was doing, as growing sets: each holds all the ones before it, so differences are exclusive."""
-        api = self.trace.api
-        rows = self._rows("api", api, thread)
-        syncing = is_any(api["name"][rows], self.sync_names)
-        covered = self._set("overhead", self.trace.overhead, thread)
-        yield PROFILER, covered
-        covered = union_of(covered, self._untraced(thread, rows[syncing]))
-        yield UNTRACED, covered
-        covered = union_of(covered, union(api["start"][rows[syncing]], api["end"][rows[syncing]]))
-        yield SYNC, covered
-        # Calls nest and hardly ever cross: one union over all calls is as good as one over those that do not wait.
-        covered = union_of(covered, union(api["start"][rows], api["end"][rows]))
-        yield CUDA_API, covered
-        osrt = self._set("osrt", self.trace.osrt, thread)
-        if len(osrt.starts):
-            yield OS, union_of(covered, osrt)
-
-    def _set(self, name: str, table: Table, thread: int) -> IntervalSet:
-        rows = self._rows(name, table, thread)
-        return union(table["start"][rows], table["end"][rows])
-
-    def _rows(self, name: str, table: Table, thread: int) -> Indices:
-        """The rows of a table that belong to a thread, by start."""
-        if name not in self._rows_by_thread:
-            self._rows_by_thread[name] = grouped(table["thread"], self.trace.threads.rows)
-        return self._rows_by_thread[name](thread)
-
-    def _untraced(self, thread: int, sync_rows: Indices) -> IntervalSet:
-        """The long stretches of a thread's synchronising calls in which no op of its process runs."""
-        api = self.trace.api
-        start, end = api["start"][sync_rows], api["end"][sync_rows]
-        long = end - start > self.hidden_after_ns  # a shorter call has no longer stretch
-        process = int(self.trace.threads["process"][thread])
-        if process not in self._idle_of_process:
-            self._idle_of_process[process] = complement(process_busy(self.trace, process))
-        start, end, _ = pieces(start[long], end[long], self._idle_of_process[process])
-        hidden = end - start > self.hidden_after_ns
-        return union(start[hidden], end[hidden])
+def _before_call(sink: Sink, rows: Indices, thread: ThreadTime, a: Times, b: Times) -> None:
+    """What the launching thread was doing in [a, b), sorted by a, before it began the launch call."""
+    seen = np.zeros(len(a), np.int64)
+    for part, covered in thread.sets(int(a[0]), int(b.max())):
+        if len(covered.starts):
+            until_here = covered_length(covered, a, b)
+            sink(part, rows, until_here - seen)
+            seen = until_here
+    sink(HOST, rows, b - a - seen)
 
 
 def later_nodes(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:

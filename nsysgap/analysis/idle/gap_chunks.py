@@ -116,7 +116,7 @@ def gap_columns(
     )
 
 
-def op_columns(trace: Trace, rows: NDArray[np.int64]) -> OpColumns:
+def op_columns(trace: Trace, rows: NDArray[np.int32]) -> OpColumns:
     """Ops by their rows, -1 for none."""
     ops, known = trace.ops, rows != NONE
     some = np.flatnonzero(known)

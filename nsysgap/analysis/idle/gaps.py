@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.spans import LEAST, stretches
 from nsysgap.arrays import distinct
-from nsysgap.intervals import IntervalSet, union
-from nsysgap.tables import NONE, Table, Trace, names_launch
+from nsysgap.intervals import IntervalSet, gaps_between, union
+from nsysgap.tables import NONE, Trace, names_launch
 
-Indices = NDArray[np.intp]
+Indices = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class DeviceGaps:
     busy: IntervalSet
     start: NDArray[np.int64]
     end: NDArray[np.int64]
-    after: NDArray[np.int64]
-    before: NDArray[np.int64]
+    after: Indices
+    before: Indices
 
 
 def device_gaps(trace: Trace, calls: NDArray[np.int32]) -> list[DeviceGaps]:
@@ -38,18 +39,15 @@ def device_gaps(trace: Trace, calls: NDArray[np.int32]) -> list[DeviceGaps]:
 
 def _gaps_of(trace: Trace, calls: NDArray[np.int32], device: int, only: bool) -> DeviceGaps:
     ops = trace.ops
-    rows = np.arange(ops.rows) if only else np.flatnonzero(ops["device"] == device)
-    start, end = ops["start"][rows], ops["end"][rows]
+    rows = np.arange(ops.rows, dtype=np.int32) if only else np.flatnonzero(ops["device"] == device).astype(np.int32)
+    start, end = (ops[name] if only else ops[name][rows] for name in ("start", "end"))
     window = (int(start[0]), int(end.max()))
     lasting = end > start
     momentary = rows[~lasting]  # zero-length ops widen the window, but split no gap
     if len(momentary):
         rows, start, end = rows[lasting], start[lasting], end[lasting]
     busy = union(start, end)
-    edges_start = np.concatenate(([window[0]], busy.ends))
-    edges_end = np.concatenate((busy.starts, [window[1]]))
-    idle = edges_end > edges_start
-    gap_start, gap_end = edges_start[idle], edges_end[idle]
+    gap_start, gap_end = _gaps_around(busy, window)
     after, before = _after_ops(trace, calls, rows, start, gap_end), _before_ops(rows, start, end, gap_start)
     if len(momentary):  # they end a gap where no other op does: at the edges of the window
         moment = ops["start"][momentary]
@@ -67,20 +65,31 @@ def _gaps_of(trace: Trace, calls: NDArray[np.int32], device: int, only: bool) ->
     )
 
 
+def _gaps_around(busy: IntervalSet, window: tuple[int, int]) -> IntervalSet:
+    """All of a window that is not busy; as views of the busy time's edges where it begins and ends busy."""
+    if len(busy.starts) and window == (int(busy.starts[0]), int(busy.ends[-1])):
+        return gaps_between(busy)
+    start, end = np.concatenate(([window[0]], busy.ends)), np.concatenate((busy.starts, [window[1]]))
+    idle = end > start
+    return IntervalSet(start[idle], end[idle])
+
+
 def _after_ops(
     trace: Trace, calls: NDArray[np.int32], rows: Indices, start: NDArray[np.int64], at: NDArray[np.int64]
-) -> NDArray[np.int64]:
+) -> Indices:
     """The op that starts at each time; of several the one that `_preference` puts first; -1 where none starts."""
-    first = np.searchsorted(start, at, side="left")
-    count = np.searchsorted(start, at, side="right") - first
-    after = np.where(count > 0, rows[np.minimum(first, len(rows) - 1)] if len(rows) else NONE, NONE)
-    for gap in np.flatnonzero(count > 1):
-        candidates = rows[first[gap] : first[gap] + count[gap]]
-        after[gap] = candidates[_preference(trace, calls, candidates)[0]]
+    after = np.full(len(at), NONE, np.int32)
+    for some in stretches(len(at) if len(rows) else 0):
+        first = np.searchsorted(start, at[some], side="left")
+        count = np.searchsorted(start, at[some], side="right") - first
+        after[some] = np.where(count > 0, rows[np.minimum(first, len(rows) - 1)], NONE)
+        for gap in np.flatnonzero(count > 1):
+            candidates = rows[first[gap] : first[gap] + count[gap]]
+            after[some.start + gap] = candidates[_preference(trace, calls, candidates)[0]]
     return after
 
 
-def _preference(trace: Trace, calls: NDArray[np.int32], rows: Indices) -> Indices:
+def _preference(trace: Trace, calls: NDArray[np.int32], rows: Indices) -> NDArray[np.intp]:
     """Order of ops that start together: with a launch call first, earliest call, lowest correlation ID, then as listed.
 
     Ops are listed by kind and row where they start together, which are the last two rules.
@@ -93,21 +102,26 @@ def _preference(trace: Trace, calls: NDArray[np.int32], rows: Indices) -> Indice
     return np.lexsort((rows, np.where(names_launch(correlation), correlation, 0), call_start, without))
 
 
-def _before_ops(
-    rows: Indices, start: NDArray[np.int64], end: NDArray[np.int64], at: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _before_ops(rows: Indices, start: NDArray[np.int64], end: NDArray[np.int64], at: NDArray[np.int64]) -> Indices:
     """The op that ends at each time, the latest to start of several; -1 where none ends."""
+    before = np.full(len(at), NONE, np.int32)
     if not len(rows):
-        return np.full(len(at), NONE)
-    reach = np.maximum.accumulate(end)
-    reaching = np.maximum.accumulate(np.where(end == reach, np.arange(len(end)), 0))
-    last = np.searchsorted(start, at, side="left") - 1
-    found = reaching[np.maximum(last, 0)]
-    return np.where((last >= 0) & (end[found] == at), rows[found], NONE)
+        return before
+    reaching = _latest_to_end(end)
+    for some in stretches(len(at)):
+        last = np.searchsorted(start, at[some], side="left") - 1
+        found = reaching[np.maximum(last, 0)]
+        before[some] = np.where((last >= 0) & (end[found] == at[some]), rows[found], NONE)
+    return before
 
 
-def process_busy(trace: Trace, process: int) -> IntervalSet:
-    """When any op of a process ran, on any GPU."""
-    ops: Table = trace.ops
-    mine = ops["process"] == process
-    return union(ops["start"], ops["end"]) if mine.all() else union(ops["start"][mine], ops["end"][mine])
+def _latest_to_end(end: NDArray[np.int64]) -> Indices:
+    """Of each row and all before it the one that ends last, of several the last."""
+    found = np.empty(len(end), np.int32)
+    latest, row = LEAST, 0
+    for some in stretches(len(end)):
+        reach = np.maximum.accumulate(np.maximum(end[some], latest))
+        place = np.where(end[some] == reach, np.arange(some.start, some.stop), row)
+        found[some] = np.maximum.accumulate(place)
+        latest, row = int(reach[-1]), int(found[some.stop - 1])
+    return found

@@ -14,6 +14,7 @@ from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution, Piec
 from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
 from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
 from nsysgap.analysis.relations.launches import launch_calls
+from nsysgap.analysis.relations.spans import stretches
 from nsysgap.analysis.relations.syncs import Syncs, syncs
 from nsysgap.analysis.relations.unqueued_latency import Latencies, latencies
 from nsysgap.arrays import distinct
@@ -22,6 +23,7 @@ from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pie
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
 Indices = NDArray[np.intp]
+Times = NDArray[np.int64]
 KEPT = 1_000  # the parts of so many of the longest gaps per GPU are kept: nearly all lists are shorter
 
 
@@ -62,8 +64,8 @@ class Gaps:
     end: NDArray[np.int64]
     gap_start: NDArray[np.int64]
     gap_end: NDArray[np.int64]
-    after: NDArray[np.int64]
-    before: NDArray[np.int64]
+    after: NDArray[np.int32]
+    before: NDArray[np.int32]
     call: NDArray[np.int32]
     cause: NDArray[np.int8]
 
@@ -152,13 +154,15 @@ class IdleReport:
 
     def _cut(self, whole: DeviceGaps) -> Gaps | None:
         window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))
-        start, end, rows = whole.start, whole.end, np.arange(len(whole.start))
+        start, end = whole.start, whole.end
+        rows: Indices | slice = slice(0, len(start))
         selected = self.selected_on(whole.device)
         if selected is not None:
             window = intersect(window, selected)
-            start, end, rows = pieces(whole.start, whole.end, selected)
+            start, end, rows = _selected(whole, selected)
             if not len(window.starts):
                 return None
+        gap_start = whole.start[rows]
         part = Pieces(start, end, whole.end[rows], whole.after[rows])
         keep = np.sort(_longest(end - start, KEPT))
         sums, cause, kept = self.attribution.totals(part, keep)
@@ -173,19 +177,15 @@ class IdleReport:
                 longest_gap=int((end - start).max(initial=0)),
                 idle_by_part=sums,
                 gaps_by_cause=np.bincount(cause, minlength=len(PARTS)),
-                held=int(self.attribution.held(part, whole.start[rows]).sum()),
+                held=int(self.attribution.held(part, gap_start).sum()),
                 op_count=self._op_count(whole.device),
             )
         )
-        return self._gaps(whole, part, rows, cause)
-
-    def _gaps(self, whole: DeviceGaps, part: Pieces, rows: Indices, cause: NDArray[np.int8]) -> Gaps:
-        call = np.full(len(part.start), NONE, np.int32)
-        known = part.after != NONE
+        call = np.full(len(start), NONE, np.int32)
+        known = np.flatnonzero(part.after != NONE)
         call[known] = self.calls[part.after[known]]
-        device = np.full(len(part.start), whole.device, np.int32)
-        edges = (part.start, part.end, whole.start[rows], part.gap_end)
-        return Gaps(device, *edges, part.after, whole.before[rows], call, cause)
+        device = np.broadcast_to(np.int32(whole.device), len(start))
+        return Gaps(device, start, end, gap_start, part.gap_end, part.after, whole.before[rows], call, cause)
 
     def _op_count(self, device: int) -> dict[str, int]:
         kind = self.trace.ops["kind"][self.selected_ops(device)]
@@ -197,7 +197,7 @@ class IdleReport:
         ops = self.trace.ops
         if self.by_device is not None and device is None:
             rows = [self.selected_ops(one) for one in distinct(ops["device"]).tolist()]
-            return np.sort(np.concatenate([np.empty(0, np.intp), *rows]))
+            return rows[0] if len(rows) == 1 else np.sort(np.concatenate([np.empty(0, np.intp), *rows]))
         inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
         selected = self.selection if device is None else self.selected_on(device)
         if selected is not None:
@@ -245,6 +245,17 @@ class IdleReport:
         return found.take(np.flatnonzero(runs_inside(api["start"][found.call], api["end"][found.call], self.selection)))
 
 
+def _selected(whole: DeviceGaps, selected: IntervalSet) -> tuple[Times, Times, Indices | slice]:
+    """(starts, ends, the gap of each) of what is selected of gaps; views of the gaps where it is some of them whole."""
+    start, end, rows = pieces(whole.start, whole.end, selected)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
+        some = slice(int(rows[0]), int(rows[-1]) + 1)
+        if (start == whole.start[some]).all() and (end == whole.end[some]).all():
+            start, end = whole.start[some], whole.end[some]
+        return start, end, some
+    return start, end, rows
+
+
 def _longest(duration: NDArray[np.int64], top: int) -> Indices:
     """Positions of at least the `top` longest: all that tie with the last of them are there too."""
     if top >= len(duration):
@@ -255,15 +266,18 @@ def _longest(duration: NDArray[np.int64], top: int) -> Indices:
 
 def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:
     """Whether each [start, end) overlaps the selection; an empty one: whether its moment lies inside."""
-    shown = np.where(end > start, end, start + 1)
-    overlap: NDArray[np.bool_] = covered_length(selection, start, shown) > 0
-    return overlap
+    found = np.empty(len(start), np.bool_)
+    for some in stretches(len(start)):
+        shown = np.maximum(end[some], start[some] + 1)
+        begun, over = np.searchsorted(selection.starts, shown), np.searchsorted(selection.ends, start[some], "right")
+        found[some] = begun > over
+    return found
 
 
 def _concatenated(parts: list[Gaps]) -> Gaps:
     if len(parts) == 1:
         return parts[0]
     if not parts:
-        none = np.empty(0, np.int64)
-        return Gaps(none.astype(np.int32), *(none,) * 6, none.astype(np.int32), none.astype(np.int8))
+        none, rows = np.empty(0, np.int64), np.empty(0, np.int32)
+        return Gaps(rows, *(none,) * 4, *(rows,) * 3, none.astype(np.int8))
     return Gaps(*(np.concatenate([getattr(part, name) for part in parts]) for name in Gaps.__dataclass_fields__))

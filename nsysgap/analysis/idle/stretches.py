@@ -81,7 +81,7 @@ def _whole_parts(idle: IdleReport, chosen: Indices) -> NDArray[np.int8]:
         if part in (IN_GRAPH, UNKNOWN):
             whole[rows] = part
 
-    pieces_of = Pieces(*(column[chosen] for column in (gaps.start, gaps.end, gaps.gap_end, gaps.after)))
+    pieces_of = Pieces(gaps.start[chosen], gaps.end[chosen], gaps.gap_end[chosen], gaps.after[chosen])
     idle.attribution.each_part(pieces_of, keep)
     return whole
 
@@ -101,7 +101,7 @@ class _Collector:
     def before(self, thread: int, gaps: Indices, start: Times, end: Times) -> None:
         """What a thread was doing in [start, end), before it began the launch call."""
         seen: IntervalSet = EMPTY
-        for part, covered in self.idle.attribution.nested_sets(thread):
+        for part, covered in self.idle.attribution.threads.of(thread).sets():
             if part in self.parts:
                 self._within(part, gaps, start, end, subtract(covered, seen) if len(seen.starts) else covered)
             seen = covered

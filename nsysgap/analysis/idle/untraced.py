@@ -130,7 +130,7 @@ def _of_thread(idle: IdleReport, thread: int, gaps: Indices) -> tuple[Times, Tim
 
 def _hidden(idle: IdleReport, thread: int) -> IntervalSet:
     """When a thread waited for work that no table shows, without the profiler's own work."""
-    sets = dict(part for part, _ in zip(idle.attribution.nested_sets(thread), (PROFILER, UNTRACED), strict=False))
+    sets = dict(part for part, _ in zip(idle.attribution.threads.of(thread).sets(), (PROFILER, UNTRACED), strict=False))
     return subtract(sets[UNTRACED], sets[PROFILER])
 
 

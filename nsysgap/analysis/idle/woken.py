@@ -102,7 +102,7 @@ def waker_did(idle: IdleReport, found: list[Woken]) -> NDArray[np.int64]:
         mine = np.flatnonzero(wakers == waker)
         start, end = (np.array([getattr(found[i], name) for i in mine], np.int64) for name in ("start", "end"))
         seen = np.zeros(len(mine), np.int64)
-        for part, covered in idle.attribution.nested_sets(waker):
+        for part, covered in idle.attribution.threads.of(waker).sets(int(start.min()), int(end.max())):
             until_here = covered_length(covered, start, end)
             parts[mine, part] = until_here - seen
             seen = until_here
@@ -113,14 +113,15 @@ def waker_did(idle: IdleReport, found: list[Woken]) -> NDArray[np.int64]:
 def via_column(idle: IdleReport, rows: NDArray[np.intp]) -> Coded | None:
     """Of each of these gaps through whom it was held up, None where nobody is known; None if that is so of all."""
     found = woken(idle)
-    listed = set(rows.tolist()) & {one.gap for one in found}
-    if not listed:
+    listed = np.zeros(len(idle.gaps), np.bool_)
+    listed[rows] = True
+    found = [one for one in found if listed[one.gap]]
+    if not found:
         return None
-    found = [one for one in found if one.gap in listed]
     values = [_document(idle, one, did) for one, did in zip(found, waker_did(idle, found).tolist(), strict=True)]
-    place = {one.gap: number for number, one in enumerate(found)}
-    code = np.array([place.get(row, len(found)) for row in rows.tolist()], np.intp)
-    return Coded(code, [*values, None])
+    code = np.full(len(idle.gaps), len(found), np.int32)
+    code[[one.gap for one in found]] = np.arange(len(found))
+    return Coded(code[rows], [*values, None])
 
 
 def _document(idle: IdleReport, one: Woken, did: list[int]) -> Document:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.call_keys import CallKeys
 from nsysgap.analysis.relations.calls import NO_LAUNCHES
+from nsysgap.analysis.relations.spans import stretches
 from nsysgap.arrays import combined_codes, distinct, is_any
+from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table, Trace, names_launch
 
 Indices = NDArray[Any]
+Times = NDArray[np.int64]
 
 
 def launch_calls(trace: Trace) -> NDArray[np.int32]:
@@ -82,22 +85,37 @@ def match_calls(trace: Trace, records: Table) -> NDArray[np.int32]:
     return calls
 
 
-def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int64]:
+def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int32]:
     """The record of each of these calls (rows of api), by (process, correlation), -1 for none: `match_calls` from the
     other side."""
-    found = np.full(len(call), NONE, np.int64)
+    found = np.full(len(call), NONE, np.int32)
     process = trace.threads["process"][trace.api["thread"][call]] if len(call) else np.empty(0, np.int32)
     for one, api in _calls_by_process(trace):
-        mine = np.flatnonzero(process == one)
-        rows = np.flatnonzero((records["process"] == one) & (records["correlation"] != 0))
-        order = np.argsort(records["correlation"][rows], kind="stable")
-        keys, wanted = records["correlation"][rows][order], trace.api["correlation"][call[mine]]
+        mine = _rows(process == one)
+        rows = _rows((records["process"] == one) & (records["correlation"] != 0))
+        keys = records["correlation"][rows]
+        if not is_sorted(keys):
+            order = np.argsort(keys, kind="stable")
+            keys, rows = keys[order], rows[order]
         if len(keys) and len(mine):
-            first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right") - 1
-            number = _keys_among(trace.api, api, wanted).number(wanted, trace.api["start"][call[mine]])
-            place = np.minimum(first + number, last)
-            found[mine] = np.where(first <= last, rows[order][np.maximum(place, 0)], NONE)
+            found[mine] = _of_keys(trace.api, api, keys, rows, call[mine])
     return found
+
+
+def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: Indices) -> NDArray[np.int32]:
+    """Of these calls of a process the rows with their keys, -1 for none. `keys` are sorted, `rows` beside them."""
+    place = np.full(len(call), NONE, np.int32)
+    several = np.zeros(len(call), np.bool_)
+    for some in stretches(len(call)):
+        wanted = api["correlation"][call[some]]
+        first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right") - 1
+        place[some], several[some] = np.where(first <= last, first, NONE), first < last
+    again = np.flatnonzero(several)
+    if len(again):  # the n-th call of a key has its n-th record
+        wanted, at = api["correlation"][call[again]], api["start"][call[again]]
+        number = _keys_among(api, of_process, wanted).number(wanted, at)
+        place[again] = np.minimum(place[again] + number, np.searchsorted(keys, wanted, side="right") - 1)
+    return np.where(place == NONE, np.int32(NONE), rows[np.maximum(place, 0)])
 
 
 def _keys_among(api: Table, rows: Indices, wanted: NDArray[np.int64]) -> CallKeys:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.calls import SYNC_CALLS, SYNCS
 from nsysgap.analysis.relations.launches import by_stream, match_calls, match_records
+from nsysgap.analysis.relations.spans import Spans, stretches
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import codes, combined_codes, distinct, grouped
 from nsysgap.figures import Stats
@@ -27,7 +28,7 @@ from nsysgap.tables import (
     names_launch,
 )
 
-Indices = NDArray[np.intp]
+Indices = NDArray[np.integer[Any]]
 Times = NDArray[np.int64]
 NEVER = int(np.iinfo(np.int64).min)
 NO_EVENT_SYNC = 0
@@ -41,15 +42,29 @@ class Syncs:
     = finished - start and `tail` = end - finished, ns, both 0 for a call that found nothing to wait for.
     """
 
-    call: Indices
+    trace: Trace
+    call: NDArray[np.int32]
     finished: Times
-    waited: NDArray[np.bool_]
-    wait: Times
-    tail: Times
+
+    @property
+    def waited(self) -> NDArray[np.bool_]:
+        """Whether the call waited for the GPU."""
+        found: NDArray[np.bool_] = self.finished > self.trace.api["start"][self.call]
+        return found
+
+    @property
+    def wait(self) -> Times:
+        """How long the GPU still worked, ns."""
+        return np.maximum(self.finished, self.trace.api["start"][self.call]) - self.trace.api["start"][self.call]
+
+    @property
+    def tail(self) -> Times:
+        """How long after the GPU had finished the call returned, ns."""
+        return np.where(self.waited, self.trace.api["end"][self.call] - self.finished, 0)
 
     def take(self, rows: Indices) -> Syncs:
         """Some of the calls."""
-        return Syncs(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return Syncs(self.trace, self.call[rows], self.finished[rows])
 
 
 def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
@@ -60,33 +75,29 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     synchronization record. A context's legacy null stream stands for its blocking streams too. The kind of call is
     taken from the API's name, since syncType has five codings.
     """
-    api = trace.api
-    call = np.flatnonzero(SYNCS.rows(trace))
-    start, end = api["start"][call], api["end"][call]
-    finished = _finished(trace, calls, call)
-    waited = finished > start
-    return Syncs(
-        call=call,
-        finished=finished,
-        waited=waited,
-        wait=np.where(waited, finished - start, 0),
-        tail=np.where(waited, end - finished, 0),
-    )
-
-
-def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
-    """The latest end of the ops that each sync call covers."""
-    scopes = _Scopes(trace, calls)
-    api, records = trace.api, trace.sync_records
+    call = np.flatnonzero(SYNCS.rows(trace)).astype(np.int32)
+    scopes, found = _Scopes(trace, calls), np.full(len(call), NEVER)
     record = match_records(trace, trace.sync_records, call)
-    process = trace.threads["process"][api["thread"][call]] if len(call) else np.empty(0, np.int32)
-    before = api["start"][call]
-    kind = _kinds(trace, call)
+    by_event = np.zeros(len(call), np.bool_)
+    for some in stretches(len(call)):
+        by_event[some] = (_kinds(trace, call[some]) == "event") & (record[some] != NONE)
+        found[some] = _finished(scopes, call[some], record[some], by_event[some])
+    events = np.flatnonzero(by_event)
+    if len(events):
+        awaited = trace.sync_records.take(record[events])
+        found[events] = _events(trace, scopes, awaited, trace.api["start"][call[events]])
+    return Syncs(trace, call, found)
+
+
+def _finished(scopes: _Scopes, call: Indices, record: Indices, by_event: NDArray[np.bool_]) -> Times:
+    """The latest end of the ops that each sync call covers; of those of events it is still to be found."""
+    trace, records = scopes.trace, scopes.trace.sync_records
+    process = trace.threads["process"][trace.api["thread"][call]]
+    before = trace.api["start"][call]
     found = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
-    by_event = (kind == "event") & (record != NONE)
-    by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
+    by_stream = (_kinds(trace, call) == "stream") & (context != NONE) & (stream != NONE)
     green = np.where(record == NONE, 0, records["green_context"][record] if records.rows else 0)
     by_green = (context != NONE) & ~by_event & ~by_stream & (green != 0)
     by_context = (context != NONE) & ~by_event & ~by_stream & ~by_green
@@ -95,8 +106,6 @@ def _finished(trace: Trace, calls: NDArray[np.int32], call: Indices) -> Times:
     found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
     found[by_stream] = scopes.on_streams(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
     found[by_green] = scopes.in_green(before[by_green], process[by_green], context[by_green], green[by_green])
-    events = np.flatnonzero(by_event)
-    found[events] = _events(trace, scopes, records.take(record[events]), before[events])
     return found
 
 
@@ -176,28 +185,31 @@ class _Scopes:
     """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
+        self.trace = trace
         self.streams = trace.streams
         calls = _with_device_launches(trace, calls)
-        self.ops, self.api, self.calls = trace.ops, trace.api, calls
-        self.rows = np.flatnonzero(calls != NONE).astype(np.int32)  # in order of launch
-        start = trace.api["start"][calls[self.rows]]
-        if not is_sorted(start):
-            self.rows = self.rows[np.argsort(start, kind="stable")]
-        self._groups: dict[int, tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]] = {}
+        self.ops, self.api = trace.ops, trace.api
+        self.rows = np.flatnonzero(calls != NONE).astype(np.int32)
+        self.calls = calls[self.rows]
+        if not is_sorted(self.calls):  # in order of launch: api is sorted by start
+            order = np.argsort(self.calls, kind="stable")
+            self.rows, self.calls = self.rows[order], self.calls[order]
+        self._groups: dict[int, dict[tuple[int, ...], _Launched]] = {}
 
     def latest_end(self, before: Times, *scope: NDArray[np.int32]) -> Times:
         """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
         found = np.full(len(before), NEVER)
         if not len(before) or not len(self.rows):
             return found
-        numbers, rows_of = self._grouped(len(scope))
+        groups = self._grouped(len(scope))
+        limit = np.searchsorted(self.api["start"], before).astype(np.int32)
         wanted, number = combined_codes(*scope)
         waits_of = grouped(wanted, number)
         for code in distinct(wanted).tolist():
             waits = waits_of(code)
-            group = numbers.get(tuple(int(column[waits[0]]) for column in scope))
+            group = groups.get(tuple(int(column[waits[0]]) for column in scope))
             if group is not None:
-                found[waits] = self._within(rows_of(group), before[waits])
+                found[waits] = group.latest_end(limit[waits])
         return found
 
     def on_streams(
@@ -234,22 +246,36 @@ class _Scopes:
         own = (streams["process"] == process) & (streams["context"] == context) & (streams[column] == value)
         return [int(stream) for stream in distinct(streams["stream"][own])]
 
-    def _grouped(self, depth: int) -> tuple[dict[tuple[int, ...], int], Callable[[int], Indices]]:
-        """(scope -> its number, number -> positions of its ops in order of launch), for scopes of `depth` values."""
+    def _grouped(self, depth: int) -> dict[tuple[int, ...], _Launched]:
+        """What was launched in each scope of `depth` values."""
         if depth not in self._groups:
             columns = [self.ops[name] for name in ("process", "context", "stream")[:depth]]
-            code, number = combined_codes(*columns)
-            rows_of = grouped(code[self.rows], number)
-            present = distinct(code[self.rows]).tolist()
-            keys = [tuple(int(column[self.rows[rows_of(one)[0]]]) for column in columns) for one in present]
-            self._groups[depth] = dict(zip(keys, present, strict=True)), rows_of
+            code, number = combined_codes(*(column[self.rows] for column in columns))
+            places_of, found = grouped(code, number), dict[tuple[int, ...], _Launched]()
+            for one in distinct(code).tolist():
+                places = places_of(one)
+                rows = self.rows[places]
+                found[tuple(int(column[rows[0]]) for column in columns)] = _Launched(
+                    self.calls[places], Spans(self.ops, rows)
+                )
+            self._groups[depth] = found
         return self._groups[depth]
 
-    def _within(self, rows: Indices, before: Times) -> Times:
-        ops = self.rows[rows]
-        launched_before = np.searchsorted(self.api["start"][self.calls[ops]], before, side="left")
-        reach = np.maximum.accumulate(self.ops["end"][ops])
-        return np.where(launched_before > 0, reach[launched_before - 1], NEVER)
+
+@dataclass(frozen=True)
+class _Launched:
+    """Ops in order of launch, and the calls (rows of api) that launched them."""
+
+    calls: NDArray[np.int32]
+    ops: Spans
+
+    def latest_end(self, limit: NDArray[np.int32]) -> Times:
+        """For each limit the latest end of those launched by calls before it; int64's least without any."""
+        place = np.searchsorted(self.calls, limit)
+        low, high = int(place.min()), int(place.max())
+        ends = np.concatenate(([self.ops.reach(low)], self.ops.between(low, high)[1]))
+        found: Times = np.maximum.accumulate(ends)[place - low]
+        return found
 
 
 def sync_summary(found: Syncs) -> dict[str, object]:

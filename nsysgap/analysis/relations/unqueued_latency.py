@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.spans import Spans, stretches
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import combined_codes, distinct, grouped
 from nsysgap.figures import Stats
@@ -62,25 +63,26 @@ def latencies(trace: Trace, calls: NDArray[np.int32], ops: Indices | None = None
     """Latencies of every op that has a launch call and was not launched by a graph (of `ops` only, if given)."""
     single = (calls != NONE) & (trace.ops["graph_node"] == NO_GRAPH_NODE)
     rows = (np.flatnonzero(single) if ops is None else ops[single[ops]]).astype(np.int32)
-    api_call = calls[rows]
-    unqueued = stream_free_since(trace.ops)[rows] <= trace.api["start"][api_call]
+    free, api_call, unqueued = stream_free_since(trace.ops), calls[rows], np.zeros(len(rows), np.bool_)
+    for some in stretches(len(rows)):
+        unqueued[some] = free[rows[some]] <= trace.api["start"][api_call[some]]
     return Latencies(trace, rows, api_call, unqueued)
 
 
 def stream_free_since(ops: Table) -> NDArray[np.int64]:
     """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
     stream, number = combined_codes(ops["process"], ops["context"], ops["stream"])
-    rows_of = grouped(stream, number)
-    free = np.full(ops.rows, np.iinfo(np.int64).min)
+    rows_of, free = grouped(stream, number), np.empty(ops.rows, np.int64)
     for one in distinct(stream).tolist():
         rows = rows_of(one)
-        start, reach = ops["start"][rows], np.maximum.accumulate(ops["end"][rows])
-        if (start[1:] == start[:-1]).any():
-            earlier = np.searchsorted(start, start, side="left")
-            has = earlier > 0
-            free[rows[has]] = reach[earlier[has] - 1]
-        else:
-            free[rows[1:]] = reach[:-1]
+        spans = Spans(ops, rows)
+        for some in stretches(len(rows)):
+            start = ops["start"][rows[some]]
+            first = spans.position(int(start[0]))  # of those that start together: none of them is earlier
+            reach = np.maximum.accumulate(np.append(spans.reach(first), spans.between(first, some.stop)[1]))
+            earlier = np.searchsorted(start, start) + some.start
+            earlier[start == start[0]] = first
+            free[rows[some]] = reach[earlier - first]
     return free
 
 

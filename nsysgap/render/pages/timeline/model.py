@@ -58,9 +58,9 @@ class GapsLike(Protocol):
     @property
     def end(self) -> Times: ...  # noqa: D102
     @property
-    def after(self) -> NDArray[np.int64]: ...  # noqa: D102
+    def after(self) -> NDArray[np.int32]: ...  # noqa: D102
     @property
-    def before(self) -> NDArray[np.int64]: ...  # noqa: D102
+    def before(self) -> NDArray[np.int32]: ...  # noqa: D102
     @property
     def cause(self) -> NDArray[np.int8]: ...  # noqa: D102
 
