@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.questions import has_kernels
-from nsysgap.analysis.relations.calls import LAUNCHES
+from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, SETS
 from nsysgap.analysis.relations.captures import captured_calls
 from nsysgap.analysis.relations.ranges import trace_end
 from nsysgap.arrays import distinct, is_any
@@ -21,12 +22,14 @@ from nsysgap.units import count, counted, duration, percent
 Calls = NDArray[np.int32]
 STOPPED_SHARE = 0.1  # of the session, and of its ranges, without any CUDA row
 LEAST_RANGES = 3
+UNSEEN = ("lost_launches", "left_out")  # GPU work that ran inside the windows is missing
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Something that the report lacks. `kind`: lost_launches, left_out or stopped_early; `count` of `of` things, from
-    `first_ns` to `last_ns` (None: not known when). `pid`: of which process, None for the whole report."""
+    """Something that the report lacks. `kind`: lost_launches, left_out, stopped_early or outside (the selection lies
+    mostly where nothing was recorded: so many ns of it do not); `count` of `of` things, from `first_ns` to `last_ns`
+    (None: not known when). `pid`: of which process, None for the whole report."""
 
     kind: str
     count: int
@@ -66,12 +69,13 @@ def _nested(trace: Trace, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 def losses(idle: IdleReport) -> list[Loss]:
     """All that is missing as far as the report itself tells, most important first."""
-    return trace_losses(idle.trace, idle.calls)
+    return [*trace_losses(idle.trace, idle.calls), *_outside(idle)]
 
 
 def trace_losses(trace: Trace, calls: Calls) -> list[Loss]:
     """The same of a trace. `calls`: as `launch_calls`."""
-    return [*_lost(trace, calls), *_stopped(trace), *_left_out(trace)]
+    found = [*_lost(trace, calls), *_stopped(trace)]
+    return [*found, *([] if found else _ops_stopped(trace, calls)), *_left_out(trace)]
 
 
 def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
@@ -88,8 +92,8 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
         pid = int(trace.processes["pid"][of])
         which = "none of them is" if len(mine) == number else "they are not"
         said = (
-            f"{count(len(mine))} of {counted(number, 'launch', 'launches')} of process {pid} left no kernel "
-            f"({duration(first)} to {duration(last)} of the session): {which} in the report, so the GPU may have been "
+            f"{count(len(mine))} of {counted(number, 'launch', 'launches')} left no kernel (process {pid}, "
+            f"{duration(first)} to {duration(last)} of the session): {which} in the report, so the GPU may have been "
             "busy where it looks idle."
         )
         yield Loss("lost_launches", len(mine), number, first, last, pid, said)
@@ -116,6 +120,27 @@ def _stopped(trace: Trace) -> Iterator[Loss]:
         yield Loss("stopped_early", int(later.sum()), ranges, last, end, None, said)
 
 
+def _ops_stopped(trace: Trace, calls: Calls) -> Iterator[Loss]:
+    """GPU rows that end long before the session does, while calls go on of names that all left GPU work before."""
+    if not trace.ops.rows or not trace.api.rows:
+        return
+    last, first, end = int(trace.ops["end"].max()), int(trace.ops["start"][0]), trace_end(trace)
+    work = (COPIES | SETS).rows(trace) & ~trace.api["failed"]
+    owning = np.zeros(trace.api.rows, np.bool_)
+    owning[calls[calls != NONE]] = True
+    later = trace.api["start"] >= last
+    bare = distinct(trace.api["name"][work & ~later & ~owning]).tolist()
+    known = distinct(trace.api["name"][work & ~later & owning]).tolist()
+    work &= is_any(trace.api["name"], [name for name in known if name not in bare])
+    number, whole = int((work & later & ~owning).sum()), int(work.sum())
+    if number >= max(LEAST_RANGES, STOPPED_SHARE * whole) and end - last >= STOPPED_SHARE * (end - first):
+        said = (
+            f"The last GPU row is at {duration(last)} of {duration(end)}, though calls go on that all left GPU work "
+            f"before: {count(number)} of {counted(whole, 'copy or memset', 'copies and memsets')} left none."
+        )
+        yield Loss("stopped_early", number, whole, last, end, None, said)
+
+
 def _left_out(trace: Trace) -> Iterator[Loss]:
     for one in trace.left_out:
         if one.of_gpu or one.why == "other_clock":
@@ -124,15 +149,55 @@ def _left_out(trace: Trace) -> Iterator[Loss]:
 
 def unseen_losses(found: list[Loss]) -> bool:
     """Whether GPU work is missing, so that all idle time may have been busy."""
-    return any(one.kind in ("lost_launches", "left_out") for one in found)
+    return any(one.kind in UNSEEN for one in found)
+
+
+class LossRange(NamedTuple):
+    """Between which bounds a GPU was idle of `of` ns, as far as a loss leaves that open: ns."""
+
+    device: int
+    low: int
+    high: int
+    of: int
+
+
+def loss_ranges(idle: IdleReport, loss: Loss) -> list[LossRange]:
+    """What a loss leaves of each GPU's idle time: all of it may have been busy where GPU work is missing; where nothing
+    was recorded from some time on, or of most of a selection, that time may have been either."""
+    if loss.kind in UNSEEN:
+        return [LossRange(gpu.device, 0, gpu.idle, gpu.busy + gpu.idle) for gpu in idle.devices]
+    if loss.kind == "stopped_early":
+        return list(_until_the_end(idle, loss))
+    rest = loss.of - loss.count
+    return [LossRange(gpu.device, gpu.idle, gpu.idle + rest, gpu.busy + gpu.idle + rest) for gpu in idle.devices]
+
+
+def _until_the_end(idle: IdleReport, loss: Loss) -> Iterator[LossRange]:
+    """Idle time from a GPU's first op to the end of the session, whatever is selected."""
+    for gpu in idle.whole.gaps:
+        if idle.only_device in (None, gpu.device) and loss.last_ns is not None:
+            window = gpu.window[1] - gpu.window[0]
+            low, rest = window - gpu.busy.total, max(loss.last_ns - gpu.window[1], 0)
+            yield LossRange(gpu.device, low, low + rest, window + rest)
 
 
 def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
-    """The losses in words; of lost GPU work also how idle the GPU was at most."""
-    said = [Notice("incomplete", one.text) for one in found if one.text]
+    """The losses in words, and how idle the GPUs were at most, or between which bounds."""
+    said = [*_whole_processes(found), *(one.text for one in found if one.text)]
     if unseen_losses(found):
-        said += [Notice("incomplete", _at_most(idle, device)) for device in idle.devices]
-    return said + list(_outside(idle))
+        said += [_at_most(idle, device) for device in idle.devices]
+    for loss in found:
+        if loss.kind not in UNSEEN:
+            said += [_between(idle, one, loss) for one in loss_ranges(idle, loss)]
+    return [Notice("incomplete", text) for text in said]
+
+
+def _whole_processes(found: list[Loss]) -> Iterator[str]:
+    """Processes of which no kernel at all is in the report, where there are several such."""
+    without = [one for one in found if one.kind == "lost_launches" and one.count == one.of]
+    if len(without) > 1:
+        launched = sum(one.of for one in without)
+        yield f"{count(len(without))} processes launched {count(launched)} kernels, and none of them is in the report."
 
 
 def _at_most(idle: IdleReport, device: DeviceIdle) -> str:
@@ -140,7 +205,16 @@ def _at_most(idle: IdleReport, device: DeviceIdle) -> str:
     return f"GPU work is missing: GPU {gpu} was idle at most {percent(device.idle, device.busy + device.idle)}."
 
 
-def _outside(idle: IdleReport) -> Iterator[Notice]:
+def _between(idle: IdleReport, one: LossRange, loss: Loss) -> str:
+    where = "selected time" if loss.kind == "outside" else "time until the session ended"
+    gpu = idle.trace.device(one.device).label
+    shares = f"{percent(one.low, one.of)} to {percent(one.high, one.of)}"
+    return (
+        f"Of {duration(one.of)} of {where} GPU {gpu} was idle {duration(one.low)} to {duration(one.high)} ({shares})."
+    )
+
+
+def _outside(idle: IdleReport) -> Iterator[Loss]:
     """A selection that lies mostly where no CUDA was recorded."""
     if idle.selection is None or not idle.trace.ops.rows:
         return
@@ -149,6 +223,5 @@ def _outside(idle: IdleReport) -> Iterator[Notice]:
     inside = int(covered_length(idle.selection, recorded.starts, recorded.ends).sum())
     total = idle.selection.total
     if 2 * inside < total < OPEN_END // 2:
-        yield Notice(
-            "incomplete", f"Only {percent(inside, total)} of the selected time lies where GPU work was recorded."
-        )
+        said = f"Only {percent(inside, total)} of the selected time lies where GPU work was recorded."
+        yield Loss("outside", inside, total, None, None, None, said)

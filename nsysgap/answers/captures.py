@@ -24,7 +24,7 @@ from nsysgap.analysis.comparing.loop_figures import (
     window_figures,
 )
 from nsysgap.analysis.comparing.steadiness import drift
-from nsysgap.analysis.completeness import loss_notices, trace_losses
+from nsysgap.analysis.completeness import loss_notices, losses, trace_losses
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.loops.steps import LoopSteps
 from nsysgap.analysis.relations.syncs import syncs
@@ -199,7 +199,7 @@ def _untold(trace: Trace) -> tuple[str, ...]:
 def _incomplete(report: OpenReport, idle: IdleReport | None = None) -> tuple[str, ...]:
     """Why the report does not hold everything that ran. `idle`: of the selection, where a window is compared."""
     trace = report.trace
-    missing = trace_losses(trace, report.whole.calls)
+    missing = trace_losses(trace, report.whole.calls) if idle is None else losses(idle)
     said = [one.text for one in trace.warnings if one.level == "incomplete"]
     if idle is None:
         said += [one.text for one in missing if one.text]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.completeness import Loss, losses, unseen_losses
+from nsysgap.analysis.completeness import Loss, loss_ranges, losses, unseen_losses
 from nsysgap.analysis.held import holders, idle_ranges, other_work
 from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
@@ -82,7 +82,7 @@ class GapsAnswer:
     by: str | None
     groups: tuple[Group, ...]
     folded: tuple[Document, ...]
-    completeness: tuple[Loss, ...]
+    completeness: tuple[Document, ...]
     op_rows: int
     refusal: NsysgapError | None
     in_loop: NDArray[np.bool_] | None = None
@@ -102,7 +102,7 @@ class GapsAnswer:
             "syncs": self.syncs,
             "gaps": self.gaps,
         }
-        document["completeness"] = [as_json(asdict(loss)) for loss in self.completeness]
+        document["completeness"] = list(self.completeness)
         if self.loops is not None:
             document["loops"] = list(self.loops)
         if self.selection:
@@ -171,13 +171,23 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         gaps_by_cause=idle.gaps_by_cause(),
         selection=selected.words,
         by=options.by,
-        completeness=tuple(missing),
+        completeness=tuple(_completeness(idle, missing)),
         groups=tuple(_groups(report, idle, stacks, options)),
         folded=tuple(folded_inside(idle)) if options.by == "nvtx" and not options.unfold else (),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
         in_loop=_in_loop(report, idle.gaps, rows, options) if options.in_loop else None,
     )
+
+
+def _completeness(idle: IdleReport, missing: list[Loss]) -> Iterator[Document]:
+    """What the report lacks, each with the range of idle time of every GPU that it leaves."""
+    for loss in missing:
+        ranges = [
+            {**idle.trace.device(one.device).named(), "idle_range_ns": [one.low, one.high], "of_ns": one.of}
+            for one in loss_ranges(idle, loss)
+        ]
+        yield as_json({**asdict(loss), "idle_ranges": ranges})
 
 
 def _add_ranges(devices: list[Document], idle: IdleReport, *, lost: bool) -> None:

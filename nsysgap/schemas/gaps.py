@@ -180,13 +180,26 @@ _GAP = record(
 _LOST = record(
     "Something the report lacks, with the sentence that says it.",
     {
-        "kind": text("What: lost_launches, left_out, stopped_early, ..."),
+        "kind": text("What: lost_launches, left_out, stopped_early, outside (the selection), ..."),
         "count": integer("How many."),
         "of": integer("Of how many."),
         "first_ns": nullable(integer("The first."), "no time is known."),
         "last_ns": nullable(integer("The last."), "no time is known."),
         "pid": nullable(integer("Of which process."), "of the whole report."),
         "text": text("The sentence."),
+        "idle_ranges": array(
+            record(
+                "What it leaves open of a GPU's idle time.",
+                {
+                    "device": DEVICE,
+                    "which": WHICH,
+                    "idle_range_ns": pair(integer("ns"), "What idle time can be, at least and at most."),
+                    "of_ns": integer("Of how long."),
+                },
+                sometimes=("which",),
+            ),
+            "By GPU.",
+        ),
     },
 )
 _GROUPS = record(

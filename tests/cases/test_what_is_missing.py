@@ -42,7 +42,7 @@ def test_a_process_of_which_nothing_was_recorded(report: ReportBuilder, tmp_path
         report.call(MS * i, MS * i + 5, i + 1, "cuLaunchKernelEx", pid=4)
     document = answer(report, tmp_path)
     assert losses(document) == [("lost_launches", 9, 9)]
-    assert "of process 4 left no kernel" in said(document, "incomplete")
+    assert "left no kernel (process 4" in said(document, "incomplete")
 
 
 def test_launches_that_are_not_lost(report: ReportBuilder, tmp_path: Path) -> None:

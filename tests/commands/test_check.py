@@ -108,7 +108,7 @@ def test_lost_launches_cannot_be_told(tmp_path: Path) -> None:
     report.call(5, 9, 77)  # a launch that left no kernel
     code, document = checked(report.save(tmp_path), "--max-idle", "50")
     assert (code, verdicts(document)) == (4, ["unknown"])
-    assert "1 of 17 launches of process 1 left no kernel" in document["limits"][0]["why"]
+    assert "1 of 17 launches left no kernel (process 1" in document["limits"][0]["why"]
 
 
 def test_a_window_beside_the_recorded_work_cannot_be_told(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class IdleReport:
         all_at_once: bool = False,
         whole: WholeTrace | None = None,
     ) -> None:
-        whole = WholeTrace(trace) if whole is None else whole
+        whole = self.whole = WholeTrace(trace) if whole is None else whole
         self.trace = trace
         self.selection = union_of(*by_device.values()) if by_device is not None else selection
         self.by_device = by_device

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from nsysgap.causes import PARTS
 from nsysgap.kernel_names import short_kernel_name
@@ -102,7 +102,9 @@ def _head(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     lost = [one.text.removeprefix(NSYS_SAYS) for one in header.warnings if one.level == "incomplete"]
     if lost:
         more = f" ({counted(len(lost) - 1, 'more', 'more')}: --detail)" if len(lost) > 1 else ""
-        yield Line("incomplete", f"{printable(lost[0], max(width - len(more), 20))}{more}", 0, "bold red")
+        room, text = max(width - len(more), 20), printable(lost[0])
+        text = text if cell_len(text) <= room else set_cell_size(text, room - 1).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+        yield Line("incomplete", text + more, 0, "bold red")
 
 
 def _without_ops(answer: ScreenAnswer) -> Iterator[Line]:
