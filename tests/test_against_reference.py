@@ -1,12 +1,11 @@
 """nsysgap against tests/reference.py: two programs that share no line, one page of definitions, the same figures.
 
-Random reports (HYPOTHESIS_EXAMPLES says how many), every real report, and golden results of each real report.
+Random reports (NSYSGAP_EXAMPLES says how many), every real report, and golden results of each real report.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from unittest.mock import patch
 
 import pytest
 import reference
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
@@ -30,7 +30,6 @@ from nsysgap.render.data import dump_json
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import Trace
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "200"))
 FOLDER = Path(__file__).parent / "golden"
 GOLDEN = tuple(path.stem for path in sorted(FOLDER.glob("*.json")))
 Document = dict[str, Any]
@@ -91,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("random")
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=report_rows(), selected=selections(), at_a_time=st.sampled_from((1, 2, 3, 5, spans.ROWS)))
 def test_random_reports(folder: Path, rows: list[Row], selected: Spans, at_a_time: int) -> None:
     path = build(rows).save(folder)

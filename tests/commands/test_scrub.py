@@ -54,13 +54,20 @@ def gaps(path: Path) -> dict[str, object]:
     return document
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_every_event_row_and_every_gap_stays(name: str, tmp_path: Path) -> None:
-    report = require_report(name, tmp_path)
-    before, copy = digest(report), tmp_path / "copy.sqlite"
+@pytest.fixture(scope="module", params=REPORTS)
+def scrubbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A real report, and its scrubbed copy."""
+    folder = tmp_path_factory.mktemp("scrubbed")
+    report, copy = require_report(request.param, folder), folder / "copy.sqlite"
+    before = digest(report)
     done = run("scrub", report, "-o", copy)
     assert done.returncode == 0, done.stderr
     assert digest(report) == before
+    return report, copy
+
+
+def test_every_event_row_and_every_gap_stays(scrubbed: tuple[Path, Path], tmp_path: Path) -> None:
+    report, copy = scrubbed
     assert contents(copy) == contents(report)
     assert gaps(copy) == gaps(report)
     again = tmp_path / "again.sqlite"
@@ -68,10 +75,8 @@ def test_every_event_row_and_every_gap_stays(name: str, tmp_path: Path) -> None:
     assert digest(again) == digest(copy)  # same input, same bytes
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_every_text_that_an_event_needs_stays(name: str, tmp_path: Path) -> None:
-    report, copy = require_report(name, tmp_path), tmp_path / "copy.sqlite"
-    run("scrub", report, "-o", copy)
+def test_every_text_that_an_event_needs_stays(scrubbed: tuple[Path, Path]) -> None:
+    report, copy = scrubbed
     needed = (
         ("CUPTI_ACTIVITY_KIND_KERNEL", "demangledName"),
         ("CUPTI_ACTIVITY_KIND_RUNTIME", "nameId"),

@@ -19,7 +19,6 @@ from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, wait_until_loaded
 from report_builder import ReportBuilder
-from trace_files import write
 
 from nsysgap.viewer import PERFETTO, TraceServer, offline_ui, serving
 
@@ -186,15 +185,3 @@ def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command(b
         page.get_by_text("The trace is open").wait_for()
         context.close()
         assert process.wait(LONG_S) == 0
-
-
-def test_offline_serves_the_ui_and_ends(tmp_path: Path, browser: Any) -> None:
-    require()
-    trace = write(NAIVE, tmp_path / "trace.pftrace")
-    with serving(trace, ui=offline_ui(), port=0) as server:
-        page = browser.new_context(viewport=SIZE).new_page()
-        page.set_default_timeout(WAIT_MS)
-        page.goto(server.url)
-        wait_until_loaded(page, "GPU 0")
-        assert server.wait(LONG_S, linger=0.5) is True
-        page.context.close()

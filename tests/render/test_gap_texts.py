@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,31 +52,33 @@ def woken(folder: Path) -> Path:
     return report.launch((900_100, 900_200), (900_300, 900_400), tid=2).save(folder)
 
 
-@pytest.fixture(params=["odd", "stacks", "woken", "nothing", "naive", "graph_explicit", "slow_host"])
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(params=["odd", "stacks", "woken", "nothing", "naive", "graph_explicit", "slow_host"], scope="module")
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made: dict[str, Callable[[Path], Path]] = {
         "odd": odd,
         "stacks": with_stacks,
         "woken": woken,
         "nothing": lambda folder: ReportBuilder().kernel(0, 10).save(folder),
     }
-    found = SAMPLES / f"{request.param}.sqlite.xz"
-    plain = SAMPLES / f"{request.param}.sqlite"
-    return made[request.param](tmp_path) if request.param in made else found if found.exists() else plain
+    if request.param in made:
+        return made[request.param](tmp_path_factory.mktemp(request.param))
+    packed, plain = SAMPLES / f"{request.param}.sqlite.xz", SAMPLES / f"{request.param}.sqlite"
+    return packed if packed.exists() else plain
 
 
-@pytest.fixture(params=[1, 7, 1 << 14])
-def answer(request: pytest.FixtureRequest, path: Path, monkeypatch: pytest.MonkeyPatch) -> GapsAnswer:
+@pytest.fixture(params=[1, 7, 1 << 14], scope="module")
+def answer(request: pytest.FixtureRequest, path: Path) -> Iterator[GapsAnswer]:
     """All gaps in chunks of so many rows, worked out while they are written."""
-    monkeypatch.setattr(gap_chunks, "ROWS", request.param)
-    monkeypatch.setattr(gap_chunks, "KEPT", -1)
-    found = ask(path, gaps, ALL)
-    if request.param == 1:  # the first forty do: one chunk each
-        assert isinstance(found.gaps.chunks, gap_chunks.GapChunks)
-        every = found.gaps.chunks
-        chunks = gap_chunks.GapChunks(every.idle, every.rows[:40], every.more)
-        found = replace(found, gaps=GapList(chunks, len(chunks.rows)))
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gap_chunks, "ROWS", request.param)
+        patch.setattr(gap_chunks, "KEPT", -1)
+        found = ask(path, gaps, ALL)
+        if request.param == 1:  # the first forty do: one chunk each
+            assert isinstance(found.gaps.chunks, gap_chunks.GapChunks)
+            every = found.gaps.chunks
+            chunks = gap_chunks.GapChunks(every.idle, every.rows[:40], every.more)
+            found = replace(found, gaps=GapList(chunks, len(chunks.rows)))
+        yield found
 
 
 def through(gap: Document) -> dict[str, Any]:

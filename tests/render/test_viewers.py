@@ -14,6 +14,7 @@ from trace_files import document, write
 
 from nsysgap.viewer import offline_ui, serving
 
+LONG_S = 300  # a bound that only what hangs reaches
 LOADED = """() => { const view = document.querySelector('x-profiling-view');
 const model = view.timelineView_ && view.timelineView_.model; return model && !model.bounds.isEmpty; }"""
 CONTENT = """() => { const model = document.querySelector('x-profiling-view').timelineView_.model;
@@ -42,6 +43,7 @@ def test_the_perfetto_ui_shows_gpus_streams_gaps_and_threads(browser: Any, tmp_p
         assert any(name.startswith("GPU 0 NVIDIA H200") for name in shown)
         assert any(name.startswith("python3") for name in shown)
         assert any(name.startswith("Stream 13") for name in shown)
+        assert server.wait(LONG_S, linger=0) is True  # it has handed the trace over, and ends
         page.context.close()
 
 

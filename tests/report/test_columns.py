@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -157,7 +158,7 @@ def test_progress_counts_every_rowid_once(tmp_path: Path) -> None:
 VALUE = st.one_of(st.none(), st.integers(-BIG - 1, BIG))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(VALUE, VALUE), max_size=40), gaps=st.lists(st.integers(1, 30), min_size=40, max_size=40))
 def test_any_table(
     tmp_path_factory: pytest.TempPathFactory, sizes: None, way: None, rows: Rows, gaps: list[int]

@@ -6,7 +6,8 @@ from fractions import Fraction
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from examples import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsysgap.analysis.comparing.mann_whitney import mann_whitney
@@ -29,6 +30,7 @@ def by_enumeration(first: list[int], second: list[int]) -> Fraction:
     return min(Fraction(1), Fraction(2 * min(tails), len(all_wins)))
 
 
+@settings(max_examples=examples(100))
 @given(SOME, SOME)
 def test_p_is_what_counting_every_choice_gives(first: list[int], second: list[int]) -> None:
     assert mann_whitney(first, second) == by_enumeration(first, second)

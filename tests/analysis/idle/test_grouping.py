@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from random_reports import HIDDEN_AFTER, Row, build, report_rows, selections
 from report_builder import ReportBuilder, intervals
@@ -93,7 +94,7 @@ def test_nothing_idle_has_no_groups(report: ReportBuilder, tmp_path: Path) -> No
     assert [idle_by(idle, by) for by in GROUPINGS] == [[]] * 5
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=report_rows(), selected=selections())
 def test_every_grouping_of_random_reports(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], selected: list[tuple[int, int]]

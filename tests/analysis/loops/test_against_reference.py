@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import reference_steps
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loop_reports import document_of, loop_rows, steps_of
 from random_reports import HIDDEN_AFTER, Row, build
-
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "200"))
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("random")
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=loop_rows())
 def test_random_loops(folder: Path, rows: list[Row]) -> None:
     path = build(rows).save(folder)
@@ -34,7 +32,7 @@ def test_random_loops(folder: Path, rows: list[Row]) -> None:
             assert sum(device["idle_by_cause_ns"].values()) == device["idle_ns"]
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(200))
 @given(text=st.text(alphabet="ab-0179 \t\n.#\u0663\u2003"))
 def test_labels(text: str) -> None:
     from nsysgap.range_labels import label_of
@@ -53,7 +51,7 @@ def test_real_loops(name: str, real_report: Callable[[str], Path]) -> None:
     assert found == reference_steps.steps_json(str(path))
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=loop_rows())
 def test_main_loops(folder: Path, rows: list[Row]) -> None:
     path = build(rows).save(folder)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 import reference_steps
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsysgap.analysis.loops import periods
-
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "200"))
 
 
 @st.composite
@@ -29,14 +26,14 @@ def runs(tokens: list[int]) -> periods.Runs:
     return periods.all_runs(np.array(tokens, np.int32))
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(200))
 @given(tokens=sequences())
 def test_every_run_is_found(tokens: list[int]) -> None:
     found = runs(tokens)
     assert set(zip(*(column.tolist() for column in found), strict=True)) == reference_steps.runs(tokens)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(200))
 @given(tokens=sequences())
 def test_the_best_period(tokens: list[int]) -> None:
     found = runs(tokens)

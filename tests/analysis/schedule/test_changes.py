@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import run
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from report_builder import ReportBuilder
@@ -93,7 +94,7 @@ _STEPS = st.builds(
     pinned=st.booleans(),
     waits=st.booleans(),
 )
-_few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_few = settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_few

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from random_reports import Row, build, report_rows
 from real_reports import real_reports
@@ -51,7 +52,7 @@ def test_real_reports_replay_exactly(tmp_path: Path) -> None:
     assert modelled > 20
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=report_rows())
 def test_any_report_replays_exactly(rows: list[Row], tmp_path: Path) -> None:
     for model in models_of(build(rows).save(tmp_path)):

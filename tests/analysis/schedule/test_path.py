@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_reports import Row, build, report_rows
@@ -27,7 +28,7 @@ def whole(model: Model) -> dict[str, int]:
     return {part: ns for part, ns in parts.items() if ns}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=report_rows(), data=st.data())
 def test_parts_sum_to_any_stretch_of_any_report(rows: list[Row], data: st.DataObject, tmp_path: Path) -> None:
     for model in models_of(build(rows).save(tmp_path)):
@@ -41,7 +42,7 @@ def test_parts_sum_to_any_stretch_of_any_report(rows: list[Row], data: st.DataOb
         whole(model)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=report_rows(), data=st.data())
 def test_taking_out_a_part_gains_at_most_that_part(rows: list[Row], data: st.DataObject, tmp_path: Path) -> None:
     for model in models_of(build(rows).save(tmp_path)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +70,7 @@ def same(one: Replay, other: Replay) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(schedules())
 def test_the_fast_replay_is_the_plain_one(schedule: Schedule) -> None:
     same(replay(schedule), replay_by_loop(schedule))

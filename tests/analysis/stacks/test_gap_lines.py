@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from idle_stack_answers import F, G
@@ -36,7 +37,7 @@ def test_gaps_name_the_line_with_most_of_their_cause_and_groups_by_line_sum_to_t
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_the_line_of_a_gap_has_most_of_the_time_of_its_cause(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from idle_stack_answers import Answer, F, G, answer
@@ -189,7 +190,7 @@ def test_report_without_any_sample(tmp_path: Path) -> None:
 STACK = st.lists(st.sampled_from([F, G]), max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5000), st.sampled_from([MAIN, OTHER]), st.lists(st.sampled_from([F, G]), max_size=4)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stack_reports import MAIN, OTHER, StackReport
@@ -55,7 +56,7 @@ def test_pieces_of_a_gap_follow_the_samples(tmp_path: Path) -> None:
 FRAMES = st.lists(st.sampled_from([("f", "/p/a.py", 1), ("g", "/p/a.py", 2), ("h", "/p/b.py", 3)]), max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5000), st.sampled_from([MAIN, OTHER]), FRAMES), min_size=1, max_size=12),
     st.integers(1, 8),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_reports import real_reports
@@ -159,7 +160,7 @@ VALUE = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(-300,
 OTHER = st.one_of(VALUE, st.text(max_size=80), st.binary(max_size=80), st.floats())
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(VALUE, OTHER, VALUE), min_size=1, max_size=120),
     page_size=st.sampled_from([512, 1024, 4096]),
