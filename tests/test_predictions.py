@@ -26,6 +26,17 @@ def test_the_page_is_what_the_script_makes(rows: list[Row], monkeypatch: pytest.
     assert predictions.page() == predictions.PAGE.read_text()
 
 
+def test_the_readme_says_what_came_out(rows: list[Row]) -> None:
+    readme = " ".join((predictions.ROOT / "README.md").read_text().split())
+    said = [row for row in rows if row.inside is not None]
+    assert (
+        f"of {len(said)} for programs before and after a cure, {sum(map(bool, (row.inside for row in said)))} measured"
+        in readme
+    )
+    later = [bool(row.inside) for row in said if row.machine == "h200-later"]
+    assert f"{sum(later)} of {len(later)} values do" in readme
+
+
 def test_figures_hold_within_ten_percent(rows: list[Row]) -> None:
     errors = [abs(row.error) for row in rows if row.kind == "figure" and row.error is not None]
     assert len(errors) >= 3

@@ -96,6 +96,7 @@ class Row:
     measured: float
     low: float
     high: float
+    gain: float | None = None
 
     @property
     def inside(self) -> bool | None:
@@ -104,8 +105,12 @@ class Row:
 
     @property
     def error(self) -> float | None:
-        """The central figure's error in %."""
-        return None if self.central is None else 100 * (self.central / self.measured - 1)
+        """The central figure's error in %; of a gain, which holds at equal host speed, that of the measured form before
+        less the gain."""
+        said = self.central
+        if self.kind == "gain" and self.gain is not None:
+            said = self.before * (1 - self.gain / 100)
+        return None if said is None else 100 * (said / self.measured - 1)
 
 
 def rows_of(machine: Path) -> list[Row]:
@@ -124,10 +129,10 @@ def rows_of(machine: Path) -> list[Row]:
             plain = None if run == "profiled" else f"{middle(before)}us"
             found = None if change is None else predicted(machine / f"{cure}_before.sqlite.xz", change, plain, where)
             if found is None:
-                found = {"central_ns": None, "best_ns": None, "worst_ns": None, "kind": ""}
+                found = {"central_ns": None, "best_ns": None, "worst_ns": None, "kind": "", "gain_percent": None}
             central, best, worst = (None if (ns := found[key]) is None else ns / 1e3 for key in _KEYS)
             row = (machine.name, cure, where, middle(before), central, best, worst, found["kind"])
-            rows.append(Row(*row, middle(after), min(after), max(after)))
+            rows.append(Row(*row, middle(after), min(after), max(after), found["gain_percent"]))
     return rows
 
 
@@ -162,7 +167,8 @@ def table(rows: list[Row]) -> list[str]:
         span = "refused" if row.best is None else f"{us(row.best)} to {us(row.worst)}"
         error = "" if row.error is None else f"{row.error:+.0f} %"
         inside = {True: "yes", False: "**no**", None: ""}[row.inside]
-        central = f"{us(row.central)} ({row.kind})" if row.central is not None else row.kind
+        kind = f"{row.kind}, {row.gain:.0f} %" if row.kind == "gain" else row.kind
+        central = f"{us(row.central)} ({kind})" if row.central is not None else row.kind
         measured = f"{us(row.measured)} ({us(row.low)} to {us(row.high)})"
         lines.append(
             f"| {row.cure} | {where} | {us(row.before)} | {central} | {span} | {measured} | {error} | {inside} |"
@@ -192,7 +198,7 @@ def page() -> str:
         rows = rows_of(machine)
         everything += rows
         name = json.loads((machine / "measured.json").read_text())["machine"]
-        lines += ["", f"## {name}", "", *table(rows), "", summary(rows)]
+        lines += ["", f"## {name} ({machine.name})", "", *table(rows), "", summary(rows)]
     lines += ["", "## All of them", "", summary(everything), ""]
     return "\n".join(lines)
 

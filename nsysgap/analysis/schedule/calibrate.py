@@ -73,8 +73,8 @@ def _calibration(plain: _Plain, series: _Series, whole: _Series | None) -> Calib
 
 
 def _line(nodes: Sequence[int], values: Sequence[float]) -> tuple[int, int]:
-    """(of a graph, more per node) by least squares, neither below 0."""
-    slope, start = np.polyfit(nodes, values, 1)
+    """(of a graph, more per node) by least squares of what is off in %, neither below 0: small graphs count as much."""
+    slope, start = np.polyfit(nodes, values, 1, w=1 / np.array(values, np.float64))
     return max(round(float(start)), 0), max(round(float(slope)), 0)
 
 

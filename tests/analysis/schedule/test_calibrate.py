@@ -70,7 +70,7 @@ def test_an_h200() -> None:
     with opened(REAL / "h200_node.sqlite.xz") as node, opened(REAL / "h200_graph.sqlite.xz") as whole:
         found = calibrate(plain, node.trace, whole.trace)
     assert (found.gpu, found.driver, found.nsys) == ("NVIDIA H200", "580.159.04", "2025.3.2.0")
-    assert found.graph_call == {"nsys": (1_991, 1_447), "plain": (5_000, 15), "graph": (15_890, 359)}
+    assert found.graph_call == {"nsys": (2_515, 1_441), "plain": (5_000, 15), "graph": (11_331, 394)}
     assert found.node_gaps == {"nsys": (96, 96, 96), "plain": (-200, -193, -97)}
     assert found.pinned_rate == (53.3, 55.1)
 
