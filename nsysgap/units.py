@@ -27,7 +27,7 @@ def duration(ns: int) -> str:
     return f"{_three_digits(ns / 1e9)} s"
 
 
-def extent(low: int, high: int, beside: str) -> str:
+def extent(low: int, high: int, beside: str = "") -> str:
     """ "8.30 to 13.4": two times, without their unit where it is that of a time `beside` them, such as "9.44 ms"."""
     unit = beside.rpartition(" ")[2]
     first, last = duration(low).split(" "), duration(high).split(" ")

@@ -76,7 +76,7 @@ class SummaryAnswer:
         return {
             "schema": SCHEMA,
             "report": self.header.document(),
-            "gaps": self.screen.gaps.document(),
+            "gaps": {**self.screen.gaps.document(), "loops": list(self.steps.loops)},
             "steps": self.steps.document(),
             **{name: None if answer is None else answer.document() for name, answer in told.items()},
             "untold": {_KEYS.get(name, name): self.why_not(name) for name in self.untold},

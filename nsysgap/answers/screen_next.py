@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.schedule.path_rows import OWN_CODE
 from nsysgap.answers.screen_careful import ENDINGS
 from nsysgap.causes import PARTS
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 Command = tuple[str, ...]
 NEXT = 2
 IDLE_ENOUGH, GAIN_ENOUGH = 0.10, 0.05
-BY_API = frozenset({"sync", "cuda_api", "os", "untraced"})
+BY_API = frozenset({"sync", "cuda_api", "os"})
+MANY_LAUNCHES = 10  # a step: from so many on what launching costs is worth a look
 
 
 def next_commands(answer: ScreenAnswer) -> tuple[Command, ...]:
@@ -59,16 +61,26 @@ def _about_idle(answer: ScreenAnswer, path: str, selected: Command) -> Iterator[
         yield ("nsysgap", "gaps", path, *selected, "--by", "api")
     elif cause == "host" and answer.holds.sampled:
         yield ("nsysgap", "stacks", path, *selected)
-    elif cause == "host" and answer.holds.ranges:
+    elif cause == "host" and answer.holds.ranges and _in_ranges(answer):
         yield ("nsysgap", "gaps", path, *selected, "--by", "nvtx")
-    elif cause in ("launch", "queued"):
+    elif cause in ("launch", "queued") or (cause == "host" and _launches_much(answer)):
         yield ("nsysgap", "launches", path, *selected)
     elif cause == "in_graph":
         yield ("nsysgap", "graphs", path)
     elif cause in BY_API:
         yield ("nsysgap", "gaps", path, *selected, "--by", "api")
-    elif cause in ("unknown", "profiler"):
+    elif cause in ("unknown", "profiler", "untraced"):
         yield ("nsysgap", "info", path)
+
+
+def _in_ranges(answer: ScreenAnswer) -> bool:
+    """Whether NVTX ranges tell more of the host's code: some of it lies in ranges within the loop's own."""
+    parts = answer.limits.parts
+    return not parts or any(one.part == "host" and one.name != OWN_CODE for one in parts)
+
+
+def _launches_much(answer: ScreenAnswer) -> bool:
+    return answer.looped and any(loop.launches >= MANY_LAUNCHES for loop in answer.loops)
 
 
 def _gain(answer: ScreenAnswer) -> float:

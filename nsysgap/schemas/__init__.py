@@ -25,6 +25,7 @@ SCHEMAS = {
     "launches": "launches",
     "graphs": "graphs",
     "info": "info",
+    "report": "report",
     "profile": "profile",
     "comparison": "comparison",
     "calibration": "calibration",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -37,7 +38,8 @@ def fitted(lines: Sequence[Line], most: int = MOST_LINES) -> list[Line]:
     kept = list(range(len(lines)))
     while len(kept) > most:
         kept.remove(max(kept, key=lambda i: (lines[i].rank, i)))
-    return [lines[i] for i in kept]
+    shown = set(kept)
+    return [lines[i] if i + 1 in shown else replace(lines[i], text=lines[i].text.rstrip(";,")) for i in kept]
 
 
 def _styled(line: Line, columns: int) -> Text:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LOOPS, MOST_DEVICES, IN_FULL = 4, 8, 2
 LARGEST, ADVISED = 3, 3
-LEAST_NAME = 10
+LEAST_NAME, NAME_ENOUGH = 10, 16
 LATENCY_KINDS = ("kernel", "graph", "memcpy", "memset")
 NODE_NS = 800  # what node tracing adds to a graph launch, for each node
 NSYS_SAYS = "nsys says: "
@@ -75,9 +75,10 @@ def wrapped(
 ) -> Iterator[Line]:
     """Pieces on as few lines as hold them, broken between two of them. `ranks`: of the first line and the others."""
     line = pieces[0]
-    rank = ranks[0]
-    for piece in pieces[1:]:
-        if cell_len(line) + cell_len(joint.rstrip() + " " + piece) > width:
+    rank, end = ranks[0], cell_len(joint.rstrip())
+    for number, piece in enumerate(pieces[1:], 2):
+        more = end if number < len(pieces) else 0  # what ends the line if the next piece does not fit
+        if cell_len(line) + end + 1 + cell_len(piece) + more > width:
             yield Line(label, line + joint.rstrip(), rank, style, indented=True)
             label, line, rank = "", piece, ranks[1]
         else:
@@ -135,10 +136,15 @@ def _loops(answer: ScreenAnswer, width: int) -> Iterator[Line]:
 
 def _loop(loop: ScreenLoop, width: int, *, left_out: bool) -> Iterator[str]:
     step = duration(loop.step_ns)
-    number, said = f"{count(loop.count)} x ", f"  {step} a step ({extent(loop.low_ns, loop.high_ns, step)})"
+    number, said, spread = f"{count(loop.count)} x ", f"  {step} a step", extent(loop.low_ns, loop.high_ns, step)
     name, dots, launches = loop.label.rpartition(" … (") if not loop.nvtx else (loop.label, "", "")
     room = width - len(number) - len(dots + launches) - len(said) - 1  # a semicolon may follow
+    beside = room - len(spread) - len(" ()")
+    if beside >= min(len(name), NAME_ENOUGH):
+        room, said, spread = beside, f"{said} ({spread})", ""
     yield number + printable(name, max(room, LEAST_NAME)) + dots + launches + said
+    if spread:
+        yield f"from {extent(loop.low_ns, loop.high_ns)}"
     after = f", {duration(loop.after_ns)} after it" if loop.after_ns > loop.set_up_ns // 100 else ""
     if loop.set_up_ns or after:
         yield f"{duration(loop.set_up_ns)} of set-up{after} {'left out' if left_out else 'counted'}"
@@ -167,7 +173,7 @@ def _device(device: ScreenDevice, number: int, width: int, *, brief: bool) -> It
         yield from wrapped("", _collective(one, steps).split(" "), width, (2, 7), " ")
     if device.untraced_percent is not None:
         low, high = device.untraced_percent
-        said = f"untraced: idle {low:.1f} % if the GPU worked on unseen, {high:.1f} % if not"
+        said = f"untraced: idle {low:.1f} % if the GPU was busy unseen, {high:.1f} % if not"
         yield Line("", said, 1, "yellow", indented=True)
     for text in _of_idle(device, steps):
         yield Line("", text, 2, indented=True)
@@ -199,7 +205,7 @@ def _largest(parts: dict[str, int]) -> list[tuple[str, int]]:
 def _collective(one: CollectiveTime, steps: int) -> str:
     said = f"of busy {duration(one.collective_ns // steps)} in collectives"
     if one.waiting_ns is None:
-        return f"{said}: whether waiting or sending, only the other ranks' reports can tell"
+        return f"{said}, sending or waiting for other ranks"
     waiting = f"{duration(one.waiting_ns // steps)} waiting"
     return f"{said}, {waiting}" + (f" for pid {one.waits_for}" if one.waits_for is not None else "")
 
@@ -227,7 +233,8 @@ def _part(answer: ScreenAnswer, part: LimitingPart, width: int) -> str:
     said = f"{PART_NAMES[part.part]} {duration(part.ns // part.iterations)} ({percent(part.ns, part.path_ns)})"
     loop = next((one for one in answer.loops if one.process == part.process), None)
     if part.part == "launch_calls" and loop is not None and answer.looped:
-        said += f": {counted(loop.launches, 'launch', 'launches')} a step{_each_launch(answer)}"
+        launches = round(loop.launches_total / loop.count)  # the mean, as the times are
+        said += f": {counted(launches, 'launch', 'launches')} a step{_each_launch(answer)}"
         return said if len(said) + len(part.name) + 7 > width else f"{said}, most {part.name}"
     most = "" if part.most_ns == part.ns else f" {duration(part.most_ns // part.iterations)}"
     return f"{said}: {spent_on(part.part, part.name, part.detail, width - len(said) - len(most) - 2)}{most}"
@@ -338,9 +345,9 @@ def _cares(answer: ScreenAnswer) -> Iterator[tuple[str, int]]:
     nodes = answer.gaps.graph_launches["node_count"]
     if nodes is not None:
         more = duration(nodes["median"] * NODE_NS)
-        yield f"node tracing adds about {more} to each graph launch ({count(nodes['median'])} nodes, 0.8 us each)", 3
+        yield f"node tracing adds about {more} a graph launch ({count(nodes['median'])} x 0.8 us)", 3
     if answer.care.whole_graphs:
-        yield "CUDA graphs were traced as a whole: time between their nodes counts as busy", 3
+        yield "graphs traced as a whole: time between their nodes counts as busy", 3
     warnings = [one.text for one in answer.header.warnings if one.level == "warning"]
     notes = sum(one.level == "note" for one in answer.header.warnings)
     if warnings:

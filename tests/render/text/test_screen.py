@@ -12,9 +12,12 @@ from command_line import run
 from folders import NAIVE
 from golden_screens import FOLDER, report_screen, sample_names, sample_screen
 from report_builder import ReportBuilder
+from rich.cells import cell_len
 
-from nsysgap.render.text.screen import command_lines, fitted
-from nsysgap.render.text.screen_lines import Line
+from nsysgap.answers.opening import ask
+from nsysgap.answers.screen import ScreenOptions, screen
+from nsysgap.render.text.screen import command_lines, fitted, screen_blocks
+from nsysgap.render.text.screen_lines import Line, wrapped
 
 MS = 1_000_000
 US = 1_000
@@ -104,6 +107,61 @@ def test_commands_to_paste_are_whole_whatever_the_path(tmp_path: Path) -> None:
 def test_long_commands_break_between_words() -> None:
     lines = command_lines(("nsysgap", "stacks", "a" * 30, "--nvtx", "a b"), 40)
     assert lines == ["nsysgap stacks \\", f"  {'a' * 30} \\", "  --nvtx 'a b'"]
+
+
+@pytest.mark.parametrize("name", ["step {}", "a very long name of a phase, as frameworks make them, {}"])
+def test_lines_keep_to_any_width(name: str, tmp_path: Path) -> None:
+    report = ReportBuilder().versions()
+    for number in range(6):
+        start = (100 + 10 * number) * MS
+        report.nvtx(start, start + (9 if number else 1) * MS, name.format(number))
+        for kernel in range(3):
+            report.launch(
+                (start + MS, start + 2 * MS), (start + (2 + kernel) * MS, start + (3 + kernel) * MS), "k" * 40
+            )
+    answer = ask(report.save(tmp_path), screen, ScreenOptions())
+    for width in range(80, 140):
+        (text,) = screen_blocks(answer, width)
+        lines = str(text).split("\n")
+        assert max(cell_len(line) for line in lines[: lines.index("", 3)]) <= width
+        assert not [line for line in lines if line.endswith("left ou…")]
+
+
+def test_pieces_keep_to_the_width_with_what_ends_their_line() -> None:
+    lines = list(wrapped("loop", ["a" * 40, "b" * 38, "c"], 80, (0, 4), "; "))
+    assert [line.text for line in lines] == [f"{'a' * 40};", f"{'b' * 38}; c"]
+    assert len(list(wrapped("loop", ["a" * 40, "b" * 38], 80, (0, 4), "; "))) == 1
+
+
+def test_a_line_whose_rest_gave_way_does_not_end_as_if_there_were_more() -> None:
+    assert [line.text for line in fitted([Line("", "a;"), Line("", "b", 5), Line("", "c,"), Line("", "d")], 3)] == [
+        *("a", "c,", "d")
+    ]
+
+
+def test_launches_a_step_are_a_mean_as_their_time_is(tmp_path: Path) -> None:
+    report, time = ReportBuilder().versions(), 0
+    for number in range(5):
+        begin = time
+        for _ in range(21 if number == 4 else 1):
+            report.launch((time, time + 10 * US), (time + 11 * US, time + 12 * US))
+            time += 20 * US
+        report.nvtx(begin, time, f"step {number}").sync(time - 8 * US, time - 7 * US)
+    assert "5 launches a step, 10.0 us each" in run("gaps", report.save(tmp_path)).stdout
+
+
+def test_ranges_are_not_asked_for_where_the_host_s_code_is_in_none(tmp_path: Path) -> None:
+    report = ReportBuilder().versions()
+    for number in range(4):
+        start = 100 * US * number
+        report.nvtx(start, start + 100 * US, f"step {number}")
+        report.launch((start + 80 * US, start + 81 * US), (start + 82 * US, start + 90 * US))
+    text = run("gaps", report.save(tmp_path)).stdout
+    assert "between calls, outside NVTX ranges" in text
+    assert "--by nvtx" not in text
+    for number in range(4):
+        report.nvtx(100 * US * number + US, 100 * US * number + 70 * US, "tokenize")
+    assert "--by nvtx" in run("gaps", report.save(tmp_path, "ranges.sqlite")).stdout
 
 
 def test_lines_of_high_rank_give_way_first() -> None:
