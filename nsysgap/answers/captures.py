@@ -156,6 +156,7 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         gpu_count=len(idle.devices),
         graph_trace=_graph_trace(trace),
         longest_gap=max((one.longest_gap for one in idle.devices), default=None),
+        warnings=tuple(note.text for note in report.select(options.selection).notes),
         incomplete=_incomplete(report, idle),
         chosen=options.selects_time or options.whole,
         untold=_untold(trace),

@@ -137,7 +137,7 @@ def screen_with(
         collectives=shared,
         limits=limiting,
         advice=advised,
-        care=care(report),
+        care=care(report, selection),
         holds=holds(report),
         selection=selection,
     )

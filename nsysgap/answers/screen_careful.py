@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.selection import Selection
 from nsysgap.tables import GRAPH
 
 ENDINGS = (".gz", ".xz", ".zst", ".sqlite", ".db", ".nsys-rep")
@@ -26,10 +27,12 @@ class PlainRun:
 
 @dataclass(frozen=True)
 class Care:
-    """`plain`: of the summary that `profile` wrote beside the report; `whole_graphs`: graphs are traced as a whole."""
+    """`plain`: of the summary that `profile` wrote beside the report; `whole_graphs`: graphs are traced as a whole;
+    `selected`: what to know of the selection."""
 
     plain: PlainRun | None
     whole_graphs: bool
+    selected: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class Holds:
     sampled: bool
 
 
-def care(report: OpenReport) -> Care:
-    """What makes a report's figures differ from what the program does by itself."""
-    return Care(plain_run(report.path), bool((report.trace.ops["kind"] == GRAPH).any()))
+def care(report: OpenReport, selection: Selection) -> Care:
+    """What makes a report's figures differ from what the program does by itself, or from what one expects of them."""
+    notes = tuple(note.text for note in report.select(selection).notes)
+    return Care(plain_run(report.path), bool((report.trace.ops["kind"] == GRAPH).any()), notes)
 
 
 def holds(report: OpenReport) -> Holds:

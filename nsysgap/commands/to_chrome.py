@@ -12,7 +12,7 @@ import click
 
 from nsysgap.commands.common import opened_report, reports_argument, stem
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
+from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import counted
 
@@ -78,7 +78,7 @@ def command(
         written: list[tuple[Destination, int]] = []
         # All files appear at the end, or none: half of the GPUs would look like the whole machine.
         with ExitStack() as files:
-            for gpu, viewed in to_chrome(opened, options, lambda said: click.echo(f"nsysgap: {said}", err=True)):
+            for gpu, viewed in to_chrome(opened, options, say):
                 file = files.enter_context(targets[gpu].file())
                 write_trace(viewed, to.form, file)
                 file.flush()  # what does not fit is to be known before the first file is in place

@@ -61,6 +61,11 @@ def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChro
     return ToChromeOptions(selection(selected), per_gpu=per_gpu, **given)
 
 
+def say(said: str) -> None:
+    """What to know of a picture, to standard error."""
+    click.echo(f"nsysgap: {said}", err=True)
+
+
 def write_trace(viewed: Viewed, form: str, file: IO[bytes]) -> None:
     """Write a picture as json, json.gz or pftrace, with a progress bar."""
     from nsysgap.render import traces

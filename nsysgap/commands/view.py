@@ -14,7 +14,7 @@ import click
 
 from nsysgap.commands.common import Duration, opened_report, report_argument
 from nsysgap.commands.explain import explain_option
-from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
+from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration
 
@@ -47,7 +47,7 @@ def command(report: str, offline: bool, no_browser: bool, wait: int, **cut: Any)
     with tempfile.TemporaryDirectory(prefix="nsysgap-") as folder:
         trace_file = Path(folder, "trace.pftrace")
         with opened_report(report) as opened:
-            for _, viewed in to_chrome(opened, to_chrome_options(cut)):
+            for _, viewed in to_chrome(opened, to_chrome_options(cut), say):
                 with trace_file.open("wb") as file:
                     write_trace(viewed, "pftrace", file)
         with serving(trace_file, ui=ui) as server:

@@ -16,6 +16,7 @@ from nsysgap.answers.launches import LaunchesOptions, launches
 from nsysgap.answers.opening import ask, opened
 from nsysgap.answers.selection import Selection, pattern
 from nsysgap.answers.steps import main_loops
+from nsysgap.answers.timeline import TimelineOptions, timeline
 
 MS = 1_000_000
 
@@ -92,6 +93,33 @@ def test_select_gpu_takes_the_time_of_what_was_launched(late: int, noted: bool, 
         assert "takes 24.0 ms and ends up to 18.0 ms after them" in notes[0]
 
 
+LATE = "ends up to 18.0 ms after them"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("gaps", "REPORT"), id="screen"),
+        ("gaps", "REPORT", "--detail"),
+        ("stacks", "REPORT", "--stacks", "nvtx"),
+        ("launches", "REPORT"),
+        ("compare", "REPORT", "REPORT"),
+        ("check", "REPORT", "--max-step", "1s"),
+        ("to-chrome", "REPORT", "-o", "OUT"),
+        ("view", "REPORT", "--no-browser", "--wait", "1ms"),
+    ],
+)
+def test_every_command_that_selects_says_so(command: tuple[str, ...], tmp_path: Path) -> None:
+    files = {"REPORT": str(program(tmp_path, late=20)), "OUT": str(tmp_path / "out.json")}
+    done = run(*(files.get(one, one) for one in command), "--nvtx", "^step")
+    assert LATE in " ".join(f"{done.stdout} {done.stderr}".split())
+
+
+def test_a_page_says_so(tmp_path: Path) -> None:
+    data = ask(program(tmp_path, late=20), timeline, TimelineOptions(Selection(nvtx=pattern("^step"))))
+    assert any(LATE in one["text"] for one in data.summary["report"]["warnings"])
+
+
 def test_nothing_is_said_where_host_and_gpu_agree(tmp_path: Path) -> None:
     report = ReportBuilder()
     for number in range(3):
@@ -115,7 +143,7 @@ def test_launches_count_what_the_loop_launched(tmp_path: Path) -> None:
     path = program(tmp_path, late=30)  # every kernel runs after the last step has ended on the host
     text = run("launches", path).stdout
     assert "Only the loop, 4 x step #:" in text
-    assert "step # (4): 10.0 ms median, 10.0 ms to 10.0 ms." in text
+    assert "step # (4): 10.0 ms median, 10.0 to 10.0; busy 0.60" in text
     with opened(path) as report:
         loop = launches(report, LaunchesOptions(Selection(loop=True))).costs
         whole = launches(report).costs

@@ -49,7 +49,7 @@ def screen_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     yield Line("", "", 9)
     yield from fact_lines(answer, width)
     if answer.holds.ops:
-        yield from _careful(answer)
+        yield from _careful(answer, width)
 
 
 def fact_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
@@ -328,9 +328,14 @@ def _around(gap: dict[str, Any], width: int) -> str:
     return ", ".join(found)
 
 
-def _careful(answer: ScreenAnswer) -> Iterator[Line]:
-    for number, (text, rank) in enumerate(_cares(answer)):
-        yield Line("" if number else "careful", text, rank, indented=True)
+def _careful(answer: ScreenAnswer, width: int) -> Iterator[Line]:
+    label = "careful"
+    for text in answer.care.selected:
+        yield from wrapped(label, text.split(" "), width, (2, 2), " ")
+        label = ""
+    for text, rank in _cares(answer):
+        yield Line(label, text, rank, indented=True)
+        label = ""
 
 
 def _cares(answer: ScreenAnswer) -> Iterator[tuple[str, int]]:
@@ -348,8 +353,9 @@ def _cares(answer: ScreenAnswer) -> Iterator[tuple[str, int]]:
         yield f"node tracing adds about {more} a graph launch ({count(nodes['median'])} x 0.8 us)", 3
     if answer.care.whole_graphs:
         yield "graphs traced as a whole: time between their nodes counts as busy", 3
-    warnings = [one.text for one in answer.header.warnings if one.level == "warning"]
-    notes = sum(one.level == "note" for one in answer.header.warnings)
+    told = answer.care.selected
+    warnings = [one.text for one in answer.header.warnings if one.level == "warning" and one.text not in told]
+    notes = sum(one.level == "note" and one.text not in told for one in answer.header.warnings)
     if warnings:
         yield warnings[0], 3
     others = [(len(warnings) - 1, "more warning", "more warnings"), (notes, "note", "notes")]
