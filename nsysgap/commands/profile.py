@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nsysgap.commands import show_error
 from nsysgap.commands.common import Pattern
 from nsysgap.commands.explain import explain_option
 from nsysgap.errors import NsysgapError
-from nsysgap.units import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nsysgap.profiling.capture import Streams
-    from nsysgap.profiling.reading import CapturedReport
-    from nsysgap.profiling.session import Session
 
 
 class _WithArguments(click.Command):
@@ -94,8 +85,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     NSYSGAP_PROFILING=1 is set for both runs: a program may choose a smaller size by it.
     Example: nsysgap profile train.py -- --steps 10
     """
+    from nsysgap.commands.common import opened_report
+    from nsysgap.commands.profile_output import Printed, say
     from nsysgap.profiling.children import Interrupted, interruptible
     from nsysgap.profiling.plan import make_targets
+    from nsysgap.profiling.session import Session
 
     targets = make_targets(
         given["targets"],
@@ -104,7 +98,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         command=given["is_command"],
         python=given["python"],
     )
-    session = _session(given)
+    printed = Printed(given)
+    session = Session(given, printed.shown(), opened_report)
     if given["dry_run"]:
         for line in session.lines(targets):
             click.echo(line)
@@ -113,90 +108,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         raise NsysgapError("Standard output is closed (>&-).", "To drop what is printed: > /dev/null")
     try:
         with interruptible():
-            code = session.run(targets, _streams(text=given["form"] == "text"))
-            _print_summary(session.summaries, given["form"], several=len(targets) > 1)
+            code = session.run(targets, printed.streams())
+            printed.summary(session.summaries, several=len(targets) > 1)
     except Interrupted as stopped:
         click.echo(err=True)
-        _say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
+        say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
         code = 128 + stopped.number
     if code:
         ctx.exit(code)
-
-
-def _session(given: dict[str, Any]) -> Session:
-    from nsysgap.commands.common import opened_report
-    from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
-    from nsysgap.profiling.session import Session, Shown
-
-    text, ranges = given["form"] == "text", (given["nvtx"], given["domain"])
-    shown = Shown(
-        say=_say,
-        capture=lambda report: _print_capture(report) if text else None,
-        stacks=lambda captured, sampled: (
-            click.echo(stacks_text(captured, sampled, given["stacks"], ranges), nl=False) if text else None
-        ),
-        stacks_cost=SAMPLING_COST,
-    )
-    return Session(given, shown, opened_report)
-
-
-def _streams(*, text: bool) -> Callable[[], Streams]:
-    from nsysgap.profiling.capture import Streams
-    from nsysgap.profiling.standard_input import StandardInput
-
-    given = StandardInput()
-
-    def streams() -> Streams:
-        sys.stdout.flush()
-        out: IO[bytes] = sys.stdout.buffer if text else sys.stderr.buffer
-        return Streams(given, out, sys.stderr.buffer, _say, _progress if sys.stderr.isatty() else lambda _: None)
-
-    return streams
-
-
-def _print_capture(report: CapturedReport) -> None:
-    """Print what `nsysgap gaps` says, and what nsys changed."""
-    from nsysgap.commands.outputs import Destination
-    from nsysgap.render.text.console import as_text
-    from nsysgap.render.text.gaps import gaps_blocks
-    from nsysgap.render.text.profile import loops_text, perturbation_text
-
-    if report.answer is not None:
-        blocks = gaps_blocks(report.answer.document(), report.answer.gaps_by_cause)
-        click.echo("\n" + as_text(blocks, color=Destination("text").color), nl=False)
-        click.echo("\n" + perturbation_text(report.summary))
-    said = loops_text(report.summary)
-    if said:
-        click.echo("\n" + said)
-    names = ", ".join(str(report.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
-    click.echo(f"\nWrote {printable(names)}.")
-
-
-def _print_summary(summaries: list[dict[str, Any]], form: str, *, several: bool) -> None:
-    from nsysgap.profiling.summary import COMPARISON_SCHEMA
-    from nsysgap.render.data import dump_json
-    from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text
-
-    if form == "json":
-        document = {"schema": COMPARISON_SCHEMA, "captures": summaries}
-        click.echo(dump_json(document if several or not summaries else summaries[0]))
-    elif form == "csv":
-        click.echo(comparison_csv(summaries), nl=False)
-    elif form == "markdown":
-        click.echo(comparison_markdown(summaries), nl=False)
-    elif several and summaries:
-        click.echo("\n" + comparison_text(summaries), nl=False)
-
-
-def _say(message: str, hint: str = "") -> None:
-    """Say something on standard error, in the form that errors have."""
-    show_error(NsysgapError(message, hint))
-
-
-def _progress(percent: int) -> None:
-    """How far nsys is with writing its report, on a line of the terminal that is written over."""
-    click.echo(
-        f"\rnsysgap: nsys writes the report, {percent} %\x1b[K" + ("\r\x1b[K" if percent >= 100 else ""),
-        nl=False,
-        err=True,
-    )

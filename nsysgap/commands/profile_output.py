@@ -1,0 +1,102 @@
+"""What `nsysgap profile` prints: captures as they come, the summary at the end, and where programs' own output goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from nsysgap.commands import show_error
+from nsysgap.commands.outputs import Destination
+from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
+from nsysgap.errors import NsysgapError
+from nsysgap.profiling.session import Shown
+from nsysgap.profiling.summary import COMPARISON_SCHEMA
+from nsysgap.units import printable
+
+if TYPE_CHECKING:
+    from nsysgap.profiling.capture import Captured, Streams
+    from nsysgap.profiling.reading import CapturedReport
+
+
+class Printed:
+    """The output of one call with these options: in the format that they name, text or a document of nothing else."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given, self.form = given, given["form"]
+
+    def shown(self) -> Shown:
+        """Whom a session tells what."""
+        text = self.form == "text"
+        return Shown(
+            say=say,
+            capture=print_capture if text else lambda _: None,
+            stacks=self._stacks if text else lambda _, __: None,
+            stacks_cost=SAMPLING_COST,
+        )
+
+    def _stacks(self, captured: Captured, sampled: Captured) -> None:
+        ranges = (self.given["nvtx"], self.given["domain"])
+        click.echo(stacks_text(captured, sampled, self.given["stacks"], ranges), nl=False)
+
+    def streams(self) -> Callable[[], Streams]:
+        """What each run reads and writes: beside a document on standard output, programs write to standard error."""
+        from nsysgap.profiling.capture import Streams
+        from nsysgap.profiling.standard_input import StandardInput
+
+        given = StandardInput()
+
+        def streams() -> Streams:
+            sys.stdout.flush()
+            out: IO[bytes] = sys.stdout.buffer if self.form == "text" else sys.stderr.buffer
+            return Streams(given, out, sys.stderr.buffer, say, _progress if sys.stderr.isatty() else lambda _: None)
+
+        return streams
+
+    def summary(self, summaries: list[dict[str, Any]], *, several: bool) -> None:
+        """Print the summaries of all targets side by side; as text where there are several."""
+        from nsysgap.render.data import dump_json
+        from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text
+
+        if self.form == "json":
+            document = {"schema": COMPARISON_SCHEMA, "captures": summaries}
+            click.echo(dump_json(document if several or not summaries else summaries[0]))
+        elif self.form == "csv":
+            click.echo(comparison_csv(summaries), nl=False)
+        elif self.form == "markdown":
+            click.echo(comparison_markdown(summaries), nl=False)
+        elif several and summaries:
+            click.echo("\n" + comparison_text(summaries), nl=False)
+
+
+def print_capture(report: CapturedReport) -> None:
+    """Print what `nsysgap gaps` says, and what nsys changed."""
+    from nsysgap.render.text.console import as_text
+    from nsysgap.render.text.gaps import gaps_blocks
+    from nsysgap.render.text.profile import loops_text, perturbation_text
+
+    if report.answer is not None:
+        blocks = gaps_blocks(report.answer.document(), report.answer.gaps_by_cause)
+        click.echo("\n" + as_text(blocks, color=Destination("text").color), nl=False)
+        click.echo("\n" + perturbation_text(report.summary))
+    said = loops_text(report.summary)
+    if said:
+        click.echo("\n" + said)
+    names = ", ".join(str(report.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
+    click.echo(f"\nWrote {printable(names)}.")
+
+
+def say(message: str, hint: str = "") -> None:
+    """Say something on standard error, in the form that errors have."""
+    show_error(NsysgapError(message, hint))
+
+
+def _progress(percent: int) -> None:
+    """How far nsys is with writing its report, on a line of the terminal that is written over."""
+    click.echo(
+        f"\rnsysgap: nsys writes the report, {percent} %\x1b[K" + ("\r\x1b[K" if percent >= 100 else ""),
+        nl=False,
+        err=True,
+    )
