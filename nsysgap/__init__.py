@@ -4,6 +4,7 @@
     >>> report = nsysgap.open_report("report.sqlite")
     >>> report.gaps(top=5)
     >>> nsysgap.open_fleet("report_rank*.sqlite").verdict
+    >>> nsysgap.compare("before.sqlite", "after.sqlite").verdict
 
 Importing this package imports nothing heavy: pandas, NumPy and SQLAlchemy come with the first report.
 """
@@ -17,9 +18,21 @@ from nsysgap.version import __version__
 
 if TYPE_CHECKING:
     from nsysgap.api import Report, open_report
+    from nsysgap.api_compare import Checked, Comparison, check, compare
     from nsysgap.api_fleet import Fleet, open_fleet
 
-__all__ = ["Fleet", "NsysgapError", "Report", "__version__", "open_fleet", "open_report"]
+__all__ = [
+    "Checked",
+    "Comparison",
+    "Fleet",
+    "NsysgapError",
+    "Report",
+    "__version__",
+    "check",
+    "compare",
+    "open_fleet",
+    "open_report",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,6 +44,10 @@ def __getattr__(name: str) -> Any:
         from nsysgap import api_fleet
 
         return getattr(api_fleet, name)
+    if name in {"Checked", "Comparison", "check", "compare"}:
+        from nsysgap import api_compare
+
+        return getattr(api_compare, name)
     raise AttributeError(f"module 'nsysgap' has no attribute '{name}'")
 
 

@@ -99,7 +99,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed(what: str) -> None:
 
 
 def test_the_public_api_is_exact() -> None:
-    assert sorted(nsysgap.__all__) == [*("Fleet", "NsysgapError", "Report", "__version__", "open_fleet", "open_report")]
+    kinds, functions = ("Checked", "Comparison", "Fleet", "NsysgapError", "Report"), ("open_fleet", "open_report")
+    assert sorted(nsysgap.__all__) == [*kinds, "__version__", "check", "compare", *functions]
     assert dir(nsysgap) == sorted(nsysgap.__all__)
     assert all(getattr(nsysgap, name) is not None for name in nsysgap.__all__)
 

@@ -1,0 +1,238 @@
+"""The Python API of sides: `nsysgap.compare(before, after)` and `nsysgap.check(reports, limits)`, as the commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from nsysgap.analysis.comparing.limits import CAUSE, WORSE, Limit, figure_named
+from nsysgap.answers.captures import CaptureOptions
+from nsysgap.answers.check import CheckAnswer, CheckOptions
+from nsysgap.answers.check import check as judged
+from nsysgap.answers.compare import CompareAnswer, CompareOptions
+from nsysgap.answers.compare import compare as compared
+from nsysgap.answers.selection import Selection, pattern
+from nsysgap.causes import PARTS
+from nsysgap.errors import NsysgapError
+from nsysgap.figures import Document
+from nsysgap.units import parse_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Unpack
+
+Path = str | os.PathLike[str]
+Side = Path | Sequence[Path]
+Time = int | str
+Percent = int | float | str | Fraction
+
+
+class Chosen(TypedDict, total=False):
+    """What of each report counts: its main loop, or the one of the label `loop`, or a window.
+
+    The window: `nvtx` and `domain` (regular expressions of ranges and their domains), `since`, `until` (ns, or text
+    such as "1.2s"), or `whole`. `device`: of one GPU.
+    """
+
+    loop: str | None
+    whole: bool
+    device: int | None
+    nvtx: str | None
+    domain: str | None
+    since: Time | None
+    until: Time | None
+
+
+class Limits(TypedDict, total=False):
+    """Limits of one number: percent, ns (or text such as "12ms"), ns, launch calls a step, percent, percent."""
+
+    max_idle: Percent
+    max_step: Time
+    max_gap: Time
+    max_launches: int
+    max_starved: Percent
+    max_slower: Percent
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `nsysgap compare` says of two sides. All times are integer nanoseconds of a step, or of the window."""
+
+    answer: CompareAnswer
+
+    @property
+    def verdict(self) -> str:
+        """What came out, in one sentence."""
+        return self.answer.verdict
+
+    @property
+    def noise(self) -> str:
+        """What can be said about noise: with four captures a side or more a change is tested."""
+        return self.answer.noise
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the sides are not comparable; none where they are."""
+        return list(self.answer.reasons)
+
+    def figures(self) -> pd.DataFrame:
+        """One row per figure, as "figures" of the document: name, unit, before, after, change, p and what came out."""
+        import pandas as pd
+
+        return pd.DataFrame(self.document()["figures"])
+
+    def ops(self) -> pd.DataFrame:
+        """One row per kernel, copy, memset and graph, of an iteration: counts and ns before and after."""
+        return self.answer.frame()
+
+    def document(self) -> Document:
+        """The contract "nsysgap.compare/1", as `nsysgap compare --format json` writes it."""
+        return self.answer.document()
+
+    def __repr__(self) -> str:
+        return f"<nsysgap comparison: {self.verdict}>"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `nsysgap check` says of reports: true where all limits hold."""
+
+    answer: CheckAnswer
+
+    @property
+    def verdict(self) -> str:
+        """ "pass", "fail" where a limit is broken, "unknown" where it cannot be told."""
+        return self.answer.verdict
+
+    @property
+    def text(self) -> str:
+        """The verdict in a sentence."""
+        return self.answer.text
+
+    def __bool__(self) -> bool:
+        return self.answer.exit_code == 0
+
+    def limits(self) -> pd.DataFrame:
+        """One row per limit, as "limits" of the document: limit, of, unit, value, most, verdict, why."""
+        import pandas as pd
+
+        return pd.DataFrame(self.document()["limits"])
+
+    def document(self) -> Document:
+        """The contract "nsysgap.check/1", as `nsysgap check --format json` writes it."""
+        return self.answer.document()
+
+    def __repr__(self) -> str:
+        return f"<nsysgap check: {self.text}>"
+
+
+def compare(
+    before: Side,
+    after: Side,
+    *,
+    anyway: bool = False,
+    predicted: Path | None = None,
+    match: str = "demangled",
+    **chosen: Unpack[Chosen],
+) -> Comparison:
+    """Compare the captures of two sides, per step: one report a side, or several of one program.
+
+    `anyway`: other loops and launch counts are meant; `predicted`: a file of `nsysgap whatif --format json`; `match`:
+    kernels are the same by their "demangled" or "short" name; `chosen`: what counts (Chosen), else the main loop.
+    Raises NsysgapError for what cannot be read or is not there.
+    """
+    if match not in {"demangled", "short"}:
+        raise NsysgapError(f"match={match!r} is not known.", "There is demangled, short.", exit_code=2)
+    options = _options(chosen, short=match == "short")
+    file = None if predicted is None else os.fspath(predicted)
+    return Comparison(compared(_paths(before), _paths(after), CompareOptions(options, anyway, file)))
+
+
+def check(
+    reports: Side,
+    limits: Limits | None = None,
+    *,
+    max_cause: Mapping[str, Percent] | None = None,
+    max_worse: Mapping[str, Percent] | None = None,
+    baseline: Path | None = None,
+    anyway: bool = False,
+    **chosen: Unpack[Chosen],
+) -> Checked:
+    """Hold captures of one program against limits, such as `{"max_idle": 30, "max_step": "12ms"}` (Limits).
+
+    `max_cause`: {"host": 10}, idle by a cause in percent of the time; `max_worse`: {"launches": 0}, a figure of compare
+    in percent against the `baseline`, a report or what `nsysgap check --save-baseline` wrote; `anyway`: its other loop
+    is meant; `chosen`: what counts (Chosen), else the main loop. Raises NsysgapError for what cannot be read, and for
+    limits of nothing.
+    """
+    found = [*_plain_limits(limits or {}), *_named_limits(max_cause or {}, max_worse or {})]
+    if not found:
+        raise NsysgapError("No limit is named.", 'Add one, such as {"max_idle": 30}.', exit_code=2)
+    file = None if baseline is None else os.fspath(baseline)
+    return Checked(judged(_paths(reports), CheckOptions(tuple(found), _options(chosen), file, anyway)))
+
+
+def _plain_limits(given: Limits) -> list[Limit]:
+    found = []
+    numbers: Mapping[str, Any] = {**given}
+    for name, value in numbers.items():
+        if name not in Limits.__annotations__:
+            raise NsysgapError(f"{name!r} is no limit.", f"There are {', '.join(Limits.__annotations__)}.", exit_code=2)
+        most = Fraction(_ns(value)) if name in {"max_step", "max_gap"} else _number(value)
+        found.append(Limit(name.replace("_", "-"), most))
+    return found
+
+
+def _named_limits(causes: Mapping[str, Percent], figures: Mapping[str, Percent]) -> list[Limit]:
+    found = []
+    for cause, percent in causes.items():
+        if cause not in PARTS:
+            raise NsysgapError(f"{cause!r} is no cause.", f"There are {', '.join(PARTS)}.", exit_code=2)
+        found.append(Limit(CAUSE, _number(percent), cause))
+    for name, percent in figures.items():
+        figure = figure_named(name)
+        if figure is None:
+            raise NsysgapError(f"{name!r} is no figure of a step.", "Such as step, busy, idle, launches.", exit_code=2)
+        found.append(Limit(WORSE, _number(percent), figure))
+    return found
+
+
+def _number(value: Percent) -> Fraction:
+    """As the command reads it: 0.1 is a tenth, not the number that is nearest to it in binary."""
+    try:
+        number = Fraction(str(value).removesuffix("%"))
+    except (ValueError, ZeroDivisionError):
+        raise NsysgapError(f"{value!r} is no number.", "Such as 30 or '0.5'.", exit_code=2) from None
+    if number < 0:
+        raise NsysgapError(f"{value!r} is below 0.", "A limit is 0 or more.", exit_code=2)
+    return number
+
+
+def _ns(time: Time) -> int:
+    return parse_duration(time) if isinstance(time, str) else int(time)
+
+
+def _paths(side: Side) -> tuple[str, ...]:
+    return (os.fspath(side),) if isinstance(side, str | os.PathLike) else tuple(os.fspath(one) for one in side)
+
+
+def _options(chosen: Chosen, *, short: bool = False) -> CaptureOptions:
+    """What of each report counts. Raises NsysgapError where both a loop and a window are chosen."""
+    unknown = chosen.keys() - Chosen.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unexpected arguments: {', '.join(sorted(unknown))}")
+    since, until = chosen.get("since"), chosen.get("until")
+    start, end = (None if time is None else _ns(time) for time in (since, until))
+    ranges, domains = (
+        None if regex is None else pattern(regex) for regex in (chosen.get("nvtx"), chosen.get("domain"))
+    )
+    selection = Selection(chosen.get("device"), ranges, start, end, domain=domains)
+    loop, whole = chosen.get("loop"), chosen.get("whole", False)
+    options = CaptureOptions(selection, loop, whole, short)
+    if loop is not None and (options.selects_time or whole):
+        said = "loop selects iterations; nvtx, domain, since, until and whole a window."
+        raise NsysgapError(said, "Take one of them.", exit_code=2)
+    return options
