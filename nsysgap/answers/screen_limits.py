@@ -16,7 +16,7 @@ MOST_ROWS = 300_000
 MOST_ROWS_ADVISED = 100_000
 """The same for predictions."""
 WORTH_SAYING = 0.02
-TOO_LARGE = "The report is large: ask for it."
+TOO_LARGE = "The report is large: nsysgap critical-path tells."
 WITHOUT_PATH = "Leave --nvtx and --device out, or select times: --from, --to."
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.schedule.path_rows import OWN_CODE
 from nsysgap.answers.screen_careful import ENDINGS
+from nsysgap.answers.screen_limits import TOO_LARGE
 from nsysgap.causes import PARTS
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def _candidates(answer: ScreenAnswer) -> Iterator[Command]:
         yield ("nsysgap", "info", path)
         yield timeline if answer.holds.calls else ("nsys", "status", "-e")
         return
+    if answer.limits.unknown == TOO_LARGE:
+        yield ("nsysgap", "critical-path", path)
     if answer.collectives.said:
         yield ("nsysgap", "ranks", path)
     if any(_gain(answer) >= GAIN_ENOUGH for _ in answer.advice[:1]):

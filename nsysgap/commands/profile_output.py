@@ -72,13 +72,13 @@ class Printed:
 
 
 def print_capture(report: CapturedReport) -> None:
-    """Print what `nsysgap gaps` says, and what nsys changed."""
+    """Print the first screen of `nsysgap gaps`, and what nsys changed."""
     from nsysgap.render.text.console import as_text
-    from nsysgap.render.text.gaps import gaps_blocks
     from nsysgap.render.text.profile import loops_text, perturbation_text
+    from nsysgap.render.text.screen import screen_blocks
 
-    if report.answer is not None:
-        blocks = gaps_blocks(report.answer.document(), report.answer.gaps_by_cause)
+    if report.screen is not None:
+        blocks = screen_blocks(report.screen)
         click.echo("\n" + as_text(blocks, color=Destination("text").color), nl=False)
         click.echo("\n" + perturbation_text(report.summary))
     said = loops_text(report.summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ from nsysgap.errors import NsysgapError
 from nsysgap.profiling.step_times import paired_loops, step_times
 
 if TYPE_CHECKING:
-    from nsysgap.answers.gaps import GapsAnswer
     from nsysgap.answers.opening import OpenReport
+    from nsysgap.answers.screen import ScreenAnswer
     from nsysgap.profiling.capture import Captured, Record
     from nsysgap.profiling.finding import Driver
     from nsysgap.tables import Trace
@@ -22,7 +23,6 @@ Opener = Callable[[Path], AbstractContextManager["OpenReport"]]
 """Opens a report for questions, with a progress bar where there is a terminal."""
 Ranges = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
 """Which NVTX ranges to look at, by name and by domain."""
-LISTED_GAPS = 5
 WORKLOAD_RANGE = "measured"
 NO_DRIVER_HINT = "This machine has no NVIDIA driver, so no program can use a GPU here. Profile on a machine with one."
 NO_PLAIN_RUN = "There was no plain run."
@@ -107,16 +107,18 @@ class CapturedReport:
         from nsysgap.profiling.summary import summary
 
         self.target = captured.target
-        self.answer: GapsAnswer | None = None
+        self.screen: ScreenAnswer | None = None
+        self.selection = ""
         self.refusal: NsysgapError | None = None
         with open_report(captured.target.file(".sqlite")) as report:
             figures = self._ask(report, captured, driver, ranges)
             header = report.header()
             loops, why = _compared_loops(captured, report)
-        words = "" if self.answer is None else self.answer.selection
         session = header.duration_ns if whole else None
         self.summary = {
-            **summary(captured, driver, session_ns=session, selection=words, figures=figures, inflated=INFLATED),
+            **summary(
+                captured, driver, session_ns=session, selection=self.selection, figures=figures, inflated=INFLATED
+            ),
             "report": header.document(),
             "loops": loops,
             "no_loops": why or None,
@@ -129,7 +131,7 @@ class CapturedReport:
         """Ask why the GPU was idle; the figures of the summary, None from a report that cannot answer."""
         from nsysgap.analysis.launching_ways import launch_figures
         from nsysgap.analysis.questions import why_no_kernels
-        from nsysgap.answers.gaps import GapsOptions, gaps
+        from nsysgap.answers.screen import ScreenOptions, screen
         from nsysgap.answers.selection import Selection
         from nsysgap.figures import as_json
 
@@ -142,7 +144,8 @@ class CapturedReport:
         if nvtx is None and domain is None:
             nvtx = _workload_range(report.trace, record)
         selection = Selection(nvtx=nvtx, domain=domain)
-        self.answer = gaps(report, GapsOptions(selection, LISTED_GAPS))
+        self.selection = report.select(selection).words
+        self.screen = screen(report, ScreenOptions(replace(selection, loop=True)))
         figures: dict[str, Any] = as_json(launch_figures(report.idle(selection), record).as_dict())
         return figures
 

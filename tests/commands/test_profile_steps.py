@@ -58,6 +58,8 @@ def test_each_loop_has_its_plain_step_beside_that_under_nsys(folder: Path) -> No
     assert summary["repeats"] is None
     assert summary["report"]["path"] == "program.sqlite"
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("token #: "))
+    first_screen = [line[:12].strip() for line in done.stdout.splitlines()]
+    assert {"loop", "GPU 0", "launches", "careful", "next"} <= set(first_screen)
     assert line.endswith(f" plain, 3.00 ms under nsys ({loop['ratio']:.2f}x)")
 
 

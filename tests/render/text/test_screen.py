@@ -164,6 +164,14 @@ def test_ranges_are_not_asked_for_where_the_host_s_code_is_in_none(tmp_path: Pat
     assert "--by nvtx" in run("gaps", report.save(tmp_path, "ranges.sqlite")).stdout
 
 
+def test_the_path_of_a_large_report_is_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsysgap.answers.screen_limits.MOST_ROWS", 3)
+    path = loops(tmp_path)
+    text = run("gaps", path).stdout
+    assert "limited by  not told: The report is large: nsysgap critical-path tells." in text
+    assert "next        nsysgap critical-path" in text
+
+
 def test_lines_of_high_rank_give_way_first() -> None:
     lines = [Line("", "a"), Line("", "b", 5), Line("", "c", 2), Line("", "d", 5)]
     assert [line.text for line in fitted(lines, 3)] == ["a", "b", "c"]
