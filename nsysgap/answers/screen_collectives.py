@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nsysgap.analysis.collectives.operations import collective_kernels
 from nsysgap.answers.opening import OpenReport
-from nsysgap.answers.rank_units import RankOptions, Unit, report_units
-from nsysgap.answers.ranks import RanksAnswer, ranks
 from nsysgap.answers.selection import Selection
 from nsysgap.errors import NsysgapError
+
+if TYPE_CHECKING:
+    from nsysgap.answers.rank_units import Unit
+    from nsysgap.answers.ranks import RanksAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ def collectives(report: OpenReport, selection: Selection) -> Collectives:
     """What of a report's busy time is collectives, and who is waited for in them."""
     if not collective_kernels(report.trace).any():
         return Collectives()
+    from nsysgap.answers.rank_units import RankOptions, report_units  # few reports have any: none pays for the others
+    from nsysgap.answers.ranks import ranks
+
     whole = not (selection.loop and report.steps(selection.hidden_after_ns).judged)
     units = report_units(report, RankOptions(selection, whole))
     compared = None

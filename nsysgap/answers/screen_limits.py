@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nsysgap.answers.critical_path import CriticalPathAnswer, CriticalPathOptions, critical_paths
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import Selection
-from nsysgap.answers.whatif import WhatifAnswer, WhatifOptions, advise
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
+
+if TYPE_CHECKING:
+    from nsysgap.answers.whatif import WhatifAnswer
 
 MOST_ROWS = 300_000
 """Calls and ops of a report up to which its critical path is looked for unasked: about a second."""
@@ -93,6 +96,8 @@ def advice(report: OpenReport, selection: Selection) -> tuple[Advice, ...]:
     """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
     if _rows(report) > MOST_ROWS_ADVISED or not has_advice(report, selection):
         return ()
+    from nsysgap.answers.whatif import WhatifOptions, advise  # half of all modules: only where it is asked
+
     try:
         return advice_of(advise(report, WhatifOptions()))
     except NsysgapError:

@@ -101,6 +101,7 @@ SUITES: dict[str, Suite] = {
     "gaps": Suite(
         command=("{python}", "-m", "nsysgap", "gaps", "{report}"),
         help="nsysgap gaps, text output",
+        sizes={**SIZES, **GAP_SIZES},
         peers={
             "nsys gpu_gaps": (
                 "nsys",
@@ -112,7 +113,11 @@ SUITES: dict[str, Suite] = {
                 "{report}",
             )
         },
-        limits={"300k": Limit(wall_s=1.5, peak_mb=250), "3m": Limit(ratio=8, peak_mb=900)},
+        limits={
+            "300k": Limit(wall_s=1.5, peak_mb=250),
+            "3m": Limit(ratio=8, peak_mb=900),
+            "3m-gaps": Limit(ratio=6, peak_mb=900),
+        },
     ),
     "steps": Suite(
         command=("{python}", "-m", "nsysgap", "steps", "{report}"),

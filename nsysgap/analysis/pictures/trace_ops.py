@@ -113,13 +113,12 @@ class OpSlices:
             for name in ("grid", "block")
         }
         args = [Arg(name, size, (size != NONE).any(axis=1)) for name, size in sizes.items()]
-        for name, column in (
-            ("registers per thread", "registers"),
-            ("static shared memory", "static_shared"),
-            ("dynamic shared memory", "dynamic_shared"),
-        ):
-            value = details[column][rows].astype(np.int64)
-            args.append(Arg(name, value, value != NONE))
+        registers = details["registers"][rows].astype(np.int64)
+        args.append(Arg("registers per thread", registers, registers != NONE))
         shared = shared_memory(details, rows)
+        static, dynamic = (details[column][rows].astype(np.int64) for column in ("static_shared", "dynamic_shared"))
+        # What is no static shared memory is dynamic: said where there are both, since most kernels have none or one.
+        args.append(Arg("static shared memory", static, static > 0))
+        args.append(Arg("dynamic shared memory", dynamic, (static > 0) & (dynamic > 0)))
         args.append(Arg("shared memory", shared, shared != NONE))
         return args

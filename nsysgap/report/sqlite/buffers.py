@@ -35,7 +35,9 @@ def make_room(reads: Sequence[Read], rowids: int) -> Room:
 
 
 def side_by_side(read: Callable[[Part], Filled], parts: Sequence[Part]) -> list[Filled]:
-    """Read each part on a thread of its own."""
+    """Read each part on a thread of its own, a single one on this."""
+    if len(parts) == 1:
+        return [read(parts[0])]
     with ThreadPoolExecutor(max(len(parts), 1)) as pool:
         return list(pool.map(read, parts))
 
