@@ -193,7 +193,7 @@ def _bound_flow(rows: Rows, flow: Flow) -> None:
 
 def _counter(counter: Counter, viewed: Viewed) -> Iterator[bytes | bytearray]:
     """Counter events: Perfetto names the track "name series"."""
-    head = b',\n{"ph":"C","cat":"counter","name":%s,"pid":%d,"tid":0,"ts":' % (
+    head = b',\n{"ph":"C","name":%s,"pid":%d,"ts":' % (
         quoted(counter.name),
         viewed.groups[counter.group].pid,
     )
