@@ -5,11 +5,16 @@
  * memory that is a mapping of a file, one file a thread, in the folder that NSYSGAP_NVTX_TIMES names: the kernel writes it
  * whatever becomes of the program, and no thread waits for another.
  *
- * What a range costs is mostly new pages, some 1 ns a byte, and reading clocks: so records are short, and times are ticks of
- * the processor's counter where the kernel's own clock is made of it (a third of the time of clock_gettime), with the clock
- * beside them every few milliseconds.
+ * What a range costs is mostly new pages, 1 ns a byte and more, and reading clocks: so records are short, names without what
+ * they share with the last name of the same depth (the next step's differs in a digit), and times are ticks of the counter of the processor
+ * where the kernel's own clock is made of it (a third of the time of clock_gettime), with the clock beside them every few
+ * milliseconds.
  *
- * File: magic[8], ticks and ns at the start of the program, then records of a multiple of 4 bytes, then zeros.
+ * File: magic[8], ticks and ns at the start of the program, then records of a multiple of 4 bytes, then zeros. A record:
+ *   u32  kind | HAS_DOMAIN | ticks since the record before it << 8
+ *   u16  domain, with HAS_DOMAIN
+ *   u64  START, END: number of the range; CLOCK: ticks, and i64 ns
+ *   u16  PUSH, START, DOMAIN: bytes of the name that follow | bytes before them that are those of the earlier name << 10
  * nvtx_times.py reads it.
  */
 #define _GNU_SOURCE
@@ -31,20 +36,16 @@
 
 #define WINDOW (1u << 20)          /* bytes of a file that are mapped at once */
 #define MOST_WINDOWS 1024u         /* of a process: 1 GiB, some 40 million ranges */
-#define MOST_NAME 1024u            /* bytes of a name that are kept */
-#define MOST_DOMAINS 4095u         /* what a record has room for; all later ones are the last one */
-#define CLOCK_EVERY (1u << 24)     /* ticks: 4 to 17 ms */
+#define MOST_NAME 1023u            /* bytes of a name that are kept */
+#define MOST_SHARED 63u            /* bytes of a name that may be those of an earlier one */
+#define MOST_DOMAINS 65535u        /* what a record has room for; all later ones are the last one */
+#define CLOCK_EVERY ((1u << 24) - 1) /* ticks: 4 to 17 ms; what a record has room for */
+#define DEPTHS 8u                  /* of nested ranges whose last names are kept; deeper ones share the last */
 #define EXPORT __attribute__((visibility("default")))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-enum { PUSH = 1, POP = 2, START = 3, END = 4, DOMAIN = 5, NEXT_WINDOW = 6, FULL = 7, CLOCK = 8 };
+enum { PUSH = 1, POP = 2, START = 3, END = 4, DOMAIN = 5, NEXT_WINDOW = 6, FULL = 7, CLOCK = 8, HAS_DOMAIN = 16 };
 enum { MODULE_CORE = 1, MODULE_CORE2 = 5, TABLE_CALLBACKS = 1, MESSAGE_ASCII = 1, MESSAGE_UNICODE = 2, MESSAGE_REGISTERED = 3 };
-
-struct record {
-    uint32_t since;  /* ticks since the record before it */
-    uint16_t length; /* bytes that follow: START and END: the range's number (8 bytes), then the name; CLOCK: ticks, ns */
-    uint16_t what;   /* kind | domain << 4 */
-};
 
 struct moment {
     uint64_t ticks;
@@ -68,13 +69,19 @@ struct text {
     char bytes[];
 };
 
+struct name {
+    uint16_t length;
+    char bytes[MOST_SHARED - 1];
+};
+
 struct thread {
     char *next, *end; /* in the mapped window; NULL before the first */
     uint64_t last, clocked; /* ticks of the last record, and of the last moment that was noted */
     char *window;
     off_t offset;
-    unsigned generation, number;
+    unsigned generation, number, depth;
     pid_t tid;
+    struct name names[DEPTHS + 1]; /* by depth; that of ranges with a number */
 };
 
 static _Thread_local struct thread mine;
@@ -129,26 +136,40 @@ static int counter_is_the_clock(void) {
 #endif
 }
 
-static inline void put(struct thread *t, uint64_t now, uint16_t what, const void *first, size_t size, const void *name, size_t length) {
-    struct record *r = (struct record *)t->next;
-    r->since = (uint32_t)(now - t->last);
-    r->length = (uint16_t)(size + length);
-    if (size) memcpy(t->next + sizeof *r, first, size);
-    if (length) memcpy(t->next + sizeof *r + size, name, length);
+/* The parts of a record, then its head: what the program did not finish is none. */
+static inline void put(struct thread *t, uint64_t now, uint32_t what, const char *end) {
+    uint32_t head = what | (uint32_t)(now - t->last) << 8;
     atomic_thread_fence(memory_order_release);
-    r->what = what; /* last: a record that the program did not finish is none */
-    t->next += (sizeof *r + size + length + 3) & ~(size_t)3;
+    *(volatile uint32_t *)t->next = head;
+    t->next += ((size_t)(end - t->next) + 3) & ~(size_t)3;
     t->last = now;
 }
 
 static void put_clock(struct thread *t) {
     struct moment m = now_on_both();
     t->last = t->clocked = m.ticks;
-    put(t, m.ticks, CLOCK, &m, sizeof m, NULL, 0);
+    memcpy(t->next + 4, &m, sizeof m);
+    put(t, m.ticks, CLOCK, t->next + 4 + sizeof m);
 }
 
-#define CLOCK_SIZE (sizeof(struct record) + sizeof(struct moment))
-#define ROOM(size) ((size) + 2 * CLOCK_SIZE) /* for a moment before it, one at the end of the thread, and the window's end */
+/* A name: what it does not share with the one before in its place, which it takes. */
+static inline char *put_name(char *at, struct name *before, const char *name, size_t length) {
+    size_t shared = 0, most = length < before->length ? length : before->length;
+    while (shared < most && before->bytes[shared] == name[shared]) shared++;
+    uint16_t rest = (uint16_t)(length - shared), both = (uint16_t)(rest | shared << 10);
+    memcpy(at, &both, sizeof both);
+    if (rest) {
+        memcpy(at + sizeof both, name + shared, rest);
+        size_t kept = length < sizeof before->bytes ? length : sizeof before->bytes;
+        if (kept > shared) memcpy(before->bytes + shared, name + shared, kept - shared);
+    }
+    before->length = (uint16_t)(length < sizeof before->bytes ? length : sizeof before->bytes);
+    return at + sizeof both + rest;
+}
+
+#define CLOCK_SIZE (4 + sizeof(struct moment))
+#define HEAD_SIZE (4 + 2 + 8 + 2 + 3)      /* of any record but a moment's, with what makes it a multiple of 4 */
+#define ROOM(length) (HEAD_SIZE + (length) + 2 * CLOCK_SIZE + 4) /* with a moment before and after, and the window's end */
 
 static void release(void *thread) {
     struct thread *t = thread;
@@ -189,7 +210,7 @@ static int map_window(struct thread *t) {
     t->window = t->next = window;
     t->end = window + WINDOW;
     if (t->offset == 0) {
-        memcpy(t->next, "NSGNVTX2", 8);
+        memcpy(t->next, "NSGNVTX3", 8);
         memcpy(t->next + 8, &began, sizeof began);
         t->next += 8 + sizeof began;
     }
@@ -202,8 +223,8 @@ static int map_window(struct thread *t) {
 /* A window that is full, the first one, or the first in a child of fork. */
 static __attribute__((noinline)) int new_window(struct thread *t) {
     if (t->tid == -1) return 0;
-    if (t->generation == atomic_load(&generation) && t->next && (size_t)(t->end - t->next) >= sizeof(struct record))
-        ((struct record *)t->next)->what = atomic_load(&windows) >= MOST_WINDOWS || atomic_load(&full) ? FULL : NEXT_WINDOW;
+    if (t->generation == atomic_load(&generation) && t->next && (size_t)(t->end - t->next) >= 4)
+        *(volatile uint32_t *)t->next = atomic_load(&windows) >= MOST_WINDOWS || atomic_load(&full) ? FULL : NEXT_WINDOW;
     return map_window(t);
 }
 
@@ -211,18 +232,36 @@ static __attribute__((noinline)) void clock_again(struct thread *t) { put_clock(
 
 static inline void note(unsigned kind, uint32_t domain, uint64_t id, const char *name, size_t length) {
     struct thread *t = &mine;
-    size_t size = kind == START || kind == END ? sizeof id : 0;
     if (UNLIKELY(length > MOST_NAME)) length = MOST_NAME;
     if (UNLIKELY(t->generation != atomic_load_explicit(&generation, memory_order_relaxed) ||
-                 (size_t)(t->end - t->next) < ROOM(sizeof(struct record) + size + length + 4)))
+                 (size_t)(t->end - t->next) < ROOM(length)))
         if (!new_window(t)) return;
     uint64_t now = ticks();
     if (UNLIKELY(now - t->clocked > CLOCK_EVERY)) { /* also where the counter went back */
         clock_again(t);
-        now = ticks();
+        now = t->last; /* not asked again: the thread may be held up in between for longer than a record has room for */
     }
     if (UNLIKELY(now < t->last)) now = t->last;
-    put(t, now, (uint16_t)(kind | domain << 4), &id, size, name, length);
+    char *at = t->next + 4;
+    if (domain) {
+        uint16_t small = (uint16_t)domain;
+        memcpy(at, &small, sizeof small);
+        at += sizeof small;
+    }
+    if (kind == START || kind == END) {
+        memcpy(at, &id, sizeof id);
+        at += sizeof id;
+    }
+    if (kind == PUSH) {
+        at = put_name(at, &t->names[t->depth < DEPTHS ? t->depth : DEPTHS - 1], name, length);
+        t->depth++;
+    } else if (kind == POP) {
+        if (t->depth) t->depth--;
+    } else if (kind != END) {
+        if (kind == DOMAIN) t->names[DEPTHS].length = 0;
+        at = put_name(at, &t->names[DEPTHS], name, length);
+    }
+    put(t, now, kind | (domain ? HAS_DOMAIN : 0), at);
 }
 
 static size_t utf8(const wchar_t *wide, char *out, size_t room) {

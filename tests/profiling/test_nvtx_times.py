@@ -118,6 +118,25 @@ for number in range(60000):
     assert all(a.end <= b.start for a, b in pairwise(times.ranges))
 
 
+def test_names_that_begin_alike_at_any_depth(tmp_path: Path) -> None:
+    times = run(
+        """
+import nvtx
+for number in range(3):
+    for depth in range(12):
+        nvtx.push_range("x" * 10 * depth + f" {number}", domain="deep" if depth % 3 == 2 else None)
+    for depth in range(12)[::-1]:
+        nvtx.pop_range(domain="deep" if depth % 3 == 2 else None)
+nvtx.push_range("y" * 3000); nvtx.pop_range()
+nvtx.pop_range()
+nvtx.push_range(""); nvtx.pop_range()
+""",
+        tmp_path,
+    )
+    wanted = [("deep" if depth % 3 == 2 else "", "x" * 10 * depth + f" {n}") for n in range(3) for depth in range(12)]
+    assert sorted(names(times)) == sorted([*wanted, ("", "y" * 1023), ("", "")])
+
+
 def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
@@ -151,11 +170,11 @@ def test_an_injected_library_of_somebody_else_stays() -> None:
     ("data", "ranges"),
     [
         (b"", 0),
-        (b"NSGNVTX2", 0),
+        (b"NSGNVTX3", 0),
         (b"another file", 0),
-        (b"NSGNVTX2" + b"\1" * 11, 0),
-        (b"NSGNVTX2" + b"\xff" * 64, 0),
-        (b"NSGNVTX2" + bytes(16) + b"\0\0\0\0\4\0\3\0" + b"\0" * 64, 0),
+        (b"NSGNVTX3" + b"\1" * 11, 0),
+        (b"NSGNVTX3" + b"\xff" * 64, 0),
+        (b"NSGNVTX3" + bytes(16) + b"\0\0\0\0\4\0\3\0" + b"\0" * 64, 0),
     ],
 )
 def test_files_that_are_not_whole_are_read_as_far_as_they_go(data: bytes, ranges: int, tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ class Changes:
         gaps, steps = node_gaps(model, self.tracing, self.constants), node_steps(model)
         paths = [longest_path(model.schedule, steps, bodies.op_of[calls], gaps) for calls in segments]
         of_body = np.searchsorted(bodies.calls, [calls[0] for calls in segments])
-        nodes = np.bincount(bodies.body[of_body], [len(calls) for calls in segments], minlength=bodies.count)
+        nodes = np.bincount(bodies.body[of_body], [len(calls) for calls in segments])
+        nodes = nodes[nodes > 0]
         evidence = {
             "identical": list(self.identical),
             "graphs": len(segments),

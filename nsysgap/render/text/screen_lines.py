@@ -269,6 +269,8 @@ def _gain(one: Advice) -> str:
     name = f"{one.change} {printable(short_kernel_name(one.target), 20)}".strip()
     if one.central_ns is not None:
         return f"{name} {of(one.central_ns)} %"
+    if one.worst_ns > one.recorded_ns:
+        return f"{name} up to {of(one.best_ns)} %"
     return f"{name} {of(one.worst_ns)} to {of(one.best_ns)} %"
 
 

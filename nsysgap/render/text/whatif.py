@@ -50,7 +50,7 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
     if predicted:
         yield _predictions(document)
     for one in changes:
-        yield _change(one)
+        yield _change(one, document["recorded_ns"])
     if advising and not changes:
         yield Text("Nothing here gains 2 %: the GPU is busy. Make its kernels faster:" if kernel else NOTHING, "bold")
     if kernel and (advising and not changes):
@@ -109,7 +109,9 @@ def _cells(prediction: Document, document: Document, where: str) -> tuple[str, s
     edges = duration(prediction["best_ns"]), duration(prediction["worst_ns"])
     if prediction["kind"] == "range":
         least, most = (100 * (1 - prediction[key] / max(recorded, 1)) for key in ("worst_ns", "best_ns"))
-        return "range", *edges, f"{least:.0f} to {most:.0f} %"
+        if most <= 0:
+            return "range", *edges, "nothing"
+        return "range", *edges, f"up to {most:.0f} %" if least < 0 else f"{least:.0f} to {most:.0f} %"
     said = f"{prediction['gain_percent']:.1f} %"
     return duration(central), *edges, f"{said} *" if prediction["kind"] == "gain" else said
 
@@ -144,12 +146,13 @@ def _name(change: Document) -> str:
     return f"{change['change']}{target}" + (f" = {factor:g}" if factor else "")
 
 
-def change_text(change: Document) -> str:
-    """What a prediction rests on, what stands in its way, or why there is none: lines for pages."""
-    return _change(change).plain
+def change_text(change: Document, recorded: int) -> str:
+    """What a prediction rests on, what stands in its way, or why there is none: lines for pages. `recorded`: of an
+    iteration, ns."""
+    return _change(change, recorded).plain
 
 
-def _change(change: Document) -> Text:
+def _change(change: Document, recorded: int) -> Text:
     text = Text(_name(change), "bold")
     if change["refused"]:
         return text.append(f": {printable(change['refused'])}", "not bold yellow")
@@ -166,6 +169,9 @@ def _change(change: Document) -> Text:
         text.append(f"\n  {change['said'][0].upper()}{change['said'][1:]}.", "not bold dim")
     if change["under_nsys"]["kind"] == "gain":
         text.append("\n  * at equal host speed.", "not bold dim")
+    if change["under_nsys"]["worst_ns"] > recorded:
+        worst = duration(change["under_nsys"]["worst_ns"])
+        text.append(f"\n  May gain nothing: at worst a step takes {worst}.", "not bold dim")
     for line in change.get("how", ()):
         text.append(f"\n  {line}", "not bold")
     return text

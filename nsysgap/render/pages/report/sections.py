@@ -195,7 +195,10 @@ def _advice(answer: SummaryAnswer) -> str:
     said = (
         f"{duration(answer.advice.recorded_ns)} a step under nsys; predicted by replaying the report with the change."
     )
-    how = "".join(f"<p>{'<br>'.join(_text(line) for line in change_text(one).splitlines())}</p>" for one in changes)
+    each = answer.advice.recorded_ns
+    how = "".join(
+        f"<p>{'<br>'.join(_text(line) for line in change_text(one, each).splitlines())}</p>" for one in changes
+    )
     unsure = (
         f'<p class="quiet">{_text(UNSURE)}</p>' if any(one["under_nsys"]["kind"] != "figure" for one in changes) else ""
     )

@@ -37,7 +37,10 @@ def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str
         DRAWNSTEPS="".join(_timeline(one, longest) for one in drawn) + _axis(longest),
         COLOURS=_legend(drawn),
         PREDICTIONS=_table(document),
-        RESTS="".join(f"<p>{_text(change_text(one)).replace(chr(10), '<br>')}</p>" for one in document["changes"]),
+        RESTS="".join(
+            f"<p>{_text(change_text(one, document['recorded_ns'])).replace(chr(10), '<br>')}</p>"
+            for one in document["changes"]
+        ),
         REMARKS=_text(UNSURE + (NOT_DRAWN if any(one["change"] == "elsewhere" for one in document["changes"]) else "")),
     )
     return f"{page}{script.tag}{tail}"
