@@ -16,6 +16,7 @@ from nsysgap.analysis.relations.calls import LAUNCHES
 from nsysgap.arrays import distinct
 from nsysgap.intervals import covered_length, union
 from nsysgap.tables import NONE
+from nsysgap.units import duration
 
 Times = NDArray[np.int64]
 
@@ -32,9 +33,21 @@ class LaunchRate:
     work_ns: int
 
     @property
+    def words(self) -> str:
+        """ "4.1 us a call for 0.8 us of work"."""
+        return f"{duration(self.call_ns)} a call for {duration(self.work_ns)} of work"
+
+    @property
     def limits(self) -> bool:
         """Whether launches come slower than their work is done, for most of the queued time."""
         return 2 * self.launching_ns > self.queued_ns and self.call_ns > self.work_ns
+
+
+def limiting_rate(idle: IdleReport) -> LaunchRate | None:
+    """Of all GPUs' launch rates the one behind most queued time; None where that is not what limits there."""
+    rates = [rate for one in idle.devices if (rate := launch_rate(idle, one.device)) is not None]
+    most = max(rates, key=lambda rate: rate.queued_ns, default=None)
+    return most if most is not None and most.limits else None
 
 
 def launch_rate(idle: IdleReport, device: int) -> LaunchRate | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.held import HeldMarks, held_marks
 from nsysgap.analysis.idle.document import gaps_document
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle.launch_rate import limiting_rate
 from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
 from nsysgap.analysis.idle.untraced import untraced_pieces
@@ -96,8 +97,8 @@ class TimelineData:
     """Everything a timeline shows. `gaps` (numbers into idle.gaps, by device and start) and `tracks` are what is shown
     in full detail; `stretches` cut these gaps, in order of time. `hint` is how to record the kernels that the report
     lacks, "" if it has some; `migrations` what helps against page migrations that ended gaps, "" if none did; `loading`
-    the idle time in which modules were loaded, ns; `steps` are main loops with their iterations, as in
-    "nsysgap.steps/1"; `paths` critical paths, which `tracks` show."""
+    the idle time in which modules were loaded, ns; `rate` the launch rate in words, "" where it does not limit; `steps`
+    are main loops with their iterations, as in "nsysgap.steps/1"; `paths` critical paths, which `tracks` show."""
 
     trace: Trace
     details: Table | None
@@ -120,6 +121,7 @@ class TimelineData:
     hint: str = ""
     migrations: str = ""
     loading: int = 0
+    rate: str = ""
     lines: IdleLines | None = None
     steps: tuple[Document, ...] = ()
     paths: tuple[PathSlices, ...] = ()
@@ -143,7 +145,7 @@ def timeline_data(  # noqa: PLR0913 - what a page shows
     `details` is the table OP_DETAILS beside the ops, `selected` the words for idle.selection, `notes` what to know of
     it. With `stacks` the gaps know the lines of the program that were running.
     """
-    latencies = idle.latencies
+    latencies, rate = idle.latencies, limiting_rate(idle)
     tracks, far = _near(idle.trace, (*_tracks(idle), *_paths(idle, loops.paths)))
     gap_rows = np.arange(len(idle.gaps))
     reduced = None
@@ -174,6 +176,7 @@ def timeline_data(  # noqa: PLR0913 - what a page shows
         hint=(why_no_kernels(idle.trace) or ("", ""))[1],
         migrations=migration_advice(idle),
         loading=sum(loading_time(idle).values()),
+        rate="" if rate is None else rate.words,
         lines=None if stacks is None else idle_lines(idle, stacks, gap_rows),
         steps=loops.steps,
         paths=loops.paths,

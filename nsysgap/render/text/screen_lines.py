@@ -178,8 +178,7 @@ def _device(device: ScreenDevice, number: int, width: int, *, brief: bool) -> It
     for text in _of_idle(device, steps):
         yield Line("", text, 2, indented=True)
     if device.rate is not None and device.rate.limits:
-        rate = device.rate
-        said = f"queued: the launch rate limits: {duration(rate.call_ns)} a call for {duration(rate.work_ns)} of work"
+        said = f"queued: the launch rate limits: {device.rate.words}"
         yield Line("", said, 2, indented=True)
 
 

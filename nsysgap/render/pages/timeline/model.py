@@ -199,6 +199,8 @@ class TimelineLike(Protocol):
     @property
     def loading(self) -> int: ...  # noqa: D102
     @property
+    def rate(self) -> str: ...  # noqa: D102
+    @property
     def lines(self) -> LinesLike | None: ...  # noqa: D102
     @property
     def steps(self) -> tuple[dict[str, Any], ...]: ...  # noqa: D102

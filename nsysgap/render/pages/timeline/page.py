@@ -119,6 +119,7 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
         "hint": data.hint,
         "migrations": data.migrations,
         "loading": _loading(data.loading),
+        "rate": data.rate and f"the launch rate limits: {data.rate}. Launch less often, not earlier.",
         "steps": [
             {**columns, "device": ids.get((columns["device"], columns["which"]), columns["device"])}
             for loop in data.steps

@@ -575,3 +575,14 @@ def test_loading_modules_is_cured_by_loading_before(watched: Watched, report: Re
     said = ready(watched, write_page(report.save(tmp_path))).inner_text("#next")
     assert "most of it is loading modules: load before what matters" in said
     assert "fuse" not in said
+
+
+def test_launching_less_often_where_the_launch_rate_limits(
+    watched: Watched, report: ReportBuilder, tmp_path: Path
+) -> None:
+    """Ops start 5 us after their call has returned; the thread is inside the next calls all the while."""
+    for i in range(10):
+        at = 4 * US * i
+        report.launch((at, at + 4 * US), (at + 9 * US, at + 10 * US), "gemm")
+    said = ready(watched, write_page(report.save(tmp_path))).inner_text("#next")
+    assert "the launch rate limits: 4.00 us a call for 1.00 us of work. Launch less often, not earlier." in said

@@ -145,9 +145,10 @@ class Page {
       const counted = this.store.meta.summary.devices.some(({ sm_active_percent: active }) => typeof active?.untraced === "number");
       if (counted) return CAUSES[cause].counted;
     }
-    const { summary, loading } = this.store.meta, all = summary.devices.reduce((sum, device) => sum + device.idle_by_cause_ns[CAUSES[cause].key], 0);
+    const { summary, loading, rate } = this.store.meta, all = summary.devices.reduce((sum, device) => sum + device.idle_by_cause_ns[CAUSES[cause].key], 0);
     // Loading lies in calls: to make fewer of them takes none of it away.
     if (loading && [CAUSE.launch, CAUSE.cuda_api, CAUSE.profiler].includes(cause) && 2 * loading.ns > all) return loading.advice;
+    if (rate && cause === CAUSE.queued) return rate;
     const { advice, cases } = CAUSES[cause], longest = longestGap(this.store, cause);
     if (!longest || !cases.length) return advice;
     const edges = [this.store.gapCall(longest.track, longest.i), this.store.locate(longest.track.after[longest.i])];
