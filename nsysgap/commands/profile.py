@@ -82,6 +82,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     TARGET is a Python script; ARGS after -- are passed to it. Several targets end with a comparison.
     Every run reads standard input from the same place on if it is a file; a pipe can be read only
     once: give a file (< FILE), or leave out the plain run (--no-baseline).
+    Run once a rank, below torchrun or srun, each capture is named by its rank: train_rank3.sqlite, or
+    with %q{VARIABLE} in -o as in nsys.
     NSYSGAP_PROFILING=1 is set for both runs: a program may choose a smaller size by it.
     Example: nsysgap profile train.py -- --steps 10
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -30,6 +31,7 @@ OWN_OPTIONS = ("--output", "--export")
 # The report of a program that does nothing takes 1 MB here and 1 to 2 MB in nsys's temporary folder: with 1 MB there
 # nsys crashed, with 0.3 MB it waited for ever. No capture worth having fits into eight times that.
 LEAST_ROOM = 16 << 20
+_VARIABLE = re.compile(r"%q\{([^{}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def make_targets(
 ) -> list[Target]:
     """The targets in the order named. `output`: a name for one target, a folder for several.
 
-    Raises NsysgapError when two targets would write the same files.
+    `%q{VARIABLE}` in it stands for a variable of the environment, as in nsys; without a name the rank of a job that
+    runs this once a rank is part of it. Raises NsysgapError when two targets would write the same files.
     """
     targets = []
     for one in said:
@@ -150,12 +153,28 @@ def _output(said: str, output: str | None, *, several: bool) -> Path:
     path = Path(said)
     name = path.stem if path.suffix == ".py" else path.name
     if output is None:
-        return Path(name)
+        return Path(name + _rank_suffix())
+    output = _VARIABLE.sub(lambda found: _variable(found[1]), output)
     if several or output.endswith(os.sep) or Path(output).is_dir():
         return Path(output) / name
     for suffix in SUFFIXES:
         output = output.removesuffix(suffix)
     return Path(output)
+
+
+def _rank_suffix() -> str:
+    """ "_rank3" where this is one of several ranks: below torchrun, srun or mpirun each must have files of its own."""
+    from nsysgap.report.rank_facts import rank_of
+
+    rank, size = rank_of(os.environ)
+    return "" if rank is None or size == 1 else f"_rank{rank}"
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise NsysgapError(f"-o names the variable {name}, which is not set.", "Name one that is.", exit_code=2)
+    return value.replace(os.sep, "_")
 
 
 def check_target(target: Target, *, command: bool) -> None:

@@ -7,7 +7,7 @@ NCCL marks its calls with NVTX ranges in the domain "NCCL" whose payloads tell c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -139,10 +139,15 @@ def _environment(source: Source) -> tuple[int | None, int | None]:
     for name, value in key_values(source, "META_DATA_CAPTURE"):
         if name == "PROCESS_0:ENVIRONMENT_VARIABLE" and (pair := _VARIABLE.match(value)):
             variables[pair.group(1)] = pair.group(2)
+    return rank_of(variables)
+
+
+def rank_of(variables: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """(rank, world size) that variables of the environment tell."""
     return _first_number(variables, RANK_VARIABLES), _first_number(variables, SIZE_VARIABLES)
 
 
-def _first_number(variables: dict[str, str], names: tuple[str, ...]) -> int | None:
+def _first_number(variables: Mapping[str, str], names: tuple[str, ...]) -> int | None:
     texts = (variables.get(name, "") for name in names)
     return next((int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 10), None)
 

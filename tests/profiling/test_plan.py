@@ -8,6 +8,7 @@ import pytest
 
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling.plan import Options, check_extra, make_targets
+from nsysgap.report.rank_facts import RANK_VARIABLES, SIZE_VARIABLES
 
 
 def test_outputs_are_named_after_targets() -> None:
@@ -31,3 +32,31 @@ def test_options_given_for_nsys_come_before_our_own() -> None:
     for given in ("-o", "--output=x", "--export=none"):
         with pytest.raises(NsysgapError, match="names the files itself"):
             check_extra([given])
+
+
+@pytest.mark.parametrize(
+    ("variables", "output", "expected"),
+    [
+        ({"RANK": "3", "WORLD_SIZE": "8"}, None, "a_rank3"),
+        ({"SLURM_PROCID": "2"}, None, "a_rank2"),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, None, "a"),
+        ({"RANK": "3", "WORLD_SIZE": "8"}, "x/report_%q{RANK}", "x/report_3"),
+        ({"RANK": "3", "WORLD_SIZE": "8"}, "x", "x"),
+        ({"HOST": "a/b", "RANK": "1"}, "%q{HOST}-%q{RANK}.sqlite", "a_b-1"),
+    ],
+)
+def test_each_rank_of_a_job_has_files_of_its_own(
+    variables: dict[str, str], output: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*RANK_VARIABLES, *SIZE_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    [one] = make_targets(["a.py"], [], output, command=False, python=None)
+    assert one.output == Path(expected)
+
+
+def test_a_variable_that_is_not_set_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(NsysgapError, match="RANK, which is not set"):
+        make_targets(["a.py"], [], "report_%q{RANK}", command=False, python=None)

@@ -25,7 +25,8 @@ from nsysgap.report import open_source
 from nsysgap.report.reads import ROWID, Absent, Condition, NoneOf, OneOf, Present, Read
 
 COMMANDS = (
-    *("gaps --top all", "gaps --by nvtx", "info", "launches", "graphs", "stacks"),
+    *("gaps --top all", "gaps --by nvtx", "info", "launches", "graphs", "stacks", "steps", "critical-path", "advise"),
+    *("whatif --graph", "ranks --workers 1", "compare report", "check --max-idle 50"),
     *("to-chrome -o out.json", "timeline -o out.html", "scrub -o out.sqlite"),
 )
 
