@@ -2,9 +2,10 @@
 
     python tests/bench/fleet.py --kernels 300000 --reports 64 --workers 2
 
-A few distinct reports are generated into a temporary folder and linked under as many names. CPU seconds are those of all
-processes that read; the memory of all is at most this process's peak and the largest peaks of the workers together. Wall
-times mean something only on a machine that does nothing else: `linear` is that of the loop over workers times theirs.
+A few distinct reports are generated into a temporary folder and linked under as many names. CPU seconds are those
+of all processes that read; the memory of all is at most this process's peak and the largest peaks of the workers
+together. Wall times mean something only on a machine that does nothing else: `linear` is that of the loop over
+workers times theirs.
 """
 
 from __future__ import annotations
