@@ -1,0 +1,1 @@
+"""Reports broken on purpose, by the thousand: what must hold of every command, whatever the file."""
