@@ -38,18 +38,20 @@ def open_fleet(
     the address or the file of a Dask scheduler whose workers read them, or "local". A report that cannot
     be read is in `reports` with its sentence; raises NsysgapError where none holds GPU work, or ranks contradict.
     """
-    named = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    named: list[Path] = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     start, end = (parse_duration(time) if isinstance(time, str) else time for time in (since, until))
     selection = Selection(None, None if nvtx is None else pattern(nvtx), start, end)
     options = RankOptions(selection, whole, rank_regex, draw=True)
-    return Fleet(ranks_of([os.fspath(one) for one in named], options, workers=workers, cluster=dask))
+    texts = [os.fspath(one) for one in named]
+    return Fleet(ranks_of(texts, options, workers=workers, cluster=dask), texts)
 
 
 class Fleet:
     """The ranks of a job beside one another: figures, collectives and the verdict; times in integer ns."""
 
-    def __init__(self, answer: RanksAnswer) -> None:
+    def __init__(self, answer: RanksAnswer, paths: Sequence[str] = ()) -> None:
         self._answer = answer
+        self.paths = tuple(paths)
 
     @property
     def verdict(self) -> str:
@@ -82,6 +84,19 @@ class Fleet:
         """The collectives that all ranks share, by rank: collective (number), kind, iteration, rank, start_ns, end_ns
         on the rank's own clock, wait_ns, transfer_ns, last (whether it arrived last)."""
         return self._answer.collective_frame()
+
+    def compare(self, after: Fleet) -> pd.DataFrame:
+        """This job before, another one after, by role; the reports are read again.
+
+        Columns: role (straggler, others, or all), name of the figure (step_ns, busy_ns, ...), unit, before, after,
+        change, change_percent, p, verdict: what `nsysgap compare --ranks` writes as "figures".
+        """
+        import pandas as pd
+
+        from nsysgap.answers.compare import CompareOptions, compare_roles
+
+        answers = compare_roles(self.paths, after.paths, CompareOptions(job=True))
+        return pd.DataFrame({"role": one.role, **row} for one in answers for row in one.document()["figures"])
 
     @property
     def reports(self) -> list[Document]:

@@ -38,6 +38,8 @@ COMMANDS = [
     "ranks {}",
     "ranks {} --format json",
     "ranks {} --html -o out",
+    "compare {} {} --format json",
+    "check {} --max-idle 50 --format json",
     "stacks {}",
     "stacks {} --format json",
     "stacks {} --format html -o out",
@@ -88,13 +90,13 @@ def digests(path: Path) -> list[str]:
         else:
             shutil.copy(path, name)
         for command in COMMANDS:
-            code, printed = run(command.format(name).split())
+            code, printed = run(command.replace("{}", name).split())
             written = b""
             for out in sorted(Path().glob("out*")):
                 written += out.read_bytes()
                 out.unlink()
             digest = hashlib.sha256(printed + b"\0" + written).hexdigest()[:16]
-            lines.append(f"{name}  {command.format('R')}  exit {code}  {digest}")
+            lines.append(f"{name}  {command.replace('{}', 'R')}  exit {code}  {digest}")
         os.chdir("/")
     return lines
 

@@ -44,6 +44,13 @@ def test_iterations_and_collectives_by_rank(job: list[Path]) -> None:
     assert shared["iteration"].tolist() == [*range(6)] * 3
 
 
+def test_two_jobs_are_compared_by_role(job: list[Path], tmp_path: Path) -> None:
+    cured = nsysgap.open_fleet(save_job(tmp_path, steady(3, 6)), workers=1)
+    found = nsysgap.open_fleet(job, workers=1).compare(cured).set_index(["role", "name"])
+    assert found.loc[("straggler", "idle_host_ns"), "change"] == -900
+    assert found.loc[("others", "exposed_wait_ns"), "change"] == -900
+
+
 def test_a_selection_counts_and_errors_are_nsysgap_s(job: list[Path], tmp_path: Path) -> None:
     assert len(nsysgap.open_fleet(job, nvtx="^step [23]$", workers=1).collectives()) == 6
     with pytest.raises(nsysgap.NsysgapError, match="holds no reports"):

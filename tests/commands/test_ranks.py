@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 from command_line import Done, run
 from rank_reports import ALL_REDUCE, TRANSFER, Rank, environment, save_job, save_together, steady
 from report_builder import ReportBuilder
+
+from nsysgap.commands import common
 
 SCREEN = 24
 
@@ -172,6 +176,33 @@ def test_many_ranks_are_one_screen_with_the_straggler_in_it(tmp_path: Path, numb
     assert ("56 more" in done.stdout) == (number == 64)
     every = run("ranks", *paths, "--workers", 1, "--top", "all").stdout
     assert sum(line[:4].strip().isdigit() for line in every.splitlines()) == number
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_a_report_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a second has passed; what was ready before comes with the first line. Elsewhere nothing."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    shown, plain = Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with common.progress_lines(3) as ready:
+        ready("runs/rank0.sqlite", "ok")
+        assert shown.getvalue() == ""
+        now = 102.0
+        ready("runs/rank1.sqlite", "ok")
+        ready("runs/\x1b[1mbad.sqlite", "no answer")
+    lines = shown.getvalue().splitlines()
+    assert lines[:2] == ["1/3 rank0.sqlite: ok", "2/3 rank1.sqlite: ok"]
+    assert lines[2].endswith("bad.sqlite: no answer")
+    assert "\x1b" not in lines[2]
+    monkeypatch.setattr(sys, "stderr", plain)
+    with common.progress_lines(1) as ready:
+        ready("a", "ok")
+    assert plain.getvalue() == ""
 
 
 def test_one_report_with_several_processes_says_the_same_in_gaps(tmp_path: Path) -> None:

@@ -47,10 +47,9 @@ def align(matched: Matched, origin: Times) -> Clocks:
 
 
 def _possible(start: Times, end: Times, offset: Times) -> bool:
-    """Whether each pair's difference lies in [max(start_i - end_j), min(end_i - start_j)]."""
-    for one in range(len(offset)):
-        for other in range(one):
-            difference = offset[one] - offset[other]
-            if not (start[one] - end[other]).max() <= difference <= (end[one] - start[other]).min():
-                return False
-    return True
+    """Whether each pair's difference lies in [max(start_i - end_j), min(end_i - start_j)].
+
+    That is: on the common clock nobody ends a collective before the last one has begun it.
+    """
+    ahead = offset[:, None]
+    return bool(((start - ahead).max(axis=0) <= (end - ahead).min(axis=0)).all())

@@ -46,6 +46,26 @@ def test_no_offset_where_one_would_end_before_another_began() -> None:
 
 
 @given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=10, max_size=10), min_size=2, max_size=4
+    )
+)
+def test_offsets_are_given_only_inside_the_bounds_of_every_pair(units: list[list[tuple[int, int]]]) -> None:
+    rows = [[(100 * n + min(row), 100 * n + max(row)) for n, row in enumerate(unit)] for unit in units]
+    found = align(ended(*rows), np.zeros(len(rows), np.int64))
+    common = [sorted(row[1] for row in column)[(len(rows) - 1) // 2] for column in zip(*rows, strict=True)]
+    offset = [sorted(row[1] - end for row, end in zip(unit, common, strict=True))[4] for unit in rows]
+    possible = all(
+        max(s - e for (s, _), (_, e) in zip(rows[i], rows[j], strict=True))
+        <= offset[i] - offset[j]
+        <= min(e - s for (_, e), (s, _) in zip(rows[i], rows[j], strict=True))
+        for i in range(len(rows))
+        for j in range(i)
+    )
+    assert (None if found.offset is None else found.offset.tolist()) == (offset if possible else None)
+
+
+@given(
     st.lists(st.integers(-1000, 1000), min_size=2, max_size=4),
     st.lists(st.integers(0, 30), min_size=10, max_size=14),
 )
