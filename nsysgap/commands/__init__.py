@@ -115,8 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = show_usage_error(error)
     except NsysgapError as error:
         code = show_error(error)
     except (click.Abort, KeyboardInterrupt):
@@ -155,6 +154,15 @@ def output_refused(error: OSError) -> NsysgapError:
     """What to say where standard output takes no more, as on a full disk."""
     drop_output()
     return NsysgapError(f"Standard output cannot be written ({error.strerror}).", "Free some space.")
+
+
+def show_usage_error(error: click.ClickException) -> int:
+    """Say on standard error what click refuses; the exit code. Names of files in it may hold anything."""
+    from nsysgap.units import printable_lines
+
+    error.message = printable_lines(error.message)
+    error.show()
+    return error.exit_code
 
 
 def show_error(error: NsysgapError) -> int:
