@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -160,8 +161,9 @@ def show_usage_error(error: click.ClickException) -> int:
     """Say on standard error what click refuses; the exit code. Names of files in it may hold anything."""
     from nsysgap.units import printable_lines
 
-    error.message = printable_lines(error.message)
-    error.show()
+    said = io.StringIO()
+    error.show(said)
+    click.echo(printable_lines(said.getvalue()), err=True, nl=False)
     return error.exit_code
 
 

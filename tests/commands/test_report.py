@@ -208,6 +208,13 @@ def test_work_that_may_have_run_unseen_makes_a_range(tmp_path: Path, real_report
     assert any(one.startswith("The GPU is idle 2.9 to 83.2 % of the loop (51 x parentKernel") for one in words)
 
 
+def test_loading_of_modules_is_said_where_it_is_most_of_the_idle_time(
+    tmp_path: Path, real_case: Callable[[str], Path]
+) -> None:
+    words = page_of(real_case("lazy_loading"), tmp_path).words
+    assert "Of the idle time, 95.3 % is loading modules: warm up, or load them before." in words
+
+
 def test_a_folder_of_parquet_files_gives_the_same_page(tmp_path: Path) -> None:
     report = saved(tmp_path, "run")
     folder = as_folder(report, tmp_path / "run_pqtdir")

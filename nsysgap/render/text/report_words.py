@@ -104,7 +104,8 @@ def _mainly(devices: Sequence[ScreenDevice], idle: int, window: int, *, mostly_b
         return ": it is never idle" if len(devices) == 1 else ": they are never idle"
     sums = {part: sum(one.parts_ns[part] for one in devices) for part in PARTS}
     largest = max(CAUSES, key=lambda cause: sums[cause.key])  # of equals the first
-    place = largest.label if largest.label.startswith(("in ", "from ")) else largest.named
+    label = largest.label.partition(":")[0]  # "in an OS call", without the list of them
+    place = label if label.startswith(("in ", "from ")) else largest.named
     part = "the largest part of the rest" if mostly_busy else "the largest part of that"
     return f"; {part}, {percent(sums[largest.key], window)} of the time, is {place}"
 
@@ -112,6 +113,11 @@ def _mainly(devices: Sequence[ScreenDevice], idle: int, window: int, *, mostly_b
 def sentences(answer: SummaryAnswer) -> Iterator[str]:
     """What follows the verdict: what limits each loop, what would gain, what is left out."""
     screen = answer.screen
+    for device in screen.devices:
+        if 2 * device.loading_ns > device.idle_ns:
+            whose = f" of GPU {device.number}" if len(screen.devices) > 1 else ""
+            share = percent(device.loading_ns, device.idle_ns)
+            yield f"Of the idle time{whose}, {share} is loading modules: warm up, or load them before."
     paths = () if answer.path is None else answer.path.paths
     for path in paths:
         whose = f"Process {path['process']}: " if len(paths) > 1 else ""
