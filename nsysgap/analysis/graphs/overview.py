@@ -300,12 +300,11 @@ def _saved(view: GraphView, entry: GraphEntry, singly: Singly) -> Document:
 
 
 def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
-    found = []
+    found, body = [], body_of(times.node)
     for i, op in enumerate(times.op.tolist()):
         found.append(
             {
                 "node": int(times.node[i]) & NODE_MASK,
-                "body": int(body_of(times.node)[i]) or None,
                 "kind": OP_KINDS[trace.ops["kind"][op]],
                 "name": trace.name(int(trace.ops["name"][op])),
                 "grid": size_of(details, "grid", op),
@@ -319,6 +318,7 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
                 "max_ns": int(times.max[i]),
                 "gap_before_ns": round(float(times.gap[i])),
                 "starts_at_ns": round(float(times.start[i])),
+                "body": int(body[i]) or None,
             }
         )
     return found
