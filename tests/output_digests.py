@@ -49,6 +49,14 @@ COMMANDS = [
     "report {} --timeline none -o out.html",
     "report {} --format markdown",
     "scrub {} -o out.sqlite",
+    "critical-path {} --format json",
+    "timeline {} --critical-path -o out",
+    "advise {} --format json",
+    "compare {0} {0} --detail",
+    "compare {0} {0} --format json",
+    "check {} --max-idle 50 --max-step 10ms",
+    "check {0} --baseline {0} --max-slower 5 --format json",
+    "check {} --save-baseline out.json",
 ]
 
 
