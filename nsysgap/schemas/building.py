@@ -154,6 +154,7 @@ _ITERATION = record(
         "identical": flag("Whether it launched the most common sequence."),
         "outlier": flag("Whether it took much longer than the others."),
         "device": nullable(DEVICE, "it launched nothing."),
+        "which": WHICH,
         "window_start_ns": nullable(integer("Start of its GPU window."), "no window."),
         "window_end_ns": nullable(integer("End of its GPU window."), "no window."),
         "window_ns": nullable(integer("Its GPU window."), "no window."),
@@ -161,6 +162,7 @@ _ITERATION = record(
         "idle_ns": nullable(integer("Idle time in the window."), "no window."),
         "idle_by_cause_ns": nullable(parts("Sums to idle_ns."), "no window."),
     },
+    sometimes=("which",),
 )
 _LOOP = record(
     "What repeats: at least three ranges of one label, or a sequence of launches.",
