@@ -1,6 +1,6 @@
 """Measures many reports at once: the plain loop, then the same on several workers; CPU seconds, wall time, memory.
 
-    python tests/bench/fleet.py --kernels 300000 --reports 64 --workers 2
+    python tests/bench/fleet.py --kernels 1050000 --reports 64 --workers 2
 
 A few distinct reports are generated into a temporary folder and linked under as many names. CPU seconds are those
 of all processes that read; the memory of all is at most this process's peak and the largest peaks of the workers
@@ -86,7 +86,7 @@ def linked(folder: Path, kernels: int, reports: int) -> list[str]:
 def main() -> int:
     """Print the runs as JSON; 1 where a limit is missed."""
     parser = argparse.ArgumentParser(description="Measure many reports at once.")
-    parser.add_argument("--kernels", type=int, default=6000, help="Of each report; 300000 make 170 MB.")
+    parser.add_argument("--kernels", type=int, default=6000, help="Of each report; 1,050,000 make 170 MB.")
     parser.add_argument("--reports", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
