@@ -45,6 +45,7 @@ GAP_SIZES: dict[str, dict[str, int]] = {
     "300k-gaps": {"kernels": 300_000, "api": 630_000, "naive": 1, **ONE_THREAD},
     "3m-gaps": {"kernels": 3_000_000, "api": 6_300_000, "naive": 1, **ONE_THREAD},
 }
+ADVICE_SIZES = {"20k": {"kernels": 20_000, "api": 42_000, "naive": 1, **ONE_THREAD}}
 IMPORT_LIMIT_S = 0.3
 PLAIN = "without the list"
 PLAIN_CHROME = str(Path(__file__).resolve().with_name("plain_chrome.py"))
@@ -128,6 +129,18 @@ SUITES: dict[str, Suite] = {
         command=("{python}", "-m", "nsysgap", "compare", "{report}", "{report}"),
         help="nsysgap compare, text output: the same report on both sides, read one after the other",
         limits={"300k": Limit(wall_s=3.5, peak_mb=400), "3m": Limit(wall_s=25, peak_mb=1200)},
+    ),
+    "whatif": Suite(
+        command=("{python}", "-m", "nsysgap", "whatif", "{report}", "--sync-every", "10", "--cheaper-launches", "2"),
+        help="nsysgap whatif, two changes and both together, each replayed three times",
+        sizes={**SIZES, **GAP_SIZES},
+        limits={"3m-gaps": Limit(wall_s=40, peak_mb=2000)},
+    ),
+    "advise": Suite(
+        command=("{python}", "-m", "nsysgap", "advise", "{report}"),
+        help="nsysgap advise: candidates found, replayed and ordered",
+        sizes={**ADVICE_SIZES, **SIZES, **GAP_SIZES},
+        limits={"20k": Limit(wall_s=3)},
     ),
     "stacks": Suite(
         command=(
