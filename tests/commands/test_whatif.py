@@ -126,6 +126,32 @@ def test_fewer_than_three_steps_are_refused(tmp_path: Path) -> None:
     assert "no loop of three steps" in done.stderr
 
 
+def test_launches_of_another_thread_while_the_loop_makes_no_call_are_refused(tmp_path: Path) -> None:
+    report = loop(kernel=1_000, host=50_000)
+    for number in range(4):  # each 30 us long, in the 50 us before a launch of the loop
+        start = 15_000 + 54_000 * number
+        report.launch((start, start + 30_000), (start + 35_000, start + 35_500), "other", tid=2, stream=9)
+    done = run("whatif", report.save(tmp_path), "--graph")
+    assert done.returncode == 1
+    assert "Another thread launches for 120 us" in " ".join(done.stderr.split())
+    assert "nsysgap gaps REPORT" in " ".join(done.stderr.split())
+
+
+def test_a_plain_time_that_no_cost_of_nsys_explains_is_said(tmp_path: Path) -> None:
+    path = loop(kernel=1_000, host=50_000).save(tmp_path)
+    document = json.loads(run("whatif", path, "--graph", "--plain", "1us", "--format", "json").stdout)
+    assert document["changes"][0]["plain"] is None
+    assert any(
+        note.startswith("No cost of nsys and no speed of the host gives the plain time") for note in document["notes"]
+    )
+
+
+def test_a_range_that_reaches_beyond_the_recorded_time_may_gain_nothing(tmp_path: Path) -> None:
+    text = run("whatif", loop(kernel=10_000, host=5_000).save(tmp_path), "--fuse", "gemm").stdout
+    assert "up to " in text
+    assert "May gain nothing: at worst a step takes " in text
+
+
 def test_advice_where_the_gpu_is_busy_is_to_make_its_kernels_faster(tmp_path: Path) -> None:
     path = loop(kernel=900_000).save(tmp_path)
     text = " ".join(run("advise", path).stdout.split())
