@@ -58,7 +58,10 @@ def launch_loops(
     found: list[Loop] = []
     for process in distinct(trace.threads["process"]).tolist():
         launched = order.of(process)
-        for threads in _launching_threads(trace, calls, launched, process):
+        launching = distinct(trace.api["thread"][calls[launched.op]]).tolist()
+        if all(thread in without for thread in launching):
+            continue  # who hands over to whom takes a walk over all calls
+        for threads in _launching_threads(trace, calls, launching, process):
             if any(thread in without for thread in threads):
                 continue
             tokens = call_tokens(trace, calls, shapes.of_ops, launched, threads)
@@ -71,10 +74,9 @@ def launch_loops(
 
 
 def _launching_threads(
-    trace: Trace, calls: NDArray[np.int32], launched: Launched, process: int
+    trace: Trace, calls: NDArray[np.int32], launching: list[int], process: int
 ) -> list[tuple[int, ...]]:
     """The threads of a process that launch something, those that hand over to each other as one."""
-    launching = distinct(trace.api["thread"][calls[launched.op]]).tolist()
     if len(launching) < 2:
         return [(thread,) for thread in launching]
     return [group for group in process_threads(trace, process, calls) if any(one in launching for one in group)]
