@@ -114,10 +114,12 @@ WRITING = {
     for name, (path, _) in COMMANDS.items()
     if hasattr(module := importlib.import_module(f"nsysgap.commands.{path}"), "OUTPUTS")
 }
+# What commands take that are asked of no report.
+WITHOUT_REPORT: dict[str, tuple[str, ...]] = {"calibrate": (), "schema": ("gaps",)}
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize("name", sorted(WRITING.keys() - WITHOUT_REPORT.keys()))
 def test_no_command_writes_over_its_report(tmp_path: Path, name: str, link: Callable[[Path, Path], None]) -> None:
     report = tmp_path / "report.sqlite"
     report.write_bytes(NAIVE.read_bytes())
@@ -131,7 +133,7 @@ def test_no_command_writes_over_its_report(tmp_path: Path, name: str, link: Call
 @pytest.mark.parametrize("name", WRITING)
 def test_every_command_refuses_endings_that_it_does_not_write(tmp_path: Path, name: str) -> None:
     for wrong in ("made.docx", "made.junit.xml"):
-        done = run(name, NAIVE, "-o", tmp_path / wrong)
+        done = run(name, *WITHOUT_REPORT.get(name, (NAIVE,)), "-o", tmp_path / wrong)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 2
     assert list(tmp_path.iterdir()) == []
