@@ -29,6 +29,9 @@ _LOOP = record(
         "domain": text("Its NVTX domain, empty for the default one."),
         "count": integer("Iterations."),
         "plain_step_ns": array(integer("ns"), "A step of each plain run."),
+        "plain_span_ns": array(
+            integer("ns"), "From the first iteration's start to the last one's end, of each plain run."
+        ),
         "profiled_step_ns": array(integer("ns"), "A step of each run under nsys."),
         "ratio": nullable(number("Of the medians."), "a side is missing."),
     },
