@@ -140,6 +140,21 @@ def _lost_in_object(before: dict[str, Any], after: dict[str, Any], place: str) -
             yield from broken_promises(value, after[key], f"{place}/{key}")
 
 
+def schemas_page() -> str:
+    """Every document with its schema's file."""
+    page = (
+        "# JSON Schemas\n\nGenerated from `nsysgap/schemas` by `docs/generate.py`; `nsysgap schema NAME` prints one. "
+    )
+    page += (
+        "Draft 2020-12, each whole in itself.\nWithin a version keys are only added: pass over keys that you do not "
+    )
+    page += "know. All documents of a command are one object for\none report, a list for several.\n\n"
+    page += "| document | what it says | schema |\n|---|---|---|\n"
+    for file, made in schema_files().items():
+        page += f"| `{made['title']}` | {made['description']} | [{file}](schemas/{file}) |\n"
+    return page
+
+
 def write_schemas(folder: Path) -> list[str]:
     """Write the schemas that keep what their files promised; what the others broke."""
     folder.mkdir(exist_ok=True)
@@ -153,7 +168,7 @@ def write_schemas(folder: Path) -> list[str]:
     return broken
 
 
-PAGES = {"tables.md": tables_page, "cli.md": cli_page, "causes.md": causes_page}
+PAGES = {"tables.md": tables_page, "cli.md": cli_page, "causes.md": causes_page, "schemas.md": schemas_page}
 
 if __name__ == "__main__":
     for file, make in PAGES.items():

@@ -41,7 +41,7 @@ Written by `python tests/agent_transcripts.py`: the transcripts below are a real
 
 - Tools are the commands info, gaps, steps, critical-path, stacks, launches, graphs, advise, whatif, compare, ranks and
   check; inputs have the options' names, types and limits. Results are the JSON documents that
-  [schemas](schemas) describe (`nsysgap schema NAME`), lists cut to `limit` rows.
+  [schemas](schemas.md) describe (`nsysgap schema NAME`), lists cut to `limit` rows.
 - It reads reports below its folders (`--root`, else the working directory) and nothing else: links that lead out are
   refused, and so is a .nsys-rep, which nsys would have to export. It writes nothing but the temporary file that a
   packed report is unpacked to, and runs no program. Every answer is worked out in a process of its own, which

@@ -262,3 +262,12 @@ def test_wrong_input_is_one_sentence(telltale: Path, tmp_path: Path, arguments: 
     assert "Traceback" not in done.stderr
     assert digest(telltale) == before
     assert set(tmp_path.iterdir()) == files
+
+
+def test_several_texts_of_one_id_lose_their_paths_too(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[1] / "fuzz" / "failures" / "values-101353.sqlite.xz"
+    assert run("scrub", kept, "-o", tmp_path / "out.sqlite").returncode == 0
+    with database(tmp_path / "out.sqlite") as connection:
+        texts = [text for (text,) in connection.execute("SELECT value FROM StringIds")]
+    assert "data.py" in texts
+    assert not [text for text in texts if isinstance(text, str) and text.startswith("/p/")]

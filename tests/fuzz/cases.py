@@ -125,32 +125,33 @@ def _child(seed: int, pipe: int) -> NoReturn:
 def case(seed: int, folder: Path) -> Outcome:
     """The case of a seed in this process."""
     (folder / "work").mkdir()
-    (folder / "tmp").mkdir()
     made = broken(seed, folder / "work")
     command = COMMANDS[seed % len(COMMANDS)]
     if made.kind == "payloads" and seed % 2:
         command = ("stacks", "--format", "json")
+    code, failure = asked(made, command, folder)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = round(used.ru_utime + used.ru_stime, 3)
+    return Outcome(seed, made.kind, made.base, " ".join(command), code, failure, cpu_s)
+
+
+def asked(made: Broken, command: tuple[str, ...], folder: Path) -> tuple[int, str]:
+    """(exit code, what did not hold) of a command; `folder` holds work/ with the report and nothing else."""
+    (folder / "tmp").mkdir()
     before = None if made.meanwhile else made.path.read_bytes()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if made.meanwhile is not None:
         made.meanwhile()
-    done, failure = None, ""
+    surroundings = {"TMPDIR": str(folder / "tmp")}
     try:
-        done = run(
-            command[0], made.path.name, *command[1:], cwd=folder / "work", environment={"TMPDIR": str(folder / "tmp")}
-        )
+        done = run(command[0], made.path.name, *command[1:], cwd=folder / "work", environment=surroundings)
     except AssertionError as error:
-        failure = f"a document breaks its contract: {error}"[:800]
+        return -1, f"a document breaks its contract: {error}"[:800]
     except BaseException:
-        failure = traceback.format_exc()[-3_000:]
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    if not failure and done is not None:
-        grown = (used.ru_maxrss - memory) * 1024
-        failure = f"{grown >> 20} MB of memory" if grown > MEMORY_BYTES else _wrong(done, made, folder, before)
-    code = -1 if done is None else done.returncode
-    return Outcome(
-        seed, made.kind, made.base, " ".join(command), code, failure, round(used.ru_utime + used.ru_stime, 3)
-    )
+        return -1, traceback.format_exc()[-3_000:]
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) * 1024
+    wrong = f"{grown >> 20} MB of memory" if grown > MEMORY_BYTES else _wrong(done, made, folder, before)
+    return done.returncode, wrong
 
 
 def _wrong(done: Done, made: Broken, folder: Path, before: bytes | None) -> str:

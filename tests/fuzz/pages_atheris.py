@@ -47,8 +47,10 @@ def one_input(data: bytes) -> None:
     """Change the file as the input says; what is read must be what SQLite reads."""
     changed = bytearray(WHOLE)
     for begin in range(0, len(data) - CHANGE_BYTES + 1, CHANGE_BYTES):
-        place = int.from_bytes(data[begin : begin + 3], "little") % len(changed)
-        changed[place] = data[begin + 3]
+        place = int.from_bytes(data[begin : begin + 3], "little") % (len(changed) - PAGE)
+        changed[PAGE + place] = data[
+            begin + 3
+        ]  # the first page has the names: what a table is called is another matter
     PATH.write_bytes(changed)
     try:
         with closing(SqliteSource(PATH, PATH)) as source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import time
 from collections.abc import Callable
@@ -13,11 +14,26 @@ from command_line import Done, run
 
 from fuzz import cases
 from fuzz.cases import prepare, tried
-from fuzz.mutations import KINDS, broken
+from fuzz.mutations import KINDS, Broken, broken
 from nsysgap.report.sqlite import columns, page_columns
 
 CASES = int(os.environ.get("NSYSGAP_BROKEN_REPORTS", "30"))
 """tests/fuzz/run.py takes more of them."""
+
+
+FAILURES = sorted((Path(__file__).parent / "failures").iterdir())
+
+
+@pytest.mark.parametrize("kept", FAILURES, ids=lambda path: path.name)
+def test_what_once_failed_ends_well(kept: Path, tmp_path: Path) -> None:
+    failed = []
+    for number, command in enumerate(cases.COMMANDS):
+        folder = tmp_path / str(number)
+        (folder / "work").mkdir(parents=True)
+        report = folder / "work" / kept.name.removesuffix(".xz")
+        report.write_bytes(lzma.decompress(kept.read_bytes()))
+        failed.append(cases.asked(Broken(report, "kept", kept.name), command, folder)[1])
+    assert set(failed) == {""}
 
 
 @pytest.fixture(scope="module", autouse=True)

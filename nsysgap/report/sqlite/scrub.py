@@ -276,15 +276,11 @@ class _Scrubbing:
         self.done.add(len(gone), "text", " that nothing refers to any more")
         number = 0
         for one in sorted((listed - named) & known):
-            [(value,)] = self._rows("SELECT value FROM StringIds WHERE id = ?", one)
-            if isinstance(value, str) and _PATH_VALUE.match(value):
-                installed = re.search(r"(?:site|dist)-packages/.+|lib/python3\.\d+/.+", value)
-                name_only = installed[0] if installed else re.split(r"[/\\]", value.rstrip("/\\"))[-1]
-                name = name_only.encode("utf-8", "surrogateescape")
-                self.connection.execute(
-                    "UPDATE StringIds SET value = ? WHERE id = ?", (name.decode("utf-8", "replace"), one)
-                )
-                number += 1
+            # A damaged report has several texts of one ID.
+            for row, value in self._rows("SELECT rowid, value FROM StringIds WHERE id = ?", one):
+                if isinstance(value, str) and _PATH_VALUE.match(value):
+                    self.connection.execute("UPDATE StringIds SET value = ? WHERE rowid = ?", (_last_name(value), row))
+                    number += 1
         self.done.add_rewritten(number, "path", " of libraries and source files cut to the file's or package's name")
 
     def _references(self) -> tuple[set[int], set[int]]:
@@ -329,6 +325,13 @@ class _Scrubbing:
                             number, f"kept text ({table}.{column}) holds", f"kept texts ({table}.{column}) hold"
                         )
                         self.done.remains.append(f"{held} '{secret}'")
+
+
+def _last_name(path: str) -> str:
+    """A path without where things are installed: from the package on, else the file's name; valid UTF-8."""
+    installed = re.search(r"(?:site|dist)-packages/.+|lib/python3\.\d+/.+", path)
+    kept = installed[0] if installed else re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+    return kept.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _file_name(path: str) -> str:
