@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nsysgap.tables import OP_DETAILS, Column, Schema
+import numpy as np
+
+from nsysgap.tables import NONE, OP_DETAILS, Array, Column, Schema, Table
 
 OP_SIZES = Schema(
     "op_sizes",
@@ -15,3 +17,13 @@ OP_SIZES = Schema(
         Column("target_kind", "int32", "", "memory that a copy writes: ENUM_CUDA_MEM_KIND, 0 pageable"),
     ),
 )
+
+
+def shared_memory(details: Table, rows: Array) -> Array:
+    """Shared memory per block of some rows of OP_DETAILS, static and dynamic together, in B; NONE where unknown.
+
+    Where only one of the two is recorded, it is that one: int64 of shape (rows,).
+    """
+    kinds = [details[name][rows].astype(np.int64) for name in ("static_shared", "dynamic_shared")]
+    unknown = (kinds[0] == NONE) & (kinds[1] == NONE)
+    return np.where(unknown, NONE, sum(np.where(kind == NONE, 0, kind) for kind in kinds))

@@ -404,6 +404,7 @@ class Trace:
     sm_active: Table = field(default_factory=GPU_METRICS.empty)
     warnings: tuple[Notice, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    migration_causes: NDArray[np.int8] | None = None  # CUPTI's, by row of copies (ops' `row`)
     activities: Table | None = None  # of the schema ACTIVITIES; None: not read
     last_words: tuple[str, ...] = ()  # of standard error
     errors: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (call, error code) -> how often
@@ -422,16 +423,6 @@ class Trace:
     def name(self, index: int) -> str:
         """The text at an index of a `name` column; "" for -1."""
         return "" if index == NONE else self.names[index]
-
-
-def shared_memory(details: Table, rows: Array) -> Array:
-    """Shared memory per block of some rows of OP_DETAILS, static and dynamic together, in B; NONE where unknown.
-
-    Where only one of the two is recorded, it is that one: int64 of shape (rows,).
-    """
-    kinds = [details[name][rows].astype(np.int64) for name in ("static_shared", "dynamic_shared")]
-    unknown = (kinds[0] == NONE) & (kinds[1] == NONE)
-    return np.where(unknown, NONE, sum(np.where(kind == NONE, 0, kind) for kind in kinds))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nsysgap.names import Names
-from nsysgap.tables import NONE, OP_DETAILS, Table, shared_memory
+from nsysgap.op_sizes import shared_memory
+from nsysgap.tables import NONE, OP_DETAILS, Table
 
 
 def test_names_are_iterated_over_and_that_ends() -> None:

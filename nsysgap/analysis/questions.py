@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from nsysgap.analysis.call_errors import launch_errors
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES, LAUNCHES
-from nsysgap.arrays import is_any
-from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, Trace
+from nsysgap.arrays import distinct, is_any
+from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, NONE, Trace
 from nsysgap.units import count, counted, printable
 
 NATIVE_SAMPLES = frozenset({"COMPOSITE_EVENTS", "SAMPLING_CALLCHAINS"})
@@ -95,10 +97,10 @@ def limits(trace: Trace) -> list[Limit]:
     if not trace.osrt.rows:
         found.append(Limit("OS runtime calls", "'os' time counts as 'host'", "nsys profile --trace=cuda,nvtx,osrt"))
     if not trace.nvtx.rows:
-        found.append(Limit("NVTX ranges", "no phases, no --nvtx", "--trace=nvtx, and ranges in the program"))
+        found.append(Limit("NVTX ranges", "no phases, no --nvtx", f"--trace=nvtx, and ranges ({marking(trace)})"))
     if _launches_graphs(trace) and not (ops["graph_node"] != NO_GRAPH_NODE).any() and not (ops["kind"] == GRAPH).any():
         found.append(Limit("graph node IDs", "graph launches cannot be told apart", "--cuda-graph-trace=node"))
-    if not _samples(trace):
+    if not has_samples(trace):
         what = "stack samples" if _call_stacks(trace) else "call stacks"
         remedy = "--python-sampling=true or --sample=process-tree"
         found.append(Limit(what, "no line of code for 'host' time", remedy))
@@ -107,12 +109,31 @@ def limits(trace: Trace) -> list[Limit]:
     return found
 
 
+def uses_graphs(trace: Trace) -> bool:
+    """Whether the program launched CUDA graphs, as far as calls or ops tell."""
+    ops = trace.ops
+    return _launches_graphs(trace) or bool(((ops["graph_node"] != NO_GRAPH_NODE) | (ops["kind"] == GRAPH)).any())
+
+
 def _launches_graphs(trace: Trace) -> bool:
     return bool(GRAPH_LAUNCHES.names(trace))
 
 
-def questions(trace: Trace) -> list[Question]:
-    """The questions of `nsysgap gaps`, each with whether this report can answer it."""
+def marking(trace: Trace) -> str:
+    """How the program can mark its phases with NVTX ranges, in its language as far as processes' names tell it."""
+    working = distinct(trace.ops["process"] if trace.ops.rows else np.arange(trace.processes.rows))
+    names = [trace.name(int(trace.processes["name"][one])).lower() for one in working.tolist() if one != NONE]
+    python = bool(trace.python_stacks) or any(name.startswith(("python", "pt_", "ray::")) for name in names)
+    if python:
+        return "nvtx.annotate, torch.cuda.nvtx.range_push"
+    return "nvtxRangePush" if any(names) else "nvtxRangePush; in Python nvtx.annotate"
+
+
+def questions(trace: Trace, *, launchers_sampled: bool = True) -> list[Question]:
+    """The questions of `nsysgap gaps`, each with whether this report can answer it.
+
+    `launchers_sampled`: whether stack samples are of threads that launched work, where there are samples at all.
+    """
     kernels = ("kernel rows", has_kernels(trace))
     calls = ("CUDA API rows", bool(trace.api.rows))
     ops = ("GPU rows", bool(trace.ops.rows))
@@ -120,15 +141,16 @@ def questions(trace: Trace) -> list[Question]:
     osrt = ("OS runtime rows", bool(trace.osrt.rows))
     nvtx = ("NVTX ranges", bool(trace.nvtx.rows))
     nodes = ("graph node IDs", bool((trace.ops["graph_node"] != NO_GRAPH_NODE).any()))
+    of_graphs = [_question("What happens inside a CUDA graph?", nodes)] if uses_graphs(trace) else []
     return [
         _question("How long was each GPU idle?", kernels),
         _question("Why: launch, sync, CUDA call, host?", kernels, calls),
         _question("Was the host in an OS call?", kernels, osrt),
         _question("What does a launch cost?", kernels, calls),
         _question("How long do syncs return after the GPU?", ops, calls, syncs),
-        _question("What happens inside a CUDA graph?", nodes),
+        *of_graphs,
         _question("In which phase of the program?", kernels, nvtx),
-        _question("Which line of the program?", kernels, calls, *_lines(trace)),
+        _question("Which line of the program?", kernels, calls, *_lines(trace, launchers_sampled=launchers_sampled)),
     ]
 
 
@@ -139,11 +161,13 @@ def _question(text: str, *needs: tuple[str, bool]) -> Question:
     return Question(text, not missing, why)
 
 
-def _lines(trace: Trace) -> list[tuple[str, bool]]:
+def _lines(trace: Trace, *, launchers_sampled: bool) -> list[tuple[str, bool]]:
     """What tells lines of code: samples at any time, Python's stacks of calls only inside those.
 
     Native code has functions and modules, no lines: its samples say where, stacks of its calls only who called.
     """
+    if has_samples(trace) and not launchers_sampled:
+        return [("stack samples of a thread that launched work", False)]
     if PYTHON_SAMPLES in trace.python_stacks:
         return [("stack samples", True)]
     if trace.tables_present >= NATIVE_SAMPLES:
@@ -155,7 +179,8 @@ def _lines(trace: Trace) -> list[tuple[str, bool]]:
     return [("call stacks", False)]
 
 
-def _samples(trace: Trace) -> bool:
+def has_samples(trace: Trace) -> bool:
+    """Whether the report has tables of stack samples."""
     return trace.tables_present >= NATIVE_SAMPLES or PYTHON_SAMPLES in trace.python_stacks
 
 

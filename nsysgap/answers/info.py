@@ -7,14 +7,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from nsysgap.analysis.clock_notices import clock_notices
 from nsysgap.analysis.events_from import events_from_to
-from nsysgap.analysis.questions import limits, questions
+from nsysgap.analysis.notices import in_order
+from nsysgap.analysis.questions import has_samples, limits, questions
 from nsysgap.analysis.relations.domains import domains
+from nsysgap.analysis.relations.syncs import syncs
+from nsysgap.analysis.relations.unqueued_latency import latencies
 from nsysgap.answers.opening import OpenReport
+from nsysgap.arrays import distinct, is_any
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.report.describe import describe
-from nsysgap.report.diagnostics import is_incomplete
-from nsysgap.tables import Trace
+from nsysgap.report.diagnostics import Diagnostic, of_whom
+from nsysgap.tables import NONE, Notice, Trace
 
 SCHEMA = "nsysgap.info/1"
 
@@ -55,15 +60,45 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "domains": [asdict(one) for one in domains(trace)],
         "tables": [{"table": table, "rows": rows} for table, rows in about.rows],
         "unread": [table for table, _ in about.rows if table in trace.unread],
-        "questions": [asdict(question) for question in questions(trace)],
+        "questions": [asdict(question) for question in questions(trace, launchers_sampled=_launchers_sampled(report))],
         "missing": [asdict(limit) for limit in limits(trace)],
-        "diagnostics": [
-            {"severity": severity, "incomplete": is_incomplete(text), "text": text, "count": number}
-            for (severity, text), number in Counter(about.diagnostics).items()
-        ],
+        "diagnostics": _diagnostics(about.diagnostics),
         "capture": [{"name": name, "value": value} for name, value in about.capture],
     }
-    return InfoAnswer(report.header(), holds)
+    return InfoAnswer(report.header(_notices(report)), holds)
+
+
+def _diagnostics(found: list[Diagnostic]) -> list[Document]:
+    """What nsys said, equal texts counted; of processes that have nothing to do with the figures `of` says whom."""
+    number = Counter((one.severity, one.text, one.level, one.without) for one in found)
+    processes: dict[tuple[str, str], set[int | None]] = {}
+    for one in found:
+        processes.setdefault((one.text, one.without), set()).add(one.process)
+    return [
+        {
+            "severity": severity,
+            "incomplete": level == "incomplete",
+            "of": of_whom(len(processes[text, without]), without) if without else None,
+            "text": text,
+            "count": times,
+        }
+        for (severity, text, level, without), times in number.items()
+    ]
+
+
+def _notices(report: OpenReport) -> tuple[Notice, ...]:
+    """What the reader says, and whether the clocks of host and GPU agree."""
+    trace, calls = report.trace, report.whole.calls
+    return in_order((*trace.warnings, *clock_notices(latencies(trace, calls), syncs(trace, calls))))
+
+
+def _launchers_sampled(report: OpenReport) -> bool:
+    """Whether any stack sample is of a thread that launched an op; true of a report without samples."""
+    if not has_samples(report.trace) or not report.trace.ops.rows:
+        return True
+    calls = report.whole.calls
+    launchers = distinct(report.trace.api["thread"][calls[calls != NONE]])
+    return report.samples is not None and bool(is_any(report.samples.samples["thread"], launchers.tolist()).any())
 
 
 def _devices(trace: Trace) -> list[Document]:

@@ -17,11 +17,13 @@ from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.tables import Notice, Stacks
+from nsysgap.units import percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "nsysgap.stacks/1"
+INTERPRETER, INTERPRETER_SHARE = "_PyEval_EvalFrameDefault", 0.2
 CAPTURE_HINT = (
     "Capture them: nsysgap profile --stacks python PROGRAM; by hand: nsys profile --python-sampling=true (Python) or "
     "--sample=process-tree (native), then nsys export --type sqlite --include-blobs=true."
@@ -87,7 +89,22 @@ def stacks(report: OpenReport, options: StacksOptions = StacksOptions()) -> Stac
     )
     if shared.stacks.labels:
         shares["folded"] = folded_inside(shared.idle)
-    return StacksAnswer(report.header(shared.notices), shares, shared.selection)
+    return StacksAnswer(report.header((*shared.notices, *_interpreter(shares))), shares, shared.selection)
+
+
+def _interpreter(shares: Document) -> list[Notice]:
+    """A hint where CPU samples see Python's interpreter, not the program's lines."""
+    if shares["stacks"] != "native":
+        return []
+    inside = max((row["inclusive_ns"] for row in shares["rows"] if row["function"] == INTERPRETER), default=0)
+    if inside < INTERPRETER_SHARE * shares["chosen_ns"] or not inside:
+        return []
+    said = (
+        f"{percent(inside, shares['chosen_ns'])} of this time is inside Python's interpreter ({INTERPRETER}), whose "
+        "lines CPU samples do not see: Python sampling does (nsysgap profile --stacks python PROGRAM, or nsys profile "
+        "--python-sampling=true)."
+    )
+    return [Notice("note", said)]
 
 
 def stack_tree(report: OpenReport, options: StacksOptions = StacksOptions()) -> Document:
@@ -112,10 +129,16 @@ def _shared(report: OpenReport, options: StacksOptions) -> _Shared:
     selected = report.select(options.selection)
     idle = report.idle(options.selection)
     causes, stretches = _stretches(idle, options.causes or ("host",))
+    no_host = []
+    if not options.causes and not len(stretches.start):  # other causes may have stacks
+        causes, stretches = _stretches(idle, ("all",))
+        no_host = (
+            [Notice("note", "None of the idle time is 'host': this is all of it.")] if len(stretches.start) else []
+        )
     source = options.stacks or _best_source(idle, report.stacks, stretches, options)
     if source == "calls" and not options.causes and not options.launched_from:  # the program's own code is in no call
         causes, stretches = _stretches(idle, ("all",))
-    notices = (*report.stacks.warnings, *_require_stacks(idle, report.stacks, source, options))
+    notices = (*report.stacks.warnings, *no_host, *_require_stacks(idle, report.stacks, source, options))
     if options.launched_from:
         found = launched_from(idle, stretches, report.stacks, source)
     else:
@@ -150,6 +173,8 @@ def _require_stacks(idle: IdleReport, stacks: Stacks, source: str, options: Stac
             what = "stacks that say where something was launched"
         elif options.stacks:
             what = "NVTX ranges" if options.stacks == "nvtx" else f"{options.stacks} stacks"
+        elif stacks.samples.rows:
+            what = "stacks of a thread that launched work, only of others, and no NVTX ranges"
         else:
             what = "stacks and no NVTX ranges"
         raise NsysgapError(f"{idle.trace.path} holds no {what}.{why}", CAPTURE_HINT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from nsysgap.tables import Trace
 from nsysgap.tracks import Viewed
 from nsysgap.units import count
 from nsysgap.version import __version__
+
+NAMED_TABLES = 3
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def to_chrome(
     for note in report.select(options.selection).notes:
         say(note.text)
     empty: list[int | None] = []
+    said: set[str] = set()
     shown: list[int | None] = [*gpus] if options.per_gpu else [device]
     for rank, gpu in enumerate(shown):
         cut, words = _cut(report, options, gpu)
@@ -85,6 +88,10 @@ def to_chrome(
             facts |= {"rank": rank, "world_size": len(gpus), "launches": "driver calls carry the runtime's names"}
         viewed = View(idle, extras, cut, show).viewed(facts)
         if viewed.slice_count:
+            for sentence in _left_out(viewed.facts):
+                if sentence not in said:  # of each GPU's file the same
+                    say(sentence)
+                said.add(sentence)
             yield (gpu if options.per_gpu else None), viewed
         else:
             empty.append(gpu)
@@ -93,6 +100,17 @@ def to_chrome(
     if empty:
         names = ", ".join(f"GPU {report.trace.device(gpu).label}" for gpu in empty if gpu is not None)
         say(f"the cut holds nothing of {names}: no file is written.")
+
+
+def _left_out(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What a trace leaves out beside what options cut away, as its otherData says it."""
+    if "flows_left_out" in facts:
+        yield f"arrows are left out: {facts['flows_left_out']}."
+    tables = sorted(facts["not_shown"].items(), key=lambda item: (-item[1], item[0]))
+    if tables:
+        named = ", ".join(f"{table} ({count(rows)})" for table, rows in tables[:NAMED_TABLES])
+        more = f" and {count(len(tables) - NAMED_TABLES)} more tables" if len(tables) > NAMED_TABLES else ""
+        yield f"not shown: events of {named}{more}."
 
 
 def gpus_with_work(trace: Trace, device: int | None) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -100,12 +101,18 @@ def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destinati
     to.announce(f"{counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
 
 
+def _file_label(trace: Trace, gpu: int) -> str:
+    """What names a GPU in a file's name: "0", "0-MIG-1234"."""
+    return re.sub(r"[^\w.-]+", "-", trace.device(gpu).label)[:60]
+
+
 def _per_gpu(folder: str, to: Destination, trace: Trace, device: int | None) -> dict[int | None, Destination]:
     """The file of each GPU, in a folder that is made with the first of them. Raises NsysgapError if one is there."""
     from nsysgap.answers.to_chrome import gpus_with_work
 
     targets: dict[int | None, Destination] = {
-        gpu: replace(to, path=str(Path(folder, f"gpu{gpu}.{to.form}"))) for gpu in gpus_with_work(trace, device)
+        gpu: replace(to, path=str(Path(folder, f"gpu{_file_label(trace, gpu)}.{to.form}")))
+        for gpu in gpus_with_work(trace, device)
     }
     for target in targets.values():
         target.check()

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from nsysgap.report.cells import words
-from nsysgap.report.diagnostics import diagnostics
+from nsysgap.report.diagnostics import Diagnostic, diagnostics
 from nsysgap.report.metadata import EXPORT_TABLES, key_values
 from nsysgap.report.source import Source
 
@@ -24,14 +24,14 @@ class Description:
 
     `rows`: (table, number of rows) of every table that has any, by name, but the ENUM_ ones and DESCRIPTIONS;
     `capture`: the capture's settings; `command`: the captured command line if recorded; `started`: UTC time of the
-    capture's start; `diagnostics`: (severity, text); `target`: the machine's description (name, value).
+    capture's start; `diagnostics`: what nsys said of it; `target`: the machine's description (name, value).
     """
 
     rows: list[tuple[str, int]]
     capture: list[tuple[str, str]]
     command: str | None
     started: str | None
-    diagnostics: list[tuple[str, str]]
+    diagnostics: list[Diagnostic]
     export: dict[str, str]
     target: dict[str, str]
 

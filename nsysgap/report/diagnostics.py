@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,8 @@ _NOT_ALL_NVTX = re.compile("Not all NVTX events", re.IGNORECASE)
 # Said of each process without CUDA calls. In a report that has CUDA rows those are of other processes, and what a shell
 # or git, which the program started, did not record is no loss.
 _NO_CUDA = re.compile("No CUDA events collected", re.IGNORECASE)
+# What GPUs cannot do among each other, as under WSL2, is no reason for what a report lacks.
+_NO_CAUSE = re.compile(r"peer[- ]to[- ]peer|\bP2P\b", re.IGNORECASE)
 _OF_ONE_PROCESS = re.compile("No CUDA events collected|CUDA profiling might have not been started", re.IGNORECASE)
 
 
@@ -51,13 +54,46 @@ def _pid(process: int | None) -> int:
     return (process or 0) >> 24 & 0xFFFFFF
 
 
-def diagnostics(source: Source) -> list[tuple[str, str]]:
-    """(severity, text) of every DIAGNOSTIC_EVENT in the report's order; severity "note", "warning" or "error"."""
-    return [(severity, said) for severity, said, _ in _with_processes(source)]
+@dataclass(frozen=True)
+class Diagnostic:
+    """What nsys said of the capture. `severity`: its own, "note", "warning" or "error"; `level`: that of the notice
+    that it becomes, "" for none; `without`: what the process does not have that it is of ("CUDA events", "GPU work"),
+    so that it bears on no figure; "" else. `process` as nsys numbers it, None where the report does not say."""
+
+    severity: str
+    text: str
+    level: str
+    without: str
+    process: int | None
+
+
+def diagnostics(source: Source) -> list[Diagnostic]:
+    """Every DIAGNOSTIC_EVENT in the report's order."""
+    said_of = _with_processes(source)
+    without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(source) else set()
+    with_ops = _processes_with_ops(source) if any(_NOT_ALL_NVTX.search(said) for _, said, _ in said_of) else set()
+    found = []
+    for severity, said, of in said_of:
+        lacks = ""
+        if of in without and _OF_ONE_PROCESS.search(said):
+            lacks = "CUDA events"
+        elif _NOT_ALL_NVTX.search(said) and _pid(of) and with_ops and of not in with_ops:
+            lacks = "GPU work"
+        found.append(Diagnostic(severity, said, "note" if lacks else level_of(severity, said), lacks, of))
+    return found
+
+
+def level_of(severity: str, said: str) -> str:
+    """The level of the notice that a diagnostic becomes, "" for none: "incomplete" where events are missing."""
+    if _NO_CAUSE.search(said):
+        return ""
+    if _LOST.search(said):
+        return "incomplete"
+    return "warning" if severity == "error" or (severity == "warning" and "CUDA" in said) else ""
 
 
 def _with_processes(source: Source) -> list[tuple[str, str, int | None]]:
-    """`diagnostics`, each with the process it is of (as nsys numbers them); None where the report does not say."""
+    """(severity, text, process) of each."""
     if not source.catalog.has("DIAGNOSTIC_EVENT", "text", "severity"):
         return []
     rows = source.rows("DIAGNOSTIC_EVENT", ("severity", "text", "globalPid"))
@@ -66,32 +102,23 @@ def _with_processes(source: Source) -> list[tuple[str, str, int | None]]:
     ]
 
 
-def is_incomplete(said: str) -> bool:
-    """Whether a diagnostic means that events are missing from the report."""
-    return bool(_LOST.search(said))
-
-
 def notices(source: Source) -> list[Notice]:
-    """The diagnostics that bear on the figures: level "incomplete" where events are missing, else what it warns of
-    about CUDA, and its errors."""
-    said_of = _with_processes(source)
-    without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(source) else set()
-    with_ops = _processes_with_ops(source) if any(_NOT_ALL_NVTX.search(said) for _, said, _ in said_of) else set()
+    """The diagnostics that bear on the figures, and those of processes that do not, counted."""
     found: dict[Notice, None] = {}
     needless: dict[tuple[str, str], set[int | None]] = {}
-    for severity, said, of in said_of:
-        if of in without and _OF_ONE_PROCESS.search(said):
-            needless.setdefault(("CUDA events", said), set()).add(of)
-        elif _NOT_ALL_NVTX.search(said) and _pid(of) and with_ops and of not in with_ops:
-            needless.setdefault(("GPU work", said), set()).add(of)
-        elif is_incomplete(said):
-            found[Notice("incomplete", f"nsys says: {said}")] = None
-        elif severity == "error" or (severity == "warning" and "CUDA" in said):
-            found[Notice("warning", f"nsys says: {said}")] = None
-    for (what, said), processes in needless.items():
-        whom = "one process" if len(processes) == 1 else f"{len(processes)} processes"
-        found[Notice("note", f"nsys says of {whom} without {what}: {said}")] = None
+    for one in diagnostics(source):
+        if one.without:
+            needless.setdefault((one.without, one.text), set()).add(one.process)
+        elif one.level:
+            found[Notice(one.level, f"nsys says: {one.text}")] = None
+    for (without, said), processes in needless.items():
+        found[Notice("note", f"nsys says of {of_whom(len(processes), without)}: {said}")] = None
     return _first_of_each_level(list(found))
+
+
+def of_whom(processes: int, without: str) -> str:
+    """ "2 processes without GPU work"."""
+    return f"{'one process' if processes == 1 else f'{processes} processes'} without {without}"
 
 
 def _first_of_each_level(found: list[Notice]) -> list[Notice]:

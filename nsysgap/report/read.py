@@ -33,6 +33,7 @@ from nsysgap.report.metadata import (
     under_wsl,
 )
 from nsysgap.report.metrics import read_sm_active
+from nsysgap.report.migrations import read_migration_causes
 from nsysgap.report.names import NO_STRING, read_names
 from nsysgap.report.payloads import python_stacks
 from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
@@ -135,6 +136,7 @@ class _Reading:
             last_words=read_last_words(self.source, self.names),
             errors=self.errors,
             left_out=tuple(self.usable.left_out),
+            migration_causes=read_migration_causes(self.source, self.names, ops),
             warnings=(*notices(self.source), *self.usable.notices(), *self.warnings),
         )
 

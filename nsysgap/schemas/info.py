@@ -113,6 +113,7 @@ DOCUMENT = document(
                 {
                     "severity": one_of(("error", "warning", "note"), "How nsys rates it."),
                     "incomplete": flag("Whether the report lacks something by it."),
+                    "of": nullable(text("Of whom, where it bears on no figure."), "it may bear on any."),
                     "text": text("What it said."),
                     "count": integer("How often."),
                 },

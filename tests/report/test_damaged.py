@@ -200,8 +200,8 @@ def test_a_trigger_does_not_run_while_scrubbing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["event ", "lost ", "CUPTI ", "dropped", "events word word "])
 def test_long_diagnostics_end(text: str) -> None:
     """Texts that the expressions nearly match from every word on: hours, where each looks as far as the text's end."""
-    assert not diagnostics.is_incomplete(text * 100_000)
-    assert diagnostics.is_incomplete("some events were lost") == diagnostics.is_incomplete("events lost")
+    assert diagnostics.level_of("note", text * 100_000) == ""
+    assert diagnostics.level_of("note", "some events were lost") == diagnostics.level_of("note", "events lost")
 
 
 def test_thousands_of_diagnostics_are_counted(tmp_path: Path) -> None:

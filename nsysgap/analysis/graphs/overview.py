@@ -30,7 +30,8 @@ from nsysgap.analysis.relations.captures import graph_costs
 from nsysgap.analysis.stats import stats
 from nsysgap.arrays import distinct
 from nsysgap.figures import Stats
-from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, shared_memory, stream_id
+from nsysgap.op_sizes import shared_memory
+from nsysgap.tables import GRAPH, NONE, OP_KINDS, Table, Trace, stream_id
 
 Document = dict[str, Any]
 

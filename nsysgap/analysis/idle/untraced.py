@@ -1,8 +1,8 @@
 """Time that nsys cannot see: which pieces of the gaps it is, after which kernels, and the range of % idle it leaves.
 
-A thread waits in a synchronising call although no op of its process runs: the GPU is then most likely busy with work
-that is in no table, such as kernels launched by kernels (CUDA dynamic parallelism). Whether that time was idle, the
-events cannot tell; so % idle is a range, with all of it counted as busy and all of it as idle.
+A thread waits in a synchronising call although no op of its process runs: the GPU may be busy with work that is in no
+table, such as kernels launched by kernels (CUDA dynamic parallelism), or the call returns late. Whether that time was
+idle, the events cannot tell; so % idle is a range, with all of it counted as busy and all of it as idle.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
+from nsysgap.analysis.relations.calls import SYNCS
+from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import PROFILER, UNTRACED
 from nsysgap.intervals import IntervalSet, pieces, subtract
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
+NEARLY_ALL, LEAST_RUNS = 0.9, 3  # of a kernel's runs, and how many at least
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 
@@ -35,12 +38,19 @@ class UntracedPieces:
 
 @dataclass(frozen=True)
 class UntracedKernel:
-    """An op after which the GPU went dark: kind (kernel, ...), name, in how many pieces, for how many ns in all."""
+    """An op after which the GPU went dark: kind (kernel, ...), name, in how many pieces, for how many ns in all.
+
+    `dark_runs` of its `runs` on this GPU have such a piece after them. `likely`: nearly all have, and none after a sync
+    call had returned, so that the GPU probably worked on unseen; else the calls may have returned late.
+    """
 
     kind: str
     name: str
     count: int
     untraced_ns: int
+    dark_runs: int
+    runs: int
+    likely: bool
 
 
 @dataclass(frozen=True)
@@ -78,22 +88,43 @@ def _of_device(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> U
         idle_low_ns=device.idle - hidden,
         idle_high_ns=device.idle,
         window_ns=device.busy + device.idle,
-        kernels=_kernels(idle.trace, found.before[mine], (found.end - found.start)[mine]),
+        kernels=_kernels(idle.trace, device.device, found.before[mine], found.start[mine], found.end[mine]),
     )
 
 
-def _kernels(trace: Trace, before: NDArray[np.int64], length: Times) -> tuple[UntracedKernel, ...]:
-    before, length = before[before != NONE], length[before != NONE]
-    index, first, place = np.unique(trace.ops["name"][before], return_index=True, return_inverse=True)
-    kind = trace.ops["kind"][before[first]]
-    total = np.zeros(len(index), np.int64)
-    np.add.at(total, place, length)
-    number = np.bincount(place, minlength=len(index))
-    kernels = [
-        UntracedKernel(OP_KINDS[one], trace.name(int(i)), int(n), int(ns))
-        for one, i, n, ns in zip(kind, index, number, total, strict=True)
-    ]
-    return tuple(sorted(kernels, key=lambda one: (-one.untraced_ns, one.name)))
+def _kernels(
+    trace: Trace, device: int, before: NDArray[np.int64], start: Times, end: Times
+) -> tuple[UntracedKernel, ...]:
+    """The ops before pieces [start, end), by name."""
+    known = before != NONE
+    before, start, length = before[known], start[known], (end - start)[known]
+    returned = _sync_returned(trace, before, start)
+    names = distinct(trace.ops["name"][before]).tolist()
+    named = trace.ops["name"][is_any(trace.ops["name"], names) & (trace.ops["device"] == device)]
+    found = []
+    for name in names:
+        mine = np.flatnonzero(trace.ops["name"][before] == name)
+        kind = int(trace.ops["kind"][before[mine[0]]])
+        dark = len(np.unique(before[mine]))
+        runs = max(int((named == name).sum()), dark)
+        likely = LEAST_RUNS <= dark >= NEARLY_ALL * runs and not returned[mine].any()
+        total = int(length[mine].sum())
+        found.append(UntracedKernel(OP_KINDS[kind], trace.name(name), len(mine), total, dark, runs, likely))
+    return tuple(sorted(found, key=lambda one: (-one.untraced_ns, one.name)))
+
+
+def _sync_returned(trace: Trace, before: NDArray[np.int64], start: Times) -> NDArray[np.bool_]:
+    """Whether a sync call of the op's process had returned between the op's end and the start of the piece after it."""
+    found = np.zeros(len(before), np.bool_)
+    calls = np.flatnonzero(SYNCS.rows(trace))
+    of_call = trace.threads["process"][trace.api["thread"][calls]] if len(calls) else np.empty(0, np.int32)
+    process, done = trace.ops["process"][before], trace.ops["end"][before]
+    for one in distinct(process).tolist():
+        mine = np.flatnonzero(process == one)
+        ends = np.sort(trace.api["end"][calls[of_call == one]])
+        first, last = np.searchsorted(ends, done[mine], side="left"), np.searchsorted(ends, start[mine], side="right")
+        found[mine] = last > first
+    return found
 
 
 def untraced_pieces(idle: IdleReport) -> UntracedPieces:

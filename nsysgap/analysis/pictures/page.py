@@ -19,7 +19,8 @@ from nsysgap.analysis.idle.launch_rate import limiting_rate
 from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
 from nsysgap.analysis.idle.untraced import untraced_pieces
-from nsysgap.analysis.notices import all_notices, migration_advice
+from nsysgap.analysis.migrations import migration_advice
+from nsysgap.analysis.notices import all_notices
 from nsysgap.analysis.pictures.busy_and_idle_in_ranges import busy_and_idle_in_ranges, processes_of_device
 from nsysgap.analysis.pictures.idle_before_ops import idle_before_ops
 from nsysgap.analysis.pictures.kept_rows import surroundings

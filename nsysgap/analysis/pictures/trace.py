@@ -100,7 +100,13 @@ class View:
 
     def _gpu(self, number: int) -> dict[str, Any]:
         device = self.trace.device(number)
-        found = {"id": number, "name": device.name, "totalGlobalMem": device.total_memory, "numSms": device.sm_count}
+        found = {
+            "id": number,
+            "which": device.which,
+            "name": device.name,
+            "totalGlobalMem": device.total_memory,
+            "numSms": device.sm_count,
+        }
         return {key: value for key, value in found.items() if value is not None}
 
     def _zero(self) -> int:

@@ -11,7 +11,8 @@ from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.pictures.arrows import LaunchFlows
 from nsysgap.analysis.pictures.trace_options import Extras, Show
 from nsysgap.analysis.pictures.trace_texts import OP_CATEGORIES, Namer
-from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch, shared_memory, stream_ids
+from nsysgap.op_sizes import shared_memory
+from nsysgap.tables import KERNEL, MEMCPY, NO_GRAPH_NODE, NONE, names_launch, stream_ids
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Flow, Slices, Source
 
 Rows = NDArray[np.integer[Any]]

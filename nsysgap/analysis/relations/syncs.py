@@ -39,12 +39,14 @@ class Syncs:
     """Every synchronising call by start, arrays of shape (syncs,): `call` is its row of api.
 
     `finished` is the latest end of the ops it covers (int64's least without any). waited: finished > start; then `wait`
-    = finished - start and `tail` = end - finished, ns, both 0 for a call that found nothing to wait for.
+    = finished - start and `tail` = end - finished, ns, both 0 for a call that found nothing to wait for. `known`: the
+    report says what the call waited for; else its whole context or process stands for that.
     """
 
     trace: Trace
     call: NDArray[np.int32]
     finished: Times
+    known: NDArray[np.bool_]
 
     @property
     def waited(self) -> NDArray[np.bool_]:
@@ -64,7 +66,7 @@ class Syncs:
 
     def take(self, rows: Indices) -> Syncs:
         """Some of the calls."""
-        return Syncs(self.trace, self.call[rows], self.finished[rows])
+        return Syncs(self.trace, self.call[rows], self.finished[rows], self.known[rows])
 
 
 def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
@@ -79,14 +81,16 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     scopes, found = _Scopes(trace, calls), np.full(len(call), NEVER)
     record = match_records(trace, trace.sync_records, call)
     by_event = np.zeros(len(call), np.bool_)
+    known = record != NONE
+    known[known] = trace.sync_records["context"][record[known]] != NONE
     for some in stretches(len(call)):
         by_event[some] = (_kinds(trace, call[some]) == "event") & (record[some] != NONE)
         found[some] = _finished(scopes, call[some], record[some], by_event[some])
     events = np.flatnonzero(by_event)
     if len(events):
         awaited = trace.sync_records.take(record[events])
-        found[events] = _events(trace, scopes, awaited, trace.api["start"][call[events]])
-    return Syncs(trace, call, found)
+        found[events], known[events] = _events(trace, scopes, awaited, trace.api["start"][call[events]])
+    return Syncs(trace, call, found, known)
 
 
 def _finished(scopes: _Scopes, call: Indices, record: Indices, by_event: NDArray[np.bool_]) -> Times:
@@ -115,9 +119,10 @@ def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
     return kinds[code] if len(kinds) else np.empty(0, "U7")
 
 
-def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Times:
-    """The latest end for event waits: ops of the event's stream launched before it was recorded; of the sync record's
-    context (the process, if it names none) where the report does not say which event or when it was recorded."""
+def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> tuple[Times, NDArray[np.bool_]]:
+    """(the latest end for event waits: ops of the event's stream launched before it was recorded; of the sync record's
+    context (the process, if it names none) where the report does not say which event or when it was recorded;
+    whether it does)."""
     event_call = match_calls(trace, trace.event_records)
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
     awaited = awaited_records(trace.event_records, recorded, records, before)
@@ -132,7 +137,7 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> Tim
     limit = recorded[awaited[known]]
     limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
     found[known] = scopes.on_streams(limit, events["process"], events["context"], events["stream"])
-    return found
+    return found, known
 
 
 def awaited_records(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:

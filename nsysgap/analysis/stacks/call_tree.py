@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.stacks.code_owner import ABOVE, OWN
 from nsysgap.tables import CALL_TREE, NONE, Stacks, Table
 
 Times = NDArray[np.int64]
@@ -106,12 +107,13 @@ class Place:
 
 
 def places(
-    tree: Table, frames: Table, by: str, effective: float, own: NDArray[np.bool_] | None = None, sort: str = "self"
+    tree: Table, frames: Table, by: str, effective: float, tell: NDArray[np.int8] | None = None, sort: str = "self"
 ) -> list[Place]:
     """The tree summed up by one of BY, by one of SORTS: most time first, then the other time, then as listed in frames.
 
-    `effective`: the number of independent samples that the whole tree rests on; 0 for exact times. With `own` (of each
-    frame: whether it is the program's own code) a stack's time is that of its innermost own frame, where it has one.
+    `effective`: the number of independent samples that the whole tree rests on; 0 for exact times. With `tell` (how
+    much each frame says of the program: code_owner) a stack's time is that of its innermost frame of the program's own
+    code, where it has none the innermost above driver, C library and kernel, else its innermost.
     """
     keys, stands_for = _keys(frames, by)
     key = keys[tree["frame"]]
@@ -119,7 +121,7 @@ def places(
     summed = ("self_ns", "near_ns", "total_ns", "self_samples", "total_samples")
     sums = {name: np.zeros(number, np.int64) for name in summed}
     outer = _outermost(tree["parent"], key)
-    innermost = key if own is None else key[_innermost_own(tree["parent"], own[tree["frame"]])]
+    innermost = key if tell is None else key[_most_telling(tree["parent"], tell[tree["frame"]])]
     for name, column in sums.items():
         rows, of = (outer, key[outer]) if name.startswith("total") else (slice(None), innermost)
         np.add.at(column, of, tree[name][rows])
@@ -135,8 +137,15 @@ def places(
     return found
 
 
-def _innermost_own(parent: NDArray[np.int32], own: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """For each node the nearest that is own, itself or above; itself where there is none."""
+def _most_telling(parent: NDArray[np.int32], tell: NDArray[np.int8]) -> NDArray[np.int64]:
+    """For each node the nearest of the program's own code, else the nearest above the system; itself without either."""
+    own = _nearest(parent, tell == OWN)
+    above = _nearest(parent, tell >= ABOVE)
+    return np.where(tell[own] == OWN, own, above)
+
+
+def _nearest(parent: NDArray[np.int32], own: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each node the nearest that is `own`, itself or above; itself where there is none."""
     node = np.arange(len(parent))
     at = node.copy()
     rows = np.flatnonzero(~own)

@@ -20,6 +20,13 @@ _STANDARD = re.compile(r"(?:^|/)lib(?:64)?/(python3(?:\.\d+)?t?/.+)\Z")
 _CUDA = re.compile(
     r"(?:^|/)lib(?:cuda|cudart|cublas\w*|cudnn\w*|cufft|nccl|nvrtc|nvJitLink|torch\w*|c10\w*|cupti)\.?[-.\d]*so"
 )
+# What lies below all libraries: the driver, the C library, the kernel. Its stacks often hold bare addresses alone.
+_BELOW = re.compile(
+    r"(?:^|/)(?:lib(?:cuda|cupti|ToolsInjection\w*|nvidia-[\w-]+|c|pthread)[-.][-.\w]*so|libc-\d|ld-linux|ld-2)"
+    r"|^\[(?:vdso|vsyscall|kernel|unknown|guest)"
+    r"|(?:^|[\\/])(?:nvcuda\w*|ntdll|kernel32|kernelbase|win32u|ucrtbase)\.dll\Z|(?:ntoskrnl\.exe|\.sys|\.ko)\Z",
+    re.IGNORECASE,
+)
 _SYSTEM = re.compile(
     r"/(?:usr/)?lib(?:32|64)?/|\.so(?:\.|\Z)|^\[|(?:^|/)python3?(?:\.\d+)?\Z|nsight-?systems", re.IGNORECASE
 )
@@ -39,6 +46,17 @@ def kind_of(file: str, *, native: bool) -> str:
             return "framework"
         return "native" if not file or _SYSTEM.search(file) else "program"
     return "library" if file.startswith("<frozen ") or _STANDARD.search(file) else "program"
+
+
+BELOW, ABOVE, OWN = range(3)
+"""How much a frame says of the program: code of driver, C library or kernel; any other; the program's own."""
+
+
+def tells(file: str, *, native: bool) -> int:
+    """BELOW, ABOVE or OWN for a frame's source file or module; "" (unknown) is BELOW."""
+    if not file or (native and _BELOW.search(file)):
+        return BELOW
+    return OWN if kind_of(file, native=native) == "program" else ABOVE
 
 
 def short_paths(files: Iterable[tuple[str, bool]]) -> dict[str, str]:

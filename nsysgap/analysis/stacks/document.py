@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.stacks.call_tree import Place, places
-from nsysgap.analysis.stacks.code_owner import kind_of, short_paths
+from nsysgap.analysis.stacks.code_owner import kind_of, short_paths, tells
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, IdleStacks
 from nsysgap.tables import NONE, Table, Trace
 
 Document = dict[str, Any]
+
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+\Z")
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class StackRows:
 def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], shown: StackRows) -> Document:
     """How much idle time of these causes, how it was shared out, every line, function or file."""
     describe, by = frame_describer(idle, found), shown.by
-    own = None if shown.innermost or found.source == "nvtx" else own_code(idle.trace, found.stacks.frames)
+    own = None if shown.innermost or found.source == "nvtx" else frames_tell(idle.trace, found.stacks.frames)
     return {
         "idle_ns": sum(device.idle for device in idle.devices),
         "causes": list(causes),
@@ -116,13 +120,12 @@ def describer(
     return describe
 
 
-def own_code(trace: Trace, frames: Table) -> NDArray[np.bool_]:
-    """Whether each frame is the program's own code: of no installed package, not Python's own, no system library."""
+def frames_tell(trace: Trace, frames: Table) -> NDArray[np.int8]:
+    """How much each frame says of the program (code_owner): int8 of shape (frames,)."""
     pairs, place = np.unique(np.stack((frames["file"], frames["native"])), axis=1, return_inverse=True)
-    texts = (text_of(trace, int(file), native=bool(native)) for file, native in pairs.T)
-    own = [kind_of(text, native=bool(native)) == "program" for text, native in zip(texts, pairs[1], strict=True)]
-    has_file = frames["file"] != NONE
-    return np.asarray(np.array(own, np.bool_)[place.reshape(-1)] & has_file, np.bool_)
+    texts = ("" if file == NONE else text_of(trace, int(file), native=bool(native)) for file, native in pairs.T)
+    found = [tells(text, native=bool(native)) for text, native in zip(texts, pairs[1], strict=True)]
+    return np.array(found, np.int8)[place.reshape(-1)]
 
 
 def text_of(trace: Trace, index: int, *, native: bool) -> str:
@@ -136,6 +139,8 @@ def line_name(trace: Trace, frames: Table, frame: int, *, place_first: bool = Fa
     native, line = bool(frames["native"][frame]), int(frames["line"][frame])
     file = text_of(trace, int(frames["file"][frame]), native=native).rsplit("/", 1)[-1]
     function = text_of(trace, int(frames["function"][frame]), native=native)
+    if native and file and _ADDRESS.match(function):
+        return f"({file})"
     place = f"{file}:{line}" if line else file
     return (f"{place} {function}" if place_first else f"{function} {place}").strip()
 

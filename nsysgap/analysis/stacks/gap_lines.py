@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.grouping import Group, numbered_texts
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches
-from nsysgap.analysis.stacks.document import line_name, own_code
+from nsysgap.analysis.stacks.code_owner import ABOVE, OWN
+from nsysgap.analysis.stacks.document import frames_tell, line_name
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, choose_source, samples_of
 from nsysgap.analysis.stacks.shares import PERIODS_AWAY, share_among_samples
 from nsysgap.causes import PARTS
@@ -22,7 +23,7 @@ Indices = NDArray[np.intp]
 class LineShares:
     """The idle time of chosen gaps shared out among samples, each share with its line and its part.
 
-    The line is the innermost of the program's own code on the stack, where it has none the innermost of any.
+    The line is the innermost of the program's own code on the stack; where it has none see `most_telling`.
 
     `stretches` are those of the gaps. `frame` (row of frames, -1 not sampled), `stack` (row of stacks, -1), `ns`,
     `gap`, `part`, `stretch` (a number among the stretches) and `receiver` (the sample, -1) are arrays of shape
@@ -46,7 +47,7 @@ class LineShares:
         some = (found.receiver != NONE) & (stacks.stacks["count"][stack] > 0 if stacks.stacks.rows else False)
         self.stack = np.where(some, stack, NONE).astype(np.int64)
         self.frame = np.full(len(found.ns), NONE, np.int64)
-        self.frame[some] = innermost_own(stacks, own_code(idle.trace, stacks.frames), stack[some])
+        self.frame[some] = most_telling(stacks, frames_tell(idle.trace, stacks.frames), stack[some])
 
     def name(self, frame: int, *, place_first: bool = False) -> str:
         """ "rotate_half modeling_llama.py:134", or the place first."""
@@ -55,15 +56,17 @@ class LineShares:
         return line_name(self.idle.trace, self.stacks.frames, frame, place_first=place_first)
 
 
-def innermost_own(stacks: Stacks, own: NDArray[np.bool_], stack: NDArray[np.int64]) -> NDArray[np.int32]:
-    """For each of these non-empty stacks its innermost frame that is `own`, where it has none its innermost."""
+def most_telling(stacks: Stacks, tell: NDArray[np.int8], stack: NDArray[np.int64]) -> NDArray[np.int32]:
+    """For each of these non-empty stacks its innermost frame of the program's own code, where it has none its innermost
+    above driver, C library and kernel, else its innermost. `tell`: of each frame, see code_owner."""
     first, count = stacks.stacks["first"][stack], stacks.stacks["count"][stack]
-    places = np.flatnonzero(own[stacks.chain])
-    if not len(places):
-        return np.asarray(stacks.chain[first], np.int32)
-    nearest = places[np.minimum(np.searchsorted(places, first), len(places) - 1)]
-    within = (nearest >= first) & (nearest < first + count)
-    return np.asarray(stacks.chain[np.where(within, nearest, first)], np.int32)
+    found = first.copy()
+    for least in (ABOVE, OWN):
+        places = np.flatnonzero(tell[stacks.chain] >= least)
+        if len(places):
+            nearest = places[np.minimum(np.searchsorted(places, first), len(places) - 1)]
+            found = np.where((nearest >= first) & (nearest < first + count), nearest, found)
+    return np.asarray(stacks.chain[found], np.int32)
 
 
 def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from nsysgap.render.gpu_names import gpu_label
-from nsysgap.render.text.console import LEVEL_STYLE, add, table
+from nsysgap.render.text.console import LEVEL_STYLE, add, notices, table
 from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
@@ -39,6 +39,8 @@ def info_blocks(document: Document, *, tables: bool = False) -> Iterable[Rendera
     if document["unread"]:
         named = ", ".join(printable(table) for table in document["unread"])
         yield Text(f"not read: {named}. Work or waiting that these tables hold is in no figure.", style="yellow")
+    others = [one for one in document["report"]["warnings"] if not one["text"].startswith("nsys says")]
+    yield from notices(others, ("incomplete", "warning", "note"))
     if not tables:
         yield _left_out(document, len(said))
 
@@ -145,10 +147,12 @@ def _diagnostics(rows: Sequence[Document], *, full: bool) -> RenderableType:
     made = table("|nsys says", "<")
     made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
     for one in rows:
-        style = LEVEL_STYLE["incomplete"] if one["incomplete"] else LEVEL_STYLE.get(one["severity"], "default")
+        severity = "incomplete" if one["incomplete"] else "note" if one["of"] else one["severity"]
+        style = LEVEL_STYLE.get(severity, "default")
         times = f" (x{count(one['count'])})" if one["count"] > 1 else ""
-        text = printable(one["text"], None if full else LONGEST_DIAGNOSTIC) + times
-        add(made, Text("incomplete" if one["incomplete"] else one["severity"], style=style), text)
+        of = f" (of {one['of']})" if one["of"] else ""
+        text = printable(one["text"], None if full else LONGEST_DIAGNOSTIC - len(of)) + of + times
+        add(made, Text(severity, style=style), text)
     return made
 
 

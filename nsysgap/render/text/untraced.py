@@ -29,8 +29,14 @@ def _untraced(device: Document) -> Iterable[str]:
         return
     low, high = found["idle_percent"]
     yield f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work."
-    copies = bool(found["kernels"]) and all(one["kind"] in ("memcpy", "memset") for one in found["kernels"])
-    if copies:  # which launch no kernels
+    kernels = found["kernels"]
+    likely = sum(one["untraced_ns"] for one in kernels if one["likely"] and one["kind"] in ("kernel", "graph"))
+    if 2 * likely > found["untraced_ns"]:
+        yield (
+            "The GPU probably worked unseen, as with kernels launched by kernels (CUDA dynamic parallelism): nearly "
+            "every run shows it, and no sync had returned."
+        )
+    elif kernels and all(one["kind"] in ("memcpy", "memset") for one in kernels):  # which launch no kernels
         yield "The GPU may have worked on what nsys cannot record, or the calls returned late."
     else:
         yield (
@@ -45,15 +51,16 @@ def _untraced(device: Document) -> Iterable[str]:
 
 def _kernels(kernels: Sequence[Document]) -> str:
     named = [
-        f"{printable(short_kernel_name(one['name']), 60)} ({_times(one['count'])}, {duration(one['untraced_ns'])})"
+        f"{printable(short_kernel_name(one['name']), 60)} ({_runs(one)}, {duration(one['untraced_ns'])})"
         for one in kernels[:NAMED]
     ]
     more = len(kernels) - NAMED
     return ", ".join(named) + (f" and {count(more)} other names" if more > 0 else "")
 
 
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{count(number)} times"
+def _runs(kernel: Document) -> str:
+    """ "43 of 1,051 runs"."""
+    return f"{count(kernel['dark_runs'])} of {count(kernel['runs'])} {'run' if kernel['runs'] == 1 else 'runs'}"
 
 
 def _evidence(device: Document) -> Iterable[str]:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.arrays import codes
+from nsysgap.op_sizes import shared_memory
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins, fill
 from nsysgap.render.pages.timeline.categories import call_categories, nvtx_colors, op_categories
 from nsysgap.render.pages.timeline.model import PathLike, TimelineLike, Times, TrackLike
 from nsysgap.render.pages.timeline.pack import Packed, pack_columns
-from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch, shared_memory
+from nsysgap.tables import NONE, OP_DETAILS, OPEN_END, names_launch
 
 Columns = dict[str, NDArray[Any]]
 Json = dict[str, Any]
