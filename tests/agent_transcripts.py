@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
+from event_loops import run_async
 from folders import ROOT, SAMPLES
 from mcp import Client
 from mcp.types import TextContent
@@ -118,7 +118,7 @@ async def _talk(folder: Path) -> list[list[str]]:
 def page() -> str:
     """The page, with what the server answers now."""
     with sample_folder() as folder:
-        said = anyio.run(_talk, folder)
+        said = run_async(_talk, folder)
     made = HEAD + SKILL.read_text().replace("\n## ", "\n### ") + "\n## Transcripts\n"
     for talk, answers in zip(TALKS, said, strict=True):
         made += f"\n### {talk.title}\n"

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from agent_transcripts import PAGE, page
 from command_line import process_environment, run
 from contracts import require_document
+from event_loops import run_async
 from folders import NAIVE
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -47,7 +47,7 @@ def asked(reports: Path, session: Session, time_limit: float = 120) -> None:
         async with Client(server_of(Folders([str(reports)]), time_limit, SKILL.read_text())) as client:
             await session(client)
 
-    anyio.run(talk)
+    run_async(talk)
 
 
 def said(answer: CallToolResult) -> str:
@@ -78,7 +78,7 @@ def test_a_client_over_standard_input_and_output(reports: Path) -> None:
             assert list(answer.structured_content)[:2] == ["warnings", "command"]
             assert answer.structured_content["document"]["devices"][0]["gap_count"] > 5
 
-    anyio.run(talk)
+    run_async(talk)
     assert {path: path.read_bytes() for path in reports.iterdir()} == before
 
 
@@ -92,6 +92,8 @@ def test_every_tool_answers_with_its_contract_and_the_command_that_gives_the_sam
         "check": {"reports": ["naive.sqlite"], "max-idle": "1"},
     }
 
+    answers: list[dict[str, Any]] = []
+
     async def talk(client: Client) -> None:
         for name in TOOLS:
             answer = await client.call_tool(name, {**given.get(name, {"report": "naive.sqlite"}), "limit": 10_000})
@@ -100,10 +102,13 @@ def test_every_tool_answers_with_its_contract_and_the_command_that_gives_the_sam
                 continue
             require_document(answer.structured_content["document"])
             assert json.loads(said(answer)) == answer.structured_content
-            done = run(*shlex.split(answer.structured_content["command"])[1:])
-            assert json.loads(done.stdout) == answer.structured_content["document"]
+            answers.append(answer.structured_content)
 
     asked(reports, talk)
+    assert len(answers) >= len(TOOLS) - 2
+    for answer in answers:
+        done = run(*shlex.split(answer["command"])[1:])
+        assert json.loads(done.stdout) == answer["document"]
 
 
 def test_long_lists_are_cut_and_the_rest_can_be_had(reports: Path) -> None:
