@@ -323,6 +323,8 @@ class Report:
         idle = self._opened.idle(_selection(device, (nvtx, domain), since, until))
         return timeline_figure(timeline_data(idle), top_gaps=top_gaps)
 
+    timeline_figure = timeline
+
     def timeline_html(
         self,
         *,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from nsysgap.analysis.comparing.limits import CAUSE, WORSE, Limit, figure_named
@@ -95,6 +96,11 @@ class Comparison:
     def __repr__(self) -> str:
         return f"<nsysgap comparison: {self.verdict}>"
 
+    def _repr_html_(self) -> str:
+        """The comparison as a notebook shows it: the verdict, noise, a row per figure. Names are escaped."""
+        said = "".join(f"<p>{escape(text)}</p>" for text in (self.noise, *self.reasons) if text)
+        return f"<h4>{escape(self.verdict)}</h4>{said}{self.figures().to_html(index=False, escape=True)}"
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -127,6 +133,10 @@ class Checked:
 
     def __repr__(self) -> str:
         return f"<nsysgap check: {self.text}>"
+
+    def _repr_html_(self) -> str:
+        """The check as a notebook shows it: the verdict, a row per limit. Names are escaped."""
+        return f"<h4>{escape(self.text)}</h4>{self.limits().to_html(index=False, escape=True)}"
 
 
 def compare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from nsysgap.answers.fleet import ranks_of
@@ -118,3 +119,7 @@ class Fleet:
 
     def __repr__(self) -> str:
         return f"<nsysgap fleet of {len(self._answer.units)} ranks: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        """The fleet as a notebook shows it: the verdict and a row per rank. Names are escaped."""
+        return f"<h4>{escape(self.verdict)}</h4>{self.ranks().to_html(index=False, escape=True)}"

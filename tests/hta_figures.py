@@ -12,6 +12,7 @@ import sys
 import warnings
 from typing import Any
 
+SYNCS = ("Stream Sync", "Event Sync", "Context Sync")
 NAMED_LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cudaMemcpyAsync", "cudaMemsetAsync")
 
 
@@ -19,7 +20,7 @@ def figures(folder: str) -> dict[str, Any]:
     """Temporal and idle-time breakdown, kernels by name, launches that the launch statistics know; times in us."""
     from hta.trace_analysis import TraceAnalysis
 
-    analysis = TraceAnalysis(trace_dir=folder)
+    analysis = TraceAnalysis(trace_dir=folder, include_last_profiler_step=True)
     temporal = analysis.get_temporal_breakdown(visualize=False)
     idle = analysis.get_idle_time_breakdown(visualize=False)[0]
     types, kernels = analysis.get_gpu_kernel_breakdown(
@@ -36,12 +37,43 @@ def figures(folder: str) -> dict[str, Any]:
         "counts": {names[index]: int(number) for index, number in on_gpu["name"].value_counts().items()},
         "launches": int(launches["correlation"].nunique()),
         "launch_rows": len(launches),
+        "critical_path": critical_path(analysis)
+        if "ProfilerStep#0" in analysis.t.symbol_table.get_sym_id_map()
+        else {},
+    }
+
+
+class _Said(logging.Handler):
+    """What HTA warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def critical_path(analysis: Any) -> dict[str, Any]:
+    """The critical path through all steps: its length in us, what HTA warns of, how many steps and syncs it knows."""
+    said = _Said()
+    logging.getLogger("hta").addHandler(said)
+    trace, names = analysis.t.get_trace(0), analysis.t.symbol_table.get_sym_table()
+    steps = int(trace["name"].map(lambda index: names[index].startswith("ProfilerStep#")).sum())
+    graph, whole = analysis.critical_path_analysis(rank=0, annotation="ProfilerStep", instance_id=(0, steps - 1))
+    return {
+        "us": float(graph.get_critical_path_breakdown()["duration"].sum()),
+        "whole": bool(whole),
+        "warnings": said.texts,
+        "steps": steps,
+        "syncs": int(trace["name"].map(lambda index: names[index] in SYNCS).sum()),
     }
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+    logging.disable(logging.INFO)
+    logging.getLogger().setLevel(logging.WARNING)
     with contextlib.redirect_stdout(sys.stderr):
         found = figures(sys.argv[1])
     print(json.dumps(found, default=float))

@@ -30,6 +30,7 @@ def test_a_comparison_is_what_compare_says(sides: tuple[Path, Path]) -> None:
     step = found.figures().iloc[0]
     assert (step["before"], step["after"]) == (document["figures"][0]["before"], document["figures"][0]["after"])
     assert list(found.ops()["name"]) == [op["name"] for op in document["ops"]]
+    assert all(text in found._repr_html_() for text in (found.verdict, ">step_ns<"))
 
 
 def test_what_is_compared_is_chosen_as_on_the_command_line(sides: tuple[Path, Path]) -> None:
@@ -48,6 +49,7 @@ def test_a_check_is_what_check_says(sides: tuple[Path, Path]) -> None:
     assert found.document() == json.loads(done.stdout)
     assert list(found.limits()["verdict"]) == [limit["verdict"] for limit in found.document()["limits"]]
     assert repr(found) == f"<nsysgap check: {found.text}>"
+    assert "max-" in found._repr_html_()
     assert nsysgap.check(sides, {"max_gap": 1_000_000})
 
 

@@ -30,6 +30,8 @@ def test_a_fleet_is_what_ranks_says(job: list[Path]) -> None:
     assert [report["status"] for report in fleet.reports] == ["ok"] * 3
     page = run("ranks", *job, "--workers", 1, "--html").stdout
     assert fleet.html() == page
+    assert fleet.verdict in fleet._repr_html_()
+    assert "step_ns" in fleet._repr_html_()
 
 
 def test_iterations_and_collectives_by_rank(job: list[Path]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop
 from nsysgap.analysis.pictures.kept_rows import Cut, surroundings
 from nsysgap.analysis.pictures.merged import Joins
 from nsysgap.analysis.pictures.trace import View
@@ -25,6 +26,7 @@ from nsysgap.report.viewer_tables import (
     read_memory_events,
     read_not_shown,
     read_session_start,
+    read_sync_spans,
 )
 from nsysgap.tables import Trace
 from nsysgap.tracks import Viewed
@@ -52,6 +54,7 @@ class ToChromeOptions:
     flows: str = "first"
     counters: bool = True
     samples: bool = True
+    syncs: bool = True
     per_gpu: bool = False
     critical_path: bool = False
 
@@ -142,8 +145,18 @@ def _read(report: OpenReport, options: ToChromeOptions) -> tuple[Extras, dict[st
             session_start=read_session_start(source),
             stacks=samples,
             paths=path_tracks(report) if options.critical_path else (),
+            syncs=read_sync_spans(source, report.trace) if options.syncs and not options.kernels_only else None,
+            loops=() if options.kernels_only else _nvtx_loops(report),
         )
         return extras, read_not_shown(source, samples)
+
+
+def _nvtx_loops(report: OpenReport) -> tuple[Loop, ...]:
+    """Each process's main loop, where the program's own NVTX ranges tell it."""
+    if not report.trace.nvtx.rows:
+        return ()
+    steps = report.steps()
+    return tuple(loop for loop in (steps.loops[number] for number in steps.main.values()) if loop.source == NVTX)
 
 
 def _show(options: ToChromeOptions) -> Show:
@@ -171,6 +184,7 @@ def _cut(report: OpenReport, options: ToChromeOptions, gpu: int | None) -> tuple
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),
         (not options.samples, "no stack samples"),
+        (not options.syncs, "no CUDA syncs"),
         (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
     ):
         words += [sentence] if left_out else []

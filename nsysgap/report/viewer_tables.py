@@ -27,6 +27,15 @@ MEMORY_EVENTS = Schema(
         Column("bytes", "int64", "B", "bytes allocated; negative: freed"),
     ),
 )
+SYNC_SPANS = Schema(
+    "sync_spans",
+    "When and where what sync_records holds was waited for, row for row beside it.",
+    (
+        Column("start", "int64", "ns", "the driver began to wait"),
+        Column("end", "int64", "ns", "and stopped"),
+        Column("device", "int64", "", "physical GPU, as in ops; -1 unknown"),
+    ),
+)
 MEMORY_KINDS = (  # ENUM_CUDA_MEM_KIND, the same in every exporter that has it
     *("Pageable", "Pinned", "Device", "Array", "Managed", "Device Static", "Managed Static", "Unknown"),
 )
@@ -59,6 +68,37 @@ def read_memory_events(source: Source, trace: Trace, progress: Progress | None =
         columns["device"][(process == of) & (ordinal == number)] = gpu
     order = np.argsort(columns["time"], kind="stable")
     return Table(MEMORY_EVENTS, {key: values[order] for key, values in columns.items()})
+
+
+def read_sync_spans(source: Source, trace: Trace) -> Table:
+    """Start, end and GPU of each row of sync_records; 0, 0 and -1 where the report does not say."""
+    reads = [
+        Read("start", "start"),  # what is no time is put inside its call
+        Read("end", "end"),
+        Read("device", "deviceId", NONE),
+    ]
+    columns = source.columns(SYNCHRONIZATION, reads)
+    rows, ordinal = trace.sync_records["process"], columns["device"]
+    process = trace.processes["global_pid"][rows]
+    device = np.full(len(ordinal), NONE, np.int64)
+    for (of, number), gpu in trace.gpu_of.items():
+        device[(process == of) & (ordinal == number)] = gpu
+    if (device == NONE).any():  # a context belongs to one GPU
+        device = np.where(device == NONE, _gpus_of_contexts(trace), device)
+    return Table(SYNC_SPANS, {**columns, "device": device})
+
+
+def _gpus_of_contexts(trace: Trace) -> NDArray[np.int64]:
+    """The GPU that ran ops of each sync record's context, -1 where none did."""
+    context, ran = (
+        table["process"].astype(np.int64) << 32 | table["context"].astype(np.int64) & 0xFFFFFFFF
+        for table in (trace.sync_records, trace.ops)
+    )
+    known, first = np.unique(ran, return_index=True)
+    if not len(known):
+        return np.full(len(context), NONE, np.int64)
+    place = np.minimum(np.searchsorted(known, context), len(known) - 1)
+    return np.where(known[place] == context, trace.ops["device"][first[place]].astype(np.int64), NONE)
 
 
 def read_session_start(source: Source) -> int | None:

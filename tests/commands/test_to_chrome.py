@@ -188,6 +188,44 @@ def test_colours_and_domains_of_ranges(tmp_path: Path) -> None:
     assert [event.get("args") for event in found] == [{"domain": "my domain", "color": "#FF0000"}, None]
 
 
+def test_syncs_are_what_pytorchs_profiler_writes(tmp_path: Path) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 200), streamId=7).event_record(30, 35, 50, stream=7, event=4)
+    report.sync(40, 45, 51, "cudaStreamWaitEvent_v3020", stream=9, event=4)
+    report.sync(50, 210, 52, "cudaEventSynchronize_v3020", event=4)
+    report.sync(220, 240, 53, "cudaStreamSynchronize_v3020", stream=7).sync(250, 260, 54)
+    report.sync(270, 280, 55, "cudaFree_v3020")  # CUPTI notes it, but it is none of the four kinds
+    found = events(written(report, tmp_path), cat="cuda_sync")
+    waits = {"wait_on_stream": 7, "wait_on_cuda_event_record_corr_id": 50, "wait_on_cuda_event_id": 4}
+    assert [(event["name"], event["args"]) for event in found] == [
+        (name, {"cuda_sync_kind": name, "stream": stream, "correlation": number, "device": 0, "context": 1, **more})
+        for name, stream, number, more in (
+            ("Stream Wait Event", 9, 51, waits),
+            ("Event Sync", -1, 52, waits),
+            ("Stream Sync", 7, 53, {}),
+            ("Context Sync", -1, 54, {}),
+        )
+    ]
+    assert {event["pid"] for event in found} == {0}
+    assert events(written(report, tmp_path, "--no-syncs"), cat="cuda_sync") == []
+
+
+def test_iterations_that_nvtx_tells_are_steps_of_ops(tmp_path: Path) -> None:
+    report = ReportBuilder().nvtx(0, 4000, "all").nvtx(10, 20, "load")
+    for number in range(3):
+        at = 1000 * (number + 1)
+        report.nvtx(at, at + 500, f"step {number}").nvtx(at + 10, at + 100, "forward")
+        report.launch((at + 20, at + 30), (at + 50, at + 90))
+    trace = written(report, tmp_path)
+    spans = [(event["name"], float(event["ts"]), float(event["dur"])) for event in events(trace, cat="user_annotation")]
+    steps = [(f"ProfilerStep#{number}", number + 1.0, 0.5) for number in range(3)]
+    assert spans == [("all", 0.0, 4.0), ("load", 0.01, 0.01), *steps]
+    ops = [(event["name"], event["args"]["Ev Idx"]) for event in events(trace, cat="cpu_op")]
+    assert ops == [("step 0", 2), ("forward", 3), ("step 1", 4), ("forward", 5), ("step 2", 6), ("forward", 7)]
+    later = written(report, tmp_path, "--from", "1900ns")
+    names = [event["name"] for event in events(later, cat="user_annotation")]
+    assert names == ["all", "ProfilerStep#1", "ProfilerStep#2"]
+
+
 def test_memory_use_adds_up_on_the_physical_gpu(tmp_path: Path) -> None:
     report = ReportBuilder().device(1, 0, 3).launch((0, 10), (20, 30))
     for start, operation, size in ((5, 0, 100), (6, 0, 50), (9, 1, 100)):

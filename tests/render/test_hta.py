@@ -1,4 +1,7 @@
-"""Tools made for PyTorch's traces read an nsys report: HolisticTraceAnalysis agrees with nsysgap.
+"""Tools made for PyTorch's traces read an nsys report: HolisticTraceAnalysis (traceinsight) agrees with nsysgap.
+
+Its temporal breakdown counts cuda_sync events as GPU work, in PyTorch's own traces too: it is compared without them.
+Its critical path needs them.
 
 It rounds starts up and ends down to whole microseconds: the sum over n rows loses less than 2n us, and is what the same
 rounding makes of our times, but for ends of exactly a microsecond, which its doubles may miss. Told not to round
@@ -26,6 +29,9 @@ from real_reports import require_report
 from trace_files import unpacked
 
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.relations.calls import SYNCS
+from nsysgap.analysis.relations.launches import match_records
+from nsysgap.answers.opening import opened
 from nsysgap.commands import main
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.report import open_source, read_trace
@@ -35,12 +41,12 @@ from nsysgap.tables import KERNEL, NONE, Trace
 KNOWN = re.compile(r"cudaLaunchKernel(ExC)?|cuda(Memcpy|Memset)Async|cuLaunchKernel(Ex)?|cu(Memcpy|Memset).*Async")
 
 
-def figures(report: Path, folder: Path, *, rounded: bool) -> dict[str, Any]:
+def figures(report: Path, folder: Path, *, rounded: bool, syncs: bool = False) -> dict[str, Any]:
     home = os.environ.get("NSYSGAP_HTA")
     if not home:
         missing("HolisticTraceAnalysis (NSYSGAP_HTA)")
     with pytest.raises(SystemExit) as done:
-        main(["to-chrome", str(report), "--per-gpu", str(folder), "--device", "0"])
+        main(["to-chrome", str(report), "--per-gpu", str(folder), "--device", "0", *([] if syncs else ["--no-syncs"])])
     assert not done.value.code
     script = TESTS / "hta_figures.py"
     environment = {**os.environ, "PYTHONPATH": str(home), "HTA_DISABLE_NS_ROUNDING": "0" if rounded else "1"}
@@ -92,6 +98,24 @@ def test_hta_agrees_on_idle_time_kernels_and_launches(name: str, rounded: bool, 
     calls = np.unique(idle.calls[mine][idle.calls[mine] != NONE])
     known = [row for row in calls.tolist() if KNOWN.fullmatch(trace.name(int(trace.api["name"][row])))]
     assert found["launches"] == len(known)
+
+
+def test_hta_finds_a_critical_path_through_syncs_without_its_warning(tmp_path: Path) -> None:
+    report = report_of("host_full", tmp_path)
+    found = figures(report, tmp_path / "traces", rounded=False, syncs=True)
+    with opened(report) as opened_report:
+        steps, api = opened_report.steps(), opened_report.trace.api
+        loop = steps.loops[next(iter(steps.main.values()))]
+        before_end = api["start"] <= loop.end[-1]  # HTA leaves out what begins after the last step
+        calls = np.flatnonzero(SYNCS.rows(opened_report.trace) & before_end)
+        waits = int((match_records(opened_report.trace, opened_report.trace.sync_records, calls) != NONE).sum())
+    path = found["critical_path"]
+    assert path["whole"]
+    assert not [said for said in path["warnings"] if "Synchronization" in said]
+    assert path["steps"] == loop.count
+    assert path["syncs"] == waits
+    # It begins with the first step's first event and ends with what the last step launched or waited for.
+    assert path["us"] == pytest.approx((loop.end[-1] - loop.start[0]) / 1000, rel=0.02)
 
 
 def _kernel_names(trace: Trace, kernels: NDArray[np.intp]) -> list[str]:

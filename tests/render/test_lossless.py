@@ -13,9 +13,11 @@ from trace_files import OPS, expected_arrows, expected_spans, shift, unpacked, w
 
 SAMPLES = sorted(folders.SAMPLES.glob("*.sqlite*"))
 REPORTS = [*SAMPLES, *real_reports()]
-MADE_BY_US = ("gpu_idle", "untraced", "sync", "gpu_user_annotation")
-SPANS = """SELECT CASE WHEN category LIKE 'cuda_%' THEN 'cuda' ELSE category END AS kind, count(*) AS n,
-sum(dur) AS total, min(ts) AS first, max(ts + dur) AS last FROM slice WHERE category IS NOT NULL GROUP BY 1"""
+MADE_BY_US = ("gpu_idle", "untraced", "sync", "cuda_sync", "step", "gpu_user_annotation")
+SPANS = """SELECT CASE WHEN category IN ('cuda_runtime', 'cuda_driver') THEN 'cuda'
+WHEN name LIKE 'ProfilerStep#%' THEN 'step' WHEN category = 'cpu_op' THEN 'user_annotation' ELSE category END AS kind,
+count(*) AS n, sum(dur) AS total, min(ts) AS first, max(ts + dur) AS last
+FROM slice WHERE category IS NOT NULL GROUP BY 1"""
 ARROWS = """SELECT extract_arg(a.arg_set_id, 'PLACE.correlation') AS here, b.category AS kind,
 extract_arg(b.arg_set_id, 'PLACE.correlation') AS there, a.dur AS lasts, a.category AS begins
 FROM flow JOIN slice a ON a.id = slice_out JOIN slice b ON b.id = slice_in"""

@@ -224,8 +224,10 @@ def test_waiting_for_an_event_points_back_at_its_record(through_both: Callable[.
             ("cudaEventSynchronize", 60),
         ]
         assert rows(reader, "name", "ts", "dur", category="sync") == [
+            ("Event Sync", 20, 35),
             ("waiting for the GPU", 20, 30),
             ("sync tail", 50, 5),
+            ("Event Sync", 60, 5),
         ]
 
 

@@ -20,6 +20,8 @@ from nsysgap.analysis.pictures.kept_rows import Cut, Kept, closed_ends, keep
 from nsysgap.analysis.pictures.trace_ops import OpSlices
 from nsysgap.analysis.pictures.trace_options import Extras, Show
 from nsysgap.analysis.pictures.trace_samples import SampleSlices
+from nsysgap.analysis.pictures.trace_steps import MarkedSteps, inside_steps, marked_steps
+from nsysgap.analysis.pictures.trace_syncs import cuda_syncs, sync_slices
 from nsysgap.analysis.pictures.trace_texts import Namer
 from nsysgap.analysis.pictures.trace_tracks import (
     UNPLACED,
@@ -70,6 +72,7 @@ class View:
             self._gaps()
             self._projected()
             self._syncs()
+            self._cuda_syncs()
             self._paths()
         if self.samples is not None:
             self.sources += self.samples.sources(self.layout)
@@ -123,17 +126,40 @@ class View:
     def _threads(self) -> None:
         """NVTX ranges, calls, OS calls and the profiler's work: outer ones first where moments are shared."""
         track, shared = self.stacks.track, self.stacks.shared
-        stack = np.flatnonzero(~self.trace.nvtx["start_end"][self.kept.nvtx])
-        self._add_nvtx(self.kept.nvtx[stack], track["nvtx"], shared["nvtx"])
-        crossing = self.kept.nvtx[self.trace.nvtx["start_end"][self.kept.nvtx]]
-        spans = (self.trace.nvtx["start"][crossing], self.nvtx_ends[crossing])
-        thread = self.trace.nvtx["thread"][crossing]
-        self._add_nvtx(crossing, lanes_by_thread(self.layout, self.trace, thread, spans, "NVTX start/end"), None)
+        self._ranges(track["nvtx"], shared["nvtx"])
         for name, category in (("osrt", "os_runtime"), ("overhead", "profiler_overhead")):
             self._add_spans(category, getattr(self.trace, name), getattr(self.kept, name), track[name], shared[name])
         driver = self.names.are_driver_calls(self.trace.api["name"][self.kept.api])
         self._add_api("cuda_runtime", np.flatnonzero(~driver))
         self._add_api("cuda_driver", np.flatnonzero(driver))
+
+    def _ranges(self, track: Rows, shared: NDArray[np.bool_]) -> None:
+        """NVTX ranges: those of the main loop's iterations and what they hold as ops, with a step around each."""
+        nvtx, loops = self.trace.nvtx, self.extras.loops
+        stack = self.kept.nvtx[~nvtx["start_end"][self.kept.nvtx]]
+        crossing = self.kept.nvtx[nvtx["start_end"][self.kept.nvtx]]
+        spans = (nvtx["start"][crossing], self.nvtx_ends[crossing])
+        lanes = lanes_by_thread(self.layout, self.trace, nvtx["thread"][crossing], spans, "NVTX start/end")
+        steps = marked_steps(self.trace, loops, self.kept.nvtx)
+        tied = shared | np.isin(stack, steps.row)
+        ops = inside_steps(self.trace, loops, stack)
+        for category, mine in (("user_annotation", np.flatnonzero(~ops)), ("cpu_op", np.flatnonzero(ops))):
+            self._add_nvtx(stack[mine], track[mine], tied[mine], category)
+        self._add_nvtx(crossing, lanes, begin_together(nvtx["start"][crossing]) | np.isin(crossing, steps.row))
+        track_of = np.empty(nvtx.rows, np.int32)
+        track_of[stack], track_of[crossing] = track, lanes
+        self._add_steps(steps, track_of[steps.row])
+
+    def _add_steps(self, steps: MarkedSteps, track: Rows) -> None:
+        nvtx = self.trace.nvtx
+
+        def make(low: int, high: int) -> Slices:
+            part, number = steps.row[low:high], steps.number[low:high]
+            name = Texts(np.arange(len(part)), [f"ProfilerStep#{one}" for one in number.tolist()])
+            start, end, tied = nvtx["start"][part], nvtx["end"][part], np.ones(len(part), np.bool_)
+            return Slices("user_annotation", name, start, end, track[low:high], tied=tied)
+
+        self.sources.append(Source("user_annotation", len(steps.row), make))
 
     def _add_spans(self, category: str, table: Table, rows: Rows, track: Rows, tied: NDArray[np.bool_]) -> None:
         def make(low: int, high: int) -> Slices:
@@ -145,18 +171,19 @@ class View:
 
         self.sources.append(Source(category, len(rows), make))
 
-    def _add_nvtx(self, rows: Rows, track: Rows, tied: NDArray[np.bool_] | None) -> None:
+    def _add_nvtx(self, rows: Rows, track: Rows, tied: NDArray[np.bool_], category: str = "user_annotation") -> None:
         nvtx = self.trace.nvtx
-        together = begin_together(nvtx["start"][rows]) if tied is None else tied
 
         def make(low: int, high: int) -> Slices:
             part = rows[low:high]
             args = self._nvtx_args(part)
+            if category == "cpu_op":  # readers of ops expect args: Kineto's number of the event
+                args = (*args, Arg("Ev Idx", part.astype(np.int64)))
             name = self.names.plain(nvtx["name"][part])
             start, end = nvtx["start"][part], self.nvtx_ends[part]
-            return Slices("user_annotation", name, start, end, track[low:high], args, tied=together[low:high])
+            return Slices(category, name, start, end, track[low:high], args, tied=tied[low:high])
 
-        self.sources.append(Source("user_annotation", len(rows), make))
+        self.sources.append(Source(category, len(rows), make))
 
     def _nvtx_args(self, rows: Rows) -> tuple[Arg, ...]:
         nvtx, threads = self.trace.nvtx, self.trace.threads
@@ -319,6 +346,26 @@ class View:
             return Slices("sync", name, start[piece], end[piece], track[piece], args, tied=tied[piece])
 
         self.sources.append(Source("sync", len(start), make))
+
+    def _cuda_syncs(self) -> None:
+        """What was waited for, on the GPU: a track per thread that waited."""
+        spans, api = self.extras.syncs, self.trace.api
+        if spans is None or not spans.rows:
+            return
+        kept = np.zeros(api.rows, np.bool_)
+        kept[self.kept.api] = True
+        device = spans["device"]
+        found = cuda_syncs(self.trace, spans, kept, np.isin(device, np.unique(self.trace.ops["device"][self.kept.ops])))
+        track, thread = np.empty(len(found.call), np.int32), api["thread"][found.call]
+        for gpu in np.unique(device[found.record]).tolist():
+            mine = np.flatnonzero(device[found.record] == gpu)
+            times = (found.start[mine], found.end[mine])
+            track[mine] = lanes_by_thread(self.layout, self.trace, thread[mine], times, "CUDA syncs", gpu)
+
+        def make(low: int, high: int) -> Slices:
+            return sync_slices(self.trace, found, slice(low, high), device, track)
+
+        self.sources.append(Source("cuda_sync", len(found.call), make))
 
     def _paths(self) -> None:
         """The critical path of each process, where it was asked for."""

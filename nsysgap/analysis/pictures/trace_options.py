@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.loops.nvtx_loops import Loop
 from nsysgap.analysis.pictures.merged import Joins
 from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.tables import Stacks, Table
@@ -16,7 +17,8 @@ from nsysgap.tables import Stacks, Table
 class Extras:
     """What was read from the report beside the Trace: see report.extras and report.details. None: not read.
 
-    `joins`: arrows between the parts of collectives of several reports.
+    `joins`: arrows between the parts of collectives of several reports. `syncs`: start, end and GPU of each row of
+    sync_records. `loops`: each process's main loop, where NVTX tells it.
     """
 
     copied: NDArray[np.int64]
@@ -30,6 +32,8 @@ class Extras:
     stacks: Stacks | None = None
     paths: tuple[PathSlices, ...] = ()
     joins: Joins | None = None
+    syncs: Table | None = None
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(frozen=True)
