@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +27,10 @@ MEMORY_PER_BYTE = 3.3
 """Of a report's size, resident in a worker at its most (measured), beside WORKER_BYTES."""
 WORKER_BYTES = 70 << 20
 KILLED = "was being read when its worker was killed (out of memory?)"
+
+
+LONGEST_TEMPORARY = 70
+"""Bytes of the temporary folder's name: a server's socket below it adds 32, and may have 107 in all."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,8 @@ def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[An
 
 def _pool(count: int) -> ProcessPoolExecutor:
     """Workers that start from a clean server process: threads and files of this one are not copied into them."""
-    method = "forkserver" if sys.platform == "linux" else "spawn"
+    served = sys.platform == "linux" and len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY
+    method = "forkserver" if served else "spawn"
     return ProcessPoolExecutor(count, mp_context=get_context(method), initializer=_leave_ctrl_c)
 
 
