@@ -146,7 +146,7 @@ def _read(report: OpenReport, options: ToChromeOptions) -> tuple[Extras, dict[st
             stacks=samples,
             paths=path_tracks(report) if options.critical_path else (),
             syncs=read_sync_spans(source, report.trace) if options.syncs and not options.kernels_only else None,
-            loops=() if options.kernels_only else _nvtx_loops(report),
+            loops=_nvtx_loops(report) if options.syncs and not options.kernels_only else (),
         )
         return extras, read_not_shown(source, samples)
 
@@ -184,7 +184,7 @@ def _cut(report: OpenReport, options: ToChromeOptions, gpu: int | None) -> tuple
         (not options.osrt, "no OS runtime calls"),
         (not options.counters, "no counters"),
         (not options.samples, "no stack samples"),
-        (not options.syncs, "no CUDA syncs"),
+        (not options.syncs, "no CUDA syncs, no steps"),
         (options.args == "minimal", "minimal args: no launch configuration, latency, colours"),
     ):
         words += [sentence] if left_out else []

@@ -19,7 +19,9 @@ def trace_options(command: Command) -> Command:
     """Everything that cuts a trace down or says how much to write of each row."""
     for option in (
         click.option("--critical-path", is_flag=True, help="A track with what limits each process's main loop."),
-        click.option("--no-syncs", "syncs", is_flag=True, flag_value=False, default=True, help="No cuda_sync events."),
+        click.option(
+            "--no-syncs", "syncs", is_flag=True, flag_value=False, default=True, help="No cuda_sync, no ProfilerStep."
+        ),
         click.option("--no-samples", "samples", is_flag=True, flag_value=False, default=True, help="No stack samples."),
         click.option("--no-counters", "counters", is_flag=True, flag_value=False, default=True, help="No counters."),
         click.option(

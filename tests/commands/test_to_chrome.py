@@ -221,6 +221,7 @@ def test_iterations_that_nvtx_tells_are_steps_of_ops(tmp_path: Path) -> None:
     assert spans == [("all", 0.0, 4.0), ("load", 0.01, 0.01), *steps]
     ops = [(event["name"], event["args"]["Ev Idx"]) for event in events(trace, cat="cpu_op")]
     assert ops == [("step 0", 2), ("forward", 3), ("step 1", 4), ("forward", 5), ("step 2", 6), ("forward", 7)]
+    assert events(written(report, tmp_path, "--no-syncs"), cat="cpu_op") == []
     later = written(report, tmp_path, "--from", "1900ns")
     names = [event["name"] for event in events(later, cat="user_annotation")]
     assert names == ["all", "ProfilerStep#1", "ProfilerStep#2"]
