@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command_line import run
 from folders import NAIVE
+from real_reports import require_report
 from report_builder import ReportBuilder
 
 
@@ -91,5 +93,31 @@ def test_info_counts_ranges_by_domain_and_those_without_an_end(report: ReportBui
     ]
 
 
-def test_a_normal_report_takes_less_than_40_lines() -> None:
-    assert len(run("info", NAIVE).stdout.splitlines()) < 40
+@pytest.mark.parametrize("name", ["naive.sqlite", "batching.sqlite.xz", "ranks/one_report.sqlite.xz"])
+def test_a_normal_report_takes_less_than_40_lines(name: str) -> None:
+    assert len(run("info", NAIVE.parent / name).stdout.splitlines()) < 40
+
+
+@pytest.mark.parametrize("name", ["crash", "graphlevel", "s3.13.2", "s3.20.2_nsightful_BSD3"])
+def test_reports_with_much_missing_and_much_said_take_less_than_40_lines(name: str, tmp_path: Path) -> None:
+    assert len(run("info", require_report(name, tmp_path)).stdout.splitlines()) < 40
+
+
+def test_what_is_folded_is_counted_and_whole_with_tables(report: ReportBuilder, tmp_path: Path) -> None:
+    for gpu in range(4):
+        report.gpu(gpu, f"Model {gpu}")
+    report.launch((0, 1), (2, 3), device=2).nvtx(0, 9, "step").nvtx(2, 3, "sum", domainId=4)
+    report.nvtx(0, None, "NCCL", event_type=75, domainId=4)
+    for text in ("first", "second", "third", "fourth"):
+        report.diagnostic(2, f"The {text} warning.")
+    path = report.save(tmp_path)
+    short, full = run("info", path).stdout, run("info", path, "--tables").stdout
+    for folded in ("Model 0", "Model 1", "Model 3", "The fourth warning.", "NVTX domain "):
+        assert folded in full
+        assert folded not in short
+    assert line_with(short, "(3 more)").split() == ["(3", "more)", "0"]
+    assert "Model 2" in short
+    assert "The third warning." in short
+    assert "1 more of nsys's diagnostics" in short
+    assert line_with(short, "domains ").endswith("NVTX ranges")
+    assert "NCCL 1" in line_with(short, "domains ")

@@ -15,25 +15,31 @@ from nsysgap.units import count, duration, printable
 Document = Mapping[str, Any]
 MOST_ROWS, FEW_ROWS = 20, 3
 DEFAULT = "default"  # what the domain is called that has no name
+LONGEST_DOMAIN = 12
 LONGEST_DIAGNOSTIC = 62  # beside the level: one line each
 
 
 def info_blocks(document: Document, *, tables: bool = False) -> Iterable[RenderableType]:
-    """All blocks of `nsysgap info`, in reading order; with `tables` also the report's tables, and longer lists."""
+    """All blocks of `nsysgap info`, in reading order; with `tables` also the report's tables, and longer lists.
+
+    Without `tables` a normal report takes less than 40 lines.
+    """
     most = MOST_ROWS if tables else FEW_ROWS
-    yield _head(document)
-    yield from _machine(document)
+    yield _head(document, full=tables)
+    if document["devices"]:
+        yield _machine(document["devices"], full=tables)
     if document["processes"]:
         yield _processes(document["processes"], most)
     if document["threads"]:
         yield _threads(document["threads"], most)
-    yield from _domains(document["domains"], most)
+    if _worth_a_table(document["domains"], full=tables):
+        yield _domains(document["domains"], most)
     if tables:
         yield _tables(document["tables"])
     yield _questions(document["questions"], full=tables)
     if document["missing"]:
         yield _missing(document["missing"], full=tables)
-    said = [one for one in document["diagnostics"] if tables or one["incomplete"] or one["severity"] != "note"]
+    said = document["diagnostics"] if tables else _serious(document["diagnostics"])
     if said:
         yield _diagnostics(said, full=tables)
     if document["unread"]:
@@ -45,15 +51,19 @@ def info_blocks(document: Document, *, tables: bool = False) -> Iterable[Rendera
         yield _left_out(document, len(said))
 
 
-def _head(document: Document) -> Text:
-    report, span = document["report"], document["span_ns"]
+def _head(document: Document, *, full: bool) -> Text:
+    """`full`: what is not recorded too."""
+    report, span, domains = document["report"], document["span_ns"], document["domains"]
+    length = "" if report["duration_ns"] is None else f", session of {duration(report['duration_ns'])}"
     facts = [
         ("exporter", f"{report['nsys_version'] or 'too old to say'}, schema {report['schema_version'] or '-'}"),
-        ("captured", document["started"] or "not recorded"),
-        ("session", "not recorded" if report["duration_ns"] is None else duration(report["duration_ns"])),
+        ("captured", f"{document['started'] or 'not recorded'}{length}"),
         ("events", "none" if span is None else f"from {duration(span[0])} to {duration(span[1])}"),
-        ("command", printable(document["command"] or "not recorded")),
     ]
+    if full or document["command"]:
+        facts.append(("command", printable(document["command"] or "not recorded")))
+    if _has_domains(domains) and not _worth_a_table(domains, full=full):
+        facts.append(("domains", _domains_in_words(domains)))
     text = Text(printable(report["path"]), style="bold")
     for name, value in facts:
         text.append(f"\n{name:<9} ", style="dim")
@@ -61,14 +71,20 @@ def _head(document: Document) -> Text:
     return text
 
 
-def _machine(document: Document) -> Iterable[RenderableType]:
-    if document["devices"]:
-        made = table("|GPU", "<name", "SMs", "memory", "ops", "<known by")
-        for one in document["devices"]:
-            memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
-            figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
-            add(made, gpu_label(one), printable(one["name"] or "not described"), *figures, one["resolved"] or "-")
-        yield made
+def _machine(devices: Sequence[Document], *, full: bool) -> RenderableType:
+    """`full`: each GPU; else those without ops are one row where there are several."""
+    idle = [] if full else [one for one in devices if not one["ops"]]
+    folded = idle if 1 < len(idle) < len(devices) else []
+    made = table("|GPU", "<name", "SMs", "memory", "ops", "<known by")
+    for one in devices:
+        if one in folded:
+            continue
+        memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
+        figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
+        add(made, gpu_label(one), printable(one["name"] or "not described"), *figures, one["resolved"] or "-")
+    if folded:
+        add(made, "", f"({count(len(folded))} more)", "", "", "0", "")
+    return made
 
 
 def _processes(processes: Sequence[Document], most: int) -> RenderableType:
@@ -87,16 +103,31 @@ def _mapped(number: Document) -> str:
     return f"{gpu_label(number)}{its}"
 
 
-def _domains(domains: Sequence[Document], most: int) -> Iterable[RenderableType]:
-    """NVTX domains, where there is another than the default one or a range without an end."""
-    if all(one["name"] == DEFAULT for one in domains) and not any(one["open"] for one in domains):
-        return
+def _has_domains(domains: Sequence[Document]) -> bool:
+    """Whether there is another NVTX domain than the default one, or a range without an end."""
+    return any(one["name"] != DEFAULT or one["open"] for one in domains)
+
+
+def _worth_a_table(domains: Sequence[Document], *, full: bool) -> bool:
+    """Without ranges that have no end, the domains are told in one line."""
+    return _has_domains(domains) and (full or any(one["open"] for one in domains))
+
+
+def _domains_in_words(domains: Sequence[Document]) -> str:
+    """The largest domains with the number of their ranges: "default 288, NCCL 204, (2 more) 9 NVTX ranges"."""
+    parts = [f"{printable(one['name'], LONGEST_DOMAIN)} {count(one['ranges'])}" for one in domains[:FEW_ROWS]]
+    if len(domains) > FEW_ROWS:
+        parts.append(f"({count(len(domains) - FEW_ROWS)} more) {next(iter(_sums(domains[FEW_ROWS:], 'ranges')))}")
+    return f"{', '.join(parts)} NVTX ranges"
+
+
+def _domains(domains: Sequence[Document], most: int) -> RenderableType:
     made = table("<NVTX domain", "ranges", "without end")
     for one in domains[:most]:
         add(made, printable(one["name"]), count(one["ranges"]), count(one["open"]) if one["open"] else "-")
     if len(domains) > most:
         add(made, f"({count(len(domains) - most)} more)", *_sums(domains[most:], "ranges", "open"))
-    yield made
+    return made
 
 
 def _threads(threads: Sequence[Document], most: int) -> RenderableType:
@@ -123,12 +154,18 @@ def _tables(rows: Sequence[Document]) -> RenderableType:
 
 
 def _questions(rows: Sequence[Document], *, full: bool) -> RenderableType:
-    """`full`: all that an answer rests on, else what is special to its question."""
+    """`full`: all that an answer rests on, else what is special to its question, and few that have no answer."""
+    left = [] if full else [one for one in rows if not one["answered"]][FEW_ROWS:]
     made = table("|", "|question", "|rests on")
     made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
     for one in rows:
+        if one in left:
+            continue
         mark = Text("yes", style="green") if one["answered"] else Text("no", style="yellow")
-        add(made, mark, one["text"], one["why"] if full or not one["answered"] else one["why"].rsplit(", ", 1)[-1])
+        short = one["why"].rsplit(", ", 1)[-1] if one["answered"] else one["why"].split(": ")[0]
+        add(made, mark, one["text"], one["why"] if full else short)
+    if left:
+        add(made, Text("no", style="yellow"), f"({count(len(left))} more)", "")
     return made
 
 
@@ -141,6 +178,12 @@ def _missing(rows: Sequence[Document], *, full: bool) -> RenderableType:
     for column in made.columns:
         column.no_wrap, column.overflow = False, "fold"
     return made
+
+
+def _serious(rows: Sequence[Document]) -> Sequence[Document]:
+    """The few of nsys's diagnostics that matter most: what is incomplete before warnings, each in its own order."""
+    kept = [one for one in rows if one["incomplete"] or one["severity"] != "note"]
+    return sorted(kept, key=lambda one: not one["incomplete"])[:FEW_ROWS]
 
 
 def _diagnostics(rows: Sequence[Document], *, full: bool) -> RenderableType:
