@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Generic, NoReturn, TypeVar
 
 from nsysgap.errors import NsysgapError
@@ -164,10 +165,13 @@ def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[An
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    """Workers that start from a clean server process: threads and files of this one are not copied into them."""
+    return ProcessPoolExecutor(count, mp_context=clean_start(), initializer=_leave_ctrl_c)
+
+
+def clean_start() -> ForkServerContext | SpawnContext:
+    """How to start processes that get no threads and files of this one: by a server process where there can be one."""
     served = sys.platform == "linux" and len(os.fsencode(tempfile.gettempdir())) <= LONGEST_TEMPORARY
-    method = "forkserver" if served else "spawn"
-    return ProcessPoolExecutor(count, mp_context=get_context(method), initializer=_leave_ctrl_c)
+    return get_context("forkserver") if served else get_context("spawn")
 
 
 def _leave_ctrl_c() -> None:

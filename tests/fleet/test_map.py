@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from rank_reports import save_job, steady
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.rank_units import RankOptions, report_units
 from nsysgap.fleet import map as fleet
-from nsysgap.fleet.map import ask_all, worker_count
+from nsysgap.fleet.map import ask_all, clean_start, worker_count
 
 
 def killer(report: OpenReport, options: str) -> str:
@@ -67,6 +68,13 @@ def test_workers_by_cores_memory_and_reports(monkeypatch: pytest.MonkeyPatch, re
     assert worker_count(reports * 8) == 16
     assert worker_count(reports) == 4
     assert worker_count(reports, wanted=3) == 3
+
+
+def test_a_long_folder_for_temporary_files_has_no_room_for_a_server_s_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp/" + "x" * 90)
+    assert clean_start().get_start_method() == "spawn"
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp")
+    assert clean_start().get_start_method() == "forkserver"
 
 
 PROGRAM = """

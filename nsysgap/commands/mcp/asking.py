@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -20,10 +19,10 @@ from anyio.to_thread import run_sync
 from nsysgap.commands.mcp.excerpt import excerpt, rows_of
 from nsysgap.commands.mcp.tools import command_line
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.map import clean_start
 
 LOOK_S = 0.1
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["nsysgap.commands", "nsysgap.answers.gaps", "nsysgap.render.data"])
+PRELOADED = ["nsysgap.commands", "nsysgap.answers.gaps", "nsysgap.render.data"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,10 @@ class Printed:
 
 async def printed(arguments: Sequence[str], time_limit: float) -> Printed:
     """Run the command line. Raises NsysgapError at the time limit; when cancelled, the process is gone too."""
-    ours, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_run, args=(list(arguments), theirs))
+    processes = clean_start()
+    processes.set_forkserver_preload(PRELOADED)
+    ours, theirs = processes.Pipe(duplex=False)
+    process = processes.Process(target=_run, args=(list(arguments), theirs))
     await run_sync(process.start)
     theirs.close()
     try:
