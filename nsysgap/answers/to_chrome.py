@@ -30,7 +30,7 @@ from nsysgap.report.viewer_tables import (
 )
 from nsysgap.tables import Trace
 from nsysgap.tracks import Viewed
-from nsysgap.units import count
+from nsysgap.units import count, printable
 from nsysgap.version import __version__
 
 NAMED_TABLES = 3
@@ -111,7 +111,7 @@ def _left_out(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"arrows are left out: {facts['flows_left_out']}."
     tables = sorted(facts["not_shown"].items(), key=lambda item: (-item[1], item[0]))
     if tables:
-        named = ", ".join(f"{table} ({count(rows)})" for table, rows in tables[:NAMED_TABLES])
+        named = ", ".join(f"{printable(table)} ({count(rows)})" for table, rows in tables[:NAMED_TABLES])
         more = f" and {count(len(tables) - NAMED_TABLES)} more tables" if len(tables) > NAMED_TABLES else ""
         yield f"not shown: events of {named}{more}."
 
