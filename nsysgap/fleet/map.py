@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Generic, NoReturn, TypeVar
 
+from nsysgap.cores import usable_cores
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.paths import free_memory, largest_first, size_of
 from nsysgap.fleet.remote import is_url, staged
@@ -45,17 +46,12 @@ class Asked(Generic[Answer]):
 
 def worker_count(paths: Sequence[str], wanted: int | None = None) -> int:
     """How many workers: cores by affinity, free memory over what the largest report takes, never more than reports."""
-    limit = min(wanted or cores(), len(paths))
+    limit = min(wanted or usable_cores(), len(paths))
     memory = free_memory()
     if memory is not None and wanted is None:
         largest = max((size_of(path) for path in paths), default=0)
         limit = min(limit, int(memory / (MEMORY_PER_BYTE * largest + WORKER_BYTES)))
     return max(limit, 1)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ask_all(

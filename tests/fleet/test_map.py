@@ -58,7 +58,7 @@ def test_a_bad_report_is_its_own_error(reports: list[str], tmp_path: Path) -> No
 
 
 def test_workers_by_cores_memory_and_reports(monkeypatch: pytest.MonkeyPatch, reports: list[str]) -> None:
-    monkeypatch.setattr(fleet, "cores", lambda: 16)
+    monkeypatch.setattr(fleet, "usable_cores", lambda: 16)
     monkeypatch.setattr(fleet, "size_of", lambda _: 100 << 20)  # 400 MB a worker
     monkeypatch.setattr(fleet, "free_memory", lambda: 1 << 30)
     assert worker_count(reports * 8) == 2

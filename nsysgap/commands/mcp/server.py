@@ -23,8 +23,8 @@ from mcp.types import Tool as Offered
 from nsysgap.commands.mcp.asking import printed, result
 from nsysgap.commands.mcp.folders import Folders
 from nsysgap.commands.mcp.tools import TOOLS, Tool
+from nsysgap.cores import usable_cores
 from nsysgap.errors import NsysgapError
-from nsysgap.report.sqlite.columns import usable_cores
 from nsysgap.units import printable
 from nsysgap.version import __version__
 

@@ -10,7 +10,6 @@ Either way the rows are those that SQLite counts in the table, in order of their
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from nsysgap.cores import usable_cores
 from nsysgap.errors import NsysgapError
 from nsysgap.report.reads import Columns, Condition, Progress, Read
 from nsysgap.report.source import CHANGED_HINT, EXPORT_AGAIN_HINT
@@ -84,10 +84,3 @@ def _rowid_edges(source: SqliteSource, name: str, rows: int) -> list[int]:
         raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are scattered.", CHANGED_HINT)
     workers = max(1, min(usable_cores(), 4, (high - low) // PARALLEL_ROWS))
     return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on, which may be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
