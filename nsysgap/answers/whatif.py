@@ -181,8 +181,7 @@ class Asker:
         changes = [self.plain_changes.candidate(one).change for one in asked]
         made = [one for one in changes if one is not None]
         length = self.plain_each * self.bodies.count
-        quickest = self.plain.quickest
-        return predict(self.bodies, made, self.plain.schedule, length, plain=True, quickest=quickest).prediction
+        return predict(self.bodies, made, self.plain.schedule, length, plain=True).prediction
 
     def document(self, candidate: Candidate) -> Document:
         """One change as in the contract."""

@@ -105,19 +105,12 @@ def _inner(bodies: Bodies, calls: Indices) -> Indices:
 
 
 def _gap_before(gap: Times, calls: Indices, inner: Indices, case: str) -> int:
-    """The host's time before the graph launch, ns: what the program does itself stays, what prepared launches goes.
-
-    At worst only as much of a gap prepared its launch as the stretch's median gap takes; the rest is the program's own.
-    """
-    first, inside = int(gap[calls[0]]), gap[inner]
-    own = GRAPH_KEPT_GAP["central"]
-    if case == "worst":
-        typical = max(median(inside) or 0, 0)
-        some = inside[(inside > GRAPH_KEPT_GAP[case]) & (inside <= own)]
-        first = first if first > own else max(first - typical, min(first, GRAPH_FIRST_GAP["central"]))
-        return first + int((some - min(typical, GRAPH_KEPT_GAP[case])).sum() + inside[inside > own].sum())
-    first = first if first > own else min(first, GRAPH_FIRST_GAP[case])
-    return first + int(inside[inside > own].sum())
+    """The host's time before the graph launch, ns: what the program does itself stays, what prepared launches goes."""
+    first, kept = int(gap[calls[0]]), GRAPH_KEPT_GAP[case]
+    inside = gap[inner]
+    if case != "worst" and first <= kept:
+        first = min(first, GRAPH_FIRST_GAP[case])
+    return first + int(inside[inside > kept].sum())
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,6 @@ class Changes:
             asked.target,
             lambda made, case: graph(bodies, made, segments, steps, gaps, case),
             wider=FOREIGN_FIGURE if self.constants.foreign else 0.0,
-            made=tuple(int(calls[0]) for calls in segments),
         )
         return Candidate(asked, change, evidence, said=GRAPH_SAID)
 

@@ -21,15 +21,11 @@ SLOWEST, FASTEST = 4.0, 0.1
 
 @dataclass(frozen=True)
 class PlainSchedule:
-    """`schedule`: without the profiler. `said`: what was taken out, a sentence; `refused`: why nothing can be.
-
-    `quickest`: what it may be at best, where the plain time does not tell what nsys costs per call: the GPU hides it.
-    """
+    """`schedule`: without the profiler. `said`: what was taken out, a sentence; `refused`: why nothing can be."""
 
     schedule: Schedule
     said: str
     refused: str
-    quickest: Schedule | None = None
 
 
 def without_profiler(bodies: Bodies, host_share: float, plain: int, calibration: Calibration = USUAL) -> PlainSchedule:
@@ -40,9 +36,7 @@ def without_profiler(bodies: Bodies, host_share: float, plain: int, calibration:
     quick = replace(model.schedule, delta=np.maximum(delta - quicker, np.minimum(delta, 0)))
     recorded = run_loop(bodies, model.schedule).length
     if host_share <= GPU_BOUND:
-        hidden = f"; nsys's cost per call, which the GPU hides, is between nothing and {duration(PROFILER_AT_MOST)}"
-        quickest = cheaper(bodies, quick, PROFILER_AT_MOST)
-        return PlainSchedule(quick, f"{duration(quicker)} less between ops{hidden}", "", quickest)
+        return PlainSchedule(quick, f"{duration(quicker)} less between ops", "")
     if plain <= recorded:
         cost = _bisect(
             lambda one: run_loop(bodies, cheaper(bodies, quick, int(one))).length, plain, PROFILER_AT_MOST, 0

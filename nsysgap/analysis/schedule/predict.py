@@ -17,7 +17,7 @@ MAY_BE_FIGURE = frozenset({"pinned", "faster", "graph", "fewer-syncs"})
 MAY_BE_GAIN = frozenset({"fewer-syncs", "faster", "cheaper-launches", "pinned"})
 RANGE_ONLY = frozenset({"fused", "batched", "overlapped", "elsewhere", "os-waits"})
 BULK = frozenset({"graph", "fused", "batched"})
-OWN_EDGES = frozenset({"elsewhere", "os-waits"})
+OWN_EDGES = frozenset({"elsewhere", "overlapped", "os-waits"})
 CASES = ("central", "best", "worst")
 # Changes are made in this order, whatever order they were asked for in: what is cut out of gaps first.
 ORDER = (
@@ -30,15 +30,13 @@ ORDER = (
 class Change:
     """One change: its name as in the contract, what it is made to, and `edit`, which gives the changed schedule for one
     of CASES ("central", "best", "worst"). `at_least`: what the loop takes at least, ns, whatever the replay gives;
-    `wider`: by what share a figure's edges are wider because its constants are another GPU's; `made`: the calls that
-    the change itself makes, whose costs are constants."""
+    `wider`: by what share a figure's edges are wider because its constants are another GPU's."""
 
     name: str
     target: str
     edit: Callable[[Schedule, str], Schedule]
     at_least: int = 0
     wider: float = 0.0
-    made: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +68,17 @@ def apply(changes: Sequence[Change], schedule: Schedule, case: str) -> Schedule:
 
 
 def predict(
-    bodies: Bodies,
-    changes: Sequence[Change],
-    schedule: Schedule,
-    recorded: int,
-    *,
-    plain: bool = False,
-    quickest: Schedule | None = None,
+    bodies: Bodies, changes: Sequence[Change], schedule: Schedule, recorded: int, *, plain: bool = False
 ) -> Predicted:
     """What a loop would take with some changes. `schedule`: to change, `recorded`: what the loop takes in it, ns.
 
-    `plain`: the schedule is one without the profiler: nothing but a range is said. `quickest`: what it may be at best.
+    `plain`: the schedule is one without the profiler: nothing but a range is said.
     """
     central = run_loop(bodies, apply(changes, schedule, "central"))
     length = max(central.length, *(change.at_least for change in changes), 0) if changes else central.length
     share = central.host_share()
     kind = _kind(changes, share, plain=plain)
     best, worst = (edge_run(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
-    if quickest is not None:
-        best = min(best, edge_run(bodies, changes, quickest, (kind, share), "best").length)
     wider = max((change.wider for change in changes), default=0.0)
     if kind == FIGURE and wider:
         best, worst = round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
@@ -110,22 +100,7 @@ def edge_run(
 ) -> LoopRun:
     """The run at "best" or at "worst". `said`: (kind of what is said, the host's share of the central run's path)."""
     low, high = _bands(changes, *said)
-    host, gpu = low if case == "best" else high
-    changed = apply(changes, schedule, case)
-    made = np.array([call for change in changes for call in change.made], np.int64)
-    again = scaled(changed, host, gpu)
-    if host == BULK_BAND and len(made):  # they are not of what ran once a step before: as usual for host code
-        again = _with_host(again, scaled(changed, HOST_BAND[0], gpu), made)
-    return run_loop(bodies, again)
-
-
-def _with_host(schedule: Schedule, other: Schedule, calls: np.ndarray) -> Schedule:
-    """A schedule with another one's costs of some calls: what they take, and the latency of their ops."""
-    base, latency = schedule.base.copy(), schedule.latency.copy()
-    base[calls] = other.base[calls]
-    ops = np.isin(schedule.call, calls)
-    latency[ops] = other.latency[ops]
-    return replace(schedule, base=base, latency=latency)
+    return run_loop(bodies, scaled(apply(changes, schedule, case), *(low if case == "best" else high)))
 
 
 def _kind(changes: Sequence[Change], share: float, *, plain: bool) -> str:
@@ -141,7 +116,7 @@ def _bands(changes: Sequence[Change], kind: str, share: float) -> tuple[tuple[fl
     """((factor of host parts, of GPU parts) at best, the same at worst).
 
     The host of one program differs from run to run, and the more so the more launches are taken out of it; what keeps
-    the GPU busy drifts with its clock. Work moved elsewhere and OS waits have edges of their own.
+    the GPU busy drifts with its clock. Moving work elsewhere and overlapping copies have edges of their own.
     """
     names = {change.name for change in changes}
     if names and names & BULK and kind == RANGE:
