@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import IO, Any
 
+from nsysgap.profiling.processes import processes
 from nsysgap.profiling.temporaries import Temporaries
 
 GRACE_S = 5.0
@@ -230,10 +230,8 @@ def descendants() -> dict[int, str]:
     """All processes below this one and their states; nothing where there is no /proc."""
     children: dict[int, list[tuple[int, str]]] = {}
     with uninterrupted():  # a signal just after a file or /proc was opened would leave it open
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError, IndexError, ValueError):
-                state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-                children.setdefault(int(parent), []).append((int(folder.name), state))
+        for process in processes():
+            children.setdefault(process.parent, []).append((process.pid, process.state))
     found: dict[int, str] = {}
     waiting = [os.getpid()]
     while waiting:

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from nsysgap.profiling.processes import processes
+
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where nsys keeps its semaphores
 # Followed in a name by the number of one of nsys's processes; a session's number has two digits before it.
 _SESSION = "nvidia/nsight_systems/quadd_session_"
@@ -71,12 +73,7 @@ def remove_named(said: bytes) -> None:
 
 def _is_running(programs: tuple[str, ...]) -> bool:
     """Whether a program with one of these names runs, whoever started it."""
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            state = (path / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-            if state != "Z" and (path / "comm").read_text(errors="replace").strip() in programs:
-                return True
-    return False
+    return any(process.state != "Z" and process.program in programs for process in processes())
 
 
 def _open_files(pid: int) -> set[Path]:
