@@ -100,7 +100,8 @@ def test_a_normal_report_takes_less_than_40_lines(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["crash", "graphlevel", "s3.13.2", "s3.20.2_nsightful_BSD3"])
 def test_reports_with_much_missing_and_much_said_take_less_than_40_lines(name: str, tmp_path: Path) -> None:
-    assert len(run("info", require_report(name, tmp_path)).stdout.splitlines()) < 40
+    report = require_report(name, tmp_path)
+    assert len(run("info", report.name, cwd=tmp_path).stdout.splitlines()) < 40  # a longer path takes a line more
 
 
 def test_what_is_folded_is_counted_and_whole_with_tables(report: ReportBuilder, tmp_path: Path) -> None:

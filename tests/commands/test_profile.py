@@ -323,7 +323,8 @@ def test_interrupted_run_leaves_no_process_and_no_file(
         text=True,
     )
     assert running.stdout is not None
-    assert running.stdout.readline() == "ready\n"
+    ready = running.stdout.readline()
+    assert ready == "ready\n", running.communicate()
     assert len(processes_with(mark)) >= 3
     running.send_signal(number)
     _, said = running.communicate(timeout=300)
