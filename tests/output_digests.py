@@ -52,10 +52,9 @@ COMMANDS = [
     "critical-path {} --format json",
     "timeline {} --critical-path -o out",
     "advise {} --format json",
-    "compare {0} {0} --detail",
-    "compare {0} {0} --format json",
+    "compare {} {} --detail",
     "check {} --max-idle 50 --max-step 10ms",
-    "check {0} --baseline {0} --max-slower 5 --format json",
+    "check {} --baseline {} --max-slower 5 --format json",
     "check {} --save-baseline out.json",
 ]
 
