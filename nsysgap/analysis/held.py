@@ -216,7 +216,7 @@ def idle_ranges(idle: IdleReport, *, lost: bool) -> dict[int, tuple[int, int]]:
     of the GPU ran or may have run, may have been busy; where launches were lost (`lost`) all of it may."""
     found = {}
     for device in idle.devices:
-        low = 0 if lost else max(device.idle - _perhaps_busy(idle, device), 0)
+        low = 0 if lost else _idle_range(idle, device)[0]
         if low < device.idle:
             found[device.device] = low, device.idle
     return found
@@ -228,43 +228,48 @@ def other_work_ranges(idle: IdleReport) -> dict[int, tuple[int, int]]:
     return {gpu: one for gpu, one in idle_ranges(idle, lost=False).items() if one[1] - one[0] > dark[gpu]}
 
 
+def _idle_range(idle: IdleReport, device: DeviceIdle) -> tuple[int, int]:
+    """(low, high) of the idle time of a GPU, ns."""
+    return max(device.idle - _perhaps_busy(idle, device), 0), device.idle
+
+
 def _perhaps_busy(idle: IdleReport, device: DeviceIdle) -> int:
     """The idle time of a GPU in which it may have been busy, ns: nothing is counted twice."""
-    working = union_of(*(when for _, when in _engines(idle.trace, device.device)))
+    engines = list(_engines(idle.trace, device.device))
+    working = union_of(*(when for _, when in engines))
     hidden = int(device.idle_by_part[UNTRACED])
     if hidden and len(working.starts):
         dark = untraced_pieces(idle)
         mine = idle.gaps.device[dark.gap] == device.device
         hidden -= int(covered_length(working, dark.start[mine], dark.end[mine]).sum())
-    engines = {name for name, _ in _engines(idle.trace, device.device)}
-    unseen = sum(one.held for one in holders(idle, device.device) if one.on_gpu and one.name not in engines)
-    return hidden + sum(_covered_idle(idle, device.device, working)) + unseen
+    names = {name for name, _ in engines}
+    held_by = holders(idle, device.device) if device.held else []
+    unseen = sum(one.held for one in held_by if one.on_gpu and one.name not in names)
+    return hidden + _covered_idle(idle, device.device, working) + unseen
 
 
-def _covered_idle(idle: IdleReport, device: int, working: IntervalSet) -> list[int]:
-    """How much of each gap of a GPU these times cover, ns."""
+def _covered_idle(idle: IdleReport, device: int, working: IntervalSet) -> int:
+    """How much idle time of a GPU these times cover, ns."""
     own = idle.gaps.device == device
-    covered: list[int] = covered_length(working, idle.gaps.start[own], idle.gaps.end[own]).tolist()
-    return covered
+    return int(covered_length(working, idle.gaps.start[own], idle.gaps.end[own]).sum())
 
 
 def other_work(idle: IdleReport, device: int) -> list[tuple[str, int]]:
     """(name, idle time of a GPU that it covers in ns) of work of the GPU that is recorded beside CUDA's ops."""
-    found = [(name, sum(_covered_idle(idle, device, when))) for name, when in _engines(idle.trace, device)]
+    found = [(name, _covered_idle(idle, device, when)) for name, when in _engines(idle.trace, device)]
     return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))
 
 
 def other_work_notices(idle: IdleReport) -> list[Notice]:
     """Idle time that other recorded work of the GPU covers: busy time counts CUDA's ops alone."""
     said = []
-    ranges = idle_ranges(idle, lost=False)
     for device in idle.devices:
         found = other_work(idle, device.device)
         if found:
             names = ", ".join(f"{duration(ns)} by {name}" for name, ns in found[:3])
             text = (
                 f"Other work covers idle time of GPU {idle.trace.device(device.device).label}: {names}. Busy is CUDA's "
-                f"work alone; the GPU was idle {_range(device, *ranges[device.device])}."
+                f"work alone; the GPU was idle {_range(device, *_idle_range(idle, device))}."
             )
             said.append(Notice("warning", text))
     return said
@@ -290,7 +295,7 @@ def held_notices(idle: IdleReport) -> list[Notice]:
             f"work waited longer than {duration(idle.attribution.hidden_after_ns)} although no op ran. {names}."
         )
         if any(one.on_gpu for one in found):
-            when = _range(device, *idle_ranges(idle, lost=False)[device.device])
+            when = _range(device, *_idle_range(idle, device))
             text += f" The GPU worked, or may have worked, then: it was idle {when}."
         elif any(one.name in (UNNAMED, BATCHED) for one in found):
             text += f" {_guess(idle.trace)}"

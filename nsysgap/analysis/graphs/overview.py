@@ -226,6 +226,7 @@ def _events(events: Table) -> dict[str, int]:
 
 def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> Document:
     build_ns = stats(np.array([one.end - one.start for one in entry.builds], np.int64))
+    bodies = [] if entry.replays is None else body_runs(entry.replays)
     return {
         "graph": number,
         "process": int(view.trace.processes["pid"][entry.process]) if entry.process != NONE else None,
@@ -236,11 +237,11 @@ def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> D
         "executables": len(entry.executables),
         "node_count": entry.node_count,
         "nodes_by_kind": _kinds(view.trace, entry),
-        "bodies": [] if entry.replays is None else [_body(one) for one in body_runs(entry.replays)],
+        "bodies": [_body(one) for one in bodies],
         "built_at_ns": min((one.start for one in entry.builds), default=None),
         "build_ns": build_ns,
         "instantiation_ns": entry.instantiation_ns,
-        "replays": None if entry.replays is None else _replays(view, entry.replays),
+        "replays": None if entry.replays is None else _replays(view, entry.replays, bodies),
         "launched_singly": None if entry.singly is None else _saved(view, entry, entry.singly),
         "nodes": [] if entry.times is None else _nodes(view.trace, entry.times, details),
     }
@@ -272,7 +273,7 @@ def _body(runs: BodyRuns) -> Document:
     }
 
 
-def _replays(view: GraphView, replays: Replays) -> Document:
+def _replays(view: GraphView, replays: Replays, bodies: list[BodyRuns]) -> Document:
     iterations = iterations_of_nodes(replays)
     return {
         "count": replays.count,
@@ -281,7 +282,7 @@ def _replays(view: GraphView, replays: Replays) -> Document:
         "latency_ns": stats(replays.latency),
         "span_ns": stats(replays.span),
         "busy_ns": stats(replays.busy),
-        "between_nodes_ns": stats(between_nodes(replays, body_runs(replays))),
+        "between_nodes_ns": stats(between_nodes(replays, bodies)),
         "whole_ns": stats(replays.whole),
         "replay_ns": stats(view.took(replays)),
         "updates_before_ns": view.updates_before(replays),

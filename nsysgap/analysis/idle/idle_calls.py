@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.activities import FULL_BUFFER
-from nsysgap.analysis.idle.grouping import Group, gap_pieces
+from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.host_calls import host_calls, launches_block
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.loading import launched_gaps, loading_by_thread
@@ -99,19 +99,17 @@ class _Calls:
             row[2] = max(row[2], int(values.max()))
 
     def whole_parts(self) -> None:
-        """The parts that lie in no thread's time before the launch returned."""
-
-        def keep(part: int, rows: Indices, values: Times) -> None:  # noqa: ARG001 - as every sink
-            if part in (QUEUED, IN_GRAPH, UNKNOWN):
-                self.add(NO_CALL[part], values, part)
-
-        self.idle.attribution.each_part(gap_pieces(self.idle), keep)
+        """The gaps that belong to no thread: of a graph, and of no known launch."""
+        gaps, in_graph = self.idle.gaps, self.idle.attribution.in_graph(self.idle.gaps.after)
+        for part, rows in ((IN_GRAPH, in_graph), (UNKNOWN, (gaps.call == NONE) & ~in_graph)):
+            self.add(NO_CALL[part], gaps.duration[rows], part)
 
     def of_thread(self, thread: int, rows: Indices) -> None:
-        """The time of gaps whose after-ops this thread launched, until the launch call returned."""
+        """The time of gaps whose after-ops this thread launched: until the launch call returned, and queued."""
         gaps, api = self.idle.gaps, self.idle.trace.api
         call, start = gaps.call[rows], gaps.start[rows]
         returned = np.maximum(np.minimum(gaps.end[rows], api["end"][call]), start)
+        self.add(NO_CALL[QUEUED], gaps.end[rows] - returned, QUEUED)
         called = np.clip(api["start"][call], start, returned)
         taken = EMPTY
         for name, when, part in ((LOADING_MODULES, self.loading, CUDA_API), (FULL, self.full, LAUNCH)):

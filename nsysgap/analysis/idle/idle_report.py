@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from nsysgap.tables import NONE, OP_KINDS, Trace
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
+Found = TypeVar("Found")
 KEPT = 1_000  # the parts of so many of the longest gaps per GPU are kept: nearly all lists are shorter
 
 
@@ -262,6 +265,19 @@ def _longest(duration: NDArray[np.int64], top: int) -> Indices:
         return np.arange(len(duration))
     least = np.partition(duration, len(duration) - max(top, 1))[len(duration) - max(top, 1)]
     return np.flatnonzero(duration >= least)
+
+
+def once(make: Callable[[IdleReport], Found]) -> Callable[[IdleReport], Found]:
+    """`make`, worked out once for each IdleReport and kept as long as that."""
+    known: WeakKeyDictionary[IdleReport, Found] = WeakKeyDictionary()
+
+    @wraps(make)
+    def kept(idle: IdleReport) -> Found:
+        if idle not in known:
+            known[idle] = make(idle)
+        return known[idle]
+
+    return kept
 
 
 def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.activities import LOADING
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport, once
 from nsysgap.analysis.relations.calls import LAUNCHES, MODULE_LOADS
 from nsysgap.arrays import combined_codes, distinct, is_any
 from nsysgap.intervals import IntervalSet, covered_length, intersect, union, union_of
@@ -62,6 +62,7 @@ def _first_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.int64]
     return rows[LAUNCHES.rows(trace)[rows]]
 
 
+@once
 def loading_time(idle: IdleReport) -> dict[int, int]:
     """The idle time of each GPU in which the thread that launched what ended the gap was loading modules, ns.
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import Pieces
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.causes import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN
 from nsysgap.intervals import EMPTY, IntervalSet, complement, pieces, subtract
@@ -76,13 +75,8 @@ def _whole_parts(idle: IdleReport, chosen: Indices) -> NDArray[np.int8]:
     """The part of each chosen gap that belongs to one as a whole (in_graph, unknown); NONE for the others."""
     gaps = idle.gaps
     whole = np.full(len(chosen), NONE, np.int8)
-
-    def keep(part: int, rows: Indices, _: Times) -> None:
-        if part in (IN_GRAPH, UNKNOWN):
-            whole[rows] = part
-
-    pieces_of = Pieces(gaps.start[chosen], gaps.end[chosen], gaps.gap_end[chosen], gaps.after[chosen])
-    idle.attribution.each_part(pieces_of, keep)
+    whole[gaps.call[chosen] == NONE] = UNKNOWN
+    whole[idle.attribution.in_graph(gaps.after[chosen])] = IN_GRAPH
     return whole
 
 

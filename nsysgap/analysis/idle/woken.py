@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport, once
 from nsysgap.analysis.relations.acting import SLEEPS
 from nsysgap.arrays import distinct, is_any
 from nsysgap.causes import HOST, PARTS
@@ -38,6 +38,7 @@ class Woken(NamedTuple):
     end: int
 
 
+@once
 def woken(idle: IdleReport) -> list[Woken]:
     """The gaps of which a long stretch was such a sleep, by launching thread and time."""
     trace, gaps = idle.trace, idle.gaps

@@ -9,8 +9,10 @@ from nsysgap.analysis.idle.idle_report import IdleReport, runs_inside
 from nsysgap.analysis.pictures.idle_before_ops import sums_and_largest
 from nsysgap.analysis.relations.acting import range_threads
 from nsysgap.analysis.relations.ranges import range_work, trace_end
+from nsysgap.arrays import distinct
 from nsysgap.figures import Document
 from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.tables import NONE
 
 
 def busy_and_idle_in_ranges(idle: IdleReport) -> list[Document]:
@@ -24,7 +26,10 @@ def busy_and_idle_in_ranges(idle: IdleReport) -> list[Document]:
         return []
     nvtx = trace.nvtx
     end = np.minimum(nvtx["end"], trace_end(trace))
-    work = range_work(trace, idle.calls, range_threads(trace, np.arange(trace.api.rows)))
+    called = distinct(idle.calls[idle.calls != NONE])
+    threads = trace.api["thread"].copy()
+    threads[called] = range_threads(trace, called)
+    work = range_work(trace, idle.calls, threads)
     process = trace.threads["process"][nvtx["thread"]]
     idle_time = np.zeros(nvtx.rows, np.int64)
     for device in idle.devices:

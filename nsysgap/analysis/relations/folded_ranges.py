@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, span_edges
 from nsysgap.analysis.relations.ranges import trace_end
 from nsysgap.analysis.stats import stats
-from nsysgap.arrays import codes, distinct
+from nsysgap.arrays import codes, distinct, is_any
 from nsysgap.figures import Document, Stats, as_json
 from nsysgap.range_labels import label_of
 from nsysgap.tables import Trace
@@ -51,14 +51,18 @@ def folded_ranges(trace: Trace, calls: NDArray[np.int32], rows: Indices | None =
     by_label: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         by_label.setdefault(label_of(text), []).append(place)
+    several = {label: places for label, places in by_label.items() if len({texts[place] for place in places}) > 1}
+    if not several:
+        return []
+    lasted = np.minimum(nvtx["end"][rows], trace_end(trace)) - nvtx["start"][rows]
+    gpu = gpu_time_of(trace, calls, rows)
     found = []
-    for label, places in by_label.items():
-        different = len({texts[place] for place in places})
-        if different > 1:
-            mine = rows[np.isin(code, places)]
-            long = stats(np.minimum(nvtx["end"][mine], trace_end(trace)) - nvtx["start"][mine])
-            if long is not None:
-                found.append(FoldedRanges(label, different, long, int(gpu_time_of(trace, calls, mine).sum())))
+    for label, places in several.items():
+        mine = is_any(code, places)
+        long = stats(lasted[mine])
+        if long is not None:
+            different = len({texts[place] for place in places})
+            found.append(FoldedRanges(label, different, long, int(gpu[mine].sum())))
     return sorted(found, key=lambda one: (-one.duration.total, one.label))
 
 

@@ -84,8 +84,9 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     known = record != NONE
     known[known] = trace.sync_records["context"][record[known]] != NONE
     for some in stretches(len(call)):
-        by_event[some] = (_kinds(trace, call[some]) == "event") & (record[some] != NONE)
-        found[some] = _finished(scopes, call[some], record[some], by_event[some])
+        kind = _kinds(trace, call[some])
+        by_event[some] = (kind == "event") & (record[some] != NONE)
+        found[some] = _finished(scopes, call[some], record[some], kind)
     events = np.flatnonzero(by_event)
     if len(events):
         awaited = trace.sync_records.take(record[events])
@@ -93,7 +94,7 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     return Syncs(trace, call, found, known)
 
 
-def _finished(scopes: _Scopes, call: Indices, record: Indices, by_event: NDArray[np.bool_]) -> Times:
+def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.str_]) -> Times:
     """The latest end of the ops that each sync call covers; of those of events it is still to be found."""
     trace, records = scopes.trace, scopes.trace.sync_records
     process = trace.threads["process"][trace.api["thread"][call]]
@@ -101,7 +102,8 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, by_event: NDArray
     found = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
-    by_stream = (_kinds(trace, call) == "stream") & (context != NONE) & (stream != NONE)
+    by_event = (kind == "event") & (record != NONE)
+    by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
     green = np.where(record == NONE, 0, records["green_context"][record] if records.rows else 0)
     by_green = (context != NONE) & ~by_event & ~by_stream & (green != 0)
     by_context = (context != NONE) & ~by_event & ~by_stream & ~by_green
