@@ -148,7 +148,9 @@ def schemas_page() -> str:
     page += (
         "Draft 2020-12, each whole in itself.\nWithin a version keys are only added: pass over keys that you do not "
     )
-    page += "know. All documents of a command are one object for\none report, a list for several.\n\n"
+    page += "know. A command prints one object for one report, a\n"
+    page += "list for several; `compare`, `check` and `ranks` one object, "
+    page += "of `compare` a list where it is by role.\n\n"
     page += "| document | what it says | schema |\n|---|---|---|\n"
     for file, made in schema_files().items():
         page += f"| `{made['title']}` | {made['description']} | [{file}](schemas/{file}) |\n"

@@ -18,6 +18,8 @@ from nsysgap.units import parse_duration
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nsysgap.answers.captures import CaptureOptions
+
 Path = str | os.PathLike[str]
 
 
@@ -44,14 +46,18 @@ def open_fleet(
     selection = Selection(None, None if nvtx is None else pattern(nvtx), start, end)
     options = RankOptions(selection, whole, rank_regex, draw=True)
     texts = [os.fspath(one) for one in named]
-    return Fleet(ranks_of(texts, options, workers=workers, cluster=dask), texts)
+    from nsysgap.answers.captures import CaptureOptions
+
+    chosen = CaptureOptions(selection, whole=whole)
+    return Fleet(ranks_of(texts, options, workers=workers, cluster=dask), texts, chosen)
 
 
 class Fleet:
     """The ranks of a job beside one another: figures, collectives and the verdict; times in integer ns."""
 
-    def __init__(self, answer: RanksAnswer, paths: Sequence[str] = ()) -> None:
+    def __init__(self, answer: RanksAnswer, paths: Sequence[str] = (), chosen: CaptureOptions | None = None) -> None:
         self._answer = answer
+        self._chosen = chosen
         self.paths = tuple(paths)
 
     @property
@@ -87,16 +93,20 @@ class Fleet:
         return self._answer.collective_frame()
 
     def compare(self, after: Fleet) -> pd.DataFrame:
-        """This job before, another one after, by role; the reports are read again.
+        """This job before, another one after, by role; the reports, local ones, are read again.
+
+        What is compared is what this fleet was opened with (`nvtx`, `since`, `until`, `whole`), else main loops.
 
         Columns: role (straggler, others, or all), name of the figure (step_ns, busy_ns, ...), unit, before, after,
         change, change_percent, p, verdict: what `nsysgap compare --ranks` writes as "figures".
         """
         import pandas as pd
 
+        from nsysgap.answers.captures import CaptureOptions
         from nsysgap.answers.compare import CompareOptions, compare_roles
 
-        answers = compare_roles(self.paths, after.paths, CompareOptions(job=True))
+        options = CompareOptions(self._chosen or CaptureOptions(), job=True)
+        answers = compare_roles(self.paths, after.paths, options)
         return pd.DataFrame({"role": one.role, **row} for one in answers for row in one.document()["figures"])
 
     @property

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -26,7 +26,7 @@ FLAGS = (
 )
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test for want of something; fail instead where everything must be there."""
     if os.environ.get("NSYSGAP_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is missing, and NSYSGAP_REQUIRE_ALL=1 is set")

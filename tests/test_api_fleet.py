@@ -53,6 +53,18 @@ def test_two_jobs_are_compared_by_role(job: list[Path], tmp_path: Path) -> None:
     assert found.loc[("others", "exposed_wait_ns"), "change"] == -900
 
 
+def test_jobs_are_compared_by_what_they_were_opened_with(job: list[Path]) -> None:
+    for chosen in ({"whole": True}, {"nvtx": "^step [23]$"}):
+        fleet = nsysgap.open_fleet(job, workers=1, **chosen)
+        figures = fleet.compare(fleet).set_index(["role", "name"])["before"]
+        assert figures["others", "busy_ns"] != plain(job)["others", "busy_ns"]
+
+
+def plain(job: list[Path]) -> pd.Series:
+    fleet = nsysgap.open_fleet(job, workers=1)
+    return fleet.compare(fleet).set_index(["role", "name"])["before"]
+
+
 def test_a_selection_counts_and_errors_are_nsysgap_s(job: list[Path], tmp_path: Path) -> None:
     assert len(nsysgap.open_fleet(job, nvtx="^step [23]$", workers=1).collectives()) == 6
     with pytest.raises(nsysgap.NsysgapError, match="holds no reports"):

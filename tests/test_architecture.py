@@ -15,11 +15,12 @@ import nsysgap
 
 PACKAGE = Path(nsysgap.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+APIS = ("api", "api_compare", "api_fleet")
 FORBIDDEN = {
-    "report": ("analysis", "answers", "render", "commands", "profiling", "api", "api_fleet"),
-    "analysis": ("report", "answers", "render", "commands", "profiling", "api", "api_fleet"),
-    "answers": ("render", "commands", "profiling", "api", "api_fleet"),
-    "render": ("report", "analysis", "answers", "commands", "profiling", "api", "api_fleet"),
+    "report": ("analysis", "answers", "render", "commands", "profiling", *APIS),
+    "analysis": ("report", "answers", "render", "commands", "profiling", *APIS),
+    "answers": ("render", "commands", "profiling", *APIS),
+    "render": ("report", "analysis", "answers", "commands", "profiling", *APIS),
 }
 ONLY_IN = {
     "sqlalchemy": ("report/sqlite/",),

@@ -152,7 +152,8 @@ def compare(
     """
     answers = compare_roles(before, after, options, asker)
     if len(answers) > 1:
-        raise NsysgapError("The ranks of a job are compared by role.", "Use compare_roles.")
+        hint = "In Python: open_fleet(before).compare(open_fleet(after))."
+        raise NsysgapError("The ranks of a job are compared by role.", hint)
     return answers[0]
 
 

@@ -13,7 +13,7 @@ from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, as_json
 from nsysgap.report.describe import describe
-from nsysgap.tables import NONE, Notice
+from nsysgap.tables import NONE
 
 MOST_BARS = 20_000
 """A loop of more iterations is not shown as bars: nothing in a page of that many can be found by eye."""
@@ -41,7 +41,7 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
         raise NsysgapError(*(why_no_kernels(trace) or ("",)))
     with report.source() as source:
         about = describe(source)
-    data = timeline_data(
+    return timeline_data(
         report.idle(options.selection),
         report.details,
         selected=selected.words,
@@ -54,13 +54,6 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
             path_tracks(report) if options.critical_path else (),
         ),
     )
-    return replace(data, summary=_with_notes(data.summary, selected.notes))
-
-
-def _with_notes(summary: Document, notes: tuple[Notice, ...]) -> Document:
-    """The page's summary with what to know of the selection."""
-    said = [*summary["report"]["warnings"], *as_json(notes)]
-    return {**summary, "report": {**summary["report"], "warnings": said}}
 
 
 def loops_with_iterations(report: OpenReport, selection: Selection) -> tuple[Document, ...]:

@@ -95,7 +95,7 @@ def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destinati
 
     with ExitStack() as stack:
         opened = [stack.enter_context(opened_report(path)) for path in report_paths(reports)]
-        viewed = ranks_trace(opened, options, rank_regex, lambda said: click.echo(f"nsysgap: {said}", err=True))
+        viewed = ranks_trace(opened, options, rank_regex, say)
         with to.file() as file:
             write_trace(viewed, to.form, file)
     to.announce(f"{counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev")

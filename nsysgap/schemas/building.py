@@ -215,4 +215,17 @@ DEFINITIONS: dict[str, Schema] = {
     "loop": _LOOP,
 }
 REPORT = shared("report")
+FOLDED = array(
+    record(
+        "NVTX ranges that differ in numbers only, as one.",
+        {
+            "label": text("Their text, numbers as #."),
+            "texts": integer("Different texts."),
+            "duration": stats("Of a range, ns."),
+            "gpu_ns": integer("Run times of what was launched inside, in sum."),
+            "busy": nullable(number("gpu_ns by the ranges' own time."), "they take no time."),
+        },
+    ),
+    "Where ranges were folded: the longest in all first.",
+)
 SELECTION = text("What part of the report counts, in words; absent for all of it.")

@@ -28,7 +28,7 @@ _LIMIT = record(
     "A limit.",
     {
         "limit": text("Its option, without the dashes."),
-        "of": nullable(text("Of which range, GPU or rank."), "of the whole."),
+        "of": nullable(text("Which cause or figure."), "it needs none."),
         "role": one_of(("straggler", "others", "all"), "Of which ranks of a job."),
         "unit": text("ns, %, or empty for counts."),
         "value": nullable(number("What was measured."), "it cannot be told."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsysgap.schemas.building import (
     CAUSE_KEYS,
     DEVICE,
+    FOLDED,
     KINDS,
     PROCESS,
     REPORT,
@@ -222,7 +223,9 @@ _GROUPS = record(
             ),
             "The largest first.",
         ),
+        "folded": FOLDED,
     },
+    sometimes=("folded",),
 )
 DOCUMENT = document(
     "gaps",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsysgap.schemas.building import (
+    FOLDED,
     REPORT,
     SELECTION,
     array,
@@ -72,6 +73,7 @@ DOCUMENT = document(
             },
         ),
         "selection": SELECTION,
+        "folded": FOLDED,
     },
-    sometimes=("selection",),
+    sometimes=("selection", "folded"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsysgap.schemas.building import (
     CAUSE_KEYS,
+    FOLDED,
     REPORT,
     SELECTION,
     array,
@@ -56,6 +57,7 @@ DOCUMENT = document(
         "self": text("What innermost means: the innermost frame, or that of the user's own code."),
         "rows": array(_ROW, "The largest first."),
         "selection": SELECTION,
+        "folded": FOLDED,
     },
-    sometimes=("selection",),
+    sometimes=("selection", "folded"),
 )

@@ -69,7 +69,7 @@ _CALIBRATION = record(
     {
         "gpu": nullable(text("Measured on this model."), "the usual ones."),
         "driver": nullable(text("And driver."), "the usual ones."),
-        "source": text("usual, shipped, or the file."),
+        "source": text("usual, the name of one that comes with nsysgap, or the file."),
     },
 )
 _SCALE = record(

@@ -103,10 +103,15 @@ def test_graphics_of_another_or_no_known_gpu(
 
 
 def test_two_engines_at_once_are_counted_once(report: ReportBuilder, tmp_path: Path) -> None:
-    drawing(drawing(waiting(report), "VULKAN_WORKLOAD"), "DX12_WORKLOAD")
     waiting(report)
-    whole = answer(report, tmp_path)["devices"][0]
-    assert sum(one["held"] for one in whole["held_by"]) == whole["held_ns"]
+    for table in ("VULKAN_WORKLOAD", "DX12_WORKLOAD"):
+        report.row(table, start=50 * MS, end=60 * MS, gpu=0, globalTid=None, nameId=report.text("submit"))
+    document = answer(report, tmp_path)
+    (device,) = document["devices"]
+    assert [one["idle_ns"] for one in device["other_work"]] == [10 * MS, 10 * MS]
+    assert device["idle_range_ns"] == [device["idle_ns"] - 10 * MS, device["idle_ns"]]
+    assert held_by(document)["Vulkan work (VULKAN_WORKLOAD)"] == 10 * MS
+    assert sum(held_by(document).values()) == device["held_ns"]
 
 
 @pytest.mark.parametrize(("name", "holder"), [("another", "(the first run of its kernel"), ("kernel", "(nothing")])

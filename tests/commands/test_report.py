@@ -105,6 +105,15 @@ def test_json_is_made_of_the_documents_of_the_commands() -> None:
     ]
 
 
+def test_json_of_a_report_whose_ranges_are_folded_keeps_its_contract(tmp_path: Path) -> None:
+    report = ReportBuilder()
+    for step in range(4):
+        at = 1_000 * step
+        report.nvtx(at, at + 900, f"step {step}").launch((at + 300, at + 310), (at + 320, at + 400))
+    lines = document_of(report.save(tmp_path), "report")["lines"]  # held against the schemas where it is printed
+    assert [(one["label"], one["texts"]) for one in lines["folded"]] == [("step #", 4)]
+
+
 def test_markdown_begins_with_the_sentence(tmp_path: Path) -> None:
     printed = run("report", SAMPLE, "--format", "markdown")
     assert printed.returncode == 0

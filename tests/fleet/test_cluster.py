@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from browser import missing
 from command_line import run
 from folders import ROOT
 from questions_of_workers import killing, waiting_once
@@ -27,11 +28,13 @@ from nsysgap.errors import NsysgapError
 from nsysgap.fleet.cluster import ask_cluster
 from nsysgap.fleet.map import Asked
 
-# Asked for, not imported: each process of a run collects this file, one runs it.
-pytestmark = pytest.mark.skipif(
-    find_spec("distributed") is None, reason="Dask's scheduler (PyPI: distributed) is missing"
-)
 BOUND_S = 300  # only what hangs takes so long
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _dask() -> None:
+    if find_spec("distributed") is None:  # asked for, not imported: each process of a run collects this file
+        missing("Dask's scheduler (PyPI: distributed)")
 
 
 class Cluster:

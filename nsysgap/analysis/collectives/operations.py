@@ -18,7 +18,6 @@ from nsysgap.tables import KERNEL, Trace
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]
 KINDS = ("AllReduce", "AllGather", "ReduceScatter", "AllToAll")
-NO_COMMUNICATOR = 0
 _BARRIER = re.compile(r"^nccl\w*?(AllReduce|AllGather|ReduceScatter|All[Tt]oAll)")
 _COLLECTIVE = re.compile(r"^nccl")
 

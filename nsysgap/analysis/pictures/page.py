@@ -40,7 +40,7 @@ from nsysgap.units import counted
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 FULL_ROWS = 5_000_000
-REDUCED_GAPS, REDUCED_ROWS = 4_000, 1_000_000
+REDUCED_GAPS = 4_000
 FARTHEST_NS = 2**51
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.arrays import distinct, grouped, is_any
-from nsysgap.intervals import IntervalSet, covered_length, union
+from nsysgap.intervals import IntervalSet, union
 from nsysgap.range_labels import label_of
 from nsysgap.tables import NONE, OPEN_END, Table, Trace
 
@@ -212,8 +212,3 @@ def _over_spans(reduce: np.ufunc, values: NDArray[np.int64], low: Indices, high:
     padded = np.append(values, values[-1])  # reduceat wants indices below the length
     result: NDArray[np.int64] = reduce.reduceat(padded, edges)[::2]
     return result
-
-
-def idle_in_ranges(nvtx: Table, gaps: IntervalSet) -> NDArray[np.int64]:
-    """The idle time inside each range, ns: int64 of shape (ranges,)."""
-    return covered_length(gaps, nvtx["start"], nvtx["end"])

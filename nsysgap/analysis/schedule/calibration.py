@@ -52,7 +52,7 @@ USUAL = Calibration("", "", "", dict(GRAPH_CALL), dict(GRAPH_LATENCY), dict(NODE
 @dataclass(frozen=True)
 class Constants:
     """The costs that predictions rest on. `foreign`: they are another GPU's than the report's, and its range is wider;
-    `source`: "usual", "shipped" or the file; `said`: which they are, a sentence."""
+    `source`: "usual", the name of a shipped one or the file; `said`: which they are, a sentence."""
 
     calibration: Calibration = USUAL
     foreign: bool = False

@@ -317,10 +317,3 @@ def _inside(bodies: Bodies, segments: list[Indices], spans: IntervalSet) -> list
             if len(part) >= 2 and place[np.flatnonzero(calls == part[0])[0]] >= 0
         ]
     return found
-
-
-def what_remains(parts: Mapping[str, int]) -> str:
-    """The two largest parts of a path, as words with shares."""
-    whole = max(sum(parts.values()), 1)
-    first = sorted(parts.items(), key=lambda one: -one[1])[:2]
-    return ", ".join(f"{name} {100 * ns / whole:.0f} %" for name, ns in first if ns > 0)

@@ -48,8 +48,10 @@ async def printed(arguments: Sequence[str], time_limit: float) -> Printed:
                 await anyio.sleep(LOOK_S)
             return await run_sync(_received, ours)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid or 0, signal.SIGKILL) if process.pid else None
+        if process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # it may not lead a group yet
         process.join()
         ours.close()
     raise NsysgapError(
@@ -67,9 +69,9 @@ def _received(connection: Connection) -> Printed:
 
 
 def _run(arguments: list[str], connection: Connection) -> None:
+    os.setsid()  # what it starts ends with it
     from nsysgap.commands import main
 
-    os.setsid()  # what it starts ends with it
     held, err = io.BytesIO(), io.StringIO()
     out = io.TextIOWrapper(held, "utf-8")
     code: Any = 1
@@ -103,9 +105,11 @@ def result(arguments: Sequence[str], said: Printed, limit: int, pointer: str | N
     return {**head, "truncated": cut, **rest, "document": shown}
 
 
-def _warnings(document: Any) -> list[str]:
-    if not isinstance(document, dict):
-        return []
-    noted = document.get("report", {}).get("warnings", [])
-    plain = document.get("warnings", [])
-    return [f"{notice['level']}: {notice['text']}" for notice in noted] + [str(text) for text in plain]
+def _warnings(answer: Any) -> list[str]:
+    """Of one document, or of each of several."""
+    found: list[str] = []
+    for document in answer if isinstance(answer, list) else [answer]:
+        noted = document.get("report", {}).get("warnings", [])
+        found += [f"{notice['level']}: {notice['text']}" for notice in noted]
+        found += [str(text) for text in document.get("warnings", [])]
+    return found

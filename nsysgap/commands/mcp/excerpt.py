@@ -8,10 +8,11 @@ from typing import Any
 from nsysgap.errors import NsysgapError
 
 Document = dict[str, Any]
+Answer = Document | list[Document]  # of one report, of several
 PAIRS = 4  # lists of so few items are values, not rows
 
 
-def excerpt(document: Document, limit: int) -> tuple[Document, list[Document]]:
+def excerpt(document: Answer, limit: int) -> tuple[Answer, list[Document]]:
     """(the document with at most `limit` rows in every list, the lists that were cut: list, shown, of)."""
     cut: list[Document] = []
     return _cut(document, limit, "", cut), cut
@@ -28,7 +29,7 @@ def _cut(part: Any, limit: int, place: str, cut: list[Document]) -> Any:
     return [_cut(item, limit, f"{place}/{number}", cut) for number, item in enumerate(part)]
 
 
-def rows_of(document: Document, pointer: str, offset: int, limit: int) -> Document:
+def rows_of(document: Answer, pointer: str, offset: int, limit: int) -> Document:
     """A list of the document alone, by its JSON Pointer: {"list", "offset", "of", "rows"}.
 
     Raises NsysgapError where the pointer leads to no list.
@@ -43,7 +44,13 @@ def rows_of(document: Document, pointer: str, offset: int, limit: int) -> Docume
         else:
             part = None
     if not pointer.startswith("/") or not isinstance(part, list):
-        lists = [f"/{_escaped(key)}" for key, value in document.items() if isinstance(value, list)]
+        named = {"": document} if isinstance(document, Mapping) else {f"/{n}": one for n, one in enumerate(document)}
+        lists = [
+            f"{at}/{_escaped(key)}"
+            for at, one in named.items()
+            for key, value in one.items()
+            if isinstance(value, list)
+        ]
         raise NsysgapError(f"{pointer[:80]} is no list of this answer.", f"There is {', '.join(lists)}.")
     return {"list": pointer, "offset": offset, "of": len(part), "rows": part[offset : offset + limit]}
 

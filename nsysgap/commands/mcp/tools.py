@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import click
@@ -151,9 +152,18 @@ def _words(name: str, value: Any, parameter: click.Parameter, folders: Folders) 
 
 def _checked(name: str, value: str, folders: Folders) -> str:
     """The value; a file's or a report's whole path."""
+    if name == "calibration" and _is_calibration(value):
+        return value
     if name in FILES or (name == "plain" and not _is_time(value)):
         return folders.report(value) if name == "baseline" else folders.file(value)
     return folders.report(value) if name in REPORTS else value
+
+
+def _is_calibration(name: str) -> bool:
+    """Whether this names one that comes with nsysgap; a file of that name would be read instead."""
+    from nsysgap.answers.calibrations import USUAL_NAME, shipped
+
+    return not Path(name).exists() and (name == USUAL_NAME or name.lower() in shipped())
 
 
 def _is_time(value: str) -> bool:

@@ -31,10 +31,10 @@ def calibrate_blocks(document: Document, usual: Document) -> Iterable[Renderable
         for how, said in HOW.items():
             if how in document[key]:
                 add(made, name, said, _line(document[key][how]), _line(usual[key].get(how)))
-    for how, said in (("nsys", "nsys"), ("plain", "plain")):
+    for how in ("nsys", "plain"):
         for place, name in enumerate(GAPS):
             measured, known = document["node_gaps"][how][place], usual["node_gaps"][how][place]
-            add(made, name, said, f"{measured:,} ns", f"{known:,} ns")
+            add(made, name, how, f"{measured:,} ns", f"{known:,} ns")
     less, known = document["plain_queue_gap"], usual["plain_queue_gap"]
     add(made, "queue gap, less by", "plain", f"{less:,} ns", f"{known:,} ns")
     for key, name in (("pinned_rate", "pinned"), ("pageable_rate", "pageable")):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_builder import ReportBuilder, global_tid, intervals
+from report_builder import ReportBuilder, global_tid
 
 from nsysgap.analysis.relations.launches import launch_calls
-from nsysgap.analysis.relations.ranges import RangeFinder, idle_in_ranges, range_work, select_ranges, trace_end
+from nsysgap.analysis.relations.ranges import RangeFinder, range_work, select_ranges, trace_end
 from nsysgap.tables import NONE, NVTX, Table, Trace
 
 
@@ -129,12 +129,6 @@ def test_every_step_of_a_graph_replaying_loop_gets_all_its_kernels(report: Repor
     assert work(report, tmp_path) == {
         f"step {step}": (40, step * 1_000 + 100, step * 1_000 + 890, 400) for step in range(49)
     }
-
-
-def test_idle_time_inside_ranges() -> None:
-    columns = {column.name: np.zeros(3, column.dtype) for column in NVTX.columns}
-    columns |= {"start": np.array([0, 10, 60]), "end": np.array([100, 30, 60])}
-    assert idle_in_ranges(Table(NVTX, columns), intervals((20, 40), (50, 70))).tolist() == [40, 10, 0]
 
 
 def test_the_trace_ends_with_its_last_event(report: ReportBuilder, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from folders import NAIVE
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
+from report_builder import ReportBuilder
 
 from nsysgap.commands.mcp import SKILL
 from nsysgap.commands.mcp.folders import Folders
@@ -124,6 +125,34 @@ def test_long_lists_are_cut_and_the_rest_can_be_had(reports: Path) -> None:
         rest = more.structured_content
         assert (rest["offset"], rest["of"], len(rest["rows"])) == (5, cut["of"], 4)
         assert rest["rows"][:2] == first["document"]["gaps"][5:7]
+
+    asked(reports, talk)
+
+
+def test_answers_of_several_reports_have_the_warnings_of_each(reports: Path) -> None:
+    for name in ("one.sqlite", "other.sqlite"):  # with notes on what was not recorded
+        ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70)).save(reports, name)
+
+    async def talk(client: Client) -> None:
+        both = {"reports": ["one.sqlite", "other.sqlite"]}
+        one = (await client.call_tool("gaps", {"reports": ["one.sqlite"]})).structured_content
+        two = (await client.call_tool("gaps", both)).structured_content
+        assert one["warnings"]
+        assert two["warnings"] == 2 * one["warnings"]
+        wrong = await client.call_tool("gaps", {**both, "list": "/gaps"})
+        assert "There is /0/devices, /0/gaps" in said(wrong)
+        rows = (await client.call_tool("gaps", {**both, "list": "/1/gaps", "limit": 2})).structured_content["rows"]
+        assert rows == one["document"]["gaps"][:2]
+
+    asked(reports, talk)
+
+
+def test_a_calibration_that_comes_with_nsysgap_is_named(reports: Path) -> None:
+    async def talk(client: Client) -> None:
+        answer = await client.call_tool("advise", {"report": "naive.sqlite", "calibration": "h100"})
+        assert answer.structured_content["document"]["calibration"]["source"] == "h100"
+        refused = await client.call_tool("advise", {"report": "naive.sqlite", "calibration": "../secret.json"})
+        assert "does not lie below" in said(refused)
 
     asked(reports, talk)
 

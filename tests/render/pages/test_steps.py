@@ -105,3 +105,9 @@ def test_nothing_repeats(tmp_path: Path, browser: Any) -> None:
         page = watched.open(tmp_path / "none.html")
         assert "Nothing repeats" in page.inner_text("header")
         watched.check()
+
+
+def test_a_report_s_name_is_no_word_of_the_page(tmp_path: Path) -> None:
+    report = report_of(tmp_path).rename(tmp_path / "SAID STYLE TITLE.sqlite")
+    assert run("steps", report, "--html", "-o", tmp_path / "page.html").returncode == 0
+    assert "<title>SAID STYLE TITLE.sqlite - nsysgap steps</title>" in (tmp_path / "page.html").read_text()

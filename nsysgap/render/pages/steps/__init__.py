@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nsysgap.causes import CAUSES
-from nsysgap.render.pages.bundle import asset, bundle, inline
+from nsysgap.render.pages.bundle import asset, bundle, filled, inline
 from nsysgap.render.pages.iterations import loop_columns
 from nsysgap.units import count, counted, printable
 
@@ -37,8 +37,8 @@ def steps_page(document: Document, timeline: str | None = None) -> str:
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     said = _said(document, len(loops))
     head, tail = asset("steps/page.html").split("<!-- SPLIT -->")
-    head = head.replace("SCRIPTS", script.allow).replace("STYLE", asset("steps/style.css"))
-    head = head.replace("TITLE", html.escape(name)).replace("SAID", html.escape(said))
+    words = {"SCRIPTS": script.allow, "STYLE": asset("steps/style.css")}
+    head = filled(head, **words, TITLE=html.escape(name), SAID=html.escape(said))
     return f'{head}<script type="application/json" id="data">{text}</script>\n{script.tag}{tail}'
 
 
