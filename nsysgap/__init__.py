@@ -3,6 +3,7 @@
     >>> import nsysgap
     >>> report = nsysgap.open_report("report.sqlite")
     >>> report.gaps(top=5)
+    >>> report.steps().figure()
     >>> nsysgap.open_fleet("report_rank*.sqlite").verdict
     >>> nsysgap.compare("before.sqlite", "after.sqlite").verdict
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nsysgap.api import Report, open_report
     from nsysgap.api_compare import Checked, Comparison, check, compare
     from nsysgap.api_fleet import Fleet, open_fleet
+    from nsysgap.api_steps import Steps
 
 __all__ = [
     "Checked",
@@ -27,6 +29,7 @@ __all__ = [
     "Fleet",
     "NsysgapError",
     "Report",
+    "Steps",
     "__version__",
     "check",
     "compare",
@@ -48,6 +51,10 @@ def __getattr__(name: str) -> Any:
         from nsysgap import api_compare
 
         return getattr(api_compare, name)
+    if name == "Steps":
+        from nsysgap import api_steps
+
+        return api_steps.Steps
     raise AttributeError(f"module 'nsysgap' has no attribute '{name}'")
 
 

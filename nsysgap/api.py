@@ -15,13 +15,15 @@ from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.answers.opening import OpenReport, opened
 from nsysgap.answers.selection import WHOLE, Selection, pattern
 from nsysgap.errors import NsysgapError
-from nsysgap.figures import Document
+from nsysgap.shown import ShownDocument, ShownList, ShownPage, ShownText, shown, shown_list
 from nsysgap.tables import Trace
 from nsysgap.units import count, duration, parse_duration, percent
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+    from nsysgap.api_steps import Steps
 
 Regex = str | re.Pattern[str]
 Time = int | str
@@ -195,11 +197,21 @@ class Report:
 
         return graphs(self._opened, GraphsOptions(number)).frame()
 
-    def info(self) -> Document:
-        """What the report holds, what is missing, and which questions it can answer: "nsysgap.info/1"."""
+    def info(self) -> ShownDocument:
+        """What the report holds, what is missing, and which questions it can answer: "nsysgap.info/1", a dict."""
         from nsysgap.answers.info import info
 
-        return info(self._opened).document()
+        return shown(info(self._opened).document())
+
+    def steps(self, loop: str | None = None, *, hidden_after_ns: int = HIDDEN_AFTER_NS) -> Steps:
+        """What repeats: `loops()`, `iterations()`, `figure()` and `document()` of the loops.
+
+        Iterations are those of the loops with the label `loop`, such as "step #", else of each process's main loop.
+        Raises NsysgapError where no loop has that label, with those that there are.
+        """
+        from nsysgap.api_steps import steps_of
+
+        return steps_of(self._opened, loop, hidden_after_ns)
 
     def to_chrome(
         self,
@@ -298,10 +310,10 @@ class Report:
         if form == "markdown":
             from nsysgap.render.text.report import report_markdown
 
-            return report_markdown(answer)
+            return ShownText(report_markdown(answer))
         from nsysgap.render.pages.report import fitting_timeline, report_page
 
-        return report_page(answer, fitting_timeline(summary_timelines(self._opened, chosen)))
+        return ShownPage(report_page(answer, fitting_timeline(summary_timelines(self._opened, chosen))))
 
     def timeline(
         self,
@@ -344,15 +356,15 @@ class Report:
         from nsysgap.render.pages.timeline import timeline_html
 
         data = timeline(self._opened, TimelineOptions(_selection(device, (nvtx, domain), since, until), top_gaps))
-        return timeline_html(data, plotlyjs=plotlyjs)
+        return ShownPage(timeline_html(data, plotlyjs=plotlyjs))
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> ShownList:
         """What the report cannot show and what looks odd in it, as `nsysgap gaps` prints it."""
         from nsysgap.analysis.notices import all_notices
 
         idle = self.analyse()
-        return [f"{notice.level}: {notice.text}" for notice in all_notices(idle, idle.latencies)]
+        return shown_list([f"{notice.level}: {notice.text}" for notice in all_notices(idle, idle.latencies)])
 
     def __repr__(self) -> str:
         return f"<nsysgap report {self.trace.path}: {'; '.join(self._sentences()) or 'no GPU work'}>"

@@ -18,7 +18,7 @@ from nsysgap.answers.compare import compare as compared
 from nsysgap.answers.selection import Selection, pattern
 from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
-from nsysgap.figures import Document
+from nsysgap.shown import ShownDocument, ShownList, shown, shown_list
 from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class Comparison:
         return self.answer.noise
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> ShownList:
         """Why the sides are not comparable; none where they are."""
-        return list(self.answer.reasons)
+        return shown_list(self.answer.reasons)
 
     def figures(self) -> pd.DataFrame:
         """One row per figure, as "figures" of the document: name, unit, before, after, change, p and what came out."""
@@ -89,9 +89,9 @@ class Comparison:
         """One row per kernel, copy, memset and graph, of an iteration: counts and ns before and after."""
         return self.answer.frame()
 
-    def document(self) -> Document:
+    def document(self) -> ShownDocument:
         """The contract "nsysgap.compare/1", as `nsysgap compare --format json` writes it."""
-        return self.answer.document()
+        return shown(self.answer.document())
 
     def __repr__(self) -> str:
         return f"<nsysgap comparison: {self.verdict}>"
@@ -127,9 +127,9 @@ class Checked:
 
         return pd.DataFrame(self.document()["limits"])
 
-    def document(self) -> Document:
+    def document(self) -> ShownDocument:
         """The contract "nsysgap.check/1", as `nsysgap check --format json` writes it."""
-        return self.answer.document()
+        return shown(self.answer.document())
 
     def __repr__(self) -> str:
         return f"<nsysgap check: {self.text}>"

@@ -12,7 +12,7 @@ from nsysgap.answers.rank_units import RankOptions
 from nsysgap.answers.ranks import RanksAnswer
 from nsysgap.answers.ranks_picture import ranks_picture
 from nsysgap.answers.selection import Selection, pattern
-from nsysgap.figures import Document
+from nsysgap.shown import ShownDocument, ShownList, ShownPage, shown
 from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ class Fleet:
         return pd.DataFrame({"role": one.role, **row} for one in answers for row in one.document()["figures"])
 
     @property
-    def reports(self) -> list[Document]:
+    def reports(self) -> ShownList:
         """path, status ("ok", "no-gpu-work", "error") and text of every report."""
-        found: list[Document] = self.document()["reports"]
+        found: ShownList = self.document()["reports"]
         return found
 
-    def document(self) -> Document:
+    def document(self) -> ShownDocument:
         """The contract "nsysgap.ranks/1", as `nsysgap ranks --format json` writes it."""
-        return self._answer.document()
+        return shown(self._answer.document())
 
     def html(self) -> str:
         """The page that `nsysgap ranks --html` writes."""
@@ -125,7 +125,7 @@ class Fleet:
 
         drawn = ranks_picture(self._answer)
         picture = Picture(drawn.names, drawn.label, drawn.layers, drawn.step, drawn.waits)
-        return ranks_page(self.document(), picture)
+        return ShownPage(ranks_page(self.document(), picture))
 
     def __repr__(self) -> str:
         return f"<nsysgap fleet of {len(self._answer.units)} ranks: {self.verdict}>"

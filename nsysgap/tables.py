@@ -111,6 +111,9 @@ class Table(Mapping[str, Array]):
     def __repr__(self) -> str:
         return f"<{self.schema.name}: {self.rows} rows x {len(self)} columns>"
 
+    def _repr_html_(self) -> str:
+        return self.to_pandas().to_html(max_rows=20, escape=True)
+
     def take(self, index: Array) -> Table:
         """The rows at the given positions, or where a mask is true."""
         return Table(self.schema, {name: array[index] for name, array in self._columns.items()})

@@ -65,6 +65,18 @@ def test_methods_give_the_rows_of_the_commands(
     same(report.idle(**given)[["idle_ns"]], pd.DataFrame({"idle_ns": [gaps_json(*options)["devices"][0]["idle_ns"]]}))
 
 
+def test_steps_are_those_of_the_command(report: nsysgap.Report) -> None:
+    label = report.steps().loops()["label"].iloc[0]  # of two loops, the main one among them
+    steps = report.steps(label)
+    document = json.loads(run("steps", NAIVE, "--loop", label, "--format", "json").stdout)
+    assert steps.document() == document
+    same(steps.loops(), csv("steps", NAIVE))
+    same(steps.iterations(), csv("steps", NAIVE, "--loop", label))
+    assert [loop["count"] for loop in report.steps().document()["loops"] if "iterations" in loop] == [200]
+    with pytest.raises(nsysgap.NsysgapError, match="No loop is called 'nothing'"):
+        report.steps("nothing")
+
+
 def test_info_graphs_and_traces_are_those_of_the_commands(report: nsysgap.Report, tmp_path: Path) -> None:
     assert report.info() == json.loads(run("info", NAIVE, "--format", "json").stdout)
     graph = SAMPLES / "graph_explicit.sqlite.xz"

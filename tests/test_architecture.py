@@ -15,7 +15,7 @@ import nsysgap
 
 PACKAGE = Path(nsysgap.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-APIS = ("api", "api_compare", "api_fleet")
+APIS = ("api", "api_compare", "api_fleet", "api_steps")
 FORBIDDEN = {
     "report": ("analysis", "answers", "render", "commands", "profiling", *APIS),
     "analysis": ("report", "answers", "render", "commands", "profiling", *APIS),
@@ -100,7 +100,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed(what: str) -> None:
 
 
 def test_the_public_api_is_exact() -> None:
-    kinds, functions = ("Checked", "Comparison", "Fleet", "NsysgapError", "Report"), ("open_fleet", "open_report")
+    kinds = ("Checked", "Comparison", "Fleet", "NsysgapError", "Report", "Steps")
+    functions = ("open_fleet", "open_report")
     assert sorted(nsysgap.__all__) == [*kinds, "__version__", "check", "compare", *functions]
     assert dir(nsysgap) == sorted(nsysgap.__all__)
     assert all(getattr(nsysgap, name) is not None for name in nsysgap.__all__)

@@ -211,6 +211,12 @@ class IdleReport:
         """The time selected on a GPU, None for all of it."""
         return self.selection if self.by_device is None else self.by_device.get(device, EMPTY)
 
+    def _repr_html_(self) -> str:
+        """The idle time per GPU as a notebook shows it. Names are escaped."""
+        from nsysgap.analysis.idle.dataframes import idle_frame
+
+        return idle_frame(self).to_html(index=False, escape=True) if self.devices else "<p>no GPU work</p>"
+
     def parts(self, rows: Indices) -> NDArray[np.int64]:
         """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""
         gaps = self.gaps

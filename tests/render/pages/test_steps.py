@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 from browser import watched_page
 from command_line import run
 from report_builder import ReportBuilder
+
+import nsysgap
+from nsysgap.causes import CAUSES, PARTS
 
 HOSTILE = "</script><img src=x onerror=alert()> "
 
@@ -111,3 +115,70 @@ def test_a_report_s_name_is_no_word_of_the_page(tmp_path: Path) -> None:
     report = report_of(tmp_path).rename(tmp_path / "SAID STYLE TITLE.sqlite")
     assert run("steps", report, "--html", "-o", tmp_path / "page.html").returncode == 0
     assert "<title>SAID STYLE TITLE.sqlite - nsysgap steps</title>" in (tmp_path / "page.html").read_text()
+
+
+def traces_of(figure: Any) -> dict[str, tuple[list[int], list[int]]]:
+    """What the figure of a loop draws: {name without its explanation: (iterations, ns)}."""
+    return {
+        trace.name.split(":")[0]: (list(trace.x), [round(y * 1e6) for y in trace.y])
+        for trace in figure.data
+        if trace.visible
+    }
+
+
+def test_the_figure_stacks_each_iteration_to_its_window(tmp_path: Path) -> None:
+    steps = nsysgap.open_report(report_of(tmp_path)).steps()
+    drawn = traces_of(steps.figure())
+    frame = steps.iterations()
+    assert drawn["busy"] == ([*range(12)], frame["busy_ns"].fillna(0).tolist())
+    parts = [part for part in PARTS if frame[f"{part}_ns"].fillna(0).any()]
+    assert {*drawn} == {"busy", *parts, "no launch", "on the host", "outlier"}
+    assert all(drawn[part][1] == frame[f"{part}_ns"].fillna(0).tolist() for part in parts)
+    assert drawn["no launch"] == ([*range(12)], [100 if i == 3 else 0 for i in range(12)])
+    assert drawn["on the host"] == ([*range(12)], [500 if i == 7 else 100 for i in range(12)])
+    assert drawn["outlier"] == ([7], [500])
+    stacked = [sum(drawn[part][1][i] for part in ("busy", *parts)) for i in range(12)]
+    assert stacked == frame["window_ns"].fillna(0).tolist()
+
+
+def test_the_figure_has_the_colours_of_the_causes(tmp_path: Path) -> None:
+    figure = nsysgap.open_report(report_of(tmp_path, name=HOSTILE)).steps().figure()
+    known = {cause.named.split(" ")[0]: (cause.color, cause.hatch) for cause in CAUSES}
+    of_causes = [trace for trace in figure.data if trace.name.split(":")[0] in known]
+    assert of_causes
+    for trace in of_causes:
+        assert (trace.marker.color, trace.marker.pattern.shape) == known[trace.name.split(":")[0]]
+    assert figure.layout.title.text == f"{html.escape(HOSTILE)}# (12), GPU 0, thread 1/1"
+
+
+def test_the_figure_of_launches_that_repeat_and_of_processes(tmp_path: Path) -> None:
+    """No NVTX: the loops are found in the launches; a menu chooses the process."""
+    report = ReportBuilder()
+    for pid, kernel in ((1, 300), (2, 100)):
+        for step in range(10):
+            at = step * 1000
+            report.launch((at, at + 10), (at + 50, at + 50 + kernel), f"k{pid}", pid=pid, device=pid)
+            report.sync(at + 60, at + 500, pid=pid)
+    steps = nsysgap.open_report(report.save(tmp_path)).steps()
+    figure = steps.figure()
+    (menu,) = figure.layout.updatemenus
+    assert [button.label.split(",")[1] for button in menu.buttons] == [" GPU 1", " GPU 2"]
+    assert set(traces_of(figure)["busy"][1]) == {300}
+    for trace, shown in zip(figure.data, menu.buttons[1].args[0]["visible"], strict=True):
+        trace.visible = shown
+    assert set(traces_of(figure)["busy"][1]) == {100}
+
+
+def test_a_long_loop_is_drawn_in_parts(tmp_path: Path) -> None:
+    steps = nsysgap.open_report(report_of(tmp_path, iterations=2_500)).steps()
+    assert traces_of(steps.figure())["busy"][0] == [*range(2_000)]
+    assert steps.figure().layout.title.text.endswith("<br>iterations 0 to 1,999 of 2,500")
+    assert traces_of(steps.figure(first=2_000))["busy"][0] == [*range(2_000, 2_500)]
+    assert traces_of(steps.figure(first=9_999))["busy"][0] == [2_499]
+
+
+def test_a_figure_of_nothing_says_so(tmp_path: Path) -> None:
+    steps = nsysgap.open_report(ReportBuilder().launch((0, 1), (5, 10)).save(tmp_path)).steps()
+    assert (steps.loops().empty, steps.iterations().empty) == (True, True)
+    assert steps.figure().layout.title.text == "Nothing repeats in this report"
+    assert (repr(steps), steps._repr_html_()) == ("<nsysgap steps: nothing repeats>", "<p>Nothing repeats.</p>")
