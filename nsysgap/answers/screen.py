@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from nsysgap.answers.screen_careful import Care, Holds, care, holds
 from nsysgap.answers.screen_collectives import Collectives, CollectiveTime, collectives
 from nsysgap.answers.screen_limits import Advice, Limits, advice, limits
 from nsysgap.answers.screen_next import Command, next_commands
-from nsysgap.answers.selection import Selection
+from nsysgap.answers.selection import Selected, Selection
 from nsysgap.figures import Document, Header
+from nsysgap.intervals import EMPTY, covered_length
 from nsysgap.tables import NONE
 
 LONGEST = 3
@@ -46,7 +48,8 @@ class ScreenLoop:
     step takes, else it is the GPU's; `low_ns` and `high_ns` are the shortest and longest of them.
 
     `set_up_ns`, `after_ns`: what its GPUs' windows have before and after it. `launches` and `api_calls` are medians of
-    an iteration, `launches_total` of all; `identical` says how many launched the same.
+    an iteration, `launches_total` of all; `identical` says how many launched the same; `selected`: how many run in the
+    selected time, at least in part, None if all time is selected.
     """
 
     process: int
@@ -65,6 +68,7 @@ class ScreenLoop:
     identical: int
     outliers: int
     warm_up: int
+    selected: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def screen_with(
     """The first screen, with what limits the selection and what would gain as they are known."""
     answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
     steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
-    loops = tuple(_loops(report, steps)) if steps is not None else ()
+    loops = () if steps is None else tuple(_loops(report, steps, _by_user(report, selection)))
     looped = bool(loops) and answer.selection.startswith("the loop")
     ops, shared = report.trace.ops, collectives(report, selection)
     made = ScreenAnswer(
@@ -144,12 +148,19 @@ def screen_with(
     return replace(made, next=next_commands(made))
 
 
-def _loops(report: OpenReport, steps: Steps) -> Iterator[ScreenLoop]:
-    """The main loops that stand for their processes, by pid."""
+def _by_user(report: OpenReport, selection: Selection) -> Selected:
+    """The time that ranges or a stretch of the session select; all of it where they do not."""
+    return report.select(selection) if selection.ranges or selection.timed else Selected(None, "")
+
+
+def _loops(report: OpenReport, steps: Steps, chosen: Selected) -> Iterator[ScreenLoop]:
+    """The main loops that stand for their processes, by pid; of selected time the loops that run in it."""
     trace = report.trace
     window = {one.device: one.window for one in steps.whole.gaps}
-    numbers = sorted(steps.judged.items(), key=lambda one: int(trace.processes["pid"][one[0]]))
-    for (process, _), figures in zip(numbers, steps.of([steps.loops[number] for _, number in numbers]), strict=True):
+    numbers = sorted(_shown(steps, chosen).items(), key=lambda one: int(trace.processes["pid"][one[0]]))
+    for (process, number), figures in zip(
+        numbers, steps.of([steps.loops[number] for _, number in numbers]), strict=True
+    ):
         covered = {one.edges.device: one.edges.covered for one in figures.windows if len(one.edges.covered.starts)}
         before = [int(time.starts[0]) - window[device][0] for device, time in covered.items()]
         after = [window[device][1] - int(time.ends[-1]) for device, time in covered.items()]
@@ -171,7 +182,28 @@ def _loops(report: OpenReport, steps: Steps) -> Iterator[ScreenLoop]:
             identical=int(figures.identical.sum()),
             outliers=len(figures.outliers),
             warm_up=figures.warm_up,
+            selected=None if chosen.time is None else _selected(steps, number, chosen),
         )
+
+
+def _shown(steps: Steps, chosen: Selected) -> dict[int, int]:
+    """The loop to show of each process: its main loop, or the first inside where that runs outside the time."""
+    if chosen.time is None:
+        return steps.judged
+    process = [int(steps.trace.threads["process"][loop.thread]) for loop in steps.loops]
+    own = {one: [main, *np.flatnonzero(np.equal(process, one)).tolist()] for one, main in steps.judged.items()}
+    running = {one: (i for i in loops if _selected(steps, i, chosen)) for one, loops in own.items()}
+    return {one: number for one, loops in running.items() for number in islice(loops, 1)}
+
+
+def _selected(steps: Steps, number: int, chosen: Selected) -> int:
+    """How many iterations of a loop run in the selected time, wholly or in part."""
+    loop = steps.loops[number]
+    process = int(steps.trace.threads["process"][loop.thread])
+    time = chosen.time if chosen.by_process is None else chosen.by_process.get(process, EMPTY)
+    if time is None:
+        return loop.count
+    return int((covered_length(time, loop.start, loop.end) > 0).sum())
 
 
 def _spread(figures: LoopSteps) -> tuple[int, int, bool]:

@@ -1,7 +1,8 @@
 """Stream capture: which API calls were recorded into a CUDA graph instead of being executed, and what graphs cost.
 
-A launch call between cudaStreamBeginCapture and cudaStreamEndCapture on its thread owns no op: the kernel becomes a
-node of the graph and runs when the graph is launched. Such calls are not lost.
+A launch call between cudaStreamBeginCapture and cudaStreamEndCapture owns no op: the kernel becomes a node of the graph
+and runs when the graph is launched. Such calls are not lost. Any thread may launch into a stream that another one
+captures: PyTorch's backward thread does, while the main thread waits for it inside its capture.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def captured_calls(
 ) -> NDArray[np.bool_]:
     """Which rows of api are launch, copy or memset calls that a capture recorded: bool of shape (api,).
 
-    They lie inside a capture on their thread, succeeded, and own no op. `calls`: the launch call of each op, `within`:
+    They lie inside a capture of their process, succeeded, and own no op. `calls`: the launch call of each op, `within`:
     the captures; where the caller knows them.
     """
     found = np.zeros(trace.api.rows, np.bool_)
@@ -89,22 +90,39 @@ def captured_calls(
     candidates = CAPTURED_WORK.rows(trace) & ~trace.api["failed"]
     candidates[owners[owners != NONE]] = False
     rows = np.flatnonzero(candidates)
-    for thread in distinct(within.thread).tolist():
-        mine = rows[trace.api["thread"][rows] == thread]
-        own = within.thread == thread
-        place = np.searchsorted(within.start[own], trace.api["start"][mine], side="right") - 1
-        inside = (place >= 0) & (trace.api["end"][mine] <= within.stop[own][place])
-        found[mine[inside]] = True
+    found[rows[_capture_of(trace, rows, within) != NONE]] = True
     return found
 
 
 def launches_of_captures(trace: Trace, within: Captures, captured: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many launch calls each capture recorded: shape (captures,). `captured`: as `captured_calls`."""
-    rows, found = np.flatnonzero(captured), np.zeros(len(within.begin), np.int64)
-    for thread in distinct(within.thread).tolist():
-        start, own = trace.api["start"][rows[trace.api["thread"][rows] == thread]], within.thread == thread
-        found[own] = np.searchsorted(start, within.stop[own]) - np.searchsorted(start, within.start[own])
+    holders = _capture_of(trace, np.flatnonzero(captured), within)
+    return np.bincount(holders[holders != NONE], minlength=len(within.begin)).astype(np.int64)
+
+
+def _capture_of(trace: Trace, rows: Indices, within: Captures) -> Indices:
+    """The capture around each row of api: one of its own thread, else one of its process; NONE without any."""
+    found = np.full(len(rows), NONE, np.intp)
+    process = trace.threads["process"]
+    for holder, lane in (
+        (within.thread, trace.api["thread"][rows]),
+        (process[within.thread], process[trace.api["thread"][rows]]),
+    ):
+        for one in distinct(holder).tolist():
+            of = np.flatnonzero(holder == one)
+            mine = np.flatnonzero((lane == one) & (found == NONE))
+            found[mine] = _around(trace, rows[mine], within, of)
     return found
+
+
+def _around(trace: Trace, rows: Indices, within: Captures, of: Indices) -> Indices:
+    """Of some captures, in order of their begin, the one around each row of api: the longest where they overlap."""
+    stop = within.stop[of]
+    latest = np.maximum.accumulate(stop)
+    longest = np.flatnonzero(stop == latest)  # the captures that no earlier one outlives
+    place = np.searchsorted(within.start[of][longest], trace.api["start"][rows], side="right") - 1
+    inside = (place >= 0) & (trace.api["end"][rows] <= stop[longest][place])
+    return np.where(inside, of[longest][place], NONE)
 
 
 @dataclass(frozen=True)

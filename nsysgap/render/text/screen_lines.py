@@ -104,7 +104,10 @@ def _head(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     if lost:
         more = f" ({counted(len(lost) - 1, 'more', 'more')}: --detail)" if len(lost) > 1 else ""
         room, text = max(width - len(more), 20), printable(lost[0])
-        text = text if cell_len(text) <= room else set_cell_size(text, room - 1).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+        if cell_len(text) > room:
+            text = set_cell_size(text, room - 1)
+            before, opened, rest = text.rpartition(" (")
+            text = (before if opened and ")" not in rest else text).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
         yield Line("incomplete", text + more, 0, "bold red")
 
 
@@ -122,7 +125,8 @@ def _without_ops(answer: ScreenAnswer) -> Iterator[Line]:
 
 def _loops(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     if not answer.loops:
-        yield Line("loop", "none found: shares are of the whole report", 1)
+        of = "selection" if answer.gaps.selection else "whole report"
+        yield Line("loop", f"none found{' there' if answer.gaps.selection else ''}: shares are of the {of}", 1)
         return
     several = answer.processes > 1
     for number, loop in enumerate(answer.loops[:MOST_LOOPS]):
@@ -145,6 +149,9 @@ def _loop(loop: ScreenLoop, width: int, *, left_out: bool) -> Iterator[str]:
     yield number + printable(name, max(room, LEAST_NAME)) + dots + launches + said
     if spread:
         yield f"from {extent(loop.low_ns, loop.high_ns)}"
+    if loop.selected is not None and not left_out:
+        yield f"{count(loop.selected)} of them in what is selected"
+        return
     after = f", {duration(loop.after_ns)} after it" if loop.after_ns > loop.set_up_ns // 100 else ""
     if loop.set_up_ns or after:
         yield f"{duration(loop.set_up_ns)} of set-up{after} {'left out' if left_out else 'counted'}"

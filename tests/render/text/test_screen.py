@@ -64,6 +64,42 @@ def test_the_loop_and_what_a_step_is_spent_on(tmp_path: Path) -> None:
     assert "busy 25.0 ms" in whole
 
 
+def test_of_a_selection_the_loop_inside_it_is_named(tmp_path: Path) -> None:
+    report = ReportBuilder().versions().nvtx(0, 8 * MS, "warm").nvtx(100 * MS, 140 * MS, "measured", tid=2)
+    for number in range(8):  # the main loop by its launches, outside what is selected
+        report.nvtx(number * MS, number * MS + 800 * US, f"try {number}")
+        for k in (0, 1):
+            at = number * MS + k * 300 * US
+            report.call(at, at + 10 * US, 20 * number + k).kernel(at + 20 * US, at + 100 * US, 20 * number + k)
+    for number in range(4):
+        at = (100 + 10 * number) * MS
+        report.nvtx(at, at + 9 * MS, f"step {number}", tid=2)
+        report.call(at, at + MS, 1000 + number, tid=2).kernel(at + 2 * MS, at + 8 * MS, 1000 + number)
+    report.call(400 * MS, 401 * MS, 5000).kernel(402 * MS, 403 * MS, 5000)
+    path = report.save(tmp_path)
+    assert "8 x try #" in run("gaps", path).stdout
+    measured = run("gaps", path, "--nvtx", "^measured$").stdout
+    assert "4 x step #" in measured
+    assert "4 of them in what is selected" in " ".join(measured.split())
+    part = run("gaps", path, "--from", "115ms").stdout  # the second of four is cut
+    assert "3 of them in what is selected" in " ".join(part.split())
+    gpu = run("gaps", path, "--nvtx", "^step 3$", "--select", "gpu").stdout
+    assert "1 of them in what is selected" in " ".join(gpu.split())
+    between = run("gaps", path, "--from", "20ms", "--to", "102500us").stdout
+    assert "1 of them in what is selected" in " ".join(between.split())
+    assert "loop        none found there: shares are of the selection" in run("gaps", path, "--from", "200ms").stdout
+
+
+def test_a_loss_is_cut_before_the_bracket_that_does_not_fit(tmp_path: Path) -> None:
+    report = ReportBuilder().versions()
+    for number in range(1_000):
+        report.call(number * MS, number * MS + US, number + 1, pid=144_000)
+    report.launch((0, 10), (20, 50), pid=144_000)
+    line = next(line for line in run("gaps", report.save(tmp_path)).stdout.splitlines() if "incomplete" in line)
+    assert line.count("(") == line.count(")") == 1
+    assert "\N{HORIZONTAL ELLIPSIS} (" in line
+
+
 def test_a_report_without_gpu_work_says_what_it_holds(tmp_path: Path) -> None:
     report = ReportBuilder().versions().call(0, 10, 1, "cudaMalloc").nvtx(0, 100, "load")
     done = run("gaps", report.save(tmp_path))
