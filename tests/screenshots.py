@@ -44,7 +44,7 @@ def take(browser: Any, report: Path, name: str, *, explain: bool = False, dark: 
         target = IMAGES / f"timeline-{name}.png"
         page.screenshot(path=target, **({"full_page": True, "clip": TALL} if explain else {}))
         watched.check()
-    _fewer_colours(target)
+    fewer_colours(target)
 
 
 def take_summary(browser: Any, report: Path, name: str) -> None:
@@ -57,10 +57,10 @@ def take_summary(browser: Any, report: Path, name: str) -> None:
         page.wait_for_selector("body[data-ready]")
         page.screenshot(path=IMAGES / f"report-{name}.png")
         watched.check()
-    _fewer_colours(IMAGES / f"report-{name}.png")
+    fewer_colours(IMAGES / f"report-{name}.png")
 
 
-def _fewer_colours(target: Path) -> None:
+def fewer_colours(target: Path) -> None:
     with Image.open(target) as picture:
         few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(target, optimize=True)  # small patches of colour, as in the legend, keep theirs
