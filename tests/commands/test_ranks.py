@@ -115,6 +115,19 @@ def test_missing_ranks_and_bad_reports_are_said_and_do_not_stop_the_others(tmp_p
     assert "bad.sqlite" in "".join(said.split())  # a long path is broken over lines
     assert "no-gpu-work: " in " ".join(said.replace("no-gpu-\n", "no-gpu-").split())
     assert "1 launch succeeded and left no kernel row" in " ".join(said.split())
+    assert "Ranks are known from: environment." in said
+    assert "more reports without an answer" not in said
+
+
+def test_of_many_reports_without_an_answer_some_are_named(tmp_path: Path) -> None:
+    idle = [ReportBuilder().call(0, 1).save(tmp_path, f"idle{number}.sqlite") for number in range(8)]
+    assert "more reports without an answer: --format json)" in ranks(*save_job(tmp_path, steady(2, 3)), *idle).stdout
+
+
+@pytest.mark.parametrize(("steps", "there"), [(3, True), (12, False)])
+def test_clocks_that_cannot_be_aligned_are_said(tmp_path: Path, steps: int, *, there: bool) -> None:
+    said = " ".join(ranks(*save_job(tmp_path, steady(2, steps))).stdout.split())
+    assert ("Their clocks cannot be aligned: no picture shows them in one time." in said) == there
 
 
 @pytest.mark.parametrize(

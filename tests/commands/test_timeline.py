@@ -92,7 +92,10 @@ def test_default_name_and_standard_output(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_missing_plotly_is_said(tmp_path: Path) -> None:
     report = sample("naive", tmp_path)
     said = run("timeline", report, "-o", tmp_path / "page.html", "--plotlyjs", "lib/plotly.js").stderr
-    assert f"{tmp_path / 'lib' / 'plotly.js'} does not exist" in said
+    assert (
+        f"{tmp_path / 'lib' / 'plotly.js'} does not exist: the page shows nothing until Plotly's script lies there."
+        in said
+    )
     said = run("timeline", report, "-o", tmp_path / "page.html", "--force", "--plotlyjs", "cdn").stderr
     assert "does not exist" not in said
 

@@ -18,9 +18,11 @@ from report_builder import ReportBuilder
 from schedule_models import model_of, models_of
 
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, FREE, LAUNCH, RECORD, WAIT
+from nsysgap.analysis.schedule.limits import doubts
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
+from nsysgap.analysis.schedule.stretch import time_stretch
 from nsysgap.answers.opening import opened
 
 LONG = 20_000
@@ -215,6 +217,8 @@ def test_too_few_blocked_launches_tell_no_length_of_a_queue(tmp_path: Path) -> N
     assert model.back_pressure.lengths == {}
     assert len(model.back_pressure.unexplained) == 10
     assert model.off_by == 0
+    (said,) = doubts(model, time_stretch(model, None, None))
+    assert said.startswith("10 launches waited while 1,000 or more operations were queued, and no length of the queue")
 
 
 def test_waits_cover_what_the_analysis_of_syncs_says(real_report: Callable[[str], Path]) -> None:
