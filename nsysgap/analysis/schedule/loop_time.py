@@ -40,7 +40,8 @@ class LoopRun:
 def run_loop(bodies: Bodies, schedule: Schedule) -> LoopRun:
     """Replay a schedule and find the loop in it: NVTX times lie where they lay within their gap or call; without NVTX
     it goes from its first call's start to the later of its last call's end and its last op's end."""
-    times, stretch = replay(schedule), bodies.stretch
+    unchanged, stretch = schedule is bodies.model.schedule, bodies.stretch
+    times = bodies.model.unchanged if unchanged else replay(schedule)
     if stretch.by_ranges:
         start = moved(bodies, times, stretch.start)
         return LoopRun(schedule, times, start, End(moved(bodies, times, stretch.end.time), thread=stretch.logical))

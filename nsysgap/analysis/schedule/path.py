@@ -6,7 +6,7 @@ the op that its stream waited for, and everything else for what came before on i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,62 +71,73 @@ def last_end(schedule: Schedule, times: Replay) -> End:
     return End(int(times.call_end[call]), thread=int(schedule.thread[call]))
 
 
-class _Lines:
-    """Calls by thread, or ops by stream: `items[number]` in order, the `place` of each in there, and the place of the
-    last break at or before it (-1 none)."""
-
-    def __init__(self, number: NDArray[np.int32], used: NDArray[np.bool_], breaks: NDArray[np.bool_]) -> None:
-        self.items: list[Indices] = []
-        self.place = np.full(len(number), NONE, np.int64)
-        self.broken = np.full(len(number), NONE, np.int64)
-        for one in range(int(number.max(initial=0)) + 1):
-            mine = np.flatnonzero((number == one) & used)
-            place = np.arange(len(mine))
-            self.items.append(mine)
-            self.place[mine] = place
-            self.broken[mine] = np.maximum.accumulate(np.where(breaks[mine], place, NONE))
-
-
 class _Walk:
-    """The walk back, a stretch at a time: along a thread up to a call that waited, along a stream up to an op that
-    did not wait for the one before."""
+    """The walk back: from the end of a call to the end of what it waited for, or of the call before it on its thread;
+    from the end of an op to that of the op that it waited for, or of the call before its own.
+
+    Calls are numbered as in the schedule, ops after them. Where each leads to does not depend on where the walk came
+    from: so it follows a list of numbers, and what is on it is told from its times afterwards, all at once.
+    """
 
     def __init__(self, schedule: Schedule, times: Replay, start: int) -> None:
         self.schedule, self.times, self.start = schedule, times, start
-        self.origin = min(schedule.origin, start)  # a loop may begin before its first call
+        self.calls = len(schedule.gap)
+        self.waited_for, self.for_room = _waited_for(schedule, times)
+        self.stream_bound, self.pred = _predecessors(schedule, times)
+        self.previous = _previous(schedule.thread)
+        origin = min(schedule.origin, start)  # a loop may begin before its first call
+        self.since = (
+            np.where(self.previous == NONE, origin, times.call_end[self.previous]) if self.calls else self.previous
+        )
         self.gpu, self.between, self.latency = (np.zeros(len(schedule.call), np.int64) for _ in range(3))
-        self.call, self.tail, self.gap = (np.zeros(len(schedule.gap), np.int64) for _ in range(3))
+        self.call, self.tail, self.gap = (np.zeros(self.calls, np.int64) for _ in range(3))
         self.parts = (self.gpu, self.between, self.latency, self.call, self.tail, self.gap)
         self.last: tuple[int, int, int] | None = None
-        self.waited_for, self.for_room = _waited_for(schedule, times)
-        self.stream_bound, self.pred, chained = _predecessors(schedule, times)
-        self.threads = _Lines(schedule.thread, np.ones(len(schedule.thread), np.bool_), self.waited_for != NONE)
-        self.streams = _Lines(schedule.stream, schedule.alive, ~chained)
 
     def run(self, end: End) -> None:
         """Walk from the end until the start is reached."""
-        then = (self._op, end.op) if end.op != NONE else self._from_time(end)
-        begun = NONE if then is None else then[1]
-        while then is not None:
-            step, which = then
-            then = step(which)
+        begun = self._from_time(end) if end.op == NONE else self.calls + end.op
+        if begun == NONE:
+            return
+        then = self._leads_to().data  # single values of it are quicker to get, and no list takes memory
+        passed, which = array("q"), begun
+        while which >= 0:
+            passed.append(which)
+            which = then[which]
+        on_path = np.frombuffer(passed, np.int64)
+        self._fill_calls(on_path[on_path < self.calls])
+        self._fill_ops(on_path[on_path >= self.calls] - self.calls)
         if self.last is None and end.op == NONE:
             self._clip(end.time, begun)
 
-    def _from_time(self, end: End) -> _Step:
-        """Begin in the middle of a thread's call or gap."""
-        line, times = self.threads.items[end.thread], self.times
+    def _leads_to(self) -> Times:
+        """What comes before each call and op on a path through it; -1 where that begins no later than the path does."""
+        times, start, calls = self.times, self.start, self.calls
+        waited = self.waited_for != NONE
+        since = np.where(waited, times.op_end[self.waited_for], self.since) if len(times.op_end) else self.since
+        of_call = np.where(waited, calls + self.waited_for, self.previous)
+        of_call[since <= start] = NONE
+        call, bound = self.schedule.call, self.stream_bound
+        of_op = np.where(bound, calls + self.pred, self.previous[call])
+        since = np.where(bound, times.before, np.minimum(self.since[call], times.call_start[call]))
+        of_op[np.minimum(since, times.op_start) <= start] = NONE
+        return np.concatenate((of_call, of_op))
+
+    def _from_time(self, end: End) -> int:
+        """The call that ends last on the thread before the end, or the one in whose middle that is; -1 for none."""
+        times = self.times
+        line = np.flatnonzero(self.schedule.thread == end.thread)
         place = int(np.searchsorted(times.call_start[line], end.time, side="left")) - 1
         if place < 0:
             self.last = (int(line[0]) if len(line) else NONE, self.start, end.time)
-            return None
+            return NONE
         call = int(line[place])
         if times.call_end[call] > end.time:
-            return self._thread, call  # what of it comes after is clipped
+            return call  # what of it comes after is clipped
         since = int(times.call_end[call])
         after = int(line[place + 1]) if place + 1 < len(line) else NONE
         self.last = (after, max(since, self.start), end.time)
-        return (self._thread, call) if since > self.start else None
+        return call if since > self.start else NONE
 
     def _clip(self, limit: int, begun: int) -> None:
         """Take off what lies after the path's end, where that is in the middle of a call, `begun`.
@@ -144,88 +155,43 @@ class _Walk:
             late = np.flatnonzero((part != 0) & (until > limit))  # less than 0: a call that returned before its copy
             part[late] = np.maximum(part[late] - (until[late] - limit), 0)
 
-    def _thread(self, call: int) -> _Step:
-        """From the end of a call back along its thread."""
-        times = self.times
-        line = self.threads.items[self.schedule.thread[call]]
-        place, broken = int(self.threads.place[call]), int(self.threads.broken[call])
-        row = line[broken + 1 : place + 1]
-        if len(row):
-            before = np.empty(len(row), np.int64)
-            before[0] = times.call_end[line[broken]] if broken != NONE else self.origin
-            before[1:] = times.call_end[row[:-1]]
-            if before[0] <= self.start or broken == NONE:
-                self._cut_thread(row, before)
-                return None
-            self.call[row] = times.call_end[row] - times.call_start[row]
-            self.gap[row] = times.call_start[row] - before
-        return self._wait, int(line[broken])
+    def _fill_calls(self, on_path: Indices) -> None:
+        """Calls that returned because an op had ended, and those that only came after others."""
+        times, start = self.times, self.start
+        waited = self.waited_for[on_path] != NONE
+        mine = on_path[waited]
+        tail = times.call_end[mine] - np.maximum(times.op_end[self.waited_for[mine]], start)
+        room = self.for_room[mine]
+        self.call[mine[room]], self.tail[mine[~room]] = tail[room], tail[~room]
+        mine = on_path[~waited]
+        reached = self.since[mine] <= start  # by the last one alone: the path begins in it or in the gap before
+        begin = times.call_start[mine]
+        self.call[mine] = times.call_end[mine] - np.where(reached, np.maximum(begin, start), begin)
+        self.gap[mine] = np.where(reached, np.maximum(begin - start, 0), begin - self.since[mine])
 
-    def _cut_thread(self, row: Indices, before: Times) -> None:
-        """The last stretch along a thread: up to the path's start, which one of the calls or gaps reaches over."""
-        times = self.times
-        over = int(np.flatnonzero(before <= self.start)[-1])
-        full, cut = row[over + 1 :], row[over]
-        self.call[full] = times.call_end[full] - times.call_start[full]
-        self.gap[full] = times.call_start[full] - before[over + 1 :]
-        self.call[cut] = times.call_end[cut] - max(int(times.call_start[cut]), self.start)
-        self.gap[cut] = max(int(times.call_start[cut]) - self.start, 0)
-
-    def _wait(self, call: int) -> _Step:
-        """A call that returned because an op had ended."""
-        op = int(self.waited_for[call])
-        since = int(self.times.op_end[op])
-        (self.call if self.for_room[call] else self.tail)[call] = self.times.call_end[call] - max(since, self.start)
-        return (self._op, op) if since > self.start else None
-
-    def _op(self, op: int) -> _Step:
-        """From the end of an op back along its stream."""
-        times = self.times
-        line = self.streams.items[self.schedule.stream[op]]
-        row = line[int(self.streams.broken[op]) : int(self.streams.place[op]) + 1]
-        chained = row[1:]
-        if len(chained) and times.op_end[row[0]] <= self.start:
-            over = int(np.flatnonzero(times.before[chained] <= self.start)[-1])
-            full, cut = chained[over + 1 :], chained[over]
-            self._cut_op(int(cut))
-            self._full(full)
-            return None
-        self._full(chained)
-        return self._head(int(row[0]))
-
-    def _full(self, ops: Indices) -> None:
-        self.gpu[ops] = self.schedule.duration[ops]
-        self.between[ops] = self.times.op_start[ops] - self.times.before[ops]
-
-    def _cut_op(self, op: int) -> None:
-        start = int(self.times.op_start[op])
-        self.gpu[op] = self.times.op_end[op] - max(start, self.start)
-        self.between[op] = max(start - self.start, 0)
-
-    def _head(self, op: int) -> _Step:
-        """An op that did not wait for the one before it on its stream: for one of another stream, or for its call."""
-        start = int(self.times.op_start[op])
-        self.gpu[op] = self.times.op_end[op] - max(start, self.start)
-        if start <= self.start:
-            return None
-        if self.stream_bound[op]:
-            since = int(self.times.before[op])
-            self.between[op] = start - max(since, self.start)
-            return (self._op, int(self.pred[op])) if since > self.start else None
-        call = int(self.schedule.call[op])
-        since = int(self.times.call_start[call])
-        self.latency[op] = start - max(since, self.start)
-        return (self._gap, call) if since > self.start else None
-
-    def _gap(self, call: int) -> _Step:
-        """From the start of a call back to the one before it on its thread."""
-        line, place = self.threads.items[self.schedule.thread[call]], int(self.threads.place[call])
-        since = int(self.times.call_end[line[place - 1]]) if place else self.origin
-        self.gap[call] = self.times.call_start[call] - max(since, self.start)
-        return (self._thread, int(line[place - 1])) if place and since > self.start else None
+    def _fill_ops(self, on_path: Indices) -> None:
+        """Ops that waited for another one, and those that waited for their launch, with the gap before that."""
+        times, start = self.times, self.start
+        begin = np.maximum(times.op_start[on_path], start)
+        self.gpu[on_path] = times.op_end[on_path] - begin
+        bound = self.stream_bound[on_path]
+        mine = on_path[bound]
+        self.between[mine] = np.where(begin[bound] > start, begin[bound] - np.maximum(times.before[mine], start), 0)
+        mine, begin = on_path[~bound], begin[~bound]
+        call = self.schedule.call[mine]
+        launched = np.maximum(times.call_start[call], start)
+        self.latency[mine] = np.where(begin > start, begin - launched, 0)
+        further = (begin > start) & (launched > start)
+        self.gap[call] = np.where(further, launched - np.maximum(self.since[call], start), 0)
 
 
-_Step = tuple[Callable[[int], "_Step"], int] | None
+def _previous(number: NDArray[np.int32]) -> Times:
+    """The one before each that has the same number, -1 for none."""
+    order = np.argsort(number, kind="stable")
+    found = np.full(len(number), NONE, np.int64)
+    same = number[order[1:]] == number[order[:-1]]
+    found[order[1:][same]] = order[:-1][same]
+    return found
 
 
 def _waited_for(schedule: Schedule, times: Replay) -> tuple[Times, NDArray[np.bool_]]:
@@ -247,20 +213,20 @@ def _waited_for(schedule: Schedule, times: Replay) -> tuple[Times, NDArray[np.bo
     return found, for_room
 
 
-def _predecessors(schedule: Schedule, times: Replay) -> tuple[NDArray[np.bool_], Times, NDArray[np.bool_]]:
-    """(which ops waited for another and not for their call, for which, whether for the one before on the stream)."""
+def _predecessors(schedule: Schedule, times: Replay) -> tuple[NDArray[np.bool_], Times]:
+    """(which ops waited for another and not for their call, for which: the one before on the stream, or another's)."""
     launched = times.call_start[schedule.call] + schedule.latency
     bound = schedule.alive & (times.before != NEVER) & (times.before + schedule.delta > launched)
+    alive = np.flatnonzero(schedule.alive)
+    before = _previous(schedule.stream[alive])
     previous = np.full(len(launched), NONE, np.int64)
-    for stream in range(schedule.stream_count):
-        mine = np.flatnonzero((schedule.stream == stream) & schedule.alive)
-        previous[mine[1:]] = mine[:-1]
+    previous[alive] = np.where(before == NONE, NONE, alive[before])
     chained = bound & (previous != NONE)
     chained[chained] = times.op_end[previous[chained]] == times.before[chained]
     others = np.flatnonzero(bound & ~chained)
     previous[others] = ops_ending(times, times.before[others], others)
     bound[others[previous[others] == NONE]] = False
-    return bound, previous, chained
+    return bound, previous
 
 
 def ops_ending(times: Replay, ends: Times, below: Times) -> Times:
@@ -270,7 +236,9 @@ def ops_ending(times: Replay, ends: Times, below: Times) -> Times:
     order = np.argsort(times.op_end, kind="stable")
     ordered = times.op_end[order]
     low, high = np.searchsorted(ordered, ends, "left"), np.searchsorted(ordered, ends, "right")
-    found = np.full(len(ends), NONE, np.int64)
-    for place, (first, last, limit) in enumerate(zip(low.tolist(), high.tolist(), below.tolist(), strict=True)):
-        found[place] = next((op for op in order[first:last][::-1].tolist() if op < limit), NONE)
+    found: Times = order[np.maximum(high, 1) - 1]  # nearly always the only one that ends then
+    found[high == low] = NONE
+    for place in np.flatnonzero((high > low) & (found >= below)).tolist():
+        equal = order[low[place] : high[place]]
+        found[place] = equal[equal < below[place]].max(initial=NONE)
     return found

@@ -6,10 +6,11 @@ import numpy as np
 from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from schedule_models import same_replay
 
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
-from nsysgap.analysis.schedule.schedule import Replay, Schedule
+from nsysgap.analysis.schedule.schedule import Schedule
 
 SCOPES = ((0,), (1,), (0, 1), ())
 _short = st.integers(0, 9)
@@ -65,12 +66,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
     )
 
 
-def same(one: Replay, other: Replay) -> None:
-    for name in Replay.__dataclass_fields__:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-
-
 @settings(max_examples=examples(600), deadline=None)
 @given(schedules())
 def test_the_fast_replay_is_the_plain_one(schedule: Schedule) -> None:
-    same(replay(schedule), replay_by_loop(schedule))
+    same_replay(replay(schedule), replay_by_loop(schedule))

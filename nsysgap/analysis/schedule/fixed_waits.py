@@ -1,0 +1,183 @@
+"""Joints at which the host waits equally long whatever came before: they need not be walked.
+
+What a wait covers is at most as far as the wait's own return, in a time that goes along with the host's thread. An op
+that is launched so much later that its stream has surely become free starts after its launch, not after the stream: it
+ends, seen from its thread, at a known time, and so the next wait of that thread for that stream takes a known time.
+Where a program waits for each of its launches, all waits are such, and their sum gives all times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsysgap.analysis.schedule.joints import BLOCK, SYNC, Groups, Joints
+from nsysgap.analysis.schedule.schedule import NEVER, Indices, Schedule, Times
+from nsysgap.tables import NONE
+
+Mask = NDArray[np.bool_]
+UNKNOWN = -NEVER  # as a bound: later than anything
+ROUNDS = 4  # what is known of some joints tells of others; nearly all that can be known is after the first round
+WORTH_A_ROUND = 16  # another one where the last told of more than this part of the joints
+
+
+@dataclass(frozen=True)
+class FixedWaits:
+    """`fixed`: which joints need not be walked, `wait`: by how much they delay their thread, ns, else 0; `done`: the
+    end of the op of those that block, as the thread would see it had it never waited before. `after_launch`: which
+    groups begin after their launch, whatever came before. `earlier`, `earlier_group`: the sum of the fixed waits of the
+    same thread before each joint and each group, ns."""
+
+    fixed: Mask
+    wait: Times
+    done: Times
+    after_launch: Mask
+    earlier: Times
+    earlier_group: Times
+
+
+def fixed_waits(schedule: Schedule, joints: Joints, groups: Groups) -> FixedWaits:
+    """Find them."""
+    finder = _Finder(schedule, joints, groups)
+    return finder.found()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One stream: its groups, the joints that end or change what it does, and per such joint the place of the joint
+    before it (`before`, -1 none), how many groups lie between and the first of them."""
+
+    groups: Indices
+    joints: Indices
+    before: Indices
+    between: Indices
+    first: Indices
+
+
+class _Finder:
+    """`bound`: per joint how far what it covers is at most once it has returned, as its thread would see that had it
+    never waited. `due`, `delta`, `took`: of the op of a joint that blocks; of others its start, 0 and 0."""
+
+    def __init__(self, schedule: Schedule, joints: Joints, groups: Groups) -> None:
+        self.joints, self.groups = joints, groups
+        block = joints.what == BLOCK
+        op = joints.which[block]
+        self.due, self.delta, self.took = joints.start.copy(), *(np.zeros(len(block), np.int64) for _ in range(2))
+        self.due[block] += schedule.latency[op]
+        self.delta[block], self.took[block] = schedule.delta[op], schedule.duration[op]
+        scope = schedule.scope[joints.call]
+        covers = (joints.what == SYNC) & (scope != NONE)
+        self.may_be = block | covers
+        self.block = block
+        self.bound = np.full(len(block), UNKNOWN)
+        self.bound[covers] = np.maximum(joints.end - joints.tail, joints.start)[covers]
+        known = block & (self.delta + self.took >= 0)
+        self.bound[known] = (joints.end - joints.tail)[known]
+        self.lines = _lines(schedule, joints, groups, np.where(covers, scope, NONE))
+        self.place, self.place_of_group, self.begins = self._places(schedule)
+        self.after_launch = np.zeros(len(groups.joint), np.bool_)
+        for line in self.lines:
+            self._fill_after_launch(line)
+
+    def _places(self, schedule: Schedule) -> tuple[Indices, Indices, Indices]:
+        """The joints that may delay a thread stand in one row, thread by thread: (the place of each joint, of the next
+        of its thread after each group, where each thread begins)."""
+        joints, groups = self.joints, self.groups
+        delaying = np.flatnonzero((joints.what == SYNC) | self.block)
+        threads = int(schedule.thread.max(initial=0)) + 1
+        place, of_group = np.zeros(len(self.block), np.int64), np.zeros(len(groups.joint), np.int64)
+        begins, begin = np.zeros(threads, np.int64), 0
+        for thread in range(threads):
+            mine = delaying[joints.thread[delaying] == thread] if threads > 1 else delaying
+            place[mine] = begin + np.arange(len(mine))
+            own = np.flatnonzero(groups.thread == thread)
+            of_group[own] = begin + np.searchsorted(mine, groups.joint[own])
+            begins[thread], begin = begin, begin + len(mine)
+        return place, of_group, begins
+
+    def _fill_after_launch(self, line: _Line) -> None:
+        """Groups whose stream is surely free: the first after a wait of their own thread, and launched late enough."""
+        groups, joints = self.groups, self.joints
+        some = np.flatnonzero(line.between > 0)
+        mine, before = line.groups[line.first[some]], line.before[some]
+        surely = self.bound[before] + groups.step[mine] <= groups.host[mine]
+        self.after_launch[mine] = (before == NONE) | (surely & (joints.thread[before] == groups.thread[mine]))
+
+    def found(self) -> FixedWaits:
+        """Round by round: what is known of some waits tells of those after them."""
+        joints, groups = self.joints, self.groups
+        fixed, wait = np.zeros(len(self.block), np.bool_), np.zeros(len(self.block), np.int64)
+        done = wait
+        delaying = np.flatnonzero((joints.what == SYNC) | self.block)
+        order = np.empty_like(delaying)
+        order[self.place[delaying]] = delaying
+        sums = open_joints = np.zeros(len(order) + 1, np.int64)
+        for _ in range(ROUNDS):
+            open_joints = np.concatenate(([0], np.cumsum(~fixed[order])))
+            known, before = self._known(sums, open_joints)
+            done = np.maximum(self.due, before + self.delta) + self.took
+            known &= ~self.block | (before <= done)
+            until = np.where(self.block, done, np.where(before > joints.start, before, NEVER))
+            gained = int(known.sum()) - int(fixed.sum())
+            fixed, wait = known, np.where(known, np.maximum(until + joints.tail - joints.end, 0), 0)
+            sums = np.concatenate(([0], np.cumsum(wait[order])))
+            if gained * WORTH_A_ROUND <= len(order) or fixed.all():
+                break
+        since = sums[self.begins]
+        earlier = np.where((joints.what == SYNC) | self.block, sums[self.place] - since[joints.thread], 0)
+        return FixedWaits(
+            *(fixed, wait, done, self.after_launch, earlier),
+            earlier_group=sums[self.place_of_group] - since[groups.thread],
+        )
+
+    def _known(self, sums: Times, open_joints: Times) -> tuple[Mask, Times]:
+        """(joints for which all that they wait for is known, the latest end of it as their thread would see it had it
+        never waited in a joint that is not fixed)."""
+        known, latest = self.may_be.copy(), np.full(len(self.block), NEVER)
+        for line in self.lines:
+            mine, count, before = line.joints, line.between, line.before
+            joints, groups = self.joints, self.groups
+            # Nothing launched since the last wait: what that covered has ended, or this cannot be told.
+            bound = np.where(before == NONE, NEVER, self.bound[before])
+            same = (before == NONE) | (joints.thread[before] == joints.thread[mine])
+            over = same & (bound + self.delta[mine] <= self.due[mine]) & (bound <= self.due[mine] + self.took[mine])
+            known[mine] &= np.where(count == 0, over, count == 1)
+            # One group, launched by the thread that waits: its end, and what the thread has waited since.
+            some = np.flatnonzero(count == 1)
+            joint, group = mine[some], line.groups[line.first[some]]
+            here, there = self.place[joint], self.place_of_group[group]
+            told = self.after_launch[group] & (groups.thread[group] == joints.thread[joint])
+            known[joint] &= told & (open_joints[here] == open_joints[there])
+            latest[joint] = np.maximum(latest[joint], groups.host[group] + sums[there] - sums[here])
+        return known, latest
+
+
+def _lines(schedule: Schedule, joints: Joints, groups: Groups, scope: NDArray[np.int32]) -> list[_Line]:
+    """The streams. `scope`: of each joint that covers one, else -1."""
+    single = np.array([members[0] if len(members) == 1 else NONE for members in (*schedule.scopes, ())], np.int32)
+    stream = np.where(joints.stream == NONE, single[scope], joints.stream)
+    wide = np.flatnonzero((scope != NONE) & (single[scope] == NONE))
+    own = _by_number(stream, schedule.stream_count)
+    of_stream = _by_number(groups.stream, schedule.stream_count)
+    found = []
+    for number in range(schedule.stream_count):
+        covering = np.array([number in members for members in schedule.scopes], np.bool_)
+        mine = own[number]
+        if len(wide):
+            mine = np.sort(np.concatenate((mine, wide[covering[scope[wide]]])))
+        placed = groups.joint[of_stream[number]]
+        until = np.searchsorted(placed, mine, "right")
+        first = np.concatenate(([0], until[:-1])) if len(mine) else until
+        before = np.concatenate(([NONE], mine[:-1])) if len(mine) else mine
+        found.append(_Line(of_stream[number], mine, before, until - first, first))
+    return found
+
+
+def _by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list[Indices]:
+    """Where each number of 0 to count - 1 stands; not those of -1."""
+    if count == 1:
+        return [np.flatnonzero(number == 0)]
+    order = np.argsort((number + 1).astype(np.min_scalar_type(count + 1)), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(number + 1, minlength=count + 1))[:-1])[1:]
