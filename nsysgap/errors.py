@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NsysgapError(Exception):
     """Something the user can put right.
@@ -20,3 +23,13 @@ class NsysgapError(Exception):
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.message, *self.details, self.hint) if part)
+
+
+@contextmanager
+def called(name: str, at: str) -> Iterator[None]:
+    """What goes wrong inside with a report that lies `at` another place is said of it as the user called it."""
+    try:
+        yield
+    except NsysgapError as error:
+        said, hint, *details = (text.replace(at, name) for text in (error.message, error.hint, *error.details))
+        raise NsysgapError(said, hint, tuple(details), exit_code=error.exit_code) from None

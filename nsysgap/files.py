@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,10 +12,32 @@ from typing import IO
 
 from nsysgap.errors import NsysgapError
 
+REMOVALS = 5
+"""Tries to remove a folder: a transfer that was broken off may still make a file in it, once."""
+
 
 def cache_folder() -> Path:
     """Where the user keeps what can be made again: $XDG_CACHE_HOME/nsysgap, ~/.cache/nsysgap without that variable."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nsysgap"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder that goes away with the context, whatever is in it. Raises NsysgapError where none can be made."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="nsysgap-"))
+    except OSError as error:
+        raise NsysgapError(
+            f"There is no folder for temporary files ({error.strerror or error}).",
+            "Set TMPDIR to one you may write to.",
+        ) from None
+    try:
+        yield folder
+    finally:
+        for _ in range(REMOVALS):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
 
 
 def require_writable(target: Path, *, force: bool, inputs: Iterable[str] = ()) -> None:

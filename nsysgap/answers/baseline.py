@@ -11,6 +11,7 @@ from nsysgap.analysis.comparing.captures import FIGURES, Capture
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
 from nsysgap.fleet.paths import is_several
+from nsysgap.fleet.remote import fetched, is_url
 from nsysgap.version import __version__
 
 SCHEMA = "nsysgap.baseline/1"
@@ -42,7 +43,12 @@ def baseline_document(captures: Sequence[Capture]) -> Document:
 
 
 def is_baseline(path: str) -> bool:
-    """Whether a file is a JSON document, by its first character; reports are none. Raises NsysgapError without it."""
+    """Whether a file is a JSON document, by its first character; reports are none. A URL's ending tells it.
+
+    Raises NsysgapError where it cannot be read.
+    """
+    if is_url(path):
+        return path.endswith(".json")
     try:
         if Path(path).is_dir() or is_several(path):
             return False
@@ -56,7 +62,7 @@ def is_baseline(path: str) -> bool:
 def read_baseline(path: str) -> tuple[Capture, ...]:
     """The captures of a baseline. Raises NsysgapError for anything that is not a whole document of this version."""
     try:
-        with Path(path).open("rb") as file:
+        with fetched(path) as local, Path(local).open("rb") as file:
             document = json.loads(file.read(LARGEST))
     except OSError as error:
         raise NsysgapError(f"{path} cannot be read ({error.strerror}).", HINT) from None

@@ -17,6 +17,7 @@ from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.selection import WHOLE, Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
+from nsysgap.fleet.remote import fetched, is_url
 from nsysgap.intervals import union_of
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import OP_DETAILS, Notice, Stacks, Table, Trace
@@ -124,7 +125,7 @@ class OpenReport:
 
         def shapes() -> NDArray[np.int32]:
             alive = report()
-            with open_source(trace.path) if alive is None else alive.source() as source:
+            with _read_again(trace.path) if alive is None else alive.source() as source:
                 wanted = [column for column in OP_DETAILS.columns if column.name in SHAPE_COLUMNS]
                 return op_shapes(trace, details_by_kind(source, trace, wanted))
 
@@ -136,7 +137,7 @@ class OpenReport:
         if self._source is not None:
             yield self._source
             return
-        with open_source(self.path) as source:
+        with _read_again(self.path) as source:
             yield source
 
     def close(self) -> None:
@@ -174,10 +175,14 @@ def opened(
 ) -> Iterator[OpenReport]:
     """Open and read a report; its file stays open inside the context. `named`: what answers call it, if not `path`.
 
+    One behind a URL is fetched, and called by it.
+
     Raises NsysgapError, whose text says what to do next, for anything that is not a readable report.
     """
     advance_of = progress or silent
-    with open_source(path) as source:
+    if is_url(path) and named is None:
+        named = str(path)
+    with fetched(path) as local, open_source(local) as source:
         with advance_of(f"Reading {Path(path).name}", source.rows_guess) as advance:
             trace = read_trace(source, advance)
             advance(source.rows_guess)
@@ -188,6 +193,12 @@ def opened(
             yield report
         finally:
             report.close()
+
+
+@contextmanager
+def _read_again(path: str) -> Iterator[Source]:
+    with fetched(path) as local, open_source(local) as source:
+        yield source
 
 
 Options = TypeVar("Options")

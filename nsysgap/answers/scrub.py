@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.remote import fetched
 from nsysgap.report import open_source
 from nsysgap.report.read import require_nsys_export
 from nsysgap.report.sqlite.copy import copy_to
@@ -38,7 +39,7 @@ class ScrubAnswer:
 
 def scrub(report: str, options: ScrubOptions) -> ScrubAnswer:
     """Make the copy and scrub it. Raises NsysgapError where there is no room or nothing to copy."""
-    with open_source(report) as source:
+    with fetched(report) as local, open_source(local) as source:
         require_nsys_export(source)
         with translated_errors(source.path):
             try:

@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
         """
         first = args[0]
         if first not in COMMANDS and not first.startswith("-"):
-            if Path(first).exists() or first.endswith(REPORT_ENDINGS):
+            if Path(first).exists() or first.endswith(REPORT_ENDINGS) or "://" in first:
                 return "gaps", self.get_command(ctx, "gaps"), args
             near = get_close_matches(first, COMMANDS)
             meant = f"Did you mean {' or '.join(near)}?" if near else "It is neither a command nor a report."

@@ -16,6 +16,7 @@ import click
 
 from nsysgap.commands import show_error
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.remote import is_url, name_of
 from nsysgap.units import parse_duration, printable
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def selection(given: dict[str, Any]) -> Selection:
 
 def stem(report: str) -> str:
     """The report's name without its endings: run.sqlite.xz -> run."""
-    name = Path(report).name
+    name = name_of(report) if is_url(report) else Path(report).name
     for ending in (".gz", ".xz", ".zst", ".sqlite", ".db", ".nsys-rep", ".qdrep"):
         name = name.removesuffix(ending)
     return name or "trace"

@@ -20,9 +20,9 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Generic, NoReturn, TypeVar
 
 from nsysgap.cores import usable_cores
-from nsysgap.errors import NsysgapError
+from nsysgap.errors import NsysgapError, called
 from nsysgap.fleet.paths import free_memory, largest_first, size_of
-from nsysgap.fleet.remote import is_url, staged
+from nsysgap.fleet.remote import is_url
 
 Answer = TypeVar("Answer")
 MEMORY_PER_BYTE = 3.3
@@ -80,23 +80,12 @@ def answer_of(path: str, question: Callable[..., Answer], options: Any, *, at: s
     from nsysgap.answers.opening import ask
 
     try:
-        if is_url(path):
-            with staged(path) as local:
-                return _named(path, str(local), question, options)
-        return Asked(path, ask(path, question, options)) if at is None else _named(path, at, question, options)
+        if at is None or is_url(path):
+            return Asked(path, ask(path, question, options))
+        with called(path, at):
+            return Asked(path, ask(at, question, options, named=path))
     except NsysgapError as error:
         return Asked(path, error=error)
-
-
-def _named(path: str, at: str, question: Callable[..., Answer], options: Any) -> Asked[Answer]:
-    """The answer of a report that lies elsewhere: it and its errors say what the user named."""
-    from nsysgap.answers.opening import ask
-
-    try:
-        return Asked(path, ask(at, question, options, named=path))
-    except NsysgapError as error:
-        said, hint = (text.replace(at, path) for text in (error.message, error.hint))
-        return Asked(path, error=NsysgapError(said, hint, details=error.details, exit_code=error.exit_code))
 
 
 def _one_by_one(paths: Sequence[str], question: Callable[..., Answer], options: Any) -> Iterator[Asked[Answer]]:
@@ -161,7 +150,7 @@ def _alone(path: str, question: Callable[..., Answer], options: Any) -> Asked[An
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, mp_context=clean_start(), initializer=_leave_ctrl_c)
+    return ProcessPoolExecutor(count, mp_context=clean_start(), initializer=_begin, initargs=(dict(os.environ),))
 
 
 def clean_start() -> ForkServerContext | SpawnContext:
@@ -170,8 +159,12 @@ def clean_start() -> ForkServerContext | SpawnContext:
     return get_context("forkserver") if served else get_context("spawn")
 
 
-def _leave_ctrl_c() -> None:
-    """A terminal sends Ctrl-C to workers too: that is for the process that asked, which then stops them."""
+def _begin(environment: dict[str, str]) -> None:
+    """A worker's begin. The server that workers come from has the environment of its own begin: credentials and TMPDIR
+    may have been set since. A terminal sends Ctrl-C to workers too: it is for the process that asked, which stops them.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
-from nsysgap.fleet.remote import is_url, matching
-
-ENDINGS = (
-    ".sqlite",
-    ".sqlite.gz",
-    ".sqlite.xz",
-    ".sqlite.zst",
-    ".nsys-rep",
-    ".nsys-rep.gz",
-    ".nsys-rep.xz",
-    ".nsys-rep.zst",
-)
-FOLDER_ENDINGS = ("_pqtdir", "_arwdir")
-_DIGITS = re.compile(r"(\d+)")
+from nsysgap.fleet.names import FOLDER_ENDINGS, TABLES, natural, reports_among
+from nsysgap.fleet.remote import bytes_behind, inside, is_pattern, is_report, is_url, matching
 
 
 def report_paths(named: Sequence[str]) -> list[str]:
     """Every report that is meant, each once, numbers in names in their order (rank2 before rank10).
 
     A folder means the reports in it (of NAME.sqlite and NAME.nsys-rep the export), unless it is an exported report
-    itself (Parquet or Arrow tables). A pattern that the shell left alone, or of a URL, is matched here. Raises
-    NsysgapError for what matches nothing.
+    itself (Parquet or Arrow tables). A pattern that the shell left alone, or of a URL, is matched here; folders behind
+    URLs are looked into likewise. Raises NsysgapError for what matches nothing.
     """
     found: list[str] = []
     for name in named:
         if is_url(name):
-            found += matching(name)
+            found += _behind(name)
         elif Path(name).is_dir() and not is_exported_folder(Path(name)):
             found += _in_folder(Path(name))
         elif not Path(name).exists() and glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True), key=_natural)  # noqa: PTH207 - patterns may be absolute
+            matches = sorted(glob.glob(name, recursive=True), key=natural)  # noqa: PTH207 - patterns may be absolute
             if not matches:
                 raise NsysgapError(f"Nothing matches {name}.", "Name reports, a folder of them, or a pattern.")
             found += matches
@@ -49,36 +36,46 @@ def report_paths(named: Sequence[str]) -> list[str]:
 
 
 def is_several(name: str) -> bool:
-    """Whether a name means several reports: a folder of them, or a pattern."""
+    """Whether a name means several reports: a folder of them, or a pattern. Raises NsysgapError for a dead URL."""
+    if is_url(name):
+        return is_pattern(name) or not is_report(name)
     folder = Path(name)
     if folder.is_dir():
         return not is_exported_folder(folder)
-    return not is_url(name) and not folder.exists() and glob.has_magic(name)
+    return not folder.exists() and glob.has_magic(name)
 
 
 def is_exported_folder(folder: Path) -> bool:
     """Whether a folder is a report: tables as Parquet or Arrow files, as nsys exports them."""
-    return folder.name.endswith(FOLDER_ENDINGS) or any(
-        (folder / f"StringIds{ending}").exists() for ending in (".parquet", ".arrow")
-    )
+    return folder.name.endswith(FOLDER_ENDINGS) or any((folder / table).exists() for table in TABLES)
 
 
 def _in_folder(folder: Path) -> list[str]:
-    reports = [path for path in folder.iterdir() if path.is_file() and path.name.endswith(ENDINGS)]
-    folders = [path for path in folder.iterdir() if path.is_dir() and is_exported_folder(path)]
-    exports = {path.name.partition(".sqlite")[0] for path in reports if ".sqlite" in path.name}
-    kept = [path for path in reports if ".sqlite" in path.name or path.name.partition(".nsys-rep")[0] not in exports]
-    if not kept and not folders:
+    entries = list(folder.iterdir())
+    folders = [str(path) for path in entries if path.is_dir() and is_exported_folder(path)]
+    return _some(str(folder), reports_among([str(path) for path in entries if path.is_file()], folders))
+
+
+def _behind(url: str) -> list[str]:
+    """The reports that a URL means: those that match it, those in the folder, or itself."""
+    if is_pattern(url):
+        return matching(url)
+    if is_report(url):
+        return [url]
+    files, folders = inside(url)
+    return _some(url, reports_among(files, [name for name in folders if name.rstrip("/").endswith(FOLDER_ENDINGS)]))
+
+
+def _some(folder: str, reports: list[str]) -> list[str]:
+    if not reports:
         raise NsysgapError(f"{folder} holds no reports.", "Reports end with .sqlite or .nsys-rep, also .gz, .xz, .zst.")
-    return sorted(map(str, [*kept, *folders]), key=_natural)
-
-
-def _natural(path: str) -> list[tuple[int, str | int]]:
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in _DIGITS.split(path)]
+    return reports
 
 
 def size_of(path: str) -> int:
     """Bytes of a report, 0 where that cannot be told: how long it will take, more or less."""
+    if is_url(path):
+        return bytes_behind(path)
     try:
         if Path(path).is_dir():
             return sum(file.stat().st_size for file in Path(path).iterdir())

@@ -10,12 +10,12 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
+from nsysgap.files import temporary_folder
 from nsysgap.report.folder import folder_of, open_folder
 from nsysgap.report.source import Source, enough_memory
 from nsysgap.report.sqlite.header import HEADER_BYTES, SQLITE_MAGIC, promised_bytes, unfinished
@@ -56,29 +56,22 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
             if head.startswith(magic):
                 kind = Path(path.stem).suffix if path.suffix == suffix else path.suffix
                 # nsys goes by the name's ending.
-                file = unpack(path, suffix, _temporary(cleanup) / f"report{kind if kind in NSYS_REP else ''}")
+                file = unpack(
+                    path,
+                    suffix,
+                    cleanup.enter_context(temporary_folder()) / f"report{kind if kind in NSYS_REP else ''}",
+                )
                 head = _head(file)
         if kind == ".qdstrm":
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", IMPORT_HINT)
         if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
-            file = _export(path, file, _temporary(cleanup))
+            file = _export(path, file, cleanup.enter_context(temporary_folder()))
             head = _head(file)
         _check_file(path, file, head)
         source = SqliteSource(path, file)
         cleanup.callback(source.close)
         with enough_memory(path):
             yield source
-
-
-def _temporary(cleanup: ExitStack) -> Path:
-    """A new folder that `cleanup` removes."""
-    try:
-        return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="nsysgap-", ignore_cleanup_errors=True)))
-    except OSError as error:
-        raise NsysgapError(
-            f"There is no folder for temporary files ({error.strerror or error}).",
-            "Set TMPDIR to one you may write to.",
-        ) from None
 
 
 def _head(path: Path) -> bytes:

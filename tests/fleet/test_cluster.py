@@ -102,6 +102,8 @@ def test_the_same_document_as_from_one_process(
     address = json.loads(cluster.file.read_text())["address"]
     assert run("ranks", *names, "--format", "json", environment={"DASK_SCHEDULER_ADDRESS": address}).stdout == plain
     assert nsysgap.open_fleet(names, dask=address).document() == json.loads(plain)
+    fetched = run("ranks", job[0].parent.as_uri() + "/rank*.sqlite", "--dask", cluster.file, "--format", "json").stdout
+    assert fetched == plain.replace('"path": "', f'"path": "{job[0].parent.as_uri()}/')
 
 
 def test_reports_that_no_worker_can_read_are_their_own_errors(
