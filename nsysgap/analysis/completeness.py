@@ -43,7 +43,8 @@ class Loss:
 def lost_launches(trace: Trace, calls: Calls) -> NDArray[np.intp]:
     """Rows of api that launched a kernel or a graph, succeeded, were not captured, and own no op.
 
-    A call nested in another launching call of its thread is that one's. `calls`: as `launch_calls`.
+    A call nested in another launching call of its thread is that one's, and in any call that owns an op: the driver's
+    inside the runtime's. `calls`: as `launch_calls`.
     """
     candidates = LAUNCHES.rows(trace) & ~trace.api["failed"]
     candidates[calls[calls != NONE]] = False
@@ -51,12 +52,14 @@ def lost_launches(trace: Trace, calls: Calls) -> NDArray[np.intp]:
         return np.empty(0, np.intp)
     candidates &= ~captured_calls(trace, calls)
     rows = np.flatnonzero(candidates)
-    return rows[~_nested(trace, rows)]
+    return rows[~_nested(trace, rows, calls)]
 
 
-def _nested(trace: Trace, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which of these calls lie in another launching call of their thread."""
-    api, launching = trace.api, np.flatnonzero(LAUNCHES.rows(trace))
+def _nested(trace: Trace, rows: NDArray[np.intp], calls: Calls) -> NDArray[np.bool_]:
+    """Which of these rows of api lie in another call of their thread that launches or owns an op."""
+    api, making = trace.api, LAUNCHES.rows(trace).copy()
+    making[calls[calls != NONE]] = True
+    launching = np.flatnonzero(making)
     nested = np.zeros(len(rows), np.bool_)
     for thread in distinct(api["thread"][rows]).tolist():
         mine = launching[api["thread"][launching] == thread]
@@ -87,7 +90,7 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
     for of in distinct(process[lost]).tolist():
         mine = lost[process[lost] == of]
         launches = np.flatnonzero(whole & (process == of))
-        number = len(launches) - int(_nested(trace, launches).sum())
+        number = len(launches) - int(_nested(trace, launches, calls).sum())
         first, last = int(trace.api["start"][mine[0]]), int(trace.api["start"][mine[-1]])
         pid = int(trace.processes["pid"][of])
         which = "none of them is" if len(mine) == number else "they are not"

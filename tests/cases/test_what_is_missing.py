@@ -51,6 +51,7 @@ def test_launches_that_are_not_lost(report: ReportBuilder, tmp_path: Path) -> No
     report.call(0, 1, 1, "cudaStreamBeginCapture").call(2, 3, 2).call(4, 5, 3, "cudaStreamEndCapture")
     report.call(6, 7, 4, returnValue=700).call(8, 9, 5, "cudaLaunchHostFunc")
     report.call(MS - 19 * US, MS - 18 * US, 77, "cuLaunchKernel")
+    report.call(20, 40, 80, "cudaMemset2DAsync").call(22, 30, 81, "cuLaunchKernel").memset(50, 60, 80)
     document = answer(report, tmp_path)
     assert (losses(document), document["devices"][0]["idle_range_ns"]) == ([], None)
 
