@@ -172,7 +172,7 @@ def test_jobs_on_s3_are_compared_and_checked(environment: dict[str, str], tmp_pa
     baseline = tmp_path / "baseline.json"
     assert run("check", "s3://bucket/job", "--save-baseline", baseline, environment=environment).returncode == 0
     _storage(environment["AWS_ENDPOINT_URL"]).pipe("bucket/baseline.json", baseline.read_bytes())
-    limits = ("--baseline", "s3://bucket/baseline.json", "--step-regression", "5%")
+    limits = ("--baseline", "s3://bucket/baseline.json", "--max-slower", 5)
     assert run("check", "s3://bucket/tables/", *limits, environment=environment).returncode == 0
 
 
