@@ -346,6 +346,49 @@ def test_one_file_per_gpu_with_the_names_that_pytorchs_tools_know(tmp_path: Path
         assert launch["args"] == {"correlation": rank + 1, "driver call": driver}
 
 
+def links(trace: Path) -> dict[tuple[int, int], list[tuple[str, int]]]:
+    """{call's (pid, start ns): its ops' (name, start ns)}, joined as tools for PyTorch's traces do.
+
+    A call's correlation ID is the number of its arrow, which ends where an op of that ID lies: on its pid and tid.
+    """
+    ends = {event["id"]: (event["pid"], event["tid"]) for event in events(trace, "f", cat="ac2g")}
+    begun = {event["id"] for event in events(trace, "s", cat="ac2g")}
+    ops = [event for event in events(trace) if event["cat"] in {"kernel", "gpu_memcpy", "gpu_memset"}]
+    found = {}
+    for call in events(trace):
+        number = call["args"].get("correlation") if call["cat"] in {"cuda_runtime", "cuda_driver"} else None
+        if number in begun:
+            there = [op for op in ops if (op["pid"], op["tid"], op["args"]["correlation"]) == (*ends[number], number)]
+            found[call["pid"], round(call["ts"] * 1000)] = [(op["name"], round(op["ts"] * 1000)) for op in there]
+    return found
+
+
+def test_launches_are_found_by_the_arrows_of_their_correlation_id(tmp_path: Path) -> None:
+    """Also where a range begins with the call. Rows of tables, which number arrows elsewhere, are other numbers."""
+    report = ReportBuilder().gpu(0, "H200").call(0, 2, 1, "cudaMalloc")
+    report.call(10, 12, 9).kernel(20, 30, 9, "a").nvtx(10, 15, "as early as the call")
+    report.call(14, 16, 2, "cudaMemcpyAsync").memcpy(40, 50, 2).call(60, 62, 3).kernel(70, 80, 3, "b", stream=8)
+    assert to_chrome(report.save(tmp_path), "--per-gpu", tmp_path / "out") == 0
+    assert links(tmp_path / "out" / "gpu0.json.gz") == {
+        (1, 10): [("a", 20)],
+        (1, 14): [("Memcpy HtoD", 40)],
+        (1, 60): [("b", 70)],
+    }
+
+
+def test_a_correlation_id_of_two_processes_finds_no_launch_rather_than_a_wrong_one(tmp_path: Path) -> None:
+    report = ReportBuilder().gpu(0, "H200").call(0, 5, 7, "cudaMalloc", pid=2).call(6, 8, 3, pid=2)
+    for pid, at in ((1, 10), (2, 100)):
+        report.call(at, at + 2, 4, pid=pid).kernel(at + 20, at + 30, 4, f"of {pid}", pid=pid)
+    report.call(200, 202, 7).kernel(210, 220, 7, "alone").kernel(300, 310, 3, "of 2", pid=2)
+    assert to_chrome(report.save(tmp_path), "--per-gpu", tmp_path / "out") == 0
+    trace = tmp_path / "out" / "gpu0.json.gz"
+    assert links(trace) == {(2, 6): [("of 2", 300)]}
+    arrows = [sorted(event["id"] for event in events(trace, phase, cat="ac2g")) for phase in "sf"]
+    assert arrows[0] == arrows[1]
+    assert len(set(arrows[0])) == 4
+
+
 def test_the_head_says_what_the_trace_was_made_from(busy: ReportBuilder, tmp_path: Path) -> None:
     busy.row("TARGET_INFO_SESSION_START_TIME", utcEpochNs=1_795_218_553_566_640_366)
     head = document(written(busy, tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
 from nsysgap.tracks import FLOW_EVENT, Flow
 
 Rows = NDArray[np.int32]
+MOST_CORRELATION = 1 << 32  # CUPTI's are 32 bits wide
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
     return Fan(pair, things, first, more, after + int(more.sum()))
 
 
-def lookup(sorted_values: NDArray[np.int64], wanted: Rows) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def lookup(
+    sorted_values: NDArray[np.int64], wanted: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """(where each wanted value is among the sorted ones, whether it is there)."""
     if not len(sorted_values):
         return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
@@ -69,17 +73,27 @@ class LaunchFlows:
     """Whether each API call starts an arrow, shape (api,), whether each op ends one, shape (ops,); and how many ops
     have none because they ended before their call began, which no arrow can show (skewed clocks).
 
-    The number of a call's arrows is its row + 1. `fan` numbers each arrow by itself, its `pair` has shape (ops,); None:
-    no call launched several ops."""
+    The number of a call's arrows is its row + 1, or what `numbers` says of each call. `fan` numbers each arrow by
+    itself, its `pair` has shape (ops,); None: no call launched several ops."""
 
     starts: NDArray[np.bool_]
     ends: NDArray[np.bool_]
     backwards: int
     fan: Fan | None = None
+    numbers: NDArray[np.int64] | None = None
+
+    def of_calls(self, rows: Rows) -> NDArray[np.int64]:
+        """The number of the arrows of these calls."""
+        return rows.astype(np.int64) + 1 if self.numbers is None else self.numbers[rows]
 
 
-def launch_flows(trace: Trace, calls: NDArray[np.int32], kept: Kept, *, all_nodes: bool = False) -> LaunchFlows:
-    """Arrows between kept calls and kept ops. Of the ops of a graph launch only the first, unless `all_nodes`."""
+def launch_flows(
+    trace: Trace, calls: NDArray[np.int32], kept: Kept, *, all_nodes: bool = False, by_correlation: bool = False
+) -> LaunchFlows:
+    """Arrows between kept calls and kept ops. Of the ops of a graph launch only the first, unless `all_nodes`.
+
+    `by_correlation`: their numbers are correlation IDs, as PyTorch's profiler writes them and its tools read them.
+    """
     starts, ends = np.zeros(trace.api.rows, np.bool_), np.zeros(trace.ops.rows, np.bool_)
     if not len(kept.api):
         return LaunchFlows(starts, ends, 0)
@@ -94,14 +108,28 @@ def launch_flows(trace: Trace, calls: NDArray[np.int32], kept: Kept, *, all_node
     possible = (begun < end) | (begun <= trace.ops["start"][rows])
     ends[rows[possible]] = True
     starts[calls[rows[possible]]] = True
-    return LaunchFlows(starts, ends, int((~possible).sum()), _op_fan(trace, calls, rows[possible]))
+    found = LaunchFlows(starts, ends, int((~possible).sum()))
+    if by_correlation:
+        found = replace(found, numbers=_correlations(trace, kept.api))
+    return replace(found, fan=_op_fan(trace, calls, rows[possible], found))
 
 
-def _op_fan(trace: Trace, calls: NDArray[np.int32], rows: Rows) -> Fan | None:
+def _correlations(trace: Trace, kept: Rows) -> NDArray[np.int64]:
+    """The correlation ID of each call; numbers beyond all of them where calls of several kept processes have it."""
+    given = trace.api["correlation"]
+    process = trace.threads["process"][trace.api["thread"][kept]]
+    of_process = np.unique(np.stack((given[kept], process.astype(np.int64))), axis=1)[0]
+    known, processes = np.unique(of_process, return_counts=True)
+    own = lookup(known[(processes == 1) & (known > 0) & (known < MOST_CORRELATION)], given)[1]
+    return np.where(own, given, MOST_CORRELATION + np.arange(len(given)))
+
+
+def _op_fan(trace: Trace, calls: NDArray[np.int32], rows: Rows, flows: LaunchFlows) -> Fan | None:
     call = calls[rows]
     if not len(call) or int(np.bincount(call).max()) < 2:
         return None
-    found = fan(call, call.astype(np.int64) + 1, 2 * trace.api.rows + 1)
+    own = flows.of_calls(call)
+    found = fan(call, own, max(2 * trace.api.rows + 1, int(own.max())))
     pair = np.zeros(trace.ops.rows, np.int64)
     pair[rows] = found.pair
     return replace(found, pair=pair)

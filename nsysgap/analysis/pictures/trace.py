@@ -57,7 +57,10 @@ class View:
         self.launches_of_captures = launches_of_captures(self.trace, self.captures, self.captured)
         self.layout = Layout()
         self.names = Namer(self.trace, extras, demangled=self.show.demangled)
-        self.flows = launch_flows(self.trace, idle.calls, self.kept, all_nodes=self.show.all_nodes)
+        show = self.show
+        self.flows = launch_flows(
+            self.trace, idle.calls, self.kept, all_nodes=show.all_nodes, by_correlation=show.for_pytorch
+        )
         self.sources: list[Source] = []
         self._reserve_groups()
         self.op_tracks = stream_tracks(self.layout, self.trace, self.kept.ops)
@@ -212,13 +215,15 @@ class View:
                 Arg("captured into a graph", np.ones(len(part), np.int64), captured[part]),
                 *self._ends_of_captures(part),
             ]
-            launching = np.where(self.flows.starts[part], part.astype(np.int64) + 1, 0)
+            launching = np.where(self.flows.starts[part], self.flows.of_calls(part), 0)
             several = self.flows.fan
             pair, more = (None, None) if several is None else several.of(part)
-            flows = [Flow(FLOW_LAUNCH, True, launching, start, together, pair, more)]
+            # Tools for PyTorch know arrows that are events of their own only, never those bound to their slice.
+            bound = together & (not self.show.for_pytorch)
+            flows = [Flow(FLOW_LAUNCH, True, launching, start, bound, pair, more)]
             flows += [] if events is None else events.of_calls(part, start)
             name, end = self.names.plain(api["name"][part]), api["end"][part]
-            if self.show.runtime_names and category == "cuda_driver":
+            if self.show.for_pytorch and category == "cuda_driver":
                 name, renamed = self.names.runtime_launches(name, self.flows.starts[part])
                 args.append(Arg("driver call", self.names.plain(api["name"][part]), renamed))
             return Slices(category, name, start, end, track[low:high], tuple(args), tuple(flows), together)
@@ -247,7 +252,7 @@ class View:
 
     def _ops(self) -> None:
         shared = np.zeros(self.trace.api.rows + 1, np.bool_)  # the last element stands for "no call"
-        shared[self.kept.api] = self.stacks.shared["api"]
+        shared[self.kept.api] = self.stacks.shared["api"] & (not self.show.for_pytorch)
         slices = OpSlices(self.idle, self.extras, self.names, self.flows, shared, self.show)
         self.sources += slices.sources(self.kept.ops, self.op_tracks)
 

@@ -62,7 +62,7 @@ class OpSlices:
         call, start = self.calls[rows], self.trace.ops["start"][rows]
         ends = self.flows.ends[rows]
         begun = np.where(ends, self.trace.api["start"][call] if self.trace.api.rows else 0, start)
-        ids = np.where(ends, call.astype(np.int64) + 1, 0)
+        ids = np.where(ends, self.flows.of_calls(call), 0) if self.trace.api.rows else np.zeros(len(rows), np.int64)
         pair = None if self.flows.fan is None else self.flows.fan.pair[rows]
         return Flow(FLOW_LAUNCH, False, ids, np.maximum(start, begun), self.shared[call] & ends, pair)
 

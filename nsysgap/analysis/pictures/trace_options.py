@@ -39,11 +39,12 @@ class Extras:
 @dataclass(frozen=True)
 class Show:
     """How much to show. `full`: every arg, not only those that identify a row; `demangled`: whole kernel names instead
-    of short ones (which then are in the args); `all_nodes`: arrows to every op of a graph launch; `runtime_names`:
-    driver calls that launched something carry the runtime call's name, the only one that tools for PyTorch know."""
+    of short ones (which then are in the args); `all_nodes`: arrows to every op of a graph launch; `for_pytorch`:
+    as tools for PyTorch's traces want it: driver calls that launched something carry the runtime call's name, the only
+    one that they know, and arrows of launches are numbered by correlation ID."""
 
     full: bool = True
     demangled: bool = False
     all_nodes: bool = False
     counters: bool = True
-    runtime_names: bool = False
+    for_pytorch: bool = False
