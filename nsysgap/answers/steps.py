@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.analysis.loops.document import iteration_rows, loop_rows
 from nsysgap.analysis.loops.steps import LoopSteps, Steps
 from nsysgap.analysis.questions import why_no_kernels
+from nsysgap.analysis.relations.domains import domain_name, told_domains
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE
 from nsysgap.causes import PARTS
@@ -43,7 +44,8 @@ class LoopDetail:
     `merged`: IDs of threads that hand over to the loop's thread and count as it. `main`: the main loop of its process;
     then `set_up_ns` and `after_ns` say, by GPU, how long its window is before the loop's first and after its last
     window. `first_ns`: how long the first iteration took; `outliers`: (number, duration) of iterations that took far
-    longer than the others; `inside`: the row of the loop around it, -1 none.
+    longer than the others; `inside`: the row of the loop around it, -1 none; `domain`: its NVTX domain's name where the
+    report's ranges are in several, else "".
     """
 
     main: bool
@@ -53,6 +55,7 @@ class LoopDetail:
     set_up_ns: dict[int, int]
     after_ns: dict[int, int]
     merged: tuple[int, ...] = ()
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,12 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
     found = report.steps(options.hidden_after_ns)
     main = set(found.main.values())
     wanted = _wanted(found, options)
-    why = why_no_kernels(report.trace)
+    why, several = why_no_kernels(report.trace), len(told_domains(report.trace)[1]) > 1
+    details = [_detail(found, number, main=number in main) for number in range(len(found.loops))]
     return StepsAnswer(
         header=report.header(),
         loops=tuple(as_json(loop_rows(report.trace, found.steps))),
-        details=tuple(_detail(found, number, main=number in main) for number in range(len(found.loops))),
+        details=tuple(replace(one, domain=_domain(found, i)) if several else one for i, one in enumerate(details)),
         iterations=tuple((number, tuple(iteration_rows(report.trace, found.steps[number]))) for number in wanted),
         refusal=None if why is None else NsysgapError(*why),
     )
@@ -195,6 +199,13 @@ def _detail(found: Steps, number: int, *, main: bool) -> LoopDetail:
         after_ns={edge.device: window[edge.device][1] - int(edge.end[-1]) for edge in edges},
         merged=tuple(found.trace.threads["tid"][list(one.loop.merged)].tolist()),
     )
+
+
+def _domain(found: Steps, number: int) -> str:
+    """The name of a loop's NVTX domain, "" without NVTX."""
+    loop = found.loops[number]
+    process = int(found.trace.threads["process"][loop.thread])
+    return "" if loop.domain is None else domain_name(found.trace, process, loop.domain)
 
 
 def _loop_figures(loop: Document) -> list[Figure]:

@@ -7,14 +7,14 @@ one of its rows: slices of one lane never overlap, so their covered time is the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.held import HeldMarks, held_marks
 from nsysgap.analysis.idle.document import gaps_document
-from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, runs_inside
+from nsysgap.analysis.idle.idle_report import Gaps, IdleReport, once, runs_inside
 from nsysgap.analysis.idle.launch_rate import limiting_rate
 from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.stretches import Stretches, idle_stretches, in_order_of_time
@@ -27,6 +27,7 @@ from nsysgap.analysis.pictures.kept_rows import surroundings
 from nsysgap.analysis.pictures.lanes import assign_lanes, nesting
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.calls import call_groups
+from nsysgap.analysis.relations.domains import DEFAULT, told_domains
 from nsysgap.analysis.relations.ranges import range_work, trace_end
 from nsysgap.analysis.relations.unqueued_latency import Latencies
 from nsysgap.analysis.schedule.path_slices import PathSlices
@@ -47,7 +48,7 @@ FARTHEST_NS = 2**51
 @dataclass(frozen=True)
 class Track:
     """One line of the tree. `kind`: stream, projected, nvtx, api, osrt, overhead or critical_path; ids are -1 where
-    they do not apply.
+    they do not apply. `domain`: of NVTX ranges, its name where the report has several, else "".
 
     `rows` are rows of the kind's table (nvtx for projected; slices of the process's path), by lane and start; `start`,
     `end` are theirs in ns; `lanes` are the positions where each lane begins, and the end: shape (lanes + 1,).
@@ -63,12 +64,13 @@ class Track:
     start: Times
     end: Times
     lanes: Indices
+    domain: str = ""
 
     def take(self, keep: NDArray[np.bool_]) -> Track:
         """Some of the slices, in their lanes."""
         kept_before = np.concatenate(([0], np.cumsum(keep)))
         ids = (self.kind, self.process, self.device, self.thread, self.context, self.stream)
-        return Track(*ids, self.rows[keep], self.start[keep], self.end[keep], kept_before[self.lanes])
+        return Track(*ids, self.rows[keep], self.start[keep], self.end[keep], kept_before[self.lanes], self.domain)
 
 
 @dataclass(frozen=True)
@@ -262,9 +264,23 @@ def _threads(idle: IdleReport, kind: str) -> Iterator[Track]:
         keep &= runs_inside(table["start"], end, idle.selection)
     kept = np.flatnonzero(keep)
     for thread in np.unique(table["thread"][kept]):
-        rows = kept[table["thread"][kept] == thread]
+        mine = kept[table["thread"][kept] == thread]
         ids = (int(trace.threads["process"][thread]), NONE, int(thread), NONE, NONE)
-        yield _laid_out(kind, ids, rows, table["start"][rows], end[rows], stacked_lanes)
+        for domain, rows in _by_domain(idle, mine) if kind == "nvtx" else [("", mine)]:
+            yield replace(_laid_out(kind, ids, rows, table["start"][rows], end[rows], stacked_lanes), domain=domain)
+
+
+@once
+def _domains(idle: IdleReport) -> tuple[Indices, list[str]]:
+    return told_domains(idle.trace)
+
+
+def _by_domain(idle: IdleReport, rows: Indices) -> Iterator[tuple[str, Indices]]:
+    """(name, its ranges) of each domain of some ranges, the default one first; all as one where the report has one."""
+    place, names = _domains(idle)
+    of_row = place[rows]
+    for one in sorted(distinct(of_row).tolist(), key=lambda one: (names[one] != DEFAULT, names[one])):
+        yield names[one], rows[of_row == one]
 
 
 def _calls_by_device(idle: IdleReport) -> Iterator[tuple[int, NDArray[np.int32]]]:
@@ -281,9 +297,10 @@ def _projected(idle: IdleReport, device: int, calls: NDArray[np.int32]) -> Itera
         used &= runs_inside(work.first, work.last, idle.selection)
     process = trace.threads["process"][trace.nvtx["thread"]]
     for one in np.unique(process[used]):
-        rows = np.flatnonzero(used & (process == one))
         ids = (int(one), device, NONE, NONE, NONE)
-        yield _laid_out("projected", ids, rows, work.first[rows], work.last[rows], stacked_lanes)
+        for domain, rows in _by_domain(idle, np.flatnonzero(used & (process == one))):
+            laid_out = _laid_out("projected", ids, rows, work.first[rows], work.last[rows], stacked_lanes)
+            yield replace(laid_out, domain=domain)
 
 
 def _near(trace: Trace, tracks: tuple[Track, ...]) -> tuple[tuple[Track, ...], tuple[Notice, ...]]:

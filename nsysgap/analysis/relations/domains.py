@@ -43,6 +43,15 @@ def of_domains(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
     return chosen
 
 
+def told_domains(trace: Trace) -> tuple[NDArray[np.intp], list[str]]:
+    """(the domain of every range, as a place in the names; those names), one "" where all ranges are in one domain."""
+    if trace.nvtx["domain"].any():
+        place, names = range_domains(trace, np.arange(trace.nvtx.rows))
+        if len(names) > 1:
+            return place, names
+    return np.zeros(trace.nvtx.rows, np.intp), [""]
+
+
 @dataclass(frozen=True)
 class Domain:
     """A domain's name, how many ranges it holds, how many of them have no end."""

@@ -19,6 +19,7 @@ Document = Mapping[str, Any]
 NONE = -1
 CAUSES = 2
 OUTLIERS = 5
+DOMAIN = 16  # characters of a domain's name in a table
 
 
 def steps_blocks(document: Document, details: Sequence[Document], top: int | None = None) -> Iterable[RenderableType]:
@@ -34,7 +35,7 @@ def steps_blocks(document: Document, details: Sequence[Document], top: int | Non
         )
     listed = [i for i, loop in enumerate(loops) if "iterations" in loop]
     if listed:
-        yield from (block for i in listed for block in _one_loop(loops[i]))
+        yield from (block for i in listed for block in _one_loop(loops[i], details[i]))
         return
     for i, detail in enumerate(details):
         if detail["main"]:
@@ -81,6 +82,7 @@ def _main(loop: Document, detail: Document) -> Text:
     if detail["merged"]:
         others = ", ".join(map(str, detail["merged"]))
         text.append(f" and {others}, which {'hands' if len(detail['merged']) == 1 else 'hand'} over to it")
+    text.append(_domain(detail))
     text.append(". " if loop["source"] == "nvtx" else ", found in what it launches. ")
     set_up, after = (max(detail[key].values(), default=0) for key in ("set_up_ns", "after_ns"))
     text.append(f"Before it {duration(set_up)} of set-up, after it {duration(after)}.")
@@ -93,6 +95,11 @@ def _main(loop: Document, detail: Document) -> Text:
     if outliers:
         text.append(f"\nOutliers: {_outliers(outliers)}.", "yellow")
     return text
+
+
+def _domain(detail: Document) -> str:
+    """The NVTX domain of the loop's ranges, where the report's are in several."""
+    return f", NVTX domain {printable(detail['domain'], 40)}" if detail["domain"] else ""
 
 
 def _outliers(outliers: Sequence[Sequence[int]]) -> str:
@@ -112,13 +119,18 @@ def _durations(loops: Sequence[Document], details: Sequence[Document], shown: Se
 
 
 def _launches(loops: Sequence[Document], details: Sequence[Document], shown: Sequence[int]) -> Table:
-    made = table("<median of a step", "launches", "ops", "CUDA calls", "identical", "between")
+    several = any(detail["domain"] for detail in details)
+    made = table(
+        *("<median of a step", "launches", "ops", "CUDA calls", "identical", "between"),
+        *(["<domain"] if several else []),
+    )
     for i in shown:
         loop = loops[i]
         figures = (count(loop[key]["median"]) for key in ("launches", "ops", "api_calls"))
         same = f"{count(loop['identical'])} of {count(loop['count'])}"
         between = duration(loop["between_ns"] // (loop["count"] - 1))
-        add(made, _name(loops, details, i), *figures, same, between)
+        domain = [printable(details[i]["domain"], DOMAIN) or "-"] if several else []
+        add(made, _name(loops, details, i), *figures, same, between, *domain)
     return made
 
 
@@ -142,11 +154,11 @@ def _mostly(device: Document, windows: int) -> str:
     return ", ".join(f"{part} {duration(parts[part] // windows)}" for part in largest[:CAUSES]) or "-"
 
 
-def _one_loop(loop: Document) -> Iterable[RenderableType]:
+def _one_loop(loop: Document, detail: Document) -> Iterable[RenderableType]:
     """Every iteration of a loop."""
     several = len(loop["devices"]) > 1
     title = f"{printable(loop['label'])}: {counted(loop['count'], 'iteration', 'iterations')}"
-    yield Text(f"{title} on thread {loop['process']}/{loop['thread']}", style="bold")
+    yield Text(f"{title} on thread {loop['process']}/{loop['thread']}{_domain(detail)}", style="bold")
     gpu = ["GPU"] if several else []
     made = table("#", "start", "long", "launches", *gpu, "window", "busy", "idle", "<mostly", "|")
     for row in loop["iterations"]:

@@ -46,6 +46,8 @@ class TrackLike(Protocol):
     def end(self) -> Times: ...  # noqa: D102
     @property
     def lanes(self) -> Indices: ...  # noqa: D102
+    @property
+    def domain(self) -> str: ...  # noqa: D102
 
 
 class GapsLike(Protocol):

@@ -56,7 +56,7 @@ def _gpu(data: TimelineLike, device: int, tracks: list[tuple[int, TrackLike]], g
     several = len({track.context for _, track in streams}) > 1
     for number, track in sorted(streams, key=lambda t: (t[1].context, t[1].stream)):
         children.append(_node(stream_name(track.stream), f"context {track.context}" if several else "", number))
-    children += [_node("NVTX on the GPU", "", number) for number, track in tracks if track.kind == "projected"]
+    children += [_node("NVTX on the GPU", _domain(track), n) for n, track in tracks if track.kind == "projected"]
     gpu = data.trace.device(device)
     return _node(f"GPU {printable(gpu.label, 40)}", printable(gpu.name or "", 40), children=children)
 
@@ -66,8 +66,12 @@ def _thread(data: TimelineLike, thread: int, tracks: list[tuple[int, TrackLike]]
     name = printable(data.trace.name(int(threads["name"][thread])), 40)
     order = list(THREAD_ROWS)
     rows = sorted(tracks, key=lambda t: order.index(t[1].kind))
-    children = [_node(THREAD_ROWS[track.kind], "", number, fold=False) for number, track in rows]
+    children = [_node(THREAD_ROWS[track.kind], _domain(track), number, fold=False) for number, track in rows]
     return _node(f"Thread {int(threads['tid'][thread])}", name, children=children, fold=fold)
+
+
+def _domain(track: TrackLike) -> str:
+    return printable(track.domain, 40)
 
 
 def thread_labels(data: TimelineLike) -> list[str]:
