@@ -48,7 +48,7 @@ def side_captures(
     found: list[Capture] = []
     for name in names:
         if is_several(name):
-            found += _job(report_paths([name]), name, options, asker)
+            found += _job(report_paths([name]), name.rstrip("/") or name, options, asker)
         else:
             found.append(asker(name, capture, options))
     return tuple(found)

@@ -166,8 +166,11 @@ class RanksAnswer:
 
     def _straggler(self, unit: int, judged: Verdict, total: int) -> str:
         times = round(judged.share_last * total)
-        cause = judged.cause or ""
-        late = (judged.late_by or {}).get(cause, 0)
+        cause, late_by = judged.cause, judged.late_by or {}
+        if cause is None:  # of equals the lowest rank counts as last
+            said = f"{self.units[unit].name} arrived last in {times:,} of {total:,}"
+            return f"{said}, and does no more between them than the fastest rank."
+        late = late_by[cause]
         loop = self.units[unit].facts.loop
         per = f"{duration(late // loop.count)} more {cause} a step" if loop else f"{duration(late)} more {cause}"
         where = ""

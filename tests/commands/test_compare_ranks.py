@@ -127,3 +127,9 @@ def test_a_report_of_several_ranks_is_no_rank(job: Job, tmp_path: Path) -> None:
     done = run("compare", "--ranks", "--before", together, *job("a", 2).iterdir(), "--after", job("even", None))
     assert done.returncode == 1
     assert "together.sqlite is no report of one rank: several processes" in done.stderr
+
+
+def test_the_ranks_that_a_limit_is_held_against_are_named(tmp_path: Path) -> None:
+    save_job(tmp_path, steady(4, 12, late={2: 9000}))
+    said = run("check", f"{tmp_path}/", "--max-starved", 5).stdout.splitlines()[0]
+    assert said == f"{tmp_path.name}: rank 2 and 3 other ranks: 12 x step #"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +262,37 @@ def test_two_ranks_of_a_real_job(real_report: Any, traces_dir: Path) -> None:
     verdict = found["verdict"]
     assert (verdict["kind"], verdict["rank"], verdict["cause"]) == ("straggler", 1, "host")
     assert verdict["text"].startswith("rank 1 arrived last in 137 of 137")
+
+
+def test_of_equals_the_lowest_rank_is_last_but_has_no_cause(tmp_path: Path) -> None:
+    """Rank 1 is slow in 4 of 20 steps, in the others all are equal: what counts as last there did nothing longer."""
+    job = [Rank([2000] * 20), Rank([2000] * 8 + [90_000] * 4 + [2000] * 8), Rank([2000] * 20)]
+    found = document(*save_job(tmp_path, job))["verdict"]
+    assert (found["kind"], found["rank"], found["cause"]) == ("straggler", 0, None)
+    assert not any(found["late_by_ns"].values())
+    assert found["text"] == "rank 0 arrived last in 16 of 20, and does no more between them than the fastest rank."
+    text = ranks(tmp_path).stdout
+    assert "Beyond the fastest rank" not in text
+    assert "8 to 11" in text
+
+
+def test_ranks_with_other_loops_and_other_gpus_are_named(tmp_path: Path) -> None:
+    paths = save_job(tmp_path, steady(3, 12))
+    with closing(sqlite3.connect(paths[2])) as report, report:
+        report.execute("UPDATE TARGET_INFO_GPU SET name = 'NVIDIA A100'")
+        report.execute("UPDATE StringIds SET value = replace(value, 'step', 'turn')")
+        report.execute("UPDATE NVTX_EVENTS SET text = replace(text, 'step', 'turn')")
+    text = " ".join(ranks(tmp_path).stdout.split())
+    loops = "(12 x step #: ranks 0, 1; 12 x turn #: rank 2)"
+    assert f"Different loops: iterations are not compared {loops}." in text
+    assert "Different GPUs (NVIDIA H200: ranks 0, 1; NVIDIA A100: rank 2)." in text
+
+
+def test_the_screen_says_nothing_of_a_gpu_that_it_does_not_name(tmp_path: Path) -> None:
+    """Eight processes are more than a screen holds: what their GPUs wait for goes with the GPUs."""
+    lines = run("gaps", save_together(tmp_path, steady(8, 12, late={3: 4000}))).stdout.splitlines()
+    assert len(lines) <= SCREEN
+    gpus = [number for number, line in enumerate(lines) if line.startswith("GPU ")]
+    waits = [number for number, line in enumerate(lines) if line.startswith("            of busy ")]
+    assert len(gpus) >= 3
+    assert all(number - 1 in gpus for number in waits)

@@ -166,8 +166,8 @@ def test_every_command_reads_s3(command: str, report: str, job: Path, environmen
 def test_jobs_on_s3_are_compared_and_checked(environment: dict[str, str], tmp_path: Path) -> None:
     compared = run("compare", "s3://bucket/job/", "s3://bucket/tables/", "--format", "json", environment=environment)
     assert [(one["role"], one["before"]["reports"][0]["path"]) for one in json.loads(compared.stdout)] == [
-        ("straggler", "s3://bucket/job/: rank 1"),
-        ("others", "s3://bucket/job/: 2 other ranks"),
+        ("straggler", "s3://bucket/job: rank 1"),
+        ("others", "s3://bucket/job: 2 other ranks"),
     ]
     baseline = tmp_path / "baseline.json"
     assert run("check", "s3://bucket/job", "--save-baseline", baseline, environment=environment).returncode == 0

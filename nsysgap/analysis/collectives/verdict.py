@@ -49,7 +49,7 @@ def verdict(
     if 2 * int(arrived_last[unit]) >= len(matched) and _waits(exposed, window, others):
         late_by = lateness(between, unit)
         cause = max(late_by, key=lambda name: late_by[name])
-        return Verdict("straggler", unit, share, late_by, cause)
+        return Verdict("straggler", unit, share, late_by, cause if late_by[cause] > 0 else None)
     return Verdict("rotates" if _waits(exposed, window, range(len(exposed))) else "even", None, share)
 
 

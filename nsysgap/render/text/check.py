@@ -46,7 +46,10 @@ _LEVELS = ("incomplete", "warning")
 def _what(document: Document) -> str:
     reports = document["reports"]
     named = printable(PurePath(reports[0]["path"]).name, 40)
-    if len(reports) > 1:
+    roles = list(dict.fromkeys(row["role"] for row in document["limits"] if row.get("role")))
+    if len(reports) > 1 and len(roles) == len(reports):  # of one job: "run: rank 1" and "run: 7 other ranks"
+        named += f" and {printable(reports[1]['path'].rpartition(': ')[2])}"
+    elif len(reports) > 1:
         named += f" and {counted(len(reports) - 1, 'capture', 'captures')} more"
     loop = reports[0]["loop"]
     said = "the whole window" if loop is None else f"{count(reports[0]['iterations'])} x {printable(loop, 40)}"

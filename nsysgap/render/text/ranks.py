@@ -19,6 +19,7 @@ SHOWN = 8
 """Ranks: with the rest of the answer one screen of 24 lines."""
 SLOW_SHOWN = 3
 BAD_SHOWN = 3
+GROUPS_SHOWN, NAMES_SHOWN = 3, 4
 
 
 def ranks_blocks(document: Document, shown: int | None = SHOWN) -> Iterable[RenderableType]:
@@ -75,12 +76,15 @@ def _listed(order: Sequence[Document], straggler: Document | None, shown: int) -
 
 def _cells(unit: Document, *, several_hosts: bool) -> list[str]:
     window = unit["window_ns"]
-    name = f"{unit['rank']}" if unit["rank"] is not None else f"pid {unit['process']}"
     shares = [percent(unit[key], window) for key in ("busy_ns", "idle_ns", "exposed_wait_ns", "starved_ns")]
     step = "-" if unit["step_ns"] is None else duration(unit["step_ns"])
     last = "-" if unit["arrived_last"] is None else count(unit["arrived_last"])
     where = [printable(unit["host"] or "-", 16)] if several_hosts else []
-    return [name, *where, gpu_label(unit), step, *shares, last]
+    return [_name(unit).removeprefix("rank "), *where, gpu_label(unit), step, *shares, last]
+
+
+def _name(unit: Document) -> str:
+    return f"rank {unit['rank']}" if unit["rank"] is not None else f"pid {unit['process']}"
 
 
 def _straggler(document: Document) -> Document | None:
@@ -97,12 +101,36 @@ def _share(value: int, whole: int) -> float:
 def _lateness(document: Document) -> Iterable[RenderableType]:
     """What the straggler did longer than the fastest rank, a step."""
     late, loops = document["verdict"]["late_by_ns"], [unit["iterations"] for unit in document["units"]]
-    if not late:
+    if not late or not any(late.values()):
         return
     steps = loops[0] or 1
     largest = sorted((item for item in late.items() if item[1]), key=lambda item: -abs(item[1]))[:4]
     parts = ", ".join(f"{name} {'+' if ns > 0 else '-'}{duration(abs(ns) // steps)}" for name, ns in largest)
     yield Text(f"Beyond the fastest rank, {'a step' if loops[0] else 'in all'}: {parts}.")
+
+
+def _differences(units: Sequence[Document]) -> Iterable[RenderableType]:
+    """Where ranks do not run the same loop, or not on the same GPUs: their figures are of different things."""
+    loops: dict[str, list[str]] = {}
+    models: dict[str, list[str]] = {}
+    for unit in units:
+        loop = "no loop" if unit["loop"] is None else f"{unit['iterations']:,} x {printable(unit['loop'], 40)}"
+        loops.setdefault(loop, []).append(_name(unit))
+        models.setdefault(printable(unit["device_name"] or "GPUs without a name", 40), []).append(_name(unit))
+    for what, groups in (("loops: iterations are not compared", loops), ("GPUs", models)):
+        if len(groups) > 1:
+            said = "; ".join(f"{name}: {_some(of)}" for name, of in list(groups.items())[:GROUPS_SHOWN])
+            more = f"; and {len(groups) - GROUPS_SHOWN:,} more" if len(groups) > GROUPS_SHOWN else ""
+            yield Text(f"Different {what} ({said}{more}).", "yellow")
+
+
+def _some(names: Sequence[str]) -> str:
+    """ "ranks 0, 1, 3", "pid 668, pid 669"."""
+    few = names[:NAMES_SHOWN]
+    if len(names) > 1 and all(name.startswith("rank ") for name in names):
+        few = ["ranks " + few[0].removeprefix("rank "), *(name.removeprefix("rank ") for name in few[1:])]
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(few) + more
 
 
 def _slow(slow: Sequence[Document]) -> Iterable[RenderableType]:
@@ -139,6 +167,7 @@ def _notes(document: Document) -> Iterable[RenderableType]:
     if missing:
         numbers = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
         yield Text(f"No report of {'rank' if len(missing) == 1 else 'ranks'} {numbers} is here.", "yellow")
+    yield from _differences(document["units"])
     bad = [report for report in document["reports"] if report["status"] != "ok"]
     for report in bad[:BAD_SHOWN]:
         path = PurePath(report["path"]).name

@@ -58,11 +58,12 @@ def fact_lines(answer: ScreenAnswer, width: int) -> Iterator[Line]:
         yield from _without_ops(answer)
         return
     yield from _loops(answer, width)
-    shown = answer.devices[:MOST_DEVICES]
+    each = 2 if any(device.collectives for device in answer.devices) else 1
+    shown = answer.devices[: MOST_DEVICES // each]
     for number, device in enumerate(shown):
         yield from _device(device, number, width, brief=len(shown) > IN_FULL)
     if len(shown) < len(answer.devices):
-        yield Line("", f"and {count(len(answer.devices) - len(shown))} more GPUs: --detail", 2, indented=True)
+        yield Line("", f"and {count(len(answer.devices) - len(shown))} more GPUs: --detail", 3, indented=True)
     if answer.collectives.said:
         yield from wrapped("collectives", answer.collectives.said.split(" "), width, (2, 2), " ")
     yield from _limits(answer, width)
@@ -168,25 +169,26 @@ def _device(device: ScreenDevice, number: int, width: int, *, brief: bool) -> It
     busy = f"busy {duration(device.busy_ns // steps)} ({percent(device.busy_ns, window)})"
     idle = f"idle {duration(device.idle_ns // steps)} ({percent(device.idle_ns, window)})"
     label, which = f"GPU {device.number}", device.which
+    least = min(number, 3) if brief else 0  # what is said of a GPU goes before its name does
     if which:  # of several with one number
-        yield Line("", f"{label} {printable(which, width)}:", 0)
+        yield Line("", f"{label} {printable(which, width)}:", least)
         label = ""
     if brief:
-        yield Line(label, f"{busy}, {idle}{each}: {', '.join(causes)}", min(number, 3), indented=True)
+        yield Line(label, f"{busy}, {idle}{each}: {', '.join(causes)}", least, indented=True)
     else:
         yield Line(label, f"{busy}, {idle}{each}, window {duration(window // steps)}", 0, indented=True)
         yield from wrapped("", causes, width, (0, 3))
     for one in device.collectives:
-        yield from wrapped("", _collective(one, steps).split(" "), width, (2, 7), " ")
+        yield from wrapped("", _collective(one, steps).split(" "), width, (max(least, 2), 7), " ")
     if device.untraced_percent is not None:
         low, high = device.untraced_percent
         said = f"untraced: idle {low:.1f} % if the GPU was busy unseen, {high:.1f} % if not"
-        yield Line("", said, 1, "yellow", indented=True)
+        yield Line("", said, max(least, 1), "yellow", indented=True)
     for text in _of_idle(device, steps):
-        yield Line("", text, 2, indented=True)
+        yield Line("", text, max(least, 2), indented=True)
     if device.rate is not None and device.rate.limits:
         said = f"queued: the launch rate limits: {device.rate.words}"
-        yield Line("", said, 2, indented=True)
+        yield Line("", said, max(least, 2), indented=True)
 
 
 def _of_idle(device: ScreenDevice, steps: int) -> Iterator[str]:
