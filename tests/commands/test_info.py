@@ -65,6 +65,26 @@ def test_tables_and_notes_come_when_asked_for_and_equal_diagnostics_are_counted(
     assert [one["count"] for one in found["diagnostics"]] == [1, 48]
 
 
+def test_diagnostics_of_processes_without_gpu_work_say_of_how_many(report: ReportBuilder, tmp_path: Path) -> None:
+    """Said 5 times of 3 processes without GPU work, and once of the one that has some: there it is a loss."""
+    lost = "Not all NVTX events might have been collected."
+    report.launch((0, 1), (2, 3)).diagnostic(2, lost)
+    for pid in (7, 8, 9, 9, 9):
+        report.diagnostic(2, lost, pid)
+    report.diagnostic(2, lost, 1).diagnostic(2, "No CUDA events collected.", 7)
+    path = report.save(tmp_path)
+    rows = json.loads(run("info", path, "--format", "json").stdout)["diagnostics"]
+    assert [(one["text"], one["incomplete"], one["of"], one["count"]) for one in rows] == [
+        (lost, True, None, 2),
+        (lost, False, "3 processes without GPU work", 5),
+        ("No CUDA events collected.", False, "one process without CUDA events", 1),
+    ]
+    text = " ".join(run("info", path, "--tables").stdout.split())
+    assert f"note {lost} (of 3 processes without GPU work) (x5)" in text
+    assert f"incomplete {lost} (x2)" in text
+    assert "note No CUDA events collected. (of one process without CUDA events)" in text
+
+
 def test_info_says_which_gpu_a_process_means_by_its_numbers_and_how_that_is_known(
     report: ReportBuilder, tmp_path: Path
 ) -> None:

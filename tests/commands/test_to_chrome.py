@@ -425,6 +425,48 @@ def test_samples_that_are_shown_are_not_counted_as_left_out(tmp_path: Path) -> N
         assert document(target)["otherData"]["not_shown"] == left_out
 
 
+def test_files_per_gpu_are_named_for_what_tells_gpus_apart(tmp_path: Path) -> None:
+    """Two parts of one GPU, and a process of which the report does not say where it ran."""
+    report = ReportBuilder().gpu(0, "A100").gpu(1, "A100")
+    report.device(11, 0, None, uuid="MIG-a/1").device(12, 0, None, uuid="MIG-b")
+    for pid in (11, 12, 13):
+        report.launch((0, 10), (20, 30), pid=pid)
+    folder = tmp_path / "out"
+    assert to_chrome(report.save(tmp_path), "--per-gpu", folder) == 0
+    found = {}
+    for file in folder.iterdir():
+        (gpu,) = document(file)["deviceProperties"]
+        (kernel,) = events(file, cat="kernel")
+        (process,) = [one for one in events(file, "M", name="process_name") if one["pid"] == kernel["pid"]]
+        assert kernel["args"]["device"] == gpu["id"]
+        found[file.name] = (gpu["which"], process["args"]["name"])
+    assert found == {
+        "gpu0-MIG-a-1.json.gz": ("MIG-a/1", "GPU 0 MIG-a/1 A100"),
+        "gpu0-MIG-b.json.gz": ("MIG-b", "GPU 0 MIG-b A100"),
+        "gpu0-of-13.json.gz": ("of 13", "GPU 0 of 13 A100"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("backwards", "said"),
+    [
+        (1, "1 op ended before its launch call began"),
+        (40, "40 ops ended before their launch calls began"),
+        (0, None),
+    ],
+)
+def test_arrows_that_are_left_out_are_named_on_the_terminal_as_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backwards: int, said: str | None
+) -> None:
+    report = ReportBuilder().launch((0, 10), (20, 30))
+    for i in range(backwards):
+        report.launch((100 * i + 80, 100 * i + 90), (100 * i + 50, 100 * i + 60))
+    facts = document(written(report, tmp_path))["otherData"]
+    assert facts.get("flows_left_out") == said
+    named = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nsysgap: ")]
+    assert named == ([] if said is None else [f"nsysgap: arrows are left out: {said}."])
+
+
 def test_one_file_per_gpu_writes_all_or_says_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "out"
     host = ReportBuilder().call(0, 10).save(tmp_path, "host.sqlite")

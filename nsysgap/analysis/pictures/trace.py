@@ -38,6 +38,7 @@ from nsysgap.analysis.schedule.path_slices import PathSlices
 from nsysgap.causes import PARTS
 from nsysgap.tables import NONE, OPEN_END, Table, names_launch
 from nsysgap.tracks import FLOW_LAUNCH, Arg, Counter, Flow, Slices, Source, Texts, Viewed
+from nsysgap.units import counted
 
 Times = NDArray[np.int64]
 Rows = NDArray[np.int32]
@@ -93,7 +94,8 @@ class View:
         zero = self._zero()
         found: dict[str, Any] = {"time_zero_ns": zero, "session_start_utc_ns": self.extras.session_start}
         if self.flows.backwards:
-            found["flows_left_out"] = f"{self.flows.backwards} ops ended before their launch call began"
+            one, many = "op ended before its launch call began", "ops ended before their launch calls began"
+            found["flows_left_out"] = counted(self.flows.backwards, one, many)
         return Viewed(
             groups=tuple(self.layout.groups),
             tracks=tuple(self.layout.tracks),

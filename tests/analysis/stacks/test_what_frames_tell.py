@@ -75,7 +75,7 @@ def test_without_idle_time_in_host_all_of_it_counts(tmp_path: Path) -> None:
     assert "None of the idle time is 'host'" in " ".join(one.text for one in answer.header.warnings)
 
 
-@pytest.mark.parametrize(("inside", "hinted"), [(5, True), (1, False)])
+@pytest.mark.parametrize(("inside", "hinted"), [(5, True), (2, True), (1, False), (0, False)])
 def test_cpu_samples_of_the_interpreter_point_to_python_sampling(tmp_path: Path, inside: int, hinted: bool) -> None:
     report = StackReport()
     report.gap(1000, 2000)
