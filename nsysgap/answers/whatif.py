@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nsysgap.analysis.schedule.advice import HOW, WORTH_TRYING, gain, rank, worth_asking
 from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
 from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
@@ -18,7 +16,8 @@ from nsysgap.analysis.schedule.cure import cure_text, limits_of
 from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.limits import doubts, refusals
 from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
-from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows
+from nsysgap.analysis.schedule.path import Path
+from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows, top_kernel
 from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
 from nsysgap.analysis.schedule.predict import Change, Prediction, apply, predict
 from nsysgap.answers.calibrations import constants_of, gpus_of
@@ -30,7 +29,7 @@ from nsysgap.answers.schedules import ProcessLoop, chosen_loops
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.kernel_names import short_kernel_name
-from nsysgap.tables import KERNEL, Stacks
+from nsysgap.tables import Stacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +219,8 @@ def asked_whatif(
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch, _domain(chosen))
     constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
     asker = Asker(chosen, plain, report.samples, constants)
-    rows, parts = _path(report, chosen, asker)
+    path = asker.run.path()
+    rows, parts = _path(report, chosen, path)
     limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
     candidates = [asker.changes.candidate(one) for one in asked]
@@ -239,7 +239,7 @@ def asked_whatif(
         together=None if advising else _together(asker, candidates),
         left_out=left_out,
         cure=cure_text(parts, limits),
-        kernel=_busiest_kernel(chosen) if limits and limits[0].kind == "kernel" else "",
+        kernel=top_kernel(asker.model, path) if limits and limits[0].kind == "kernel" else "",
         notes=_notes(asker),
         scale=_scale(asker, candidates, documents, options),
         constants=constants,
@@ -251,18 +251,6 @@ def _domain(chosen: ProcessLoop) -> str:
     """The name of the NVTX domain that the loop's ranges are in, "" of the default one."""
     trace, stretch = chosen.model.trace, chosen.stretch
     return trace.domains.get((int(trace.threads["process"][stretch.thread]), stretch.domain), "")
-
-
-def _busiest_kernel(chosen: ProcessLoop) -> str:
-    """The name of the kernel that runs longest in the loop, alone or inside graphs."""
-    ops, stretch = chosen.model.trace.ops, chosen.stretch
-    mine = (ops["process"] == chosen.model.calls.process) & (ops["kind"] == KERNEL)
-    mine &= (ops["start"] >= stretch.start) & (ops["start"] < stretch.end.time)
-    names, number = np.unique(ops["name"][mine], return_inverse=True)
-    if not len(names):
-        return ""
-    total = np.bincount(number.reshape(-1), (ops["end"] - ops["start"])[mine])
-    return chosen.model.trace.name(int(names[total.argmax()]))
 
 
 def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
@@ -283,8 +271,7 @@ def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
     return max(accepted, key=lambda one: len(one.model.ops.call))
 
 
-def _path(report: OpenReport, chosen: ProcessLoop, asker: Asker) -> tuple[list[PathRow], dict[str, int]]:
-    path = asker.run.path()
+def _path(report: OpenReport, chosen: ProcessLoop, path: Path) -> tuple[list[PathRow], dict[str, int]]:
     host = host_time(chosen.model, path, loop_ranges(report.trace.nvtx, chosen.stretch.starts, chosen.stretch.ends))
     rows = sorted(path_rows(chosen.model, path, host), key=lambda row: -row.ns)
     return rows, parts_of(chosen.model, path, host)

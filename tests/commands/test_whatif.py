@@ -162,6 +162,36 @@ def test_advice_where_the_gpu_is_busy_is_to_make_its_kernels_faster(tmp_path: Pa
     assert document["left_out"] >= 1
 
 
+def test_the_kernel_to_look_into_is_that_with_most_of_the_path_not_the_one_that_runs_longest(tmp_path: Path) -> None:
+    """Each step two of "chain", 1,000 us after each other, beside three of "beside", 700 us each on streams of their
+    own: 2,000 us of the path are chain's, 2,100 us of the GPU's time beside's."""
+    report, at = ReportBuilder(), 10_000
+    for step in range(5):
+        first = at + 10_000
+        report.launch((at, at + 4_000), (first, first + 1_000_000), "chain", stream=7)
+        report.launch((at + 5_000, at + 9_000), (first + 1_001_000, first + 2_001_000), "chain", stream=7)
+        for place in range(3):
+            call = at + 10_000 + 5_000 * place
+            report.launch((call, call + 4_000), (call + 6_000, call + 706_000), "beside", stream=8 + place)
+        report.sync(at + 30_000, first + 2_004_000).nvtx(at, first + 2_004_500, f"step {step}")
+        at = first + 2_005_000
+    assert "'regex:chain'" in run("advise", report.save(tmp_path)).stdout
+
+
+def test_the_kernel_to_look_into_inside_graphs(tmp_path: Path) -> None:
+    """A graph's time is that of its kernels by how long each ran: 300 us of "small" alone, 600 us of "large" in it."""
+    report, at = ReportBuilder(), 10_000
+    for step in range(5):
+        number, first = 900 + step, at + 20_000
+        report.launch((at, at + 4_000), (at + 6_000, at + 306_000), "small")
+        report.call(at + 5_000, at + 15_000, number, "cudaGraphLaunch")
+        report.kernel(at + 307_000, at + 907_000, number, "large", graphNodeId=1)
+        report.kernel(at + 908_000, at + 1_108_000, number, "small", graphNodeId=2)
+        report.sync(first, at + 1_111_000).nvtx(at, at + 1_111_500, f"step {step}")
+        at += 1_112_000
+    assert "'regex:large'" in run("advise", report.save(tmp_path)).stdout
+
+
 def test_advice_is_ordered_and_says_how(real_report: Callable[[str], Path]) -> None:
     document = json.loads(run("advise", real_report("copy_pageable"), "--format", "json").stdout)
     first = document["changes"][0]

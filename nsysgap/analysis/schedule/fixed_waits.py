@@ -8,6 +8,7 @@ Where a program waits for each of its launches, all waits are such, and their su
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +65,12 @@ class _Finder:
         self.joints, self.groups = joints, groups
         block = joints.what == BLOCK
         op = joints.which[block]
-        self.due, self.delta, self.took = joints.start.copy(), *(np.zeros(len(block), np.int64) for _ in range(2))
-        self.due[block] += schedule.latency[op]
-        self.delta[block], self.took[block] = schedule.delta[op], schedule.duration[op]
+        self.due, none = joints.start, np.broadcast_to(np.int64(0), len(block))
+        self.delta = self.took = none
+        if len(op):
+            self.due, self.delta, self.took = self.due.copy(), none.copy(), none.copy()
+            self.due[block] += schedule.latency[op]
+            self.delta[block], self.took[block] = schedule.delta[op], schedule.duration[op]
         scope = schedule.scope[joints.call]
         covers = (joints.what == SYNC) & (scope != NONE)
         self.may_be = block | covers
@@ -75,7 +79,7 @@ class _Finder:
         self.bound[covers] = np.maximum(joints.end - joints.tail, joints.start)[covers]
         known = block & (self.delta + self.took >= 0)
         self.bound[known] = (joints.end - joints.tail)[known]
-        self.lines = _lines(schedule, joints, groups, np.where(covers, scope, NONE))
+        self.lines = _Lines(schedule, joints, groups, np.where(covers, scope, NONE))
         self.place, self.place_of_group, self.begins = self._places(schedule)
         self.after_launch = np.zeros(len(groups.joint), np.bool_)
         for line in self.lines:
@@ -154,25 +158,30 @@ class _Finder:
         return known, latest
 
 
-def _lines(schedule: Schedule, joints: Joints, groups: Groups, scope: NDArray[np.int32]) -> list[_Line]:
-    """The streams. `scope`: of each joint that covers one, else -1."""
-    single = np.array([members[0] if len(members) == 1 else NONE for members in (*schedule.scopes, ())], np.int32)
-    stream = np.where(joints.stream == NONE, single[scope], joints.stream)
-    wide = np.flatnonzero((scope != NONE) & (single[scope] == NONE))
-    own = _by_number(stream, schedule.stream_count)
-    of_stream = _by_number(groups.stream, schedule.stream_count)
-    found = []
-    for number in range(schedule.stream_count):
-        covering = np.array([number in members for members in schedule.scopes], np.bool_)
-        mine = own[number]
-        if len(wide):
-            mine = np.sort(np.concatenate((mine, wide[covering[scope[wide]]])))
-        placed = groups.joint[of_stream[number]]
-        until = np.searchsorted(placed, mine, "right")
-        first = np.concatenate(([0], until[:-1])) if len(mine) else until
-        before = np.concatenate(([NONE], mine[:-1])) if len(mine) else mine
-        found.append(_Line(of_stream[number], mine, before, until - first, first))
-    return found
+class _Lines:
+    """The streams, each made when it is looked at: together they are long."""
+
+    def __init__(self, schedule: Schedule, joints: Joints, groups: Groups, scope: NDArray[np.int32]) -> None:
+        """`scope`: of each joint that covers one, else -1."""
+        single = np.array([scope[0] if len(scope) == 1 else NONE for scope in (*schedule.scopes, ())], np.int32)
+        stream = np.where(joints.stream == NONE, single[scope], joints.stream)
+        self.placed = groups.joint
+        self.scopes = schedule.scopes
+        self.wide = np.flatnonzero((scope != NONE) & (single[scope] == NONE))
+        self.wide_scope = scope[self.wide]
+        self.joints = _by_number(stream, schedule.stream_count)
+        self.groups = _by_number(groups.stream, schedule.stream_count)
+
+    def __iter__(self) -> Iterator[_Line]:
+        for number, (joints, groups) in enumerate(zip(self.joints, self.groups, strict=True)):
+            mine = joints
+            if len(self.wide):
+                covering = np.array([number in members for members in self.scopes], np.bool_)
+                mine = np.sort(np.concatenate((mine, self.wide[covering[self.wide_scope]])))
+            until = np.searchsorted(self.placed[groups], mine, "right")
+            first = np.concatenate(([0], until[:-1])) if len(mine) else until
+            before = np.concatenate(([NONE], mine[:-1])) if len(mine) else mine
+            yield _Line(groups, mine, before, until - first, first)
 
 
 def _by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list[Indices]:

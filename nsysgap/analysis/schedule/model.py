@@ -18,6 +18,7 @@ from nsysgap.analysis.schedule.ops import Ops, launched_ops
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.schedule import NEVER, Replay, Schedule, Times
 from nsysgap.analysis.schedule.typical import launch_latency, median, queue_gap, sync_times
+from nsysgap.arrays import held_once
 from nsysgap.tables import MEMCPY, NONE, Table, Trace
 
 
@@ -58,9 +59,24 @@ class Model:
 def process_model(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) -> Model:
     """The model of one process. `owner`: the launch call of each op (row of api, -1 none); `sizes`: table OP_SIZES."""
     calls, ops, counts_as = _rows(trace, sizes, owner, process)
-    depends = dependencies(trace, calls, ops.streams, counts_as)
-    recorded = _as_recorded(calls, ops, depends)
-    seen = replay(recorded)
+    recorded = _as_recorded(calls, ops, dependencies(trace, calls, ops.streams, counts_as))
+    del counts_as
+    none = np.flatnonzero((trace.ops["process"] == process) & (owner == NONE))
+    schedule, stream_bound, typical, gap, full = _modelled(trace, calls, ops, recorded, replay(recorded))
+    del recorded  # these columns are long: what is not needed any more is not held
+    return Model(
+        *(trace, sizes, calls, ops, schedule, replay(schedule), stream_bound, typical, gap, full),
+        without_call=none,
+    )
+
+
+def _modelled(
+    trace: Trace, calls: Calls, ops: Ops, recorded: Schedule, seen: Replay
+) -> tuple[Schedule, NDArray[np.bool_], Times, Times, BackPressure]:
+    """(the schedule, which ops waited for their stream, what is typical of each op's launch and queue, full queues).
+
+    `recorded`: a schedule in which nothing waits, `seen`: its replay.
+    """
     waits, base, tail = sync_times(calls, seen.covered)
     blocks, copy_base, op_tail = _blocking(calls, ops)
     base[ops.call[blocks]] = copy_base[blocks]
@@ -77,14 +93,10 @@ def process_model(trace: Trace, sizes: Table, owner: NDArray[np.int32], process:
         delta=delta,
         blocks=blocks,
         op_tail=op_tail,
-        room=full.room,
-        room_tail=full.room_tail,
+        room=held_once(full.room),
+        room_tail=held_once(full.room_tail),
     )
-    none = np.flatnonzero((trace.ops["process"] == process) & (owner == NONE))
-    return Model(
-        *(trace, sizes, calls, ops, schedule, replay(schedule), stream_bound, typical, gap, full),
-        without_call=none,
-    )
+    return schedule, stream_bound, typical, gap, full
 
 
 def _rows(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) -> tuple[Calls, Ops, NDArray[np.int64]]:
@@ -119,10 +131,10 @@ def _as_recorded(calls: Calls, ops: Ops, depends: Dependencies) -> Schedule:
         waits=np.isin(calls.role, SYNC_ROLES),
         tail=np.full(len(calls.row), NEVER, np.int64),
         scope=depends.scope,
-        event=depends.event,
+        event=held_once(depends.event),
         records=calls.role == RECORD,
-        awaits=depends.awaits,
-        own_stream=depends.own_stream,
+        awaits=held_once(depends.awaits),
+        own_stream=held_once(depends.own_stream),
         scopes=depends.scopes,
         call=ops.call,
         stream=ops.stream,

@@ -13,7 +13,7 @@ from nsysgap.analysis.schedule.host_pieces import Pieces, host_pieces
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.path import Path
 from nsysgap.arrays import codes, combined_codes
-from nsysgap.tables import GRAPH, MEMCPY, NONE
+from nsysgap.tables import GRAPH, KERNEL, MEMCPY, NO_GRAPH_NODE, NONE
 from nsysgap.units import counted
 
 Times = NDArray[np.int64]
@@ -113,6 +113,33 @@ def _op_rows(model: Model, part: str, ns: Times) -> list[PathRow]:
         said = f"CUDA graph of {counted(int(graph[op]), 'node', 'nodes')}" if whole else trace.name(int(name[op]))
         rows.append(PathRow(part, said, MEMORY_KINDS[memory[op]] if memory[op] != NONE else "", total))
     return rows
+
+
+def top_kernel(model: Model, path: Path) -> str:
+    """The name of the kernel with most of a path, "" of a path without any.
+
+    A graph's time on the path belongs to its kernels by how long each of them ran.
+    """
+    ops, table = model.ops, model.trace.ops
+    alone = np.flatnonzero((ops.kind == KERNEL) & (path.gpu > 0))
+    graphs = np.flatnonzero((ops.kind == GRAPH) & (path.gpu > 0))
+    nodes = np.flatnonzero((table["graph_node"] != NO_GRAPH_NODE) & (table["process"] == model.calls.process))
+    present, launch = np.unique(table["correlation"][ops.row[graphs]], return_inverse=True)
+    ran = (table["end"] - table["start"])[nodes].astype(np.float64)
+    of_path, whole = (np.zeros(len(present)) for _ in range(2))
+    np.add.at(of_path, launch.reshape(-1), path.gpu[graphs])
+    mine = np.isin(table["correlation"][nodes], present)
+    nodes, ran = nodes[mine], ran[mine]
+    place = np.searchsorted(present, table["correlation"][nodes])
+    np.add.at(whole, place, ran)
+    kernels = table["kind"][nodes] == KERNEL
+    nodes, share = nodes[kernels], (ran * of_path[place] / np.maximum(whole[place], 1))[kernels]
+    names = np.concatenate((table["name"][ops.row[alone]], table["name"][nodes]))
+    if not len(names):
+        return ""
+    found, number = np.unique(names, return_inverse=True)
+    total = np.bincount(number.reshape(-1), np.concatenate((path.gpu[alone], share)))
+    return model.trace.name(int(found[total.argmax()]))
 
 
 def memory_kind(model: Model) -> NDArray[np.int32]:

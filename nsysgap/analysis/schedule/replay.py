@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.fixed_waits import FixedWaits, fixed_waits
-from nsysgap.analysis.schedule.joints import BLOCK, Groups, Joints, groups_of, joints_of, sums_of
+from nsysgap.analysis.schedule.joints import BLOCK, Groups, Joints, Sums, groups_of, joints_of, sums_of
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
 from nsysgap.analysis.schedule.replay_times import Held, all_times
-from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Replay, Schedule
+from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Indices, Replay, Schedule, Times
 from nsysgap.tables import NONE
 
 
@@ -21,16 +22,22 @@ def replay(schedule: Schedule) -> Replay:
     if bool((schedule.room != NONE).any()):
         return replay_by_loop(schedule)
     sums = sums_of(schedule)
+    own, walk = _joined(schedule, sums)
+    return all_times(schedule, sums, own, walk.awaited, walk.carried)
+
+
+def _joined(schedule: Schedule, sums: Sums) -> tuple[Times, _Walk]:
+    """(by how much each call delays what follows on its thread, ns; the walk over the joints that had to be walked)."""
     joints = joints_of(schedule, sums)
     groups = groups_of(schedule, sums, joints)
     fixed = fixed_waits(schedule, joints, groups)
-    walk = _Walk(schedule)
-    walk.run(*_to_walk(schedule, joints, groups, fixed))
     own = np.zeros(len(schedule.gap), np.int64)
     own[joints.call[fixed.fixed]] = fixed.wait[fixed.fixed]
+    walk = _Walk(schedule)
+    walk.run(*_to_walk(schedule, joints, groups, fixed))
     if walk.shifts:
         np.add.at(own, *np.array(walk.shifts, np.int64).T)
-    return all_times(schedule, sums, own, walk.awaited, walk.carried)
+    return own, walk
 
 
 def _to_walk(schedule: Schedule, joints: Joints, groups: Groups, fixed: FixedWaits) -> tuple[Joints, Groups]:
@@ -40,30 +47,37 @@ def _to_walk(schedule: Schedule, joints: Joints, groups: Groups, fixed: FixedWai
     op that blocks its call, where that is fixed, is a group that begins after its launch.
     """
     kept = np.flatnonzero(~fixed.fixed)
-    blocks = np.flatnonzero(fixed.fixed & (joints.what == BLOCK))
-    groups = replace(groups, host=groups.host + fixed.earlier_group)
-    order, after_launch = 2 * groups.joint, fixed.after_launch
-    if len(blocks):
-        own = Groups(
+    left = joints.take(kept)
+    left = replace(left, start=left.start + fixed.earlier[kept], end=left.end + fixed.earlier[kept])
+    last = kept[-1] if len(kept) else NONE
+    some = np.flatnonzero(groups.joint <= last)
+    blocks = np.flatnonzero(fixed.fixed[: last + 1] & (joints.what[: last + 1] == BLOCK))
+    used = groups.take(some)
+    parts = (
+        replace(used, host=used.host + fixed.earlier_group[some]),
+        Groups(
             *(blocks, joints.stream[blocks].astype(np.int64), joints.thread[blocks].astype(np.int64)),
             step=np.zeros(len(blocks), np.int64),
             host=(fixed.earlier + fixed.done)[blocks],
-        )
-        groups = Groups(*(np.concatenate((getattr(groups, name), getattr(own, name))) for name in _GROUP_COLUMNS))
-        order = np.concatenate((order, 2 * blocks + 1))
-        after_launch = np.concatenate((after_launch, np.ones(len(blocks), np.bool_)))
-    next_kept = np.searchsorted(kept, groups.joint)
-    line = next_kept * max(schedule.stream_count, 1) + groups.stream
-    inside = np.flatnonzero(next_kept < len(kept))
-    inside = inside[np.lexsort((order[inside], line[inside]))]
-    first = np.flatnonzero(np.concatenate(([True], line[inside][1:] != line[inside][:-1])))
-    if len(inside):
-        last = np.maximum.reduceat(np.where(after_launch[inside], np.arange(len(inside)), NONE), first)
-        begins = np.repeat(last, np.diff(np.append(first, len(inside))))
-        inside = inside[np.arange(len(inside)) >= begins]
-    left = replace(groups.take(inside), joint=next_kept[inside])
-    joints = replace(joints, start=joints.start + fixed.earlier, end=joints.end + fixed.earlier)
-    return joints.take(kept), left
+        ),
+    )
+    groups = Groups(*(np.concatenate([getattr(part, name) for part in parts]) for name in _GROUP_COLUMNS))
+    order = np.concatenate((2 * used.joint, 2 * blocks + 1))
+    after_launch = np.concatenate((fixed.after_launch[some], np.ones(len(blocks), np.bool_)))
+    groups = replace(groups, joint=np.searchsorted(kept, groups.joint))
+    line = groups.joint * max(schedule.stream_count, 1) + groups.stream
+    sort = np.lexsort((order, line))
+    return left, groups.take(sort[_since_last(line[sort], after_launch[sort])])
+
+
+def _since_last(line: Times, marked: NDArray[np.bool_]) -> Indices:
+    """Of each run of equal values those from its last marked one on; all of a run without."""
+    if not len(line):
+        return np.empty(0, np.intp)
+    first = np.flatnonzero(np.concatenate(([True], line[1:] != line[:-1])))
+    place = np.arange(len(line))
+    last = np.maximum.reduceat(np.where(marked, place, NONE), first)
+    return np.flatnonzero(place >= np.repeat(last, np.diff(np.append(first, len(line)))))
 
 
 _GROUP_COLUMNS = tuple(Groups.__dataclass_fields__)
