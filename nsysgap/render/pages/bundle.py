@@ -6,8 +6,11 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable
+from html import escape
 from importlib.resources import files
 from typing import NamedTuple
+
+from nsysgap.units import printable
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 # Whole lines, casts and what ends a line without a quote: what else looks like a comment may be text.
@@ -16,6 +19,10 @@ _CAST = re.compile(r"/\*\* @type \{[^\n]*?\} \*/ (?=\()")
 _LINE_END = re.compile(r"(?<=[;{,]) // [^\n\"'`]*$", re.MULTILINE)
 _INDENT = re.compile(r"^ +", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
+
+
+DRAWN = ("'unsafe-inline'", "img-src data:")
+"""The styles of a page that draws: its script and its SVG set them, and it has pictures of its own."""
 
 
 class Script(NamedTuple):
@@ -48,9 +55,24 @@ def filled(page: str, **values: str) -> str:
     return re.sub(rf"\b(?:{'|'.join(values)})\b", lambda word: values[word[0]], page)
 
 
+def head(title: str, style: str, policy: str) -> str:
+    """What every page begins with, up to its body; `title` as plain text."""
+    return filled(asset("page/head.html"), POLICY=policy, TITLE=escape(printable(title)), STYLE=style)
+
+
+def policy(scripts: str, styles: str, *more: str) -> str:
+    """What a page may run and load: nothing but these scripts and styles, and what `more` names ("img-src data:")."""
+    return "; ".join(("default-src 'none'", f"script-src {scripts}", f"style-src {styles}", *more))
+
+
+def hashed(source: str) -> str:
+    """A script or style of a page, as its policy names it."""
+    return f"'{digest(source, 'sha256')}'"
+
+
 def inline(source: str) -> Script:
     """A script inside the page, allowed by its hash: no other inline script runs."""
-    return Script(f"<script>{source}</script>", f"'{digest(source, 'sha256')}'")
+    return Script(f"<script>{source}</script>", hashed(source))
 
 
 def digest(source: str, kind: str) -> str:

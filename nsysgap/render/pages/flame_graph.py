@@ -6,13 +6,13 @@ It is drawn by the timeline's own module (timeline/page/flame.js).
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from nsysgap.render.pages.bundle import asset, bundle, digest, filled, inline
+from nsysgap.render.pages.bundle import asset, bundle, filled, hashed, head, inline, policy
+from nsysgap.render.pages.markup import data_script
 from nsysgap.units import count, duration, percent, printable
 
 Document = Mapping[str, Any]
@@ -83,17 +83,14 @@ def flame_page(nodes: Nodes, whole: int, words: Words, legend: Iterable[tuple[st
         "nodes": nodes.columns(),
     }
     style, script = asset("page/flame_page.css") + asset("timeline/page/icicle.css"), inline(bundle(MODULES))
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return filled(
+    body = filled(
         asset("page/flame_page.html"),
-        SCRIPTS=script.allow,
-        STYLES=f"'{digest(style, 'sha256')}'",
-        STYLE=style,
         TITLE=html.escape(words.title),
         SAID=html.escape(words.said),
         SEARCHED=html.escape(words.searched),
-        DATA=f'<script type="application/json" id="data">{text}</script>\n{script.tag}',
+        DATA=f"{data_script(data)}\n{script.tag}",
     )
+    return head(words.title, style, policy(script.allow, hashed(style))) + body
 
 
 def icicle_page(tree: Document) -> str:

@@ -6,13 +6,13 @@ All names are escaped; the script of the page (page/graph.js) reads no names, it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import ceil, sqrt
 from typing import NamedTuple, TypeVar
 
 from nsysgap.drawing import DrawnNode, Picture
 from nsysgap.kernel_names import short_kernel_name
-from nsysgap.render.pages.bundle import asset, bundle, digest, filled, inline
+from nsysgap.render.pages.bundle import asset, bundle, filled, hashed, head, inline, policy
+from nsysgap.render.pages.markup import text
 from nsysgap.units import duration, printable
 
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE, GUTTER = 360, 46, 24, 22, 20, 72
@@ -45,11 +45,11 @@ def graph_svg(picture: Picture, title: str, number: int = 0) -> str:
     width = max((one.x for one in places.values()), default=0) + WIDTH + (GUTTER if picture.repeats else EDGE)
     height = max((one.y for one in places.values()), default=0) + HEIGHT + EDGE
     body = [*_fold_boxes(picture, places), *_edges(picture, places, number), *_nodes(picture, places)]
-    head = (
+    opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="12">'
     )
-    return "\n".join([head, f"<title>{_text(title)}</title>", _ARROW.format(number=number), *body, "</svg>", ""])
+    return "\n".join([opening, f"<title>{text(title)}</title>", _ARROW.format(number=number), *body, "</svg>", ""])
 
 
 _ARROW = (
@@ -139,12 +139,12 @@ def _node(node: DrawnNode, place: _Place, slowest: int) -> list[str]:
     time = "" if node.mean_ns is None else duration(node.mean_ns)
     color = COLORS.get(node.kind, "#eee")
     return [
-        f'<g class="node"><title>{_text(node.name)}</title>',
+        f'<g class="node"><title>{text(node.name)}</title>',
         f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{color}" stroke="#889"/>',
         f'<rect x="{x + 1}" y="{y + HEIGHT - 4}" width="{bar}" height="3" fill="#c33"/>',
-        f'<text x="{x + 8}" y="{y + 18}">{_text(name)}</text>',
-        f'<text x="{x + 8}" y="{y + 35}" fill="#556">{_text(_facts(node))}</text>',
-        f'<text x="{x + WIDTH - 8}" y="{y + 35}" text-anchor="end" fill="#a22">{_text(time)}</text></g>',
+        f'<text x="{x + 8}" y="{y + 18}">{text(name)}</text>',
+        f'<text x="{x + 8}" y="{y + 35}" fill="#556">{text(_facts(node))}</text>',
+        f'<text x="{x + WIDTH - 8}" y="{y + 35}" text-anchor="end" fill="#a22">{text(time)}</text></g>',
     ]
 
 
@@ -159,27 +159,21 @@ def _facts(node: DrawnNode) -> str:
     return "  ".join(facts)
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
 def graph_html(pictures: Sequence[tuple[str, Picture]], title: str, facts: Sequence[str]) -> str:
     """A page of its own: the first picture is shown, a menu shows the others (label, picture)."""
     drawn = [
         f'<div class="picture" data-number="{i}"{"" if i == 0 else " hidden"}>{graph_svg(picture, title, i)}</div>'
         for i, (_, picture) in enumerate(pictures)
     ]
-    choices = "".join(f'<option value="{i}">{_text(label)}</option>' for i, (label, _) in enumerate(pictures))
+    choices = "".join(f'<option value="{i}">{text(label)}</option>' for i, (label, _) in enumerate(pictures))
     style, script = asset("page/graph.css"), inline(bundle(("page/graph.js",)))
-    return filled(
+    body = filled(
         asset("page/graph.html"),
-        SCRIPTS=script.allow,
-        STYLES=f"'{digest(style, 'sha256')}'",
-        STYLE=style,
-        TITLE=_text(title),
-        FACTS="".join(f"<p>{_text(fact)}</p>" for fact in facts),
+        TITLE=text(title),
+        FACTS="".join(f"<p>{text(fact)}</p>" for fact in facts),
         CHOICES=choices,
         HIDE="hidden" if len(pictures) < 2 else "",
         PICTURES="\n".join(drawn),
         SCRIPT=script.tag,
     )
+    return head(title, style, policy(script.allow, hashed(style))) + body

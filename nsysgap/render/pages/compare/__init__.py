@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from nsysgap.render.pages.bundle import asset, bundle, filled, inline
+from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.compare.drawing import colors_of, lanes, legend, spread
+from nsysgap.render.pages.markup import table, text
 from nsysgap.render.text.compare import (
     Said,
     covered_text,
@@ -39,42 +39,31 @@ def compare_page(document: Document, said: Said, pictures: Pictures) -> str:
     colors = colors_of(pictures.drawn)
     remarks = [f"Not comparable. {text}" for text in document["reasons"]] + list(document["warnings"])
     remarks += [outcome_text(one) for one in document.get("predicted", ())]
-    head, tail = asset("compare/page.html").split("<!-- SPLIT -->")
+    body, tail = asset("compare/page.html").split("<!-- SPLIT -->")
+    headline = f"{names[0]} and {names[1]}"
     page = filled(
-        head,
-        POLICY=script.allow,
-        STYLESHEET=asset("compare/style.css"),
-        HEADLINE=_text(f"{names[0]} and {names[1]}"),
-        VERDICT=_text(said.verdict),
-        REMARKS="".join(f'<p class="remark">{_text(remark)}</p>' for remark in remarks),
+        body,
+        HEADLINE=text(headline),
+        VERDICT=text(said.verdict),
+        REMARKS="".join(f'<p class="remark">{text(remark)}</p>' for remark in remarks),
         DRAWNTITLE="The windows, at one scale" if window else "One step of each, at one scale",
         DRAWNSTEPS=lanes(pictures.drawn, colors),
         COLOURS=legend(pictures.drawn, colors),
-        EXPLAINED=_text(explained_text(document, said.explained)),
-        FIGURETABLE=_figures(document),
+        EXPLAINED=text(explained_text(document, said.explained)),
+        FIGURETABLE=table(figure_cells(document, None), "figures"),
         SPREAD=spread(pictures.steps),
-        COVERED=_text(covered_text(document, said.matched_names)),
+        COVERED=text(covered_text(document, said.matched_names)),
         OPTABLE=_ops(document["ops"]),
-        NOISE=_text(said.noise),
+        NOISE=text(said.noise),
     )
-    return f"{page}{script.tag}{tail}"
+    top = head(f"{headline} - nsysgap compare", "\n" + asset("compare/style.css"), policy(script.allow, *DRAWN))
+    return f"{top}{page}{script.tag}{tail}"
 
 
 def _named(document: Document, side: str) -> str:
     reports = document[side]["reports"]
     more = f" (+{len(reports) - 1})" if len(reports) > 1 else ""
     return printable(PurePath(reports[0]["path"]).name, 60) + more
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
-def _figures(document: Document) -> str:
-    head, *body = figure_cells(document, None)
-    heads = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in line)}</tr>" for line in body)
-    return f'<table id="figures"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _ops(ops: Sequence[Document]) -> str:
@@ -84,8 +73,8 @@ def _ops(ops: Sequence[Document]) -> str:
     heads = ("name", "before", "after", "change", "runs before", "runs after", "seen")
     cells = kernel_cells(ops, len(ops))
     rows = [_op_row(op, line) for op, line in zip(ops, cells, strict=True)]
-    head = "".join(f'<th><button type="button">{one}</button></th>' for one in heads)
-    return f'<table id="ops"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    sortable = "".join(f'<th><button type="button">{one}</button></th>' for one in heads)
+    return f'<table id="ops"><thead><tr>{sortable}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _op_row(op: Document, cells: Sequence[str]) -> str:
@@ -94,7 +83,7 @@ def _op_row(op: Document, cells: Sequence[str]) -> str:
     timed = [(op["before_ns"], cells[1], ""), (op["after_ns"], cells[2], ""), (change, cells[3], way)]
     runs = [(op[key], f"{op[key]:,.4g}", "") for key in ("before_count", "after_count")]
     data = "".join(
-        f'<td data-value="{value}"{f" class={shade}" if shade else ""}>{_text(shown)}</td>'
+        f'<td data-value="{value}"{f" class={shade}" if shade else ""}>{text(shown)}</td>'
         for value, shown, shade in (*timed, *runs)
     )
-    return f'<tr><td title="{_text(op["name"])}">{_text(cells[0])}</td>{data}<td>{_text(cells[5])}</td></tr>'
+    return f'<tr><td title="{text(op["name"])}">{text(cells[0])}</td>{data}<td>{text(cells[5])}</td></tr>'

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +11,8 @@ from numpy.typing import NDArray
 
 from nsysgap.causes import CAUSES, PARTS
 from nsysgap.render.gpu_names import gpu_label
-from nsysgap.render.pages.bundle import asset, bundle, filled, inline
+from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
+from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, table, text
 from nsysgap.units import count, counted, duration, percent, printable
 
 Document = Mapping[str, Any]
@@ -47,23 +46,21 @@ def ranks_page(document: Document, picture: Picture) -> str:
         "label": printable(picture.label, 60),
         "heat": heat(picture.layers),
         "step": picture.step,
-        "causes": [{"key": cause.key, "label": cause.label, "color": cause.color} for cause in CAUSES],
+        "causes": SHOWN_CAUSES,
     }
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    head, tail = asset("ranks/page.html").split("<!-- SPLIT -->")
+    body, tail = asset("ranks/page.html").split("<!-- SPLIT -->")
+    headline = counted(len(document["units"]), "rank", "ranks")
     page = filled(
-        head,
-        POLICY=script.allow,
-        STYLESHEET=asset("ranks/style.css"),
-        HEADLINE=counted(len(document["units"]), "rank", "ranks"),
-        VERDICT=_text(document["verdict"]["text"]),
-        REMARKS="".join(f'<p class="remark">{_text(remark)}</p>' for remark in _remarks(document)),
+        body,
+        HEADLINE=headline,
+        VERDICT=text(document["verdict"]["text"]),
+        REMARKS="".join(f'<p class="remark">{text(remark)}</p>' for remark in _remarks(document)),
         UNITTABLE=_units(document),
-        KINDTABLE=_kinds(document["collectives"]["by_kind"])
-        or _text(document["collectives"]["unmatched_reason"] or ""),
+        KINDTABLE=_kinds(document["collectives"]["by_kind"]) or text(document["collectives"]["unmatched_reason"] or ""),
         WAITTABLE=_waits(picture.waits),
     )
-    return f'{page}<script type="application/json" id="data">{text}</script>\n{script.tag}{tail}'
+    top = head(f"{headline} - nsysgap ranks", "\n" + asset("ranks/style.css"), policy(script.allow, *DRAWN))
+    return f"{top}{page}{data_script(data)}\n{script.tag}{tail}"
 
 
 def heat(layers: Mapping[str, Times]) -> Document | None:
@@ -127,10 +124,6 @@ def _shades(known: Times) -> tuple[int, int]:
     return low, min(high, 2 * usual) if usual > low else high
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
 def _remarks(document: Document) -> list[str]:
     said = []
     missing = document["missing_ranks"]
@@ -141,12 +134,6 @@ def _remarks(document: Document) -> list[str]:
     if len(bad) > 20:
         said.append(f"{count(len(bad) - 20)} more reports gave no answer.")
     return said
-
-
-def _table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{_text(one)}</th>" for one in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table id="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _units(document: Document) -> str:
@@ -168,7 +155,7 @@ def _units(document: Document) -> str:
     heads = ("rank", "host", "GPU", "step", "busy", "idle", "waits", "starved", "arrived last", "clock ahead")
     rest = len(units) - len(shown)
     more = f"<p>{count(rest)} more ranks starve less.</p>" if rest else ""
-    return _table("units", heads, rows) + more
+    return table([heads, *rows], "units") + more
 
 
 def _kinds(kinds: Sequence[Document]) -> str:
@@ -187,7 +174,7 @@ def _kinds(kinds: Sequence[Document]) -> str:
         transfer, wait = kind["transfer_ns"], kind["wait_ns"]
         times = (transfer["median"], transfer["max"], wait["median"], wait["p99"], wait["max"], wait["total"])
         rows.append([kind["kind"], count(kind["count"]), *map(duration, times)])
-    return _table("kinds", heads, rows) if rows else ""
+    return table([heads, *rows], "kinds") if rows else ""
 
 
 def _waits(waits: Sequence[Document]) -> str:
@@ -204,4 +191,4 @@ def _waits(waits: Sequence[Document]) -> str:
         ]
         for one in waits
     ]
-    return _table("waits", heads, rows) if rows else ""
+    return table([heads, *rows], "waits") if rows else ""

@@ -6,18 +6,17 @@ The timeline is behind a click: inside, as base64 of a zlib stream, or beside th
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from nsysgap.causes import CAUSES
-from nsysgap.render.pages.bundle import asset, bundle, digest, filled, inline
+from nsysgap.render.pages.bundle import asset, bundle, filled, hashed, head, inline, policy
 from nsysgap.render.pages.critical_path import path_nodes
 from nsysgap.render.pages.iterations import loop_columns
+from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, text
 from nsysgap.render.pages.report.sections import prose, remarks, sections
 from nsysgap.render.pages.timeline.pack import pack_text
 from nsysgap.render.pages.timeline.page import page_parts, page_scripts
@@ -69,47 +68,41 @@ def report_page(answer: SummaryAnswer, timeline: Timeline | None = None) -> str:
     name = printable(PurePosixPath(answer.header.path.replace("\\", "/")).name, 80)
     shown = filled(
         asset("report/page.html"),
-        POLICY=_policy(script.allow, style, timeline if inside else None),
-        TITLE=_text(name),
-        STYLESHEET=style,
-        ABOUT=_text(about(answer)),
+        TITLE=text(name),
+        ABOUT=text(about(answer)),
         VERDICT=prose(verdict(answer)),
         REMARKS=remarks(answer),
         SENTENCES="".join(f"<p>{prose(one)}</p>" for one in sentences(answer)),
         SECTIONS=sections(answer, timeline),
         VERSION=__version__,
-        DATA=f'<script type="application/json" id="data">{_data(answer, timeline)}</script>',
+        DATA=data_script(_data(answer, timeline)),
         PACKED=f'<script type="text/plain" id="packed">{pack_text(inside.encode())}</script>' if inside else "",
         SCRIPT=script.tag,
     )
     body = shown[shown.index("<main>") : shown.index('<section id="again"')]
-    return shown.replace("<!-- TERMS -->", _terms(html.unescape(_TAG.sub(" ", body))), 1)
+    top = head(f"{name} - nsysgap", style, _policy(script.allow, style, timeline if inside else None))
+    return top + shown.replace("<!-- TERMS -->", _terms(html.unescape(_TAG.sub(" ", body))), 1)
 
 
 def _policy(script: str, style: str, inside: Timeline | None) -> str:
     """What the page may run. A page inside it may do no more than it: the timeline's drawings set styles."""
     if inside is None:
-        return f"default-src 'none'; script-src {script}; style-src '{digest(style, 'sha256')}'"
-    frame = "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-src blob:"
-    return f"default-src 'none'; script-src {script} {inside.allow}; {frame}"
+        return policy(script, hashed(style))
+    drawn = "'unsafe-inline'", "img-src data: blob:", "font-src data:", "frame-src blob:"
+    return policy(f"{script} {inside.allow}", *drawn)
 
 
-def _data(answer: SummaryAnswer, timeline: Timeline | None) -> str:
-    """What the page's script draws, as JSON in which no name is markup."""
+def _data(answer: SummaryAnswer, timeline: Timeline | None) -> dict[str, Any]:
+    """What the page's script draws."""
     nodes, whole, _ = path_nodes({"paths": []} if answer.path is None else answer.path.document())
-    data: dict[str, Any] = {
+    return {
         "loops": [columns for loop in answer.drawn for columns in loop_columns(loop)],
-        "causes": [{key: asdict(cause)[key] for key in ("key", "label", "color")} for cause in CAUSES],
+        "causes": SHOWN_CAUSES,
         "path": {"whole": whole, "nodes": nodes.columns()},
         "timeline": quote(timeline.address, safe="/:.~%") if timeline is not None else "",
     }
-    return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _terms(text: str) -> str:
+def _terms(used: str) -> str:
     """The definitions of the words that a text uses."""
-    return "".join(f"<dt>{_text(one.word)}</dt><dd>{_text(one.meaning)}</dd>" for one in terms_in(text))
-
-
-def _text(text: str) -> str:
-    return html.escape(printable(text))
+    return "".join(f"<dt>{text(one.word)}</dt><dd>{text(one.meaning)}</dd>" for one in terms_in(used))

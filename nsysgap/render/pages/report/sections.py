@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nsysgap.causes import CAUSES
 from nsysgap.render.pages.critical_path import path_nodes
+from nsysgap.render.pages.markup import paragraph, text
 from nsysgap.render.text.report_words import (
     ADVISED,
     LISTED,
@@ -30,7 +31,7 @@ from nsysgap.render.text.report_words import (
 )
 from nsysgap.render.text.stacks import line_cells, lines_said
 from nsysgap.render.text.whatif import UNSURE, change_text, predictions_rows
-from nsysgap.units import count, duration, percent, printable
+from nsysgap.units import count, duration, percent
 
 if TYPE_CHECKING:
     from nsysgap.answers.report import SummaryAnswer
@@ -60,7 +61,7 @@ def sections(answer: SummaryAnswer, timeline: Timeline | None) -> str:
     if answer.screen.holds.ops:
         found += [_steps(answer), _path(answer), _idle(answer), _advice(answer), _busy(answer), _lines(answer)]
     elif answer.screen.gaps.refusal is not None:
-        found.append(_section("record", "What to record", f"<p>{_text(answer.screen.gaps.refusal.hint)}</p>"))
+        found.append(_section("record", "What to record", f"<p>{text(answer.screen.gaps.refusal.hint)}</p>"))
     found.append(_careful(answer))
     return "\n".join([*found, _defined() if answer.screen.holds.ops else "", _again(answer)])
 
@@ -71,7 +72,7 @@ def _section(key: str, title: str, *parts: str) -> str:
 
 def _facts(answer: SummaryAnswer) -> str:
     rows = "".join(
-        f"<dt>{_text(label)}</dt><dd>{''.join(f'<div>{prose(line)}</div>' for line in lines)}</dd>"
+        f"<dt>{text(label)}</dt><dd>{''.join(f'<div>{prose(line)}</div>' for line in lines)}</dd>"
         for label, lines in facts(answer)
     )
     return _section("facts", "At a glance", _bars(answer.screen.devices), f'<dl class="facts">{rows}</dl>')
@@ -99,7 +100,7 @@ def _bar(device: ScreenDevice, *, several: bool) -> str:
     label = escape(f"{device_name(device)}: busy {percent(device.busy_ns, window)}")
     box = f'viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none"'
     drawn = f'<svg {box} role="img" aria-label="{label}">{"".join(parts)}</svg>'
-    return f'<div class="bar">{f"<span>{_text(name)}</span>" if name else ""}{drawn}</div>'
+    return f'<div class="bar">{f"<span>{text(name)}</span>" if name else ""}{drawn}</div>'
 
 
 def _rect(one: Share, left: int, window: int) -> str:
@@ -109,7 +110,7 @@ def _rect(one: Share, left: int, window: int) -> str:
 
 
 def _legend(colors: Sequence[tuple[str, str]]) -> str:
-    return f'<ul class="legend">{"".join(f"<li>{_swatch(color)}{_text(said)}</li>" for color, said in colors)}</ul>'
+    return f'<ul class="legend">{"".join(f"<li>{_swatch(color)}{text(said)}</li>" for color, said in colors)}</ul>'
 
 
 def _swatch(color: str) -> str:
@@ -151,16 +152,16 @@ def _path(answer: SummaryAnswer) -> str:
     title = "What limits it"
     if answer.path is None:
         why = answer.why_not("path")
-        return _section("path", title, f"<p>The critical path cannot be told. {_text(why)}</p>")
+        return _section("path", title, f"<p>The critical path cannot be told. {text(why)}</p>")
     document = answer.path.document()
     _, whole, legend = path_nodes(document)
     parts = ["<p>The critical path: what the loop waited for at each moment, every nanosecond once.</p>"]
     parts += ['<div id="plot" class="icicle-plot"></div>', _legend(legend)] if whole else []
     for path, notes in zip(document["paths"], answer.path.notes, strict=True):
-        parts.append(f"<h3>{_text(path_head(path))}</h3><p>{prose(cure_of(answer, path))}</p>")
+        parts.append(f"<h3>{text(path_head(path))}</h3><p>{prose(cure_of(answer, path))}</p>")
         parts.append(f'<div class="pair">{_table(path_cells(path))}{_table(spent_cells(path), texts=2)}</div>')
-        parts += [f'<p class="quiet">{_text(one)}</p>' for one in notes]
-    parts += [f"<p>Process {one['process']}: {_text(one['why'])}</p>" for one in document.get("refused", ())]
+        parts += [f'<p class="quiet">{text(one)}</p>' for one in notes]
+    parts += [f"<p>Process {one['process']}: {text(one['why'])}</p>" for one in document.get("refused", ())]
     return _section("path", title, *parts)
 
 
@@ -170,9 +171,9 @@ def _idle(answer: SummaryAnswer) -> str:
     for one in devices[:MOST_DEVICES]:
         table = _table(share_cells(one), texts=2)
         if len(devices) > IN_FULL:
-            parts.append(f"<details><summary>{_text(device_name(one))}</summary>{table}</details>")
+            parts.append(f"<details><summary>{text(device_name(one))}</summary>{table}</details>")
         else:
-            parts.append(f"<h3>{_text(device_name(one))}</h3>{table}")
+            parts.append(f"<h3>{text(device_name(one))}</h3>{table}")
     if len(devices) > MOST_DEVICES:
         parts.append(f"<p>{count(len(devices) - MOST_DEVICES)} more GPUs: nsysgap gaps --detail</p>")
     present = {one.key: one.ns for device in devices for one in shares(device) if one.key != "busy"}
@@ -186,21 +187,19 @@ def _idle(answer: SummaryAnswer) -> str:
 def _advice(answer: SummaryAnswer) -> str:
     title = "What would gain"
     if answer.advice is None:
-        return _section("advice", title, f"<p>No gain is predicted. {_text(answer.why_not('advice'))}</p>")
+        return _section("advice", title, f"<p>No gain is predicted. {text(answer.why_not('advice'))}</p>")
     changes = answer.advice.changes[:ADVISED]
     document = {**answer.advice.document(), "changes": changes}
     if not changes:
-        kernel = f" Make its kernels faster:</p><pre>{_text(answer.kernel)}</pre><p>" if answer.kernel else ""
+        kernel = f" Make its kernels faster:</p><pre>{text(answer.kernel)}</pre><p>" if answer.kernel else ""
         return _section("advice", title, f"<p>Nothing here gains 2 %.{kernel}</p>")
     said = (
         f"{duration(answer.advice.recorded_ns)} a step under nsys; predicted by replaying the report with the change."
     )
     each = answer.advice.recorded_ns
-    how = "".join(
-        f"<p>{'<br>'.join(_text(line) for line in change_text(one, each).splitlines())}</p>" for one in changes
-    )
+    how = "".join(paragraph(change_text(one, each)) for one in changes)
     unsure = (
-        f'<p class="quiet">{_text(UNSURE)}</p>' if any(one["under_nsys"]["kind"] != "figure" for one in changes) else ""
+        f'<p class="quiet">{text(UNSURE)}</p>' if any(one["under_nsys"]["kind"] != "figure" for one in changes) else ""
     )
     return _section("advice", title, f"<p>{said}</p>", _table(predictions_rows(document), texts=2), how, unsure)
 
@@ -212,9 +211,9 @@ def _busy(answer: SummaryAnswer) -> str:
 def _lines(answer: SummaryAnswer) -> str:
     title = "Which code kept the GPU idle"
     if answer.lines is None:
-        return _section("lines", title, f"<p>Lines are not known. {_text(answer.why_not('lines'))}</p>")
+        return _section("lines", title, f"<p>Lines are not known. {text(answer.why_not('lines'))}</p>")
     document = answer.lines.document()
-    return _section("lines", title, f"<p>{_text(lines_said(document))}</p>", _table(line_cells(document, LISTED)))
+    return _section("lines", title, f"<p>{text(lines_said(document))}</p>", _table(line_cells(document, LISTED)))
 
 
 def _careful(answer: SummaryAnswer) -> str:
@@ -226,8 +225,8 @@ def _careful(answer: SummaryAnswer) -> str:
     elif answer.screen.holds.calls:
         said.append("nsys itself makes launches and host code longer: compare with a plain run, nsysgap profile.")
     said += notices_of(answer, "warning", "note")
-    run = "".join(f"<dt>{_text(label)}</dt><dd>{_text(text)}</dd>" for label, text in answer.facts)
-    notes = f"<ul>{''.join(f'<li>{_text(one)}</li>' for one in said)}</ul>" if said else ""
+    run = "".join(f"<dt>{text(label)}</dt><dd>{text(value)}</dd>" for label, value in answer.facts)
+    notes = f"<ul>{''.join(f'<li>{text(one)}</li>' for one in said)}</ul>" if said else ""
     return _section("careful", "About this report", f'<dl class="facts">{run}</dl>', notes)
 
 
@@ -237,7 +236,7 @@ def _defined() -> str:
 
 def _again(answer: SummaryAnswer) -> str:
     rows = "".join(
-        f"<dt>{_text(one.asks)}</dt><dd><code>{_text(shlex.join(one.command))}</code></dd>" for one in answer.again
+        f"<dt>{text(one.asks)}</dt><dd><code>{text(shlex.join(one.command))}</code></dd>" for one in answer.again
     )
     return _section(
         "again", "Ask again", "<p>Exact, from the report itself, on any machine:</p>", f'<dl class="again">{rows}</dl>'
@@ -256,7 +255,7 @@ def _table(cells: Cells, texts: int = 1) -> str:
 def _cells(row: Sequence[str], texts: int, tag: str) -> Iterator[str]:
     for i, cell in enumerate(row):
         shown = ' class="text"' if i < texts else ""
-        yield f"<{tag}{shown}>{_text(cell)}</{tag}>"
+        yield f"<{tag}{shown}>{text(cell)}</{tag}>"
 
 
 def _code(text: str) -> str:
@@ -264,10 +263,6 @@ def _code(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
-def prose(text: str) -> str:
+def prose(sentence: str) -> str:
     """A sentence in which no line ends between a number and its unit."""
-    return _UNIT.sub("&nbsp;", _text(text))
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
+    return _UNIT.sub("&nbsp;", text(sentence))

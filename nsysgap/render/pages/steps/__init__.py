@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from nsysgap.causes import CAUSES
-from nsysgap.render.pages.bundle import asset, bundle, filled, inline
+from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.iterations import loop_columns
+from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, text
 from nsysgap.units import count, counted, printable
 
 Document = Mapping[str, Any]
@@ -30,16 +28,14 @@ def steps_page(document: Document, timeline: str | None = None) -> str:
     script = inline(bundle(MODULES))
     data = {
         "loops": loops,
-        "causes": [{key: asdict(cause)[key] for key in ("key", "label", "color")} for cause in CAUSES],
+        "causes": SHOWN_CAUSES,
         "timeline": None if timeline is None else quote(timeline, safe="/:.~%"),
         "report": printable(report["path"]),
     }
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    said = _said(document, len(loops))
-    head, tail = asset("steps/page.html").split("<!-- SPLIT -->")
-    words = {"SCRIPTS": script.allow, "STYLE": asset("steps/style.css")}
-    head = filled(head, **words, TITLE=html.escape(name), SAID=html.escape(said))
-    return f'{head}<script type="application/json" id="data">{text}</script>\n{script.tag}{tail}'
+    body, tail = asset("steps/page.html").split("<!-- SPLIT -->")
+    shown = filled(body, TITLE=text(name), SAID=html.escape(_said(document, len(loops))))
+    top = head(f"{name} - nsysgap steps", "\n" + asset("steps/style.css"), policy(script.allow, *DRAWN))
+    return f"{top}{shown}{data_script(data)}\n{script.tag}{tail}"
 
 
 def _said(document: Document, shown: int) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nsysgap.causes import LOADING
 from nsysgap.kernel_names import short_kernel_name
-from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, inline
+from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, head, inline, policy
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
 from nsysgap.render.pages.iterations import loop_columns
 from nsysgap.render.pages.timeline.bins import Grid, TrackBins
@@ -66,7 +66,8 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
         columns += of_lines
     shell = _asset("page.html").split("<!-- SPLIT -->")
     title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
-    yield filled(shell[0], TITLE=html.escape(title), STYLE=style, SCRIPTS=f"{plotly.allow} {app.allow}")
+    allowed = policy(f"{plotly.allow} {app.allow}", "'unsafe-inline'", "img-src data: blob:", "font-src data:")
+    yield head(f"{title} - nsysgap timeline", "\n" + style, allowed) + filled(shell[0], TITLE=html.escape(title))
     categories = json.dumps(shown_categories(paths=bool(data.paths)), separators=(",", ":"))
     yield f'<script type="application/json" id="categories">{categories}</script>\n'
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'

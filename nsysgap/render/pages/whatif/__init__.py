@@ -7,7 +7,8 @@ from html import escape
 from pathlib import PurePath
 from typing import Any
 
-from nsysgap.render.pages.bundle import asset, bundle, filled, inline
+from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
+from nsysgap.render.pages.markup import paragraph, table, text
 from nsysgap.render.pages.timeline.categories import CALL_CATEGORIES, OP_CATEGORIES
 from nsysgap.render.text.whatif import UNSURE, change_text, predictions_rows
 from nsysgap.units import count, counted, duration, printable
@@ -25,30 +26,22 @@ COLORS = {category.key: category for category in (*CALL_CATEGORIES, *OP_CATEGORI
 def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str:
     """The page of a document "nsysgap.whatif/1". `drawn`: the iteration `step` of each timeline, the recorded first."""
     script = inline(bundle(MODULES))
-    head, tail = asset("whatif/page.html").split("<!-- SPLIT -->")
+    body, tail = asset("whatif/page.html").split("<!-- SPLIT -->")
     longest = max(1, *(one["length"] for one in drawn))
+    name = printable(PurePath(document["report"]["path"]).name, 80)
     page = filled(
-        head,
-        POLICY=script.allow,
-        STYLESHEET=asset("whatif/style.css"),
-        HEADLINE=_text(PurePath(document["report"]["path"]).name, 80),
-        VERDICT=_text(_said(document)),
+        body,
+        HEADLINE=text(name),
+        VERDICT=text(_said(document)),
         STEPNUMBER=f"{count(step + 1)} of {count(document['iterations'])}",
         DRAWNSTEPS="".join(_timeline(one, longest) for one in drawn) + _axis(longest),
         COLOURS=_legend(drawn),
-        PREDICTIONS=_table(document),
-        RESTS="".join(
-            f"<p>{_text(change_text(one, document['recorded_ns'])).replace(chr(10), '<br>')}</p>"
-            for one in document["changes"]
-        ),
-        REMARKS=_text(UNSURE + (NOT_DRAWN if any(one["change"] == "elsewhere" for one in document["changes"]) else "")),
+        PREDICTIONS=table(predictions_rows(document)),
+        RESTS="".join(paragraph(change_text(one, document["recorded_ns"])) for one in document["changes"]),
+        REMARKS=text(UNSURE + (NOT_DRAWN if any(one["change"] == "elsewhere" for one in document["changes"]) else "")),
     )
-    return f"{page}{script.tag}{tail}"
-
-
-def _text(text: str, most: int | None = None) -> str:
-    lines = [printable(line, most) if most else printable(line) for line in text.split("\n")]
-    return escape("\n".join(lines))
+    top = head(f"{name} - nsysgap whatif", "\n" + asset("whatif/style.css"), policy(script.allow, *DRAWN))
+    return f"{top}{page}{script.tag}{tail}"
 
 
 def _said(document: Document) -> str:
@@ -138,10 +131,3 @@ def _legend(drawn: Sequence[Document]) -> str:
     present = {row[3] for one in drawn for row in (*one["calls"], *one["ops"])}
     shown = [category for key, category in COLORS.items() if key in present]
     return "".join(f'<li><i style="background:{one.color}"></i>{escape(one.label)}</li>' for one in shown)
-
-
-def _table(document: Document) -> str:
-    head, *body = predictions_rows(document)
-    heads = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in line)}</tr>" for line in body)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
