@@ -39,7 +39,7 @@ _PAGE = """<!doctype html>
 <p>The trace goes from this machine to this browser and stays there.</p>
 <script>
 "use strict";
-const PERFETTO = "https://ui.perfetto.dev";
+const PERFETTO = "SITE";
 const said = document.getElementById("said"), button = document.getElementById("open");
 const trace = fetch("trace").then((answer) => {
   if (!answer.ok) throw new Error("the trace is gone");
@@ -199,7 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.used = True
         if self.server.ui is None:
-            self._answer(HTTPStatus.OK, _PAGE.encode(), {"Content-Type": "text/html; charset=utf-8"})
+            self._answer(
+                HTTPStatus.OK, _PAGE.replace("SITE", PERFETTO).encode(), {"Content-Type": "text/html; charset=utf-8"}
+            )
             return
         cookie = f"{self.server.cookie}; HttpOnly; SameSite=Strict; Path={UI_TRACE}"
         self._answer(HTTPStatus.FOUND, b"", {"Location": "/", "Set-Cookie": cookie})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,6 +16,7 @@ import hypothesis
 import pytest
 import stack_answers
 from browser import chromium
+from examples import SHARE, examples
 from perfetto_reader import Engine, require
 from real_reports import case_report, real_reports, require_report
 from report_builder import ReportBuilder
@@ -26,6 +28,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# Where it is not kept, each worker of a run compiles every test anew, and each `python -m nsysgap` all of nsysgap.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,9 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
 
-hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None, database=None)
-hypothesis.settings.register_profile("new every time", deadline=None)
-hypothesis.settings.load_profile("same every time" if REQUIRE_ALL else "new every time")
+hypothesis.settings.register_profile(
+    "same every time", max_examples=examples(100), derandomize=True, deadline=None, database=None
+)
+hypothesis.settings.register_profile("new every time", max_examples=examples(100), deadline=None)
+hypothesis.settings.load_profile("new every time" if SHARE > 1 else "same every time")
 
 
 @pytest.fixture(scope="session")

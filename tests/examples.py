@@ -1,7 +1,7 @@
-"""How many examples hypothesis tries in the tests whose examples cost most: made reports, brute force.
+"""How many examples hypothesis tries: a test says how many a thorough run tries, 100 where it says nothing.
 
-Such a test says how many a thorough run tries: `@settings(max_examples=examples(200))`. NSYSGAP_EXAMPLES is the
-share of them, 0.25 where it is not set: 1 in .ci/run, 10 to look for what was never seen.
+`@settings(max_examples=examples(200))`. NSYSGAP_EXAMPLES is the share of them, 0.25 where it is not set, 1 in .ci/run:
+the same ones every time. Above 1 they are new every time, to look for what was never seen.
 """
 
 from __future__ import annotations

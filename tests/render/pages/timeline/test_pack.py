@@ -7,6 +7,7 @@ import json
 import zlib
 
 import numpy as np
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_files import decoded
@@ -18,7 +19,7 @@ NEAR = st.integers(-(2**33), 2**33)
 
 
 @given(st.one_of(st.lists(INT64, max_size=30), st.lists(NEAR, max_size=30)), st.sets(st.integers(1, 29)), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_columns_come_back_as_they_were(values: list[int], begins: set[int], as_differences: bool) -> None:
     at = np.array([0, *sorted(one for one in begins if one < len(values))])
     spec, data = encode(np.array(values, np.int64), at if as_differences else None)
