@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
@@ -13,21 +12,17 @@ from typing import TYPE_CHECKING
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.answers.opening import OpenReport, opened
-from nsysgap.answers.selection import WHOLE, Selection, pattern
+from nsysgap.api_arguments import Regex, Time, maybe_ns, ns, one_of, selection
 from nsysgap.errors import NsysgapError
 from nsysgap.shown import ShownDocument, ShownList, ShownPage, ShownText, shown, shown_list
 from nsysgap.tables import Trace
-from nsysgap.units import count, duration, parse_duration, percent
+from nsysgap.units import count, duration, percent
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
     from nsysgap.api_steps import Steps
-
-Regex = str | re.Pattern[str]
-Time = int | str
-"""ns from the start of the session, or text such as "1.2s" or "350ms"."""
 
 
 def open_report(path: str | os.PathLike[str]) -> Report:
@@ -65,7 +60,7 @@ class Report:
         hidden_after_ns: int = HIDDEN_AFTER_NS,
     ) -> IdleReport:
         """The analysis behind the DataFrames; kept for the whole report and for the last selection."""
-        return self._opened.idle(_selection(device, (nvtx, domain), since, until, hidden_after_ns))
+        return self._opened.idle(selection(device, (nvtx, domain), since, until, hidden_after_ns))
 
     def idle(
         self,
@@ -84,7 +79,7 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import idle_frame
 
-        return idle_frame(self._opened.idle(_selection(device, (nvtx, domain), since, until, hidden_after_ns)))
+        return idle_frame(self._opened.idle(selection(device, (nvtx, domain), since, until, hidden_after_ns)))
 
     def gaps(  # noqa: PLR0913 - an argument per option
         self,
@@ -111,12 +106,12 @@ class Report:
         from nsysgap.analysis.idle.dataframes import gaps_frame
         from nsysgap.answers.gaps import GapsOptions, gaps
 
-        selection = _selection(device, (nvtx, domain), since, until, hidden_after_ns)
+        chosen = selection(device, (nvtx, domain), since, until, hidden_after_ns)
         if by is not None:
-            frame = gaps(self._opened, GapsOptions(selection, 0, 0, _one_of(by, GROUPINGS, "by"))).frame()
+            frame = gaps(self._opened, GapsOptions(chosen, 0, 0, one_of(by, GROUPINGS, "by"))).frame()
             return frame.drop(columns="report")[:top]
-        idle = self._opened.idle(selection)
-        return gaps_frame(idle, idle.gaps.longest(top, _ns(at_least)))
+        idle = self._opened.idle(chosen)
+        return gaps_frame(idle, idle.gaps.longest(top, ns(at_least)))
 
     def launches(
         self,
@@ -139,10 +134,10 @@ class Report:
         from nsysgap.analysis.idle.dataframes import launches_frame
         from nsysgap.answers.launches import LaunchesOptions, launches
 
-        selection = _selection(device, (nvtx, domain), since, until)
-        if _one_of(by, ("op", "kernel"), "by") == "kernel":
-            return launches(self._opened, LaunchesOptions(selection)).frame()
-        return launches_frame(self._opened.idle(selection))
+        chosen = selection(device, (nvtx, domain), since, until)
+        if one_of(by, ("op", "kernel"), "by") == "kernel":
+            return launches(self._opened, LaunchesOptions(chosen)).frame()
+        return launches_frame(self._opened.idle(chosen))
 
     def syncs(
         self,
@@ -159,7 +154,7 @@ class Report:
         """
         from nsysgap.analysis.idle.dataframes import syncs_frame
 
-        return syncs_frame(self._opened.idle(_selection(None, (nvtx, domain), since, until)))
+        return syncs_frame(self._opened.idle(selection(None, (nvtx, domain), since, until)))
 
     def stacks(  # noqa: PLR0913 - an argument per option
         self,
@@ -184,9 +179,9 @@ class Report:
         from nsysgap.answers.stacks import StacksOptions
         from nsysgap.answers.stacks import stacks as by_stacks
 
-        selection = _selection(device, (nvtx, domain), since, until, hidden_after_ns)
-        by = _one_of(by, ("line", "function", "file"), "by")
-        return by_stacks(self._opened, StacksOptions(selection, by, tuple(causes), stacks, launched_from)).frame()
+        chosen = selection(device, (nvtx, domain), since, until, hidden_after_ns)
+        by = one_of(by, ("line", "function", "file"), "by")
+        return by_stacks(self._opened, StacksOptions(chosen, by, tuple(causes), stacks, launched_from)).frame()
 
     def graphs(self, number: int | None = None) -> pd.DataFrame:
         """The nodes of every CUDA graph, or of graph `number` of the list of `nsysgap graphs`: one row per node.
@@ -237,7 +232,7 @@ class Report:
         if form is None:
             hint = f"End it with {', '.join(TRACE_ENDINGS)}."
             raise NsysgapError(f"The name {path} does not say which format to write.", hint, exit_code=2)
-        options = ToChromeOptions(_selection(device, (nvtx, domain), since, until), top_gaps, kernels_only=kernels_only)
+        options = ToChromeOptions(selection(device, (nvtx, domain), since, until), top_gaps, kernels_only=kernels_only)
         for _, viewed in to_chrome(self._opened, options):
             with output_file(Path(path), force=True, inputs=(self.trace.path,)) as file:
                 write_trace(viewed, form, file)
@@ -253,8 +248,8 @@ class Report:
         """
         from nsysgap.answers.critical_path import CriticalPathOptions, critical_paths
 
-        start, end = (None if time is None else _ns(time) for time in (since, until))
-        return critical_paths(self._opened, CriticalPathOptions(loop, whole, start, end)).frame()
+        options = CriticalPathOptions(loop, whole, maybe_ns(since), maybe_ns(until))
+        return critical_paths(self._opened, options).frame()
 
     def whatif(
         self,
@@ -304,8 +299,8 @@ class Report:
         """The summary that `nsysgap report` writes, as text: markdown, or html with the timeline inside."""
         from nsysgap.answers.report import SummaryOptions, summary, summary_timelines
 
-        chosen = replace(_selection(device, (nvtx, domain), since, until), loop=True)
-        form = _one_of(form, ("markdown", "html"), "form")
+        chosen = replace(selection(device, (nvtx, domain), since, until), loop=True)
+        form = one_of(form, ("markdown", "html"), "form")
         answer = summary(self._opened, SummaryOptions(chosen))
         if form == "markdown":
             from nsysgap.render.text.report import report_markdown
@@ -332,7 +327,7 @@ class Report:
         from nsysgap.analysis.pictures.page import timeline_data
         from nsysgap.render.pages.timeline import timeline_figure
 
-        idle = self._opened.idle(_selection(device, (nvtx, domain), since, until))
+        idle = self._opened.idle(selection(device, (nvtx, domain), since, until))
         return timeline_figure(timeline_data(idle), top_gaps=top_gaps)
 
     timeline_figure = timeline
@@ -355,7 +350,7 @@ class Report:
         from nsysgap.answers.timeline import TimelineOptions, timeline
         from nsysgap.render.pages.timeline import timeline_html
 
-        data = timeline(self._opened, TimelineOptions(_selection(device, (nvtx, domain), since, until), top_gaps))
+        data = timeline(self._opened, TimelineOptions(selection(device, (nvtx, domain), since, until), top_gaps))
         return ShownPage(timeline_html(data, plotlyjs=plotlyjs))
 
     @property
@@ -385,28 +380,3 @@ class Report:
 
 
 GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "held")
-
-
-def _selection(
-    device: int | None,
-    ranges: tuple[Regex | None, Regex | None],
-    since: Time | None,
-    until: Time | None,
-    hidden_after_ns: int = HIDDEN_AFTER_NS,
-) -> Selection:
-    """The arguments of a method as a Selection, `ranges` by name and by domain; the whole report without any."""
-    start, end = (None if time is None else _ns(time) for time in (since, until))
-    nvtx, domain = (None if regex is None else pattern(regex) for regex in ranges)
-    made = Selection(device, nvtx, start, end, hidden_after_ns, domain=domain)
-    return WHOLE if made == WHOLE else made
-
-
-def _ns(time: Time) -> int:
-    return parse_duration(time) if isinstance(time, str) else int(time)
-
-
-def _one_of(value: str, known: tuple[str, ...], name: str) -> str:
-    """`value`, or NsysgapError that says what there is."""
-    if value not in known:
-        raise NsysgapError(f"{name}={value!r} is not known.", f"There is {', '.join(known)}.", exit_code=2)
-    return value

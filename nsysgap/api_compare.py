@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -15,19 +15,15 @@ from nsysgap.answers.check import CheckAnswer, CheckOptions
 from nsysgap.answers.check import check as judged
 from nsysgap.answers.compare import CompareAnswer, CompareOptions
 from nsysgap.answers.compare import compare as compared
-from nsysgap.answers.selection import Selection, pattern
+from nsysgap.api_arguments import Path, Paths, Time, ns, one_of, selection, texts_of
 from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.shown import ShownDocument, ShownList, shown, shown_list
-from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Unpack
 
-Path = str | os.PathLike[str]
-Side = Path | Sequence[Path]
-Time = int | str
 Percent = int | float | str | Fraction
 
 
@@ -140,8 +136,8 @@ class Checked:
 
 
 def compare(
-    before: Side,
-    after: Side,
+    before: Paths,
+    after: Paths,
     *,
     anyway: bool = False,
     predicted: Path | None = None,
@@ -154,15 +150,13 @@ def compare(
     kernels are the same by their "demangled" or "short" name; `chosen`: what counts (Chosen), else the main loop.
     Raises NsysgapError for what cannot be read or is not there.
     """
-    if match not in {"demangled", "short"}:
-        raise NsysgapError(f"match={match!r} is not known.", "There is demangled, short.", exit_code=2)
-    options = _options(chosen, short=match == "short")
+    options = _options(chosen, short=one_of(match, ("demangled", "short"), "match") == "short")
     file = None if predicted is None else os.fspath(predicted)
-    return Comparison(compared(_paths(before), _paths(after), CompareOptions(options, anyway, file)))
+    return Comparison(compared(texts_of(before), texts_of(after), CompareOptions(options, anyway, file)))
 
 
 def check(
-    reports: Side,
+    reports: Paths,
     limits: Limits | None = None,
     *,
     max_cause: Mapping[str, Percent] | None = None,
@@ -182,7 +176,7 @@ def check(
     if not found:
         raise NsysgapError("No limit is named.", 'Add one, such as {"max_idle": 30}.', exit_code=2)
     file = None if baseline is None else os.fspath(baseline)
-    return Checked(judged(_paths(reports), CheckOptions(tuple(found), _options(chosen), file, anyway)))
+    return Checked(judged(texts_of(reports), CheckOptions(tuple(found), _options(chosen), file, anyway)))
 
 
 def _plain_limits(given: Limits) -> list[Limit]:
@@ -191,7 +185,7 @@ def _plain_limits(given: Limits) -> list[Limit]:
     for name, value in numbers.items():
         if name not in Limits.__annotations__:
             raise NsysgapError(f"{name!r} is no limit.", f"There are {', '.join(Limits.__annotations__)}.", exit_code=2)
-        most = Fraction(_ns(value)) if name in {"max_step", "max_gap"} else _number(value)
+        most = Fraction(ns(value)) if name in {"max_step", "max_gap"} else _number(value)
         found.append(Limit(name.replace("_", "-"), most))
     return found
 
@@ -221,27 +215,15 @@ def _number(value: Percent) -> Fraction:
     return number
 
 
-def _ns(time: Time) -> int:
-    return parse_duration(time) if isinstance(time, str) else int(time)
-
-
-def _paths(side: Side) -> tuple[str, ...]:
-    return (os.fspath(side),) if isinstance(side, str | os.PathLike) else tuple(os.fspath(one) for one in side)
-
-
 def _options(chosen: Chosen, *, short: bool = False) -> CaptureOptions:
     """What of each report counts. Raises NsysgapError where both a loop and a window are chosen."""
     unknown = chosen.keys() - Chosen.__annotations__.keys()
     if unknown:
         raise TypeError(f"unexpected arguments: {', '.join(sorted(unknown))}")
-    since, until = chosen.get("since"), chosen.get("until")
-    start, end = (None if time is None else _ns(time) for time in (since, until))
-    ranges, domains = (
-        None if regex is None else pattern(regex) for regex in (chosen.get("nvtx"), chosen.get("domain"))
-    )
-    selection = Selection(chosen.get("device"), ranges, start, end, domain=domains)
+    ranges = chosen.get("nvtx"), chosen.get("domain")
+    of_report = selection(chosen.get("device"), ranges, chosen.get("since"), chosen.get("until"))
     loop, whole = chosen.get("loop"), chosen.get("whole", False)
-    options = CaptureOptions(selection, loop, whole, short)
+    options = CaptureOptions(of_report, loop, whole, short)
     if loop is not None and (options.selects_time or whole):
         said = "loop selects iterations; nvtx, domain, since, until and whole a window."
         raise NsysgapError(said, "Take one of them.", exit_code=2)

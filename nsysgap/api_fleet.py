@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,24 +10,22 @@ from nsysgap.answers.fleet import ranks_of
 from nsysgap.answers.rank_units import RankOptions
 from nsysgap.answers.ranks import RanksAnswer
 from nsysgap.answers.ranks_picture import ranks_picture
-from nsysgap.answers.selection import Selection, pattern
+from nsysgap.api_arguments import Paths, Regex, Time, selection, texts_of
 from nsysgap.shown import ShownDocument, ShownList, ShownPage, shown
-from nsysgap.units import parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nsysgap.answers.captures import CaptureOptions
 
-Path = str | os.PathLike[str]
 
-
-def open_fleet(
-    paths: Path | Sequence[Path],
+def open_fleet(  # noqa: PLR0913 - an argument per option
+    paths: Paths,
     *,
-    nvtx: str | None = None,
-    since: int | str | None = None,
-    until: int | str | None = None,
+    nvtx: Regex | None = None,
+    domain: Regex | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
     whole: bool = False,
     rank_regex: str | None = None,
     workers: int | None = None,
@@ -36,19 +33,18 @@ def open_fleet(
 ) -> Fleet:
     """Read the reports of a job, as many at once as cores and memory allow, and compare its ranks.
 
-    `paths`: reports, folders of them, patterns or URLs. What is compared is each rank's main loop, unless `nvtx` (a
-    regular expression of ranges), `since`, `until` (ns, or "1.2s") or `whole` chooses otherwise. `dask`:
-    the address or the file of a Dask scheduler whose workers read them, or "local". A report that cannot
-    be read is in `reports` with its sentence; raises NsysgapError where none holds GPU work, or ranks contradict.
+    `paths`: reports, folders of them, patterns or URLs. What is compared is each rank's main loop, unless `nvtx` or
+    `domain` (regular expressions of ranges and of their domains), `since`, `until` (ns, or "1.2s") or `whole` chooses
+    otherwise. `dask`: the address or the file of a Dask scheduler whose workers read them, or "local". A report that
+    cannot be read is in `reports` with its sentence; raises NsysgapError where none holds GPU work, or where ranks
+    contradict.
     """
-    named: list[Path] = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    start, end = (parse_duration(time) if isinstance(time, str) else time for time in (since, until))
-    selection = Selection(None, None if nvtx is None else pattern(nvtx), start, end)
-    options = RankOptions(selection, whole, rank_regex, draw=True)
-    texts = [os.fspath(one) for one in named]
+    of_each = selection(None, (nvtx, domain), since, until)
+    options = RankOptions(of_each, whole, rank_regex, draw=True)
+    texts = texts_of(paths)
     from nsysgap.answers.captures import CaptureOptions
 
-    chosen = CaptureOptions(selection, whole=whole)
+    chosen = CaptureOptions(of_each, whole=whole)
     return Fleet(ranks_of(texts, options, workers=workers, cluster=dask), texts, chosen)
 
 
@@ -95,7 +91,7 @@ class Fleet:
     def compare(self, after: Fleet) -> pd.DataFrame:
         """This job before, another one after, by role; the reports, local ones, are read again.
 
-        What is compared is what this fleet was opened with (`nvtx`, `since`, `until`, `whole`), else main loops.
+        What is compared is what this fleet was opened with (`nvtx` to `whole`), else main loops.
 
         Columns: role (straggler, others, or all), name of the figure (step_ns, busy_ns, ...), unit, before, after,
         change, change_percent, p, verdict: what `nsysgap compare --ranks` writes as "figures".
@@ -121,11 +117,9 @@ class Fleet:
 
     def html(self) -> str:
         """The page that `nsysgap ranks --html` writes."""
-        from nsysgap.render.pages.ranks import Picture, ranks_page
+        from nsysgap.render.pages.ranks import ranks_page
 
-        drawn = ranks_picture(self._answer)
-        picture = Picture(drawn.names, drawn.label, drawn.layers, drawn.step, drawn.waits)
-        return ShownPage(ranks_page(self.document(), picture))
+        return ShownPage(ranks_page(self.document(), ranks_picture(self._answer)))
 
     def __repr__(self) -> str:
         return f"<nsysgap fleet of {len(self._answer.units)} ranks: {self.verdict}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,15 @@ def test_a_fleet_is_what_ranks_says(job: list[Path]) -> None:
     assert fleet.html() == page
     assert fleet.verdict in fleet._repr_html_()
     assert "step_ns" in fleet._repr_html_()
+
+
+def test_ranges_of_a_domain_are_compared_as_the_command_does(job: list[Path]) -> None:
+    fleet = nsysgap.open_fleet(job, workers=1, domain=re.compile("."), since=0)
+    asked = "--domain", ".", "--from", "0", "--workers", 1, "--format", "json"
+    assert fleet.document()["units"] == json.loads(run("ranks", *job, *asked).stdout)["units"]
+    assert len(fleet.document()["units"]) == 3
+    with pytest.raises(nsysgap.NsysgapError):
+        nsysgap.open_fleet(job, workers=1, domain="^elsewhere$")
 
 
 def test_iterations_and_collectives_by_rank(job: list[Path]) -> None:

@@ -11,9 +11,8 @@ from nsysgap.analysis.comparing.limits import BROKEN, HOLDS, RELATIVE, UNKNOWN, 
 from nsysgap.analysis.comparing.roles import of_role, roles_of
 from nsysgap.answers.baseline import baseline_document, is_baseline, read_baseline
 from nsysgap.answers.captures import CaptureOptions
-from nsysgap.answers.compare import Asker
 from nsysgap.answers.fleet_captures import side_captures
-from nsysgap.answers.opening import ask
+from nsysgap.answers.opening import Asker, ask
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure
 from nsysgap.units import printable

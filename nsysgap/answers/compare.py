@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.analysis.comparing.captures import STEP, Capture
-from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
+from nsysgap.analysis.comparing.comparable import Labels, labels_of, reasons, same_loops
 from nsysgap.analysis.comparing.comparison import ENOUGH_CAPTURES, REST, SAME, Change, compare_figures, explained
 from nsysgap.analysis.comparing.kernels import OpChange, OpTimes, coverage, match_ops
 from nsysgap.analysis.comparing.prediction import Outcome, outcomes
 from nsysgap.analysis.comparing.roles import of_role, roles_of
 from nsysgap.answers.captures import CaptureOptions, capture
 from nsysgap.answers.fleet_captures import side_captures
-from nsysgap.answers.opening import ask
+from nsysgap.answers.opening import Asker, ask
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, as_json
 from nsysgap.units import counted, duration, printable
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 SCHEMA = "nsysgap.compare/1"
 COLUMNS = ("kind", "name", "before_ns", "after_ns", "change_ns", "before_count", "after_count", "before_mean_ns")
 LARGEST_PREDICTION = 64_000_000
-Asker = Callable[[str, Callable[..., Capture], CaptureOptions], Capture]
-"""(path, question, options) -> the answer: `ask`, or one with a progress bar."""
-Labels = set[str | None]
 Sides = tuple[tuple[Capture, ...], tuple[Capture, ...], tuple[Labels, Labels]]
 
 

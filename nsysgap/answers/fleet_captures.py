@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from nsysgap.analysis.collectives.iterations import NO_WINDOW
 from nsysgap.analysis.comparing.captures import EXPOSED_WAIT, Capture
 from nsysgap.analysis.comparing.roles import by_role
 from nsysgap.analysis.loops.steps import lower_median
 from nsysgap.answers.captures import CaptureOptions, capture
-from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.opening import Asker, OpenReport
 from nsysgap.answers.rank_units import OK, RankOptions, ReportUnits, report_units
 from nsysgap.answers.ranks import RanksAnswer, ranks
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.paths import is_several, report_paths
-
-Asker = Callable[..., Any]
-"""(path, question, options) -> the answer."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import ref
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
@@ -220,6 +220,13 @@ def ask(
     """
     with opened(path, progress, named) as report:
         return question(report, options)
+
+
+class Asker(Protocol):
+    """Who asks a report: `ask`, or one with a progress bar."""
+
+    def __call__(self, path: str, question: Question[Options, Answer], options: Options, /) -> Answer:
+        """The answer of the report at that path."""
 
 
 def require_ops(trace: Trace) -> None:

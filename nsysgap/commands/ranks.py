@@ -91,11 +91,9 @@ def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
         return text_bytes([ranks_blocks(answer.document(), shown)], color=to.color)
     if to.form == "html":
         from nsysgap.answers.ranks_picture import ranks_picture
-        from nsysgap.render.pages.ranks import Picture, ranks_page
+        from nsysgap.render.pages.ranks import ranks_page
 
-        drawn = ranks_picture(answer)
-        picture = Picture(drawn.names, drawn.label, drawn.layers, drawn.step, drawn.waits)
-        return ranks_page(answer.document(), picture).encode("utf-8", "replace")
+        return ranks_page(answer.document(), ranks_picture(answer)).encode("utf-8", "replace")
     from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
 
     if to.form == "json":

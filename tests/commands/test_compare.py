@@ -80,8 +80,12 @@ def test_two_halves_of_a_capture_are_never_called_changed(name: str, real_report
         middle = int(loop.start[loop.count // 2])
         first = capture(report, CaptureOptions(Selection(since=int(loop.start[0]), until=middle)))
         second = capture(report, CaptureOptions(Selection(since=middle, until=int(loop.end[-1]))))
-    halves = {"first": first, "second": second}
-    answer = compare(["first"], ["second"], asker=lambda half, _, __: halves[half])
+    halves: dict[str, Any] = {"first": first, "second": second}
+
+    def half_of(name: str, *_: object) -> Any:
+        return halves[name]
+
+    answer = compare(["first"], ["second"], asker=half_of)
     assert {change.verdict for change in answer.changes} == {"unknown"}
     assert answer.noise == "1 capture a side: no statement about noise; give 4 or more."
 

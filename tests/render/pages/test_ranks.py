@@ -14,8 +14,9 @@ from browser import watched_page
 from command_line import run
 from rank_reports import save_job, steady
 
+from nsysgap.answers.ranks_picture import RanksPicture
 from nsysgap.causes import PARTS
-from nsysgap.render.pages.ranks import NO_VALUE, Picture, bins, heat, ranks_page
+from nsysgap.render.pages.ranks import NO_VALUE, bins, heat, ranks_page
 
 HOSTILE = "</script><img src=x onerror=alert()>HEADLINE"
 
@@ -78,12 +79,12 @@ def test_large_jobs_stay_below_two_megabytes(ranks: int, iterations: int) -> Non
     lanes = [{**lane, "collectives": [[10**8, 10**8, 10**8, 0]] * 20} for _ in range(min(ranks, 64))]
     step = {"iteration": 1, "aligned": True, "lanes": lanes}
     names = [f"rank {rank}" for rank in range(ranks)]
-    page = ranks_page(document(ranks), Picture(names, "step #", random_layers(ranks, iterations), step, []))
+    page = ranks_page(document(ranks), RanksPicture(tuple(names), "step #", random_layers(ranks, iterations), step, ()))
     assert len(page) < 2_000_000
 
 
 def test_texts_of_reports_stay_text() -> None:
-    page = ranks_page(document(2), Picture([HOSTILE] * 2, HOSTILE, {}, None, []))
+    page = ranks_page(document(2), RanksPicture((HOSTILE,) * 2, HOSTILE, {}, None, ()))
     assert "<img" not in page
     assert page.count("</script>") == 2
     assert "HEADLINE" in page
@@ -139,7 +140,7 @@ def test_it_fits_phones_and_screens(width: int, scheme: str, page: Path, browser
 
 
 def test_without_a_shared_loop_the_rest_is_there(tmp_path: Path, browser: Any) -> None:
-    (tmp_path / "page.html").write_text(ranks_page(document(2), Picture(["rank 0", "rank 1"], "", {}, None, [])))
+    (tmp_path / "page.html").write_text(ranks_page(document(2), RanksPicture(("rank 0", "rank 1"), "", {}, None, ())))
     with watched_page(browser) as watched:
         opened = watched.open(tmp_path / "page.html")
         opened.wait_for_selector("body[data-ready]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, table, text
 from nsysgap.units import count, counted, duration, percent, printable
+
+if TYPE_CHECKING:
+    from nsysgap.answers.ranks_picture import RanksPicture
 
 Document = Mapping[str, Any]
 Times = NDArray[np.int64]
@@ -27,18 +30,7 @@ NO_VALUE = 65_535
 LABELS = {"step": "step", "starved": "starved: idle or waiting", "wait": "waiting in collectives", "busy": "GPU busy"}
 
 
-class Picture(NamedTuple):
-    """What is drawn: `names` of ranks; `label` of the loop; `layers` (ranks, iterations) in ns, -1 for none, by name;
-    `step`: one iteration of all ranks, None without one; `waits`: the collectives that kept others waiting longest."""
-
-    names: Sequence[str]
-    label: str
-    layers: Mapping[str, Times]
-    step: Document | None
-    waits: Sequence[Document]
-
-
-def ranks_page(document: Document, picture: Picture) -> str:
+def ranks_page(document: Document, picture: RanksPicture) -> str:
     """The page of a document "nsysgap.ranks/1"."""
     script = inline(bundle(MODULES))
     data = {
