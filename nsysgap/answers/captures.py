@@ -26,6 +26,7 @@ from nsysgap.analysis.comparing.loop_figures import (
 from nsysgap.analysis.comparing.steadiness import drift
 from nsysgap.analysis.completeness import loss_notices, losses, trace_losses
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.loops.nvtx_loops import loops_called
 from nsysgap.analysis.loops.steps import LoopSteps
 from nsysgap.analysis.relations.syncs import syncs
 from nsysgap.answers.opening import OpenReport
@@ -78,7 +79,7 @@ def _loop(report: OpenReport, options: CaptureOptions) -> tuple[LoopSteps | None
     if options.loop is None:
         numbers = list(found.main.values())
     else:
-        numbers = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
+        numbers = loops_called(found.loops, options.loop)
         if not numbers:
             raise no_such_loop(found, options.loop)
     if not numbers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsysgap.analysis.loops.nvtx_loops import Loop
+from nsysgap.analysis.loops.nvtx_loops import Loop, loops_called
 from nsysgap.analysis.schedule.model import Model, process_model
 from nsysgap.analysis.schedule.stretch import Stretch, loop_stretch, time_stretch
 from nsysgap.answers.opening import OpenReport
@@ -71,9 +71,9 @@ def _loops(report: OpenReport, label: str | None) -> dict[int, Loop]:
     if label is None:
         return {process: steps.loops[number] for process, number in steps.main.items()}
     found: dict[int, Loop] = {}
-    for loop in steps.loops:
-        if loop.label == label:
-            found.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
+    for number in loops_called(steps.loops, label):
+        loop = steps.loops[number]
+        found.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
     if not found:
         labels = list(dict.fromkeys(loop.label for loop in steps.loops))[:5]
         known = ", ".join(f"'{printable(one, 60)}'" for one in labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.analysis.loops.document import iteration_rows, loop_rows
+from nsysgap.analysis.loops.nvtx_loops import loops_called
 from nsysgap.analysis.loops.steps import LoopSteps, Steps
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.domains import domain_name, told_domains
@@ -154,7 +155,7 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
 
 def _wanted(found: Steps, options: StepsOptions) -> list[int]:
     """The numbers of the loops whose iterations are wanted."""
-    wanted = [number for number, loop in enumerate(found.loops) if loop.label == options.loop]
+    wanted = [] if options.loop is None else loops_called(found.loops, options.loop)
     if options.loop is not None and not wanted:
         raise no_such_loop(found, options.loop)
     first = list(dict.fromkeys([*found.main.values(), *range(len(found.loops))]))[: options.most]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.relations.ranges import range_labels
 from nsysgap.arrays import combined_codes
+from nsysgap.range_labels import label_of
 from nsysgap.tables import NONE, OPEN_END, Trace
 
 Indices = NDArray[np.intp]
@@ -113,6 +114,13 @@ def _held(start: Times, end: Times, outer: Loop) -> NDArray[np.bool_]:
     place = np.searchsorted(outer.start, start, side="right") - 1
     held: NDArray[np.bool_] = (place >= 0) & (end <= outer.end[np.maximum(place, 0)])
     return held
+
+
+def loops_called(loops: Sequence[Loop], label: str) -> list[int]:
+    """The numbers of the loops with this label; without any, of those whose labels differ from it in numbers alone."""
+    exactly = [number for number, loop in enumerate(loops) if loop.label == label]
+    blank = label_of(label)
+    return exactly or [number for number, loop in enumerate(loops) if label_of(loop.label) == blank]
 
 
 def is_inside(inner: Loop, outer: Loop) -> bool:

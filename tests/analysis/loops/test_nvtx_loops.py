@@ -9,6 +9,7 @@ import pytest
 from loop_reports import steps_of
 from report_builder import ReportBuilder
 
+from nsysgap.analysis.loops.nvtx_loops import loops_called
 from nsysgap.range_labels import label_of
 
 
@@ -120,3 +121,21 @@ def test_each_process_has_its_main_loop(tmp_path: Path) -> None:
     pids = steps.trace.processes["pid"]
     main = {int(pids[process]): steps.loops[number].label for process, number in steps.main.items()}
     assert main == {1: "step #", 2: "token #"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels"), [("step #", ["step #"]), ("step -17", ["step #"]), ("read 2 of 3", ["read # of #"]), ("s", [])]
+)
+def test_a_loop_is_called_by_any_of_its_iterations(asked: str, labels: list[str], tmp_path: Path) -> None:
+    report = ranges(launches(ReportBuilder(), 1, 11, 21), "step {}", (0, 10), (10, 20), (20, 30))
+    ranges(report, "read {} of 3", (0, 5), (10, 15), (20, 25))
+    loops = steps_of(report.save(tmp_path)).loops
+    assert [loops[number].label for number in loops_called(loops, asked)] == labels
+
+
+def test_a_label_as_it_stands_goes_before_one_with_other_numbers(tmp_path: Path) -> None:
+    report = launches(ReportBuilder(), *range(1, 60, 10))  # no ranges: a loop of launches has a number in its label
+    loops = steps_of(report.save(tmp_path)).loops
+    (label,) = (loop.label for loop in loops)
+    assert label == "kernel … (1 launch)"
+    assert loops_called(loops, label) == loops_called(loops, "kernel … (9 launch)") == [0]
