@@ -16,12 +16,15 @@ from typing import Any
 import anyio
 from anyio.to_thread import run_sync
 
-from nsysgap.commands.mcp.excerpt import excerpt, rows_of
+from nsysgap.commands.mcp.excerpt import excerpt, fitting, gaps_unlisted, rows_of
 from nsysgap.commands.mcp.tools import command_line
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.map import clean_start
 
 LOOK_S = 0.1
+REST = (
+    "Ask again with list and offset, or with a limit. The command prints all that it lists (gaps: 20, or as top says)."
+)
 PRELOADED = ["nsysgap.commands", "nsysgap.answers.gaps", "nsysgap.render.data"]
 
 
@@ -84,9 +87,12 @@ def _run(arguments: list[str], connection: Connection) -> None:
     connection.send(Printed(int(code or 0), held.getvalue(), err.getvalue()))
 
 
-def result(arguments: Sequence[str], said: Printed, limit: int, pointer: str | None, offset: int) -> dict[str, Any]:
+def result(
+    arguments: Sequence[str], said: Printed, limit: int | None, pointer: str | None, offset: int
+) -> dict[str, Any]:
     """What an agent gets: warnings first, how to get the same, what was left out, the document.
 
+    Without a limit there are as many rows as make a short answer.
     Raises NsysgapError where the command gave no answer, with what it said.
     """
     try:
@@ -96,12 +102,13 @@ def result(arguments: Sequence[str], said: Printed, limit: int, pointer: str | N
         raise NsysgapError(message or "No answer came.", hint.strip()) from None
     spoken = [line.strip() for line in said.err.splitlines() if line.strip()]
     head = {"warnings": _warnings(document) + spoken, "command": command_line(list(arguments))}
+    all_gaps = not any(word.startswith("--min=") for word in arguments)  # shorter ones are not wanted then
     if pointer is not None:
-        return {**head, **rows_of(document, pointer, offset, limit)}
-    shown, cut = excerpt(document, limit)
-    rest = {}
-    if cut:
-        rest = {"rest": "Ask again with list and offset, with a larger limit, or have the command run: it prints all."}
+        return {**head, **rows_of(document, pointer, offset, limit, all_gaps=all_gaps)}
+    shown, cut = fitting(document) if limit is None else excerpt(document, limit)
+    if all_gaps:
+        cut = gaps_unlisted(document, cut)
+    rest = {"rest": REST} if cut else {}
     return {**head, "truncated": cut, **rest, "document": shown}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nsysgap.errors import NsysgapError
@@ -10,6 +11,49 @@ from nsysgap.errors import NsysgapError
 Document = dict[str, Any]
 Answer = Document | list[Document]  # of one report, of several
 PAIRS = 4  # lists of so few items are values, not rows
+ROWS = (20, 10, 5, 3, 1)
+"""How many rows of each list are shown where nobody says how many: the first of these that fits MOST_TEXT."""
+MOST_TEXT = 20_000  # characters: what an agent reads is in its way ever after
+GAPS = "nsysgap.gaps/1"
+
+
+def as_text(answer: Any) -> str:
+    """An answer as an agent gets it: JSON without spaces."""
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def fitting(document: Answer) -> tuple[Answer, list[Document]]:
+    """`excerpt` with as many rows as fit MOST_TEXT."""
+    for limit in ROWS:
+        shown, cut = excerpt(document, limit)
+        if len(as_text(shown)) <= MOST_TEXT:
+            break
+    return shown, cut
+
+
+def gaps_unlisted(document: Answer, cut: list[Document]) -> list[Document]:
+    """`cut`, with lists of gaps that the command itself ended early: it lists 20 where it is not told `top`."""
+    found = {entry["list"]: entry for entry in cut}
+    for place, one in _places(document):
+        there = _gap_count(one)
+        at = f"{place}/gaps"
+        if there is not None and len(one["gaps"]) < there:
+            found[at] = {"list": at, "shown": found.get(at, {}).get("shown", len(one["gaps"])), "of": there}
+    return list(found.values())
+
+
+def _places(document: Answer) -> Iterator[tuple[str, Document]]:
+    if isinstance(document, Mapping):
+        yield "", document
+    else:
+        yield from ((f"/{number}", one) for number, one in enumerate(document))
+
+
+def _gap_count(document: Document) -> int | None:
+    """How many gaps there are, of any length; None for another document."""
+    if document.get("schema") != GAPS:
+        return None
+    return sum(int(device["gap_count"]) for device in document["devices"])
 
 
 def excerpt(document: Answer, limit: int) -> tuple[Answer, list[Document]]:
@@ -29,11 +73,25 @@ def _cut(part: Any, limit: int, place: str, cut: list[Document]) -> Any:
     return [_cut(item, limit, f"{place}/{number}", cut) for number, item in enumerate(part)]
 
 
-def rows_of(document: Answer, pointer: str, offset: int, limit: int) -> Document:
-    """A list of the document alone, by its JSON Pointer: {"list", "offset", "of", "rows"}.
+def rows_of(document: Answer, pointer: str, offset: int, limit: int | None, *, all_gaps: bool) -> Document:
+    """A list of the document alone, by its JSON Pointer: {"list", "offset", "of", "rows"}, and "next" where there are
+    more: the offset to ask for. Without a limit as many rows as fit MOST_TEXT. `all_gaps`: gaps of any length count.
 
     Raises NsysgapError where the pointer leads to no list.
     """
+    part = _list_at(document, pointer)
+    there = len(part)
+    if all_gaps:
+        there = max([there, *(_gap_count(one) or 0 for at, one in _places(document) if pointer == f"{at}/gaps")])
+    for most in ROWS if limit is None else (limit,):
+        rows = part[offset : offset + most]
+        if len(as_text(rows)) <= MOST_TEXT:
+            break
+    more = {"next": offset + len(rows)} if rows and offset + len(rows) < there else {}
+    return {"list": pointer, "offset": offset, "of": there, **more, "rows": rows}
+
+
+def _list_at(document: Answer, pointer: str) -> list[Any]:
     part: Any = document
     for step in pointer.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
@@ -44,15 +102,14 @@ def rows_of(document: Answer, pointer: str, offset: int, limit: int) -> Document
         else:
             part = None
     if not pointer.startswith("/") or not isinstance(part, list):
-        named = {"": document} if isinstance(document, Mapping) else {f"/{n}": one for n, one in enumerate(document)}
         lists = [
             f"{at}/{_escaped(key)}"
-            for at, one in named.items()
+            for at, one in _places(document)
             for key, value in one.items()
             if isinstance(value, list)
         ]
         raise NsysgapError(f"{pointer[:80]} is no list of this answer.", f"There is {', '.join(lists)}.")
-    return {"list": pointer, "offset": offset, "of": len(part), "rows": part[offset : offset + limit]}
+    return part
 
 
 def _escaped(key: object) -> str:

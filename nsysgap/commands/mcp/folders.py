@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import FOLDER_ENDINGS, reports_among
 from nsysgap.fleet.paths import is_exported_folder, report_paths
 
 RUN_NSYS = (".nsys-rep", ".qdrep")
+NAMED, LOOKED = 20, 200
+"""How many reports an error names, and how many folders are looked into for them."""
 BESIDE = ("-wal", "-shm", "-journal")
 
 
@@ -29,7 +32,7 @@ class Folders:
         """A file below the folders, relative names from the first one on. Raises NsysgapError for anything else."""
         path = self._inside(name)
         if not path.is_file():
-            raise NsysgapError(f"There is no file {name} below {self}.", "Name one that is there.")
+            raise NsysgapError(f"There is no file {name} below {self}.", self._there())
         return str(path)
 
     def report(self, name: str) -> str:
@@ -38,7 +41,7 @@ class Folders:
         if not path.is_dir():
             return self._report_file(name)
         if not is_exported_folder(path):
-            raise NsysgapError(f"{name} is a folder, not a report.", "Name one of the reports in it.")
+            raise NsysgapError(f"{name} is a folder, not a report.", self._there(path))
         self._require_inside(path)
         return str(path)
 
@@ -51,6 +54,22 @@ class Folders:
         for report in report_paths([str(path)]):
             self.report(report)
         return str(path)
+
+    def _there(self, below: Path | None = None) -> str:
+        """Which reports an agent could name, the first few of them; nothing behind links is looked at."""
+        found: list[str] = []
+        for root in self.roots if below is None else (below,):
+            for looked, (at, inner, files) in enumerate(os.walk(root)):
+                inner.sort()
+                names = reports_among(files, [name for name in inner if name.endswith(FOLDER_ENDINGS)])
+                paths = [Path(at, name) for name in names if ".nsys-rep" not in name]
+                found += [str(path) for path in paths if self._holds(Path(os.path.realpath(path)))]
+                if looked >= LOOKED or len(found) > NAMED:
+                    break
+        first = [name.removeprefix(f"{self.roots[0]}/") for name in found[:NAMED]]
+        if not first:
+            return "There are no reports there."
+        return f"There are {', '.join(first)}{' and more' if len(found) > NAMED else ''}."
 
     def _report_file(self, name: str) -> str:
         path = self.file(name)
@@ -70,9 +89,13 @@ class Folders:
             path = Path(os.path.realpath(self.roots[0] / name))
         except (OSError, ValueError) as error:
             raise NsysgapError(f"{name[:80]} cannot be looked up ({error}).", "Name a report.") from None
-        if not any(path == root or root in path.parents for root in self.roots):
+        if not self._holds(path):
             raise NsysgapError(f"{name} does not lie below {self}.", "This server reads nothing else.")
         return path
+
+    def _holds(self, path: Path) -> bool:
+        """Whether a path, links resolved, lies below one of the folders."""
+        return any(path == root or root in path.parents for root in self.roots)
 
     def _require_inside(self, folder: Path) -> None:
         """Raises NsysgapError for a link in a folder that leads out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from mcp.types import (
 from mcp.types import Tool as Offered
 
 from nsysgap.commands.mcp.asking import printed, result
+from nsysgap.commands.mcp.excerpt import as_text
 from nsysgap.commands.mcp.folders import Folders
 from nsysgap.commands.mcp.tools import TOOLS, Tool
 from nsysgap.cores import usable_cores
@@ -79,17 +79,17 @@ async def _answer(
     tool = tools.get(call.name)
     if tool is None:
         raise NsysgapError(f"There is no tool '{call.name[:80]}'.", f"There is {', '.join(tools)}.")
-    given = dict(call.arguments or {})
+    given = tool.understood(call.arguments or {})
     wrong = next(Draft202012Validator(tool.input_schema).iter_errors(given), None)
     if wrong is not None:
         raise NsysgapError(f"{wrong.json_path}: {wrong.message[:400]}.", "The tool's input schema says what it takes.")
     arguments = tool.arguments(given, folders)
     said = await printed(arguments, time_limit)
-    return result(arguments, said, given.get("limit", 20), given.get("list"), given.get("offset", 0))
+    return result(arguments, said, given.get("limit"), given.get("list"), given.get("offset", 0))
 
 
 def _told(answer: dict[str, Any]) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=json.dumps(answer, indent=1))], structured_content=answer)
+    return CallToolResult(content=[TextContent(text=as_text(answer))], structured_content=answer)
 
 
 def serve(folders: Folders, time_limit: float, skill: str) -> None:

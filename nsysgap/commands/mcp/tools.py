@@ -7,6 +7,7 @@ command line's own. What writes files, draws, or starts processes elsewhere is l
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 import click
 
 from nsysgap.commands import COMMANDS
+from nsysgap.commands.mcp.excerpt import ROWS
 from nsysgap.commands.mcp.folders import Folders
 from nsysgap.errors import NsysgapError
 from nsysgap.units import parse_duration
@@ -48,8 +50,7 @@ LIMIT = {
     "type": "integer",
     "minimum": 1,
     "maximum": 10_000,
-    "default": 20,
-    "description": "How many rows of each list to return; what is left out stands under truncated.",
+    "description": "How many rows of each list to return, else 20, or fewer where rows are long; truncated tells.",
 }
 LIST = {"type": "string", "description": "Return this list alone, as truncated names it, such as /gaps."}
 OFFSET = {"type": "integer", "minimum": 0, "default": 0, "description": "Of that list, pass over so many rows."}
@@ -86,6 +87,22 @@ class Tool:
         more = {"limit": LIMIT, "list": LIST, "offset": OFFSET}
         return {"type": "object", "properties": {**made, **more}, "required": required, "additionalProperties": False}
 
+    def understood(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs as the schema has them: one text for a list of one, a number for its text.
+
+        Where a part of the list of gaps is asked for, the command lists so many; all of them where `min` chooses them.
+        """
+        types = {name: one["type"] for name, one in self.input_schema["properties"].items()}
+        made = {name: _as_typed(value, types.get(name)) for name, value in given.items()}
+        offset, limit = made.get("offset", 0), made.get("limit", ROWS[0])
+        if self.name != "gaps" or "top" in made:
+            return made
+        if "min" in made:
+            return {**made, "top": "all"}
+        if _GAPS.fullmatch(str(made.get("list"))) and isinstance(offset, int) and isinstance(limit, int):
+            return {**made, "top": str(max(offset + limit, 1))}
+        return made
+
     def arguments(self, given: Mapping[str, Any], folders: Folders) -> list[str]:
         """The command line of the inputs, without `nsysgap`. Raises NsysgapError for what is refused."""
         options = {name: value for name, value in given.items() if name in self.options}
@@ -96,6 +113,16 @@ class Tool:
         line += ["--format", "json"]
         paths = [path for name in positional for path in _paths(name, options[name], folders)]
         return [*line, "--", *paths] if any(path.startswith("-") for path in paths) else [*line, *paths]
+
+
+_GAPS = re.compile(r"(/\d+)?/gaps")
+
+
+def _as_typed(value: Any, kind: str | list[str] | None) -> Any:
+    if kind == "array" and isinstance(value, str | int | float):
+        return [_as_typed(value, "string")]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if kind == "string" and number else value
 
 
 def command_line(arguments: list[str]) -> str:

@@ -129,6 +129,85 @@ def test_long_lists_are_cut_and_the_rest_can_be_had(reports: Path) -> None:
     asked(reports, talk)
 
 
+def long_report(folder: Path) -> None:
+    """300 gaps before kernels with names of 2,000 characters."""
+    report = ReportBuilder()
+    for number in range(301):
+        at = number * 1000
+        report.launch((at, at + 10), (at + 20, at + 100 + number), f"kernel<{'int, ' * 400}{number}>")
+    report.save(folder, "long.sqlite")
+
+
+def test_answers_are_short_unless_more_is_asked_for(reports: Path) -> None:
+    long_report(reports)
+
+    async def talk(client: Client) -> None:
+        for name, given in (
+            ("gaps", {}),
+            ("gaps", {"by": "kernel"}),
+            ("gaps", {"list": "/gaps"}),
+            ("launches", {}),
+            ("gaps", {"min": "1ns", "list": "/gaps", "offset": 290}),
+        ):
+            named = {"report": "long.sqlite"} if name == "launches" else {"reports": ["long.sqlite"]}
+            answer = await client.call_tool(name, {**named, **given})
+            assert not answer.is_error
+            assert len(said(answer)) < 25_000
+        whole = await client.call_tool("launches", {"report": "long.sqlite", "limit": 10_000})
+        assert len(whole.structured_content["document"]["kernels"]) == 301
+
+    asked(reports, talk)
+
+
+def test_gaps_that_the_command_does_not_list_are_counted_and_can_be_had(reports: Path) -> None:
+    everything = json.loads(run("gaps", NAIVE, "--top", "all", "--format", "json").stdout)["gaps"]
+
+    async def talk(client: Client) -> None:
+        naive: dict[str, Any] = {"reports": ["naive.sqlite"]}
+        first = (await client.call_tool("gaps", naive)).structured_content
+        there = first["document"]["devices"][0]["gap_count"]
+        assert {"list": "/gaps", "shown": len(first["document"]["gaps"]), "of": there} in first["truncated"]
+        starts: list[int] = []
+        offset: int | None = 0
+        while offset is not None:
+            part = await client.call_tool("gaps", {**naive, "list": "/gaps", "offset": offset, "limit": 150})
+            found = part.structured_content
+            assert (found["of"], found["offset"]) == (there, offset)
+            starts += [gap["start_ns"] for gap in found["rows"]]
+            offset = found.get("next")
+        assert starts == [gap["start_ns"] for gap in everything]
+        chosen = (await client.call_tool("gaps", {**naive, "min": "30us", "limit": 5})).structured_content
+        long = sum(gap["duration_ns"] >= 30_000 for gap in everything)
+        assert [cut["of"] for cut in chosen["truncated"] if cut["list"] == "/gaps"] == [long]
+
+    asked(reports, talk)
+
+
+def test_inputs_are_understood_as_agents_write_them(reports: Path) -> None:
+    async def talk(client: Client) -> None:
+        strict = await client.call_tool("gaps", {"reports": ["naive.sqlite"], "top": "2"})
+        loose = await client.call_tool("gaps", {"reports": "naive.sqlite", "top": 2})
+        assert strict.structured_content == loose.structured_content
+        for name, given in (("check", {"reports": "naive.sqlite", "max-idle": 10}), ("gaps", {"reports": 5})):
+            answer = await client.call_tool(name, given)
+            assert answer.is_error == (name == "gaps")
+
+    asked(reports, talk)
+
+
+def test_a_wrong_name_is_told_which_reports_there_are(reports: Path) -> None:
+    (reports / "job").mkdir()
+    (reports / "job" / "rank0.sqlite").write_bytes(b"")
+
+    async def talk(client: Client) -> None:
+        wrong = await client.call_tool("info", {"reports": ["nothing.sqlite"]})
+        assert said(wrong).endswith("There are naive.sqlite, job/rank0.sqlite.")
+        folder = await client.call_tool("steps", {"report": "job"})
+        assert said(folder) == "job is a folder, not a report. There are job/rank0.sqlite."
+
+    asked(reports, talk)
+
+
 def test_answers_of_several_reports_have_the_warnings_of_each(reports: Path) -> None:
     for name in ("one.sqlite", "other.sqlite"):  # with notes on what was not recorded
         ReportBuilder().launch((0, 10), (20, 30)).launch((40, 50), (60, 70)).save(reports, name)
