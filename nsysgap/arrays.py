@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Indices = NDArray[Any]
 FEW_GROUPS = 64
+FEW_VALUES, SAMPLE = 16, 4096  # comparing a column with so few values is cheaper than sorting it or searching for it
 WIDE = 1 << 20  # a lookup table of this size is always cheaper than a sort
 
 
@@ -25,14 +26,32 @@ def distinct(values: Array) -> Array:
     """The distinct values, sorted, in the values' dtype."""
     if not len(values):
         return values
+    if values.strides == (0,):  # held once
+        return values[:1].copy()
     low, high = int(values.min()), int(values.max())
     if high - low < WIDE:
         seen = np.zeros(high - low + 1, np.bool_)
         seen[values - values.dtype.type(low)] = True
         found: Array = (np.flatnonzero(seen) + low).astype(values.dtype)
         return found
+    few = np.unique(values[:: len(values) // SAMPLE + 1])
+    if len(few) <= FEW_VALUES:  # such as the IDs of threads, which are long numbers
+        known = np.zeros(len(values), np.bool_)
+        for value in few:
+            known |= values == value
+        return np.unique(np.concatenate((few, values[~known])))
     heads = np.concatenate(([True], values[1:] != values[:-1]))  # equal values often stand in runs
     return np.unique(values[heads])
+
+
+def places(present: Array, values: Array) -> NDArray[np.int32]:
+    """The position of each value among the sorted distinct ones, all of which it is one of, as np.searchsorted."""
+    if len(present) > FEW_VALUES:
+        return np.searchsorted(present, values).astype(np.int32)
+    found = np.zeros(len(values), np.int32)
+    for value in present[1:]:
+        found += values >= value
+    return found
 
 
 def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
@@ -40,6 +59,8 @@ def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
     chosen = wanted if isinstance(wanted, np.ndarray) else np.fromiter(wanted, np.int64)
     if not len(values) or not len(chosen):
         return np.zeros(len(values), np.bool_)
+    if values.strides == (0,):  # held once
+        return np.broadcast_to(np.isin(values[:1], chosen), values.shape).copy()
     low, high = int(values.min()), int(values.max())
     if high - low >= max(WIDE, 4 * len(values)):
         return np.isin(values, chosen)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet
 from nsysgap.left_out import LeftOut
 from nsysgap.names import Names
@@ -29,8 +30,7 @@ NONE, NO_GRAPH_NODE = -1, 0
 
 def stream_ids(stored: NDArray[np.int32]) -> NDArray[np.int64]:
     """Streams' IDs as CUPTI counts them, in 32 bits, unsigned; -1 where the report holds none."""
-    found = stored.astype(np.int64)
-    return np.where(found == NONE, NONE, found & 0xFFFFFFFF)
+    return np.where(stored == NONE, np.int64(NONE), stored.astype(np.int64) & 0xFFFFFFFF)
 
 
 def stream_id(stored: int) -> int | None:
@@ -45,8 +45,7 @@ def stream_name(stored: int) -> str:
 
 def names_launch(correlation: Array) -> NDArray[np.bool_]:
     """Which correlation IDs of ops are keys to a launch call: neither 0 nor -1, which stands for NULL."""
-    named: NDArray[np.bool_] = (correlation != 0) & (correlation != NONE)
-    return named
+    return np.asarray((correlation != 0) & (correlation != NONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,12 @@ class Table(Mapping[str, Array]):
     Raises ValueError when a column is missing, unknown, of another dtype or of another length.
     """
 
-    __slots__ = ("_columns", "rows", "schema")
+    __slots__ = ("_columns", "_distinct", "rows", "schema")
 
     def __init__(self, schema: Schema, columns: Mapping[str, Array]) -> None:
         self.schema = schema
         self._columns = {column.name: columns[column.name] for column in schema.columns if column.name in columns}
+        self._distinct: dict[str, Array] = {}
         self.rows = len(next(iter(self._columns.values()))) if self._columns else 0
         self._check(columns)
         for array in self._columns.values():
@@ -113,6 +113,12 @@ class Table(Mapping[str, Array]):
 
     def _repr_html_(self) -> str:
         return self.to_pandas().to_html(max_rows=20, escape=True)
+
+    def distinct(self, name: str) -> Array:
+        """The distinct values of a column, sorted; looked for once."""
+        if name not in self._distinct:
+            self._distinct[name] = distinct(self._columns[name])
+        return self._distinct[name]
 
     def take(self, index: Array) -> Table:
         """The rows at the given positions, or where a mask is true."""

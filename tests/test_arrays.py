@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.arrays import FEW_GROUPS, WIDE, codes, combined_codes, distinct, grouped, is_any
+from nsysgap.arrays import FEW_GROUPS, WIDE, codes, combined_codes, distinct, grouped, is_any, places
 
 LIMITS = np.iinfo(np.int64)
 NEAR = st.integers(-5, 5)
@@ -20,6 +20,17 @@ VALUES = st.one_of(
 
 def array(values: tuple[list[int], str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.array(values[0], values[1])
+
+
+@given(st.lists(FAR, min_size=1, max_size=40))
+def test_places(values: list[int]) -> None:
+    present = np.unique(np.array(values, np.int64))
+    assert present[places(present, np.array(values, np.int64))].tolist() == values
+
+
+@pytest.mark.parametrize("values", [[7] * 9_000 + [1 << 40], [*range(0, 40 * WIDE, WIDE)] * 3, [-WIDE, WIDE] * 5_000])
+def test_distinct_values_that_a_sample_may_lack(values: list[int]) -> None:
+    assert distinct(np.array(values)).tolist() == sorted(set(values))
 
 
 @given(VALUES)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap import tables
-from nsysgap.arrays import codes, distinct, held_once, is_any
+from nsysgap.arrays import codes, distinct, held_once, is_any, places
 from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
 from nsysgap.report.diagnostics import notices
@@ -217,8 +217,12 @@ class _Reading:
     def _errors(self, names: Array, code: Array) -> dict[tuple[str, int], int]:
         """How often calls returned which error code. `names`, `code`: of all calls, names as indices."""
         failed = np.flatnonzero(code)
-        pairs, number = np.unique(np.column_stack((names[failed], code[failed])), axis=0, return_counts=True)
-        return {(self.names[name], code): int(n) for (name, code), n in zip(pairs.tolist(), number, strict=True)}
+        (of_name, of_code), (name, value) = zip(codes(names[failed]), codes(code[failed]), strict=True)
+        pairs, number = np.unique(name.astype(np.int64) * len(of_code) + value, return_counts=True)
+        return {
+            (self.names[of_name[pair // len(of_code)]], int(of_code[pair % len(of_code)])): count
+            for pair, count in zip(pairs.tolist(), number.tolist(), strict=True)
+        }
 
     def _without_suffixes(self, values: Array) -> Array:
         """Map each name index to that of the name without _v7000 and _ptsz."""
@@ -273,7 +277,7 @@ class _Reading:
         if len(index) and self.source.catalog.has("NVTX_EVENTS", "text"):
             texts = self.source.texts("NVTX_EVENTS", ROWID, "text", NVTX_RANGES)
             rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
-            ids = np.fromiter((self.names.add(text) for _, text in texts), np.int32, len(texts))
+            ids = np.fromiter(map(self.names.add, (text for _, text in texts)), np.int32, len(texts))
             place = np.searchsorted(columns["rowid"], rows)
             inside = place < len(index)
             inside[inside] = columns["rowid"][place[inside]] == rows[inside]
@@ -335,14 +339,14 @@ class _Reading:
         return _sorted_by_start(tables.OPS, columns), gpus
 
     def _spans(self, schema: tables.Schema, columns: Columns, threads: Table) -> Table:
-        columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
+        columns["thread"] = places(threads["global_tid"], columns["thread"])
         return _sorted_by_start(schema, columns)
 
     def _nvtx(self, columns: Columns, threads: Table) -> Table:
         known = np.isin(columns["end_thread"], threads["global_tid"])
         place = np.searchsorted(threads["global_tid"], columns["end_thread"])
         columns["end_thread"] = np.where(known, place, tables.NONE).astype(np.int32)
-        columns["thread"] = np.searchsorted(threads["global_tid"], columns["thread"]).astype(np.int32)
+        columns["thread"] = places(threads["global_tid"], columns["thread"])
         order = np.lexsort((-columns["end"], columns["start"]))  # stable: equal ranges keep the report's order
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
 

@@ -8,7 +8,8 @@ node to node) or `unknown` (no launch call is known).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from nsysgap.analysis.relations.calls import SYNCS
 from nsysgap.analysis.relations.spans import stretches
 from nsysgap.arrays import codes, distinct, grouped, is_any
 from nsysgap.causes import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN
-from nsysgap.intervals import covered_length, is_sorted
+from nsysgap.intervals import is_sorted
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Table, Trace, names_launch
 
 Indices = NDArray[np.intp]
@@ -28,6 +29,7 @@ HIDDEN_AFTER_NS = 100_000
 
 
 Sink = Callable[[int, Indices, Times], None]
+Parts = dict[int, Times]
 
 
 class Pieces(NamedTuple):
@@ -52,7 +54,6 @@ class Attribution:
         self.hidden_after_ns = hidden_after_ns
         self.sync_names = SYNCS.names(trace)
         self.threads = ThreadTimes(trace, self.sync_names, hidden_after_ns)
-        self._later_node: NDArray[np.bool_] | None = None
 
     def parts(self, pieces_of: Pieces) -> Times:
         """The ten parts of each piece, ns: int64 of shape (pieces, 10), columns as in PARTS; rows sum to the pieces."""
@@ -71,22 +72,17 @@ class Attribution:
         (sorted) of the matrix are ever held.
         """
         sums = np.zeros(len(PARTS), np.int64)
-        largest = np.zeros(len(pieces_of.start), np.int64)
         cause = np.full(len(pieces_of.start), UNKNOWN, np.int8)
         kept = np.zeros((len(keep), len(PARTS)), np.int64)
         wanted = np.zeros(len(pieces_of.start), np.bool_)
         wanted[keep] = True
-
-        def fold(part: int, rows: Indices, values: Times) -> None:
-            sums[part] += values.sum()
-            best = largest[rows]
-            better = (values > best) | ((values == best) & (part < cause[rows]) & (values > 0))
-            largest[rows[better]] = values[better]
-            cause[rows[better]] = part
+        for rows, parts in self._cut(pieces_of):
+            cause[rows] = _largest(parts)
             listed = np.flatnonzero(wanted[rows])
-            kept[np.searchsorted(keep, rows[listed]), part] = values[listed]
-
-        self.each_part(pieces_of, fold)
+            places = np.searchsorted(keep, rows[listed])
+            for part, values in parts.items():
+                sums[part] += values.sum()
+                kept[places, part] = values[listed]
         return sums, cause, kept
 
     def each_part(self, pieces_of: Pieces, sink: Sink) -> None:
@@ -94,23 +90,28 @@ class Attribution:
 
         A piece comes at most once per part; zeros may be left out. Each call is about some ten thousand pieces.
         """
+        for rows, parts in self._cut(pieces_of):
+            for part, values in parts.items():
+                sink(part, rows, values)
+
+    def _cut(self, pieces_of: Pieces) -> Iterator[tuple[Indices, Parts]]:
+        """(numbers of some ten thousand pieces, all that they have of each part), each piece once."""
         threads = self.trace.threads.rows
         thread = np.full(len(pieces_of.start), threads, np.int32)  # none of them
         for rows in stretches(len(thread)):
-            start, end, after = pieces_of.start[rows], pieces_of.end[rows], pieces_of.after[rows]
-            call = np.full(len(start), NONE, np.int32)
-            known = np.flatnonzero(after != NONE)
-            call[known] = self.calls[after[known]]
+            after = pieces_of.after[rows]
+            call = np.where(after == NONE, np.int32(NONE), self.calls[after]) if len(self.calls) else after
             in_graph = self.in_graph(after)
             for part, whole in ((IN_GRAPH, in_graph), (UNKNOWN, (call == NONE) & ~in_graph)):
                 if whole.any():
-                    sink(part, rows.start + np.flatnonzero(whole), (end - start)[whole])
+                    own = rows.start + np.flatnonzero(whole)
+                    yield own, {part: pieces_of.end[own] - pieces_of.start[own]}
             launched = np.flatnonzero((call != NONE) & ~in_graph)
             thread[rows.start + launched] = self.trace.api["thread"][call[launched]]
         rows_of = grouped(thread, threads + 1)
         for one in distinct(thread).tolist():
             if one != threads:
-                self._launched(sink, pieces_of, rows_of(one), self.threads.of(one))
+                yield from self._launched(pieces_of, rows_of(one), self.threads.of(one))
 
     def held(self, pieces_of: Pieces, gap_start: Times) -> Times:
         """Of each piece the time that is `queued` in a stretch longer than `hidden_after_ns`, ns: shape (pieces,).
@@ -132,14 +133,19 @@ class Attribution:
 
     def in_graph(self, after: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
-        if self._later_node is None:
-            self._later_node = later_nodes(self.trace, self.calls)
-        found = np.zeros(len(after), np.bool_)
-        known = after != NONE
-        found[known] = self._later_node[after[known]]
+        later = self._later_nodes
+        if later is None:
+            return np.zeros(len(after), np.bool_)
+        found: NDArray[np.bool_] = (after != NONE) & later[after]
         return found
 
-    def _launched(self, sink: Sink, pieces_of: Pieces, rows: Indices, thread: ThreadTime) -> None:
+    @cached_property
+    def _later_nodes(self) -> NDArray[np.bool_] | None:
+        """`later_nodes`, None where there are none."""
+        later = later_nodes(self.trace, self.calls)
+        return later if later.any() else None
+
+    def _launched(self, pieces_of: Pieces, rows: Indices, thread: ThreadTime) -> Iterator[tuple[Indices, Parts]]:
         """The parts of the pieces whose after-ops a thread launched."""
         api, start = self.trace.api, pieces_of.start[rows]
         if not is_sorted(start):
@@ -149,22 +155,37 @@ class Attribution:
             mine, a = rows[some], start[some]
             b, call = pieces_of.end[mine], self.calls[pieces_of.after[mine]]
             call_start, call_end = api["start"][call], api["end"][call]
-            sink(QUEUED, mine, np.maximum(b - np.maximum(a, call_end), 0))
-            sink(LAUNCH, mine, np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0))
+            parts = {
+                QUEUED: np.maximum(b - np.maximum(a, call_end), 0),
+                LAUNCH: np.maximum(np.minimum(b, call_end) - np.maximum(a, call_start), 0),
+            }
             before = np.flatnonzero(call_start > a)
-            if len(before):
-                _before_call(sink, mine[before], thread, a[before], np.minimum(b, call_start)[before])
+            for part, values in _before_call(thread, a[before], np.minimum(b, call_start)[before]):
+                parts[part] = values if len(before) == len(mine) else np.zeros(len(mine), np.int64)
+                if len(before) < len(mine):
+                    parts[part][before] = values
+            yield mine, parts
 
 
-def _before_call(sink: Sink, rows: Indices, thread: ThreadTime, a: Times, b: Times) -> None:
+def _before_call(thread: ThreadTime, a: Times, b: Times) -> Iterator[tuple[int, Times]]:
     """What the launching thread was doing in [a, b), sorted by a, before it began the launch call."""
-    seen = np.zeros(len(a), np.int64)
-    for part, covered in thread.sets(int(a[0]), int(b.max())):
-        if len(covered.starts):
-            until_here = covered_length(covered, a, b)
-            sink(part, rows, until_here - seen)
-            seen = until_here
-    sink(HOST, rows, b - a - seen)
+    if not len(a):
+        return
+    left = b - a
+    for part, length in thread.lengths(a, b):
+        left -= length
+        yield part, length
+    yield HOST, left
+
+
+def _largest(parts: Parts) -> NDArray[np.int8]:
+    """Which part each piece has most of, the first of equals; UNKNOWN for pieces without any time."""
+    most = np.zeros_like(next(iter(parts.values())))
+    largest = np.full(len(most), UNKNOWN, np.int8)
+    for part in sorted(parts):
+        largest[parts[part] > most] = part
+        np.maximum(most, parts[part], out=most)
+    return largest
 
 
 def later_nodes(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.spans import LEAST, stretches
-from nsysgap.arrays import distinct
 from nsysgap.intervals import IntervalSet, gaps_between, union
 from nsysgap.tables import NONE, Trace, names_launch
 
@@ -33,7 +32,7 @@ class DeviceGaps:
 
 def device_gaps(trace: Trace, calls: NDArray[np.int32]) -> list[DeviceGaps]:
     """The gaps of every GPU that ran an op, by device number. `calls`: the launch call of each op."""
-    devices = distinct(trace.ops["device"])
+    devices = trace.ops.distinct("device")
     return [_gaps_of(trace, calls, int(device), len(devices) == 1) for device in devices]
 
 

@@ -24,7 +24,7 @@ NAMED = 3
 
 def mpi_ranges(trace: Trace) -> NDArray[np.intp]:
     """Rows of nvtx that are MPI calls, by their names; those without an end are none."""
-    mpi = [index for index in distinct(trace.nvtx["name"]).tolist() if MPI_RANGE.fullmatch(trace.names[index])]
+    mpi = [index for index in trace.nvtx.distinct("name").tolist() if MPI_RANGE.fullmatch(trace.names[index])]
     found: NDArray[np.intp] = np.flatnonzero(is_any(trace.nvtx["name"], mpi) & (trace.nvtx["end"] != OPEN_END))
     return found
 

@@ -19,7 +19,6 @@ from nsysgap.analysis.relations.launches import launch_calls
 from nsysgap.analysis.relations.spans import stretches
 from nsysgap.analysis.relations.syncs import Syncs, syncs
 from nsysgap.analysis.relations.unqueued_latency import Latencies, latencies
-from nsysgap.arrays import distinct
 from nsysgap.causes import PARTS
 from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pieces, union_of
 from nsysgap.tables import NONE, OP_KINDS, Trace
@@ -199,7 +198,7 @@ class IdleReport:
         """Rows of the ops that run inside the selection (a zero-length op: begins inside), of one GPU if given."""
         ops = self.trace.ops
         if self.by_device is not None and device is None:
-            rows = [self.selected_ops(one) for one in distinct(ops["device"]).tolist()]
+            rows = [self.selected_ops(one) for one in ops.distinct("device").tolist()]
             return rows[0] if len(rows) == 1 else np.sort(np.concatenate([np.empty(0, np.intp), *rows]))
         inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
         selected = self.selection if device is None else self.selected_on(device)
@@ -256,6 +255,8 @@ class IdleReport:
 
 def _selected(whole: DeviceGaps, selected: IntervalSet) -> tuple[Times, Times, Indices | slice]:
     """(starts, ends, the gap of each) of what is selected of gaps; views of the gaps where it is some of them whole."""
+    if len(selected.starts) == 1:
+        return _selected_at_once(whole, int(selected.starts[0]), int(selected.ends[0]))
     start, end, rows = pieces(whole.start, whole.end, selected)
     if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
         some = slice(int(rows[0]), int(rows[-1]) + 1)
@@ -263,6 +264,17 @@ def _selected(whole: DeviceGaps, selected: IntervalSet) -> tuple[Times, Times, I
             start, end = whole.start[some], whole.end[some]
         return start, end, some
     return start, end, rows
+
+
+def _selected_at_once(whole: DeviceGaps, low: int, high: int) -> tuple[Times, Times, slice]:
+    """`_selected` of [low, high): gaps follow each other, so that only the first and the last of them may be cut."""
+    some = slice(int(np.searchsorted(whole.end, low, side="right")), int(np.searchsorted(whole.start, high)))
+    start, end = whole.start[some], whole.end[some]
+    if len(start) and start[0] < low:
+        start = np.concatenate(([low], start[1:]))
+    if len(end) and end[-1] > high:
+        end = np.concatenate((end[:-1], [high]))
+    return start, end, some
 
 
 def _longest(duration: NDArray[np.int64], top: int) -> Indices:

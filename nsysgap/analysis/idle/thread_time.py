@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.idle.layers import Layer, exclusive_lengths, layer
 from nsysgap.analysis.relations.spans import LEAST, MOST, Spans, stretches
 from nsysgap.arrays import grouped
 from nsysgap.causes import CUDA_API, OS, PROFILER, SYNC, UNTRACED
@@ -18,6 +19,9 @@ from nsysgap.intervals import EMPTY, IntervalSet, complement, pieces, union, uni
 from nsysgap.tables import Table, Trace
 
 Indices = NDArray[np.int32]
+Times = NDArray[np.int64]
+RANKS = (PROFILER, UNTRACED, SYNC, CUDA_API, OS)
+"""What a thread did counts for the first of these parts."""
 
 
 class ThreadTime:
@@ -41,6 +45,29 @@ class ThreadTime:
         yield CUDA_API, covered
         if len(self.osrt):
             yield OS, union_of(covered, self.osrt.within(low, high))
+
+    def lengths(self, a: Times, b: Times) -> Iterator[tuple[int, Times]]:
+        """(part, how long of each [a, b) is that part's alone): what the differences of `sets` cover, not made as sets.
+
+        `a` is sorted, b >= a. Parts that nothing is of may be left out.
+        """
+        for rank, length in exclusive_lengths(self._layers(int(a[0]), int(b.max())), a, b):
+            yield RANKS[rank], length
+
+    def _layers(self, low: int, high: int) -> list[Layer]:
+        """What the thread did in [low, high), ranked as in RANKS."""
+        found = [layer(*_between(self.untraced, low, high), RANKS.index(UNTRACED))]
+        for part, spans in ((PROFILER, self.overhead), (OS, self.osrt), (CUDA_API, self.calls), (SYNC, self.syncs)):
+            first, last, rank = spans.position(low), spans.position(high), RANKS.index(part)
+            reach = spans.reach(first)
+            if reach > low:  # begun before, still going on
+                found.append(layer(np.array([low]), np.array([reach]), rank))
+            if spans is self.calls:  # of which the syncs are some
+                ranks = np.where(self.syncs.named(first, last), np.int8(RANKS.index(SYNC)), np.int8(rank))
+                found.append(Layer(*spans.between(first, last), ranks))
+            elif spans is not self.syncs:
+                found.append(layer(*spans.between(first, last), rank))
+        return found
 
 
 def _between(covered: IntervalSet, low: int, high: int) -> IntervalSet:
@@ -86,8 +113,9 @@ class ThreadTimes:
         ops = self._ops_of(int(self.trace.threads["process"][thread]))
         found = [EMPTY]
         for some in stretches(len(syncs)):
-            start, end = syncs.between(some.start, some.stop)
-            long = end - start > self.hidden_after_ns  # a shorter call has no longer stretch
+            start, end = syncs.between(some.start, some.stop, every=True)
+            long = np.flatnonzero(end - start > self.hidden_after_ns)  # a shorter call has no longer stretch
+            long = long[syncs.named(some.start, some.stop)[long]] if len(long) else long
             start, end = start[long], end[long]
             if len(start):
                 start, end, _ = pieces(start, end, complement(ops.within(int(start[0]), int(end.max()))))

@@ -76,7 +76,7 @@ class _Awake:
     def __init__(self, idle: IdleReport) -> None:
         trace = idle.trace
         self.process = trace.threads["process"]
-        self.threads = np.union1d(distinct(trace.api["thread"]), distinct(trace.nvtx["thread"])).tolist()
+        self.threads = np.union1d(trace.api.distinct("thread"), trace.nvtx.distinct("thread")).tolist()
         self.calls = {one: np.flatnonzero(trace.osrt["thread"] == one) for one in self.threads}
         self.start = {one: trace.osrt["start"][rows] for one, rows in self.calls.items()}
         self.reach = {one: np.maximum.accumulate(trace.osrt["end"][rows]) for one, rows in self.calls.items()}

@@ -106,17 +106,30 @@ class _Clock:
     def __init__(self, attribution: Attribution, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
         self.times = np.unique(np.concatenate([time for one in edges for time in (one.start, one.end)]))
         self.busy = covered_before(whole.busy, self.times)
-        segments = IntervalSet(self.times[:-1], self.times[1:])
-        start, end, owner = pieces(whole.start, whole.end, segments)
-        segment = np.searchsorted(self.times, start, side="right")
         before = np.zeros((len(self.times), len(PARTS)), np.int64)
+        pieces_of, segment = _cut_at(whole, self.times)
 
         def add(part: int, rows: Indices, values: Times) -> None:
-            np.add.at(before[:, part], segment[rows], values)
+            of_rows = segment[rows]
+            heads = np.concatenate(([0], np.flatnonzero(of_rows[1:] != of_rows[:-1]) + 1))
+            np.add.at(before[:, part], of_rows[heads], np.add.reduceat(values, heads))
 
-        attribution.each_part(Pieces(start, end, whole.end[owner], whole.after[owner]), add)
+        attribution.each_part(pieces_of, add)
         self.parts = np.cumsum(before, axis=0)
 
     def filled(self, edges: WindowEdges) -> GpuWindows:
         low, high = np.searchsorted(self.times, edges.start), np.searchsorted(self.times, edges.end)
         return GpuWindows(edges, self.busy[high] - self.busy[low], self.parts[high] - self.parts[low])
+
+
+def _cut_at(whole: DeviceGaps, times: Times) -> tuple[Pieces, Indices]:
+    """What lies of the gaps between any two of sorted times, and for each piece the number of the time behind it."""
+    edges = np.searchsorted(whole.start, times)
+    last = np.maximum(edges - 1, 0)
+    if len(whole.start) and ((edges > 0) & (whole.end[last] > times)).any():
+        start, end, owner = pieces(whole.start, whole.end, IntervalSet(times[:-1], times[1:]))
+        segment = np.searchsorted(times, start, side="right")
+        return Pieces(start, end, whole.end[owner], whole.after[owner]), segment
+    some = slice(int(edges[0]), int(edges[-1]))  # as most often: windows begin where an op does, which ends a gap
+    segment = np.repeat(np.arange(1, len(times)), np.diff(edges))
+    return Pieces(whole.start[some], whole.end[some], whole.end[some], whole.after[some]), segment

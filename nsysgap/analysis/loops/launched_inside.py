@@ -62,10 +62,7 @@ class LaunchOrder:
         if of_call is not None:
             launched = launched[of_call[self.calls[launched]] == process]
         # API rows are sorted by start: the order of rows is that of starts.
-        call = self.calls[launched]
-        if len(call) and (call[1:] < call[:-1]).any():
-            order = np.argsort(call, kind="stable")
-            launched, call = launched[order], call[order]
+        launched, call = _in_order(launched, self.calls[launched], api.rows)
         heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
         op_time = api["start"][call]
         starts = api["start"] if of_call is None else api["start"][of_call == process]
@@ -78,6 +75,19 @@ class LaunchOrder:
         if len(devices) == 1:
             return {devices[0]: (launched, op_time)}
         return {one: (launched[device == one], op_time[device == one]) for one in devices}
+
+
+def _in_order(launched: Indices, call: Indices, calls: int) -> tuple[Indices, Indices]:
+    """The ops and their calls, by call, then op."""
+    if not len(call) or not (call[1:] < call[:-1]).any():
+        return launched, call
+    op_of = np.full(calls, NONE, np.int32)
+    op_of[call] = launched
+    own = np.flatnonzero(op_of != NONE).astype(np.int32)
+    if len(own) == len(call):  # each call launched one op: nothing has to be sorted
+        return op_of[own], own
+    order = np.argsort(call, kind="stable")
+    return launched[order], call[order]
 
 
 def number_inside(times: Times, start: Times, end: Times) -> Times:
@@ -101,8 +111,12 @@ def reduced(reduce: np.ufunc, values: Times, low: Times, high: Times) -> Times:
     """The ufunc over values[low:high] of each non-empty span; costs no more than what the spans hold."""
     if not len(low):
         return np.empty(0, np.int64)
-    inside, first = positions(low, high)
-    found: Times = reduce.reduceat(values[inside], first)
+    if (low[1:] == high[:-1]).all():  # one after the other
+        values, first = values[low[0] : high[-1]], low - low[0]
+    else:
+        inside, first = positions(low, high)
+        values = values[inside]
+    found: Times = reduce.reduceat(values, first)
     return found
 
 

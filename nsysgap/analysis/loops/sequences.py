@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import Launched, positions, span_edges
-from nsysgap.arrays import WIDE, codes, distinct
+from nsysgap.arrays import WIDE, codes
 from nsysgap.tables import Trace
 
 Rows = NDArray[np.intp]
@@ -28,7 +28,7 @@ def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Mapping[str, NDArray[A
     are not there differ by kind and name alone.
     """
     ops = trace.ops
-    present = distinct(ops["name"])
+    present = ops.distinct("name")
     number: dict[str, int] = {}
     of_name = np.fromiter((number.setdefault(trace.name(int(i)), len(number)) for i in present), np.int32, len(present))
     shape = of_name[np.searchsorted(present, ops["name"])] * np.int32(4)

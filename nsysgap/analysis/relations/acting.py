@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.ranges import RangeFinder
-from nsysgap.arrays import distinct, is_any
+from nsysgap.arrays import is_any
 from nsysgap.figures import Document
 from nsysgap.gap_columns import Coded
 from nsysgap.intervals import covered_length, union
@@ -32,7 +32,7 @@ def acted_for(trace: Trace, calls: Rows, finder: RangeFinder | None = None) -> N
     bare = np.flatnonzero(finder.innermost(thread, at) == NONE)
     of_process = trace.threads["process"]
     waiting = np.zeros(len(bare), np.int64)
-    for other in distinct(trace.nvtx["thread"]).tolist():
+    for other in trace.nvtx.distinct("thread").tolist():
         mine = np.flatnonzero((of_process[thread[bare]] == of_process[other]) & (thread[bare] != other))
         mine = mine[_blocked(trace, finder, other, at[bare[mine]])]
         waiting[mine] += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import distinct, is_any
+from nsysgap.arrays import is_any
 from nsysgap.tables import Trace
 
 
@@ -30,7 +30,7 @@ class CallKind:
 
     def names(self, trace: Trace) -> list[int]:
         """The indices of the names of this kind that api has: each name is looked at once, not each row."""
-        return [index for index in distinct(trace.api["name"]).tolist() if trace.name(index) in self]
+        return [index for index in trace.api.distinct("name").tolist() if trace.name(index) in self]
 
     def rows(self, trace: Trace) -> NDArray[np.bool_]:
         """Which rows of api are of this kind: shape (api,)."""
@@ -143,7 +143,7 @@ def runtime_name(driver: str) -> str | None:
 
 def call_groups(trace: Trace) -> dict[int, str]:
     """Name index -> "launch", "sync", "copy", "memory" or "call", for the names that api has."""
-    names = {index: trace.name(index) for index in distinct(trace.api["name"]).tolist()}
+    names = {index: trace.name(index) for index in trace.api.distinct("name").tolist()}
     return {
         index: next((group for group, kind in _GROUPS if name in kind), OTHER_GROUP) for index, name in names.items()
     }

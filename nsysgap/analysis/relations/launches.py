@@ -61,7 +61,7 @@ def _cannot_launch(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 def _calls_by_process(trace: Trace) -> Iterator[tuple[int, Indices]]:
     """(process, its API rows) for every process that the report names (a global ID of 0 names none)."""
-    processes = distinct(trace.threads["process"][distinct(trace.api["thread"])])
+    processes = distinct(trace.threads["process"][trace.api.distinct("thread")])
     of_call = trace.threads["process"][trace.api["thread"]] if len(processes) > 1 else None
     for process in processes[trace.processes["global_pid"][processes] != 0].tolist():
         yield process, np.arange(trace.api.rows, dtype=np.int32) if of_call is None else _rows(of_call == process)

@@ -92,21 +92,18 @@ def _prefix(numbers: NDArray[np.intp], names: list[tuple[int, ...]], rows: Indic
 
 def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each value the position of the nearest earlier one that is greater, -1 for none."""
-    links = [NONE] * len(values)
-    stack: list[int] = []
-    every = values.tolist()
-    for i, value in enumerate(every):
-        while stack and every[stack[-1]] <= value:
-            stack.pop()
-        if stack:
-            links[i] = stack[-1]
-        stack.append(i)
-    return np.array(links, np.int64)
+    links = np.arange(-1, len(values) - 1)
+    left = np.arange(len(values))
+    while len(left):  # all between a value and its link are known to be no greater
+        left = left[links[left] != NONE]
+        left = left[values[links[left]] <= values[left]]
+        links[left] = links[links[left]]
+    return links
 
 
 def range_labels(trace: Trace) -> tuple[NDArray[np.int32], list[str]]:
     """(the number of each range's label, the labels): ranges of equal text under several IDs share one."""
-    present = distinct(trace.nvtx["name"])
+    present = trace.nvtx.distinct("name")
     texts = [label_of(trace.names[int(index)]) for index in present]
     number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     of_name = np.fromiter((number[text] for text in texts), np.int32, len(texts))
@@ -136,7 +133,7 @@ def select_ranges(trace: Trace, pattern: re.Pattern[str], among: NDArray[np.bool
     `among`: only where it is true, bool of shape (nvtx rows,).
     """
     nvtx = trace.nvtx
-    present = {int(index): trace.names[index] for index in distinct(nvtx["name"])}
+    present = {int(index): trace.names[index] for index in nvtx.distinct("name")}
     matching = {index: name for index, name in present.items() if pattern.search(name)}
     chosen = is_any(nvtx["name"], list(matching))
     rows = np.flatnonzero(chosen if among is None else chosen & among)
@@ -183,7 +180,7 @@ def range_work(trace: Trace, calls: NDArray[np.int32], threads: NDArray[np.int32
     found = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
     launched = np.flatnonzero(calls != NONE)
     thread = (trace.api["thread"] if threads is None else threads)[calls[launched]]
-    for one in distinct(trace.nvtx["thread"]):
+    for one in trace.nvtx.distinct("thread"):
         mine = launched[thread == one]
         mine = mine[np.argsort(trace.api["start"][calls[mine]], kind="stable")]
         if len(mine):

@@ -257,7 +257,7 @@ class Changes:
         trace = self.bodies.model.trace
         names = {
             index
-            for index in distinct(trace.nvtx["name"]).tolist()
+            for index in trace.nvtx.distinct("name").tolist()
             if target in (trace.name(index), label_of(trace.name(index)))
         }
         threads = self.bodies.model.calls.threads[self.bodies.stretch.logical]

@@ -23,7 +23,7 @@ from nsysgap.report.reads import Columns, Condition, Progress, Read
 from nsysgap.report.source import CHANGED_HINT, EXPORT_AGAIN_HINT
 from nsysgap.report.sqlite.buffers import close_up, make_room, side_by_side
 from nsysgap.report.sqlite.page_columns import has_plain_tree, plain_table
-from nsysgap.report.sqlite.pages import UnusualPagesError
+from nsysgap.report.sqlite.records import UnusualPagesError
 from nsysgap.report.sqlite.source import SqliteSource
 from nsysgap.report.sqlite.statements import quoted
 

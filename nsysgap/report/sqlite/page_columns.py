@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from nsysgap.report.reads import ROWID, Condition, OneOf, Progress, Read
 from nsysgap.report.sqlite.buffers import Filled, Room, close_up, make_room, side_by_side
-from nsysgap.report.sqlite.pages import PageFile, TablePages, UnusualPagesError
+from nsysgap.report.sqlite.pages import PageFile, TablePages
+from nsysgap.report.sqlite.records import UnusualPagesError
 from nsysgap.report.sqlite.source import SqliteSource
 
 NO_COLUMN = "(none)"
@@ -142,7 +143,10 @@ class _PageReader:
     def _wanted(self, values: dict[int, NDArray[np.int64]]) -> NDArray[np.bool_] | None:
         if self.plain.condition is None or self.plain.where is None:
             return None
-        keep = np.isin(values[self.plain.condition], self.plain.where.values)
+        looked_at = values[self.plain.condition]
+        keep = np.zeros(len(looked_at), np.bool_)
+        for value in self.plain.where.values:
+            keep |= looked_at == value
         return None if keep.all() else keep
 
     def _column(self, one: Read, rowids: NDArray[np.int64], values: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ added later, whatever looks damaged) raises UnusualPagesError: SQLite reads the 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,31 +19,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nsysgap.report.sqlite.header import page_size
+from nsysgap.report.sqlite.records import ROOM, Records, UnusualPagesError
+from nsysgap.report.sqlite.varints import SEVERAL_BYTES, Bytes, Places, Values, varints
 
-Bytes = NDArray[np.uint8]
-Places = NDArray[np.intp]
-Values = NDArray[np.int64]
-Kinds = NDArray[np.uint8] | NDArray[np.int64]
 Decode = Callable[[Bytes, int], tuple[Values, dict[int, Values]]]
 
 LEAF, INTERIOR = 13, 5
 LEAF_HEADER, INTERIOR_HEADER = 8, 12
 DEEPEST = 20  # SQLite's own limit
-CHUNK_BYTES = 1 << 21
-WINDOW = 8
-# By the type in a record's header: null, integers of 1 to 8 bytes, a float, and the constants 0 and 1.
-NULL, FLOAT, ZERO, ONE, FIRST_TEXT = 0, 7, 8, 9, 12
-WIDTH = np.array([0, 1, 2, 3, 4, 6, 8, 8, 0, 0], np.intp)
-UNUSED_BITS = np.array([0, 56, 48, 40, 32, 16, 0, 0, 0, 0], np.int64)
-SEVERAL_BYTES = 128  # a varint's byte from here on is not its last
-LONGEST_TEXT = 1 << 24
-
-
-class UnusualPagesError(Exception):
-    """The pages hold what is not read here."""
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -79,10 +64,10 @@ class PageFile:
         return max(CHUNK_BYTES // self.size, 1)
 
     def load(self, descriptor: int, numbers: Places) -> Bytes:
-        """These pages, one after the other, and a window's room behind them."""
+        """These pages, one after the other, and ROOM bytes behind them."""
         if not len(numbers) or numbers.min() < 1 or numbers.max() > self.count:
             raise UnusualPagesError
-        room = bytearray(len(numbers) * self.size + WINDOW)
+        room = bytearray(len(numbers) * self.size + ROOM)
         edges = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
         with memoryview(room) as view:
             for begin, end in pairwise(edges):
@@ -127,13 +112,14 @@ class PageFile:
         first_cell = header + 2 * number
         if (first_cell > self.usable).any():
             raise UnusualPagesError
-        before = np.cumsum(number) - number
-        turn = np.arange(int(number.sum())) - np.repeat(before, number)
-        page = np.repeat(base, number)
-        place = _big_endian(data, page + header + 2 * turn, 2)
-        if (place < np.repeat(first_cell, number)).any() or (place > self.usable - 4).any():
+        # Each page's numbers of two bytes, side by side: as many as the fullest page has.
+        most = int(number.max(initial=0))
+        place = np.ndarray((pages, most), ">u2", data.data, header, (self.size, 2)).astype(np.intp)
+        there = np.arange(most) < number[:, None]
+        if (there & ((place < first_cell[:, None]) | (place > self.usable - 4))).any():
             raise UnusualPagesError
-        return page + place, number, base
+        place += base[:, None]
+        return place[there], number, base
 
 
 def _big_endian(data: Bytes, place: Places, width: int) -> Places:
@@ -190,8 +176,8 @@ class TablePages:
         cells, number, base = self.file.cells(data, pages, LEAF_HEADER)
         if not number.all():  # only a table without any row has a page without one
             raise UnusualPagesError
-        length, place = _varints(data, cells)
-        rowids, record = _varints(data, place)
+        length, place = varints(data, cells)
+        rowids, record = varints(data, place)
         return _Cells(rowids, record, length, np.repeat(base + self.file.usable, number))
 
     def _numbers(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:
@@ -200,7 +186,7 @@ class TablePages:
     def _decode(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:
         cells = self._cells(data, pages)
         rowids, record, length, end_of_page = cells.rowids, cells.record, cells.length, cells.end_of_page
-        header = data[record].astype(np.intp)
+        header = data[record]
         if (
             (length < 0).any()
             or (length > self.file.usable - 35).any()  # such a row goes on in an overflow page
@@ -209,78 +195,4 @@ class TablePages:
             or (header > length).any()
         ):
             raise UnusualPagesError
-        return rowids, self._values(data, record, record + header, record + length)
-
-    def _values(self, data: Bytes, record: Places, header_end: Places, record_end: Places) -> dict[int, Values]:
-        # A number of eight bytes from every place on. (Gathered in the machine's order, then swapped: the fastest way.)
-        windows: Values = np.ndarray((len(data) - WINDOW + 1,), np.int64, data.data, strides=(1,))
-        kind_at, value_at = record + 1, header_end.copy()
-        values = {}
-        for column in range(max(self.columns, default=-1) + 1):
-            if (kind_at >= header_end).any():  # rows from before the column was added
-                raise UnusualPagesError
-            kinds, kind_at = _kinds(data, kind_at)
-            if column in self.columns:
-                values[column] = _integers(windows, value_at, kinds, self.columns[column])
-            value_at += _widths(kinds)
-        # As SQLite checks too: no type reaches beyond the header, no value beyond the row, and none is left over.
-        if (
-            (kind_at > header_end) | (value_at > record_end) | ((kind_at == header_end) & (value_at < record_end))
-        ).any():
-            raise UnusualPagesError
-        return values
-
-
-def _kinds(data: Bytes, place: Places) -> tuple[Kinds, Places]:
-    """(the types that lie there, the places behind them); one type alone where all rows have the same."""
-    kinds = data[place]
-    most = kinds.max()
-    if most >= SEVERAL_BYTES:
-        return _varints(data, place)
-    return kinds[:1] if kinds.min() == most else kinds, place + 1
-
-
-def _varints(data: Bytes, place: Places) -> tuple[Values, Places]:
-    """(numbers of variable length, the places behind them)."""
-    byte = data[place].astype(np.int64)
-    value, place = byte & 127, place + 1
-    rows = np.flatnonzero(byte >= SEVERAL_BYTES)
-    for _ in range(7):
-        if not len(rows):
-            return value, place
-        byte = data[place[rows]].astype(np.int64)
-        value[rows] = (value[rows] << 7) | (byte & 127)
-        place[rows] += 1
-        rows = rows[byte >= SEVERAL_BYTES]
-    if len(rows):  # the ninth byte counts whole: a negative number, or one beyond 2**56
-        value[rows] = (value[rows] << 8) | data[place[rows]]
-        place[rows] += 1
-    return value, place
-
-
-def _widths(kinds: Kinds) -> Places:
-    """How many bytes values of these types take."""
-    if kinds.min() < 0:
-        raise UnusualPagesError
-    if kinds.max() < len(WIDTH):
-        return np.asarray(WIDTH[kinds])
-    if ((kinds > ONE) & (kinds < FIRST_TEXT)).any() or kinds.max() > LONGEST_TEXT:
-        raise UnusualPagesError
-    return np.where(kinds > ONE, (kinds - FIRST_TEXT) // 2, WIDTH[np.minimum(kinds, ONE)]).astype(np.intp)
-
-
-def _integers(windows: Values, place: Places, kinds: Kinds, default: int) -> Values:
-    """The values that lie there: eight bytes each, shifted down to as many as they have."""
-    if (kinds == FLOAT).any() or kinds.max() > ONE:
-        raise UnusualPagesError
-    constants = {NULL: default, ZERO: 0, ONE: 1}
-    if len(kinds) == 1 and int(kinds[0]) in constants:
-        return np.full(len(place), constants[int(kinds[0])], np.int64)
-    values = windows[place]
-    if sys.byteorder == "little":
-        values.byteswap(inplace=True)
-    values >>= UNUSED_BITS[kinds]
-    for kind, constant in constants.items():
-        if len(kinds) > 1:
-            values[kinds == kind] = constant
-    return values
+        return rowids, Records(data, record, header, length).values(self.columns)

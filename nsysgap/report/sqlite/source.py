@@ -31,6 +31,7 @@ class SqliteSource(Source):
         self.path = path
         self.file = file
         self._state = _state(file)
+        self._counts: dict[tuple[str, tuple[Condition, ...]], int] = {}
 
     @property
     def rows_guess(self) -> int:
@@ -114,10 +115,12 @@ class SqliteSource(Source):
         """The number of rows."""
         if table not in self.catalog:
             return 0
-        with self._reading():
-            return int(
-                self._connection.execute(selection(self.layouts[table], table, ("count(*)",), where)).fetchone()[0]
-            )
+        asked = (table, where)
+        if asked not in self._counts:  # SQLite goes through the whole table
+            statement = selection(self.layouts[table], table, ("count(*)",), where)
+            with self._reading():
+                self._counts[asked] = int(self._connection.execute(statement).fetchone()[0])
+        return self._counts[asked]
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a statement of nsysgap's own."""

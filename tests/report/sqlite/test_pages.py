@@ -18,7 +18,8 @@ from real_reports import real_reports
 
 from nsysgap.report.reads import ROWID, OneOf, Read
 from nsysgap.report.sqlite.page_columns import plain_table
-from nsysgap.report.sqlite.pages import PageFile, TablePages, UnusualPagesError
+from nsysgap.report.sqlite.pages import PageFile, TablePages
+from nsysgap.report.sqlite.records import UnusualPagesError
 from nsysgap.report.sqlite.source import SqliteSource
 
 NULL = -77
