@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from nsysgap.intervals import IntervalSet
 from nsysgap.report.rank_facts import NcclCall, RankFacts, read_rank_facts
 from nsysgap.tables import NONE, Device
 
+Number = TypeVar("Number", np.int64, np.uint64)
+LARGEST_MESSAGE = 1 << 62
 OK, NO_GPU_WORK, ERROR = "ok", "no-gpu-work", "error"
 
 
@@ -36,7 +40,10 @@ class RankOptions:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit and who it is: `rank_source` says how the rank is known, "" where it is not."""
+    """A unit and who it is: `rank_source` says how the rank is known, "" where it is not.
+
+    `message_bytes`: of each of its barrier collectives, -1 where the report does not tell.
+    """
 
     path: str
     facts: UnitFacts
@@ -47,6 +54,7 @@ class Unit:
     gpu_uuid: str | None
     device: Device
     utc_start_ns: int | None
+    message_bytes: NDArray[np.int64]
 
     @property
     def name(self) -> str:
@@ -78,10 +86,10 @@ def report_units(report: OpenReport, options: RankOptions) -> ReportUnits:
     with report.source() as source:
         facts = read_rank_facts(source)
     processes = [process for process in np.unique(trace.ops["process"]).tolist() if process != NONE]
-    communicator = _communicators(report, facts.calls)
+    call = _nccl_calls(report, facts.calls)
     units = []
     for process in processes:
-        made = _unit(report, options, facts, process, communicator, alone=len(processes) == 1)
+        made = _unit(report, options, facts, process, call, alone=len(processes) == 1)
         if made is not None:
             units.append(made)
     if not units:
@@ -94,7 +102,7 @@ def _unit(
     options: RankOptions,
     facts: RankFacts,
     process: int,
-    communicator: NDArray[np.uint64] | None,
+    call: NDArray[np.intp] | None,
     *,
     alone: bool,
 ) -> Unit | None:
@@ -103,6 +111,7 @@ def _unit(
     main = steps.main.get(process)
     loop = None if main is None else steps.of([steps.loops[main]])[0]
     time = _time(report, options, process)
+    communicator = None if call is None else _of_calls([one.communicator for one in facts.calls], call, 0, np.uint64)
     found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
     if found is None:
         return None
@@ -118,6 +127,7 @@ def _unit(
         gpu_uuid=facts.gpu_uuid.get(found.device),
         device=device,
         utc_start_ns=facts.utc_start_ns,
+        message_bytes=_message_bytes(facts.calls, call, found.collectives.op),
     )
 
 
@@ -156,21 +166,35 @@ def _rank(
     return None, size, ""
 
 
-def _communicators(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[np.uint64] | None:
-    """The communicator of each op, by the marked NCCL call inside which it was launched; 0 where there is none."""
+def _nccl_calls(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[np.intp] | None:
+    """The marked NCCL call inside which each op was launched, an index into `calls`, NONE; None without any."""
     if not calls:
         return None
     trace, launch = report.trace, report.whole.calls
-    found = np.zeros(trace.ops.rows, np.uint64)
+    found = np.full(trace.ops.rows, NONE, np.intp)
     rows = np.flatnonzero(launch != NONE)
     tid = trace.threads["global_tid"][trace.api["thread"][launch[rows]]]
     time = trace.api["start"][launch[rows]]
     for thread in {call.global_tid for call in calls}:
-        mine = sorted((call for call in calls if call.global_tid == thread), key=lambda call: call.start)
-        start, end = (np.array([getattr(call, name) for call in mine], np.int64) for name in ("start", "end"))
-        communicator = np.array([call.communicator for call in mine], np.uint64)
+        mine = sorted((i for i, call in enumerate(calls) if call.global_tid == thread), key=lambda i: calls[i].start)
+        start, end = (np.array([getattr(calls[i], name) for i in mine], np.int64) for name in ("start", "end"))
         of_thread = np.flatnonzero(tid == thread)
         latest = np.searchsorted(start, time[of_thread], side="right") - 1
         inside = (latest >= 0) & (time[of_thread] < end[np.maximum(latest, 0)])
-        found[rows[of_thread[inside]]] = communicator[latest[inside]]
+        found[rows[of_thread[inside]]] = np.array(mine, np.intp)[latest[inside]]
     return found
+
+
+def _of_calls(values: Sequence[int], call: NDArray[np.intp], unknown: int, kind: type[Number]) -> NDArray[Number]:
+    """What the call of each op says, `unknown` for ops outside all calls."""
+    return np.where(call == NONE, np.array(unknown, kind), np.array(values, kind)[call])
+
+
+def _message_bytes(
+    calls: Sequence[NcclCall], call: NDArray[np.intp] | None, ops: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """The bytes of the message of each of these ops, -1 where no call tells them."""
+    if call is None:
+        return np.full(len(ops), -1, np.int64)
+    sizes = [-1 if one.message_bytes is None else min(one.message_bytes, LARGEST_MESSAGE) for one in calls]
+    return _of_calls(sizes, call[ops], -1, np.int64)

@@ -129,8 +129,9 @@ class RanksAnswer:
         for kind in np.unique(self.matched.kind).tolist():
             mine = self.matched.take(np.flatnonzero(self.matched.kind == kind))
             waits = stats(mine.wait.ravel())
+            sizes = self.units[0].message_bytes[mine.number[0]]
             row = {"kind": KINDS[kind], "count": len(mine), "transfer_ns": stats(mine.transfer), "wait_ns": waits}
-            found.append(row)
+            found.append({**row, "message_bytes": stats(sizes[sizes >= 0])})
         return {"matched": len(self.matched), "unmatched_reason": self.reason, "by_kind": found}
 
     def _verdict(self) -> Document:

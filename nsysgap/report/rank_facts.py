@@ -31,16 +31,19 @@ _PUSH_POP = 59
 _MPI_RANK = re.compile(r"^MPI Rank (\d+)$")
 _VARIABLE = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="?(.*?)"?$', re.DOTALL)
 _COMMUNICATOR, _RANKS, _RANK = "NCCL communicator ID", "No. of ranks", "Rank"
+_MESSAGE = "Message size [bytes]"
 
 
 @dataclass(frozen=True)
 class NcclCall:
-    """A marked NCCL call: its thread's global ID, [start, end) in ns, the communicator's ID."""
+    """A marked NCCL call: its thread's global ID, [start, end) in ns, the communicator's ID, the bytes of its message
+    as NCCL counts them (of AllGather what each rank sends), None where there is none."""
 
     global_tid: int
     start: int
     end: int
     communicator: int
+    message_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def _marked_calls(
                 offsets = layouts.get(schema, {})
                 communicator = _number(payload, offsets.get(_COMMUNICATOR), 8)
                 if communicator is not None:
-                    yield NcclCall(tid, start, end, communicator), offsets, payload
+                    size = _number(payload, offsets.get(_MESSAGE), 8)
+                    yield NcclCall(tid, start, end, communicator, size), offsets, payload
 
 
 def _number(payload: bytes, offset: int | None, size: int) -> int | None:

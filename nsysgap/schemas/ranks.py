@@ -11,6 +11,7 @@ from nsysgap.schemas.building import (
     document,
     flag,
     integer,
+    maybe_stats,
     nullable,
     number,
     one_of,
@@ -62,6 +63,7 @@ _KIND = record(
         "count": integer("How many."),
         "transfer_ns": stats("The shortest over units."),
         "wait_ns": stats("Of a unit in one."),
+        "message_bytes": maybe_stats("As NCCL's payloads tell them, of those that have one."),
     },
 )
 _LATE = record(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sqlite3
+import struct
 import sys
 import time
 from contextlib import closing
@@ -296,3 +297,45 @@ def test_the_screen_says_nothing_of_a_gpu_that_it_does_not_name(tmp_path: Path) 
     waits = [number for number, line in enumerate(lines) if line.startswith("            of busy ")]
     assert len(gpus) >= 3
     assert all(number - 1 in gpus for number in waits)
+
+
+def test_payloads_tell_how_large_messages_are(tmp_path: Path) -> None:
+    """Every call of NCCL is marked but for the last: 512 bytes, then 4096 each, all in one communicator."""
+    paths = save_job(tmp_path, steady(2, 12))
+    for path in paths:
+        with closing(sqlite3.connect(path)) as report, report:
+            _mark_calls(report, [512] + [4096] * 10)
+    found = document(*paths)
+    (kind,) = found["collectives"]["by_kind"]
+    assert (kind["count"], kind["message_bytes"]["count"], kind["message_bytes"]["total"]) == (12, 11, 512 + 10 * 4096)
+    assert "shared: 12 AllReduce of 512 bytes to 4.1 kB" in ranks(*paths).stdout
+    assert "<td>4.1 kB</td>" in ranks(*paths, "--html", "-o", "-").stdout
+
+
+def _mark_calls(report: sqlite3.Connection, sizes: list[int]) -> None:
+    """NVTX ranges with payloads around the first launches of AllReduce."""
+    report.execute("CREATE TABLE NVTX_PAYLOAD_SCHEMAS (domainId, schemaId, name, type, flags, numEntries, payloadSize)")
+    report.execute(
+        "CREATE TABLE NVTX_PAYLOAD_SCHEMA_ENTRIES "
+        "(domainId, schemaId, idx, flags, type, name, arrayOrUnionDetail, offset)"
+    )
+    report.execute("INSERT INTO NVTX_PAYLOAD_SCHEMAS VALUES (1, 101, 'nccl', 1, 0, 2, 16)")
+    members = (("NCCL communicator ID", 0), ("Message size [bytes]", 8))
+    report.executemany(
+        "INSERT INTO NVTX_PAYLOAD_SCHEMA_ENTRIES VALUES (1, 101, ?, 0, 18, ?, NULL, ?)",
+        [(number, *member) for number, member in enumerate(members)],
+    )
+    calls = report.execute(
+        "SELECT r.start, r.end, r.globalTid FROM CUPTI_ACTIVITY_KIND_KERNEL k JOIN CUPTI_ACTIVITY_KIND_RUNTIME r "
+        "USING (correlationId) JOIN StringIds s ON s.id = k.demangledName WHERE s.value LIKE 'nccl%' ORDER BY r.start"
+    ).fetchall()
+    if "binaryData" not in [row[1] for row in report.execute("PRAGMA table_info(NVTX_EVENTS)")]:
+        report.execute("ALTER TABLE NVTX_EVENTS ADD COLUMN binaryData")
+    report.executemany(
+        "INSERT INTO NVTX_EVENTS (start, end, globalTid, eventType, domainId, text, binaryData) "
+        "VALUES (?, ?, ?, 59, 1, 'ncclAllReduce', ?)",
+        [
+            (*call, struct.pack("<QQQQQQ", 1, 101, 16, 32, 0xEF, size))
+            for call, size in zip(calls[: len(sizes)], sizes, strict=True)
+        ],
+    )

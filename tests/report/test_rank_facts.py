@@ -54,7 +54,7 @@ def test_nccl_tells_rank_size_and_communicators(report: ReportBuilder, tmp_path:
     assert found.calls == (
         NcclCall(thread, 0, 10, 0xABCD),
         NcclCall(thread, 20, 30, 0xEF),
-        NcclCall(thread, 40, 50, 0xEF),
+        NcclCall(thread, 40, 50, 0xEF, 4096),
     )
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import add, table
-from nsysgap.units import count, counted, duration, percent, printable
+from nsysgap.units import count, counted, duration, file_size, percent, printable
 
 Document = Mapping[str, Any]
 SHOWN = 8
@@ -44,9 +44,18 @@ def _head(document: Document) -> Text:
         label, iterations = loops.pop()
         said.append("the whole run" if label is None else f"{iterations} x {printable(label, 40)}")
     if collectives["matched"]:
-        kinds = ", ".join(f"{row['count']:,} {row['kind']}" for row in collectives["by_kind"])
+        kinds = ", ".join(f"{row['count']:,} {row['kind']}{_messages(row)}" for row in collectives["by_kind"])
         said.append(f"shared: {kinds}")
     return Text("; ".join(said))
+
+
+def _messages(row: Document) -> str:
+    """ " of 8 bytes to 16.8 MB", where NCCL's payloads tell."""
+    sizes = row["message_bytes"]
+    if sizes is None:
+        return ""
+    least, most = file_size(sizes["min"]), file_size(sizes["max"])
+    return f" of {least}" if least == most else f" of {least} to {most}"
 
 
 def _units(units: Sequence[Document], straggler: Document | None, shown: int | None) -> tuple[Table, str]:

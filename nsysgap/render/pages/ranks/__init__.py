@@ -13,7 +13,7 @@ from nsysgap.causes import CAUSES, PARTS
 from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, table, text
-from nsysgap.units import count, counted, duration, percent, printable
+from nsysgap.units import count, counted, duration, file_size, percent, printable
 
 if TYPE_CHECKING:
     from nsysgap.answers.ranks_picture import RanksPicture
@@ -154,6 +154,7 @@ def _kinds(kinds: Sequence[Document]) -> str:
     heads = (
         "collective",
         "number",
+        "message, median",
         "transfer, median",
         "longest",
         "wait of a rank, median",
@@ -165,7 +166,8 @@ def _kinds(kinds: Sequence[Document]) -> str:
     for kind in kinds:
         transfer, wait = kind["transfer_ns"], kind["wait_ns"]
         times = (transfer["median"], transfer["max"], wait["median"], wait["p99"], wait["max"], wait["total"])
-        rows.append([kind["kind"], count(kind["count"]), *map(duration, times)])
+        size = "-" if kind["message_bytes"] is None else file_size(kind["message_bytes"]["median"])
+        rows.append([kind["kind"], count(kind["count"]), size, *map(duration, times)])
     return table([heads, *rows], "kinds") if rows else ""
 
 
