@@ -55,7 +55,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def filled(server: str, job: Path) -> str:
+def filled(server: str, job: Path) -> Iterator[str]:
     """The server with s3://bucket/job (reports), tables (folders of them), and broken (one is cut short)."""
     system = _storage(server)
     system.call_s3("create_bucket", Bucket="bucket")
@@ -65,7 +65,9 @@ def filled(server: str, job: Path) -> str:
         system.pipe(f"bucket/tables/{table.parent.name}/{table.name}", table.read_bytes())
     system.pipe("bucket/broken/rank_0.sqlite", (job / "rank_0.sqlite").read_bytes()[:20_000])
     system.pipe("bucket/broken/rank_1.sqlite", (job / "rank_1.sqlite").read_bytes())
-    return server
+    s3fs.S3FileSystem.clear_instance_cache()  # what it holds knows another server, or none
+    yield server
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def _storage(server: str) -> Any:
@@ -82,7 +84,6 @@ def _storage(server: str) -> Any:
 def environment(filled: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     """What a user of that server sets; what is fetched goes into a folder that must be empty afterwards."""
     (tmp_path / "fetched").mkdir()
-    s3fs.S3FileSystem.clear_instance_cache()
     yield {
         "AWS_ENDPOINT_URL": filled,
         "AWS_ACCESS_KEY_ID": "any",
@@ -91,7 +92,6 @@ def environment(filled: str, tmp_path: Path) -> Iterator[dict[str, str]]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "TMPDIR": str(tmp_path / "fetched"),
     }
-    s3fs.S3FileSystem.clear_instance_cache()
     assert list((tmp_path / "fetched").glob("nsysgap-*")) == []
 
 
@@ -221,10 +221,12 @@ def test_credentials_that_do_not_fit_are_one_sentence(keys: str, named: str, env
             "AWS_ACCESS_KEY_ID": None,
             "AWS_SECRET_ACCESS_KEY": None,
         }
+    s3fs.S3FileSystem.clear_instance_cache()
     _refuse_unknown_keys_after(environment["AWS_ENDPOINT_URL"], 0)
     try:
         done = run("ranks", named, "--workers", 1, environment=changed)
     finally:
+        s3fs.S3FileSystem.clear_instance_cache()
         _refuse_unknown_keys_after(environment["AWS_ENDPOINT_URL"], 1_000_000_000)
     assert (done.returncode, done.output) == (1, b"")
     assert ("may not be read by you" if keys == "wrong" else "Unable to locate credentials") in done.stderr
