@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
+from nsysgap.analysis.relations.lock_ranges import HOLDING, WAITING, lock_ranges
 from nsysgap.analysis.relations.ranges import range_labels
 from nsysgap.arrays import combined_codes
 from nsysgap.range_labels import label_of
@@ -68,9 +69,14 @@ def nvtx_loops(trace: Trace, order: LaunchOrder) -> list[Loop]:
 
 
 def _ranges_by_label(trace: Trace) -> Iterator[tuple[Indices, str]]:
-    """(rows of nvtx by start, label) for the ranges of each thread, domain and label that have an end after them."""
+    """(rows of nvtx by start, label) for the ranges of each thread, domain and label that have an end after them.
+
+    A thread takes Python's lock again and again: what nsys writes of that repeats, but is no loop of the program.
+    """
     nvtx = trace.nvtx
-    timed = np.flatnonzero((nvtx["end"] > nvtx["start"]) & (nvtx["end"] != OPEN_END))
+    counts = (nvtx["end"] > nvtx["start"]) & (nvtx["end"] != OPEN_END)
+    counts[lock_ranges(trace, HOLDING, WAITING)] = False
+    timed = np.flatnonzero(counts)
     if not len(timed):
         return
     label, texts = range_labels(trace)

@@ -13,11 +13,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.lock_ranges import WAITING, lock_ranges
 from nsysgap.arrays import is_any
 from nsysgap.tables import NONE, OSRT_CALL, Stacks, Trace
 
 WAITS = ("pthread_cond_timedwait", "pthread_cond_wait")
-RANGE = "Waiting for GIL"
 _INTERPRETER = re.compile(r"(?:^|/)(?:lib)?python3?(?:\.\d+)?t?(?:\.so[.\d]*)?\Z")
 _LOCK = re.compile(r"(?:take|drop)_gil\b|_?PyEval_(?:Acquire|Restore|Release|Save)\w*|PyGILState_\w+")
 _WRAPPERS = re.compile(r"_{0,3}pthread_cond_(?:timed|clock)?wait\d*(?:@.*|\..*)?\Z")
@@ -37,8 +37,7 @@ def waits_for_lock(trace: Trace, stacks: Stacks | None = None) -> NDArray[np.boo
 def _begin_in_a_wait(trace: Trace, waiting: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Whether these OS calls begin while nsys has their thread waiting for the lock."""
     nvtx, osrt = trace.nvtx, trace.osrt
-    # In the default domain only the program itself writes, whatever it calls its ranges.
-    ranges = np.flatnonzero(is_any(nvtx["name"], trace.names.find((RANGE,))) & (nvtx["domain"] != 0))
+    ranges = lock_ranges(trace, WAITING)
     inside = np.zeros(len(waiting), np.bool_)
     for thread in np.unique(nvtx["thread"][ranges]).tolist():
         waits = ranges[nvtx["thread"][ranges] == thread]

@@ -56,6 +56,25 @@ def found(report: ReportBuilder, folder: Path) -> list[tuple[str, int, str | Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("domain", "named", "loops"),
+    [
+        (7, "GIL Trace", [("step #", 3, None)]),  # as nsys 2023.4 writes it
+        (7, None, [("step #", 3, None)]),
+        (7, "my locks", [("step #", 3, None), ("Holding GIL", 3, "step #")]),
+        (0, None, [("step #", 3, None), ("Holding GIL", 3, "step #")]),
+    ],
+)
+def test_taking_the_lock_of_python_is_no_loop(
+    domain: int, named: str | None, loops: list[tuple[str, int, str | None]], tmp_path: Path
+) -> None:
+    report = ranges(launches(ReportBuilder(), 1, 11, 21), "step {}", (0, 10), (10, 20), (20, 30))
+    ranges(report, "Holding GIL", (1, 4), (11, 14), (21, 24), domainId=domain)
+    if named is not None:
+        report.nvtx(0, None, named, event_type=75, domainId=domain)
+    assert found(report, tmp_path) == loops
+
+
 def test_three_ranges_that_launch_are_a_loop(tmp_path: Path) -> None:
     report = ranges(launches(ReportBuilder(), 1, 11, 21), "step {}", (0, 10), (10, 20), (20, 30))
     assert found(report, tmp_path) == [("step #", 3, None)]
