@@ -1,6 +1,6 @@
 """Every sentence of a notice that the package can say, found in its source: what tests of notices must cover.
 
-A function says notices if it makes a `Notice` or what becomes one, or is named for it (warning, care, hint, ...);
+A function says notices if it makes a `Notice` or what becomes one, or is named for it (warning, care, note, ...);
 with it the functions and constants that it takes texts from. A sentence is a text of four words or more between values
 that are put in; the branches of one choice are sentences of their own, singular and plural are one.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "nsysgap"
 MAKES = {"Notice", "Loss", "Limit", "_holder", "_warn"}  # calls whose texts are read as notices
-NAMED = re.compile(r"notice|warn|reasons?$|care|caution|footnote|hint|notes?$", re.IGNORECASE)
+NAMED = re.compile(r"notice|warn|reasons?$|care|caution|footnote|notes?$", re.IGNORECASE)
 TEXTS = re.compile(r"\bstr\b|\bSaid\b")
 SAYS_NOTICES = {"render.text.untraced"}  # modules of nothing else
 LEAST_WORDS = 4

@@ -112,13 +112,21 @@ def migrated(report: ReportBuilder, cause: int | None = None, kind: int = 11) ->
 
 COMPLETE = (
     Case(
-        (" left no kernel (process ", "they are not", " in the report, so the GPU may have been busy where it looks"),
-        lambda r: r.call(0, 1, 9),
+        ("left no kernel ", "they are not", " in the report, so the GPU may have been busy where it looks idle."),
+        lambda r: r.call(0, 1, 9).call(1, 2, 10),
         lambda r: r.call(0, 1, 9, returnValue=1),
     ),
     Case("none of them is", lambda r: alone(r, (2,)), lambda r: r.call(0, 1, 9)),
-    Case(" kernels, and none of them is in the report.", lambda r: alone(r, (2, 3)), lambda r: alone(r, (2,))),
-    Case(("GPU work is missing: GPU ", " was idle at most "), lambda r: r.kernel(0, 0), lambda r: r.kernel(0, 1)),
+    Case(
+        (
+            "and may be theirs; if not, the GPU may have been busy where it looks idle.",
+            "GPU work may be missing",
+        ),
+        lambda r: r.call(0, 1, 9, pid=2).kernel(2, 3, 9, globalPid=None),
+        lambda r: r.call(0, 1, 9, pid=2).kernel(2, 3, 9),
+    ),
+    Case("them is in the report.", lambda r: alone(r, (2, 3)), lambda r: alone(r, (2,))),
+    Case((": GPU ", " was idle at most "), lambda r: r.kernel(0, 0), lambda r: r.kernel(0, 1)),
     Case(
         (
             "The last CUDA row is at ",

@@ -13,7 +13,7 @@ from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.questions import has_kernels
 from nsysgap.analysis.relations.calls import COPIES, LAUNCHES, SETS
 from nsysgap.analysis.relations.captures import captured_calls
-from nsysgap.analysis.relations.ranges import trace_end
+from nsysgap.analysis.relations.ranges import range_labels, trace_end
 from nsysgap.arrays import distinct, is_any
 from nsysgap.intervals import covered_length, union
 from nsysgap.tables import NONE, OPEN_END, Notice, Trace
@@ -93,34 +93,66 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
         number = len(launches) - int(_nested(trace, launches, calls).sum())
         first, last = int(trace.api["start"][mine[0]]), int(trace.api["start"][mine[-1]])
         pid = int(trace.processes["pid"][of])
-        which = "none of them is" if len(mine) == number else "they are not"
-        said = (
-            f"{count(len(mine))} of {counted(number, 'launch', 'launches')} left no kernel (process {pid}, "
-            f"{duration(first)} to {duration(last)} of the session): {which} in the report, so the GPU may have been "
-            "busy where it looks idle."
-        )
+        when = f"{duration(first)} to {duration(last)}" if len(mine) > 1 else f"at {duration(first)}"
+        whose = f"(process {pid}, {when} of the session)"
+        said = f"{count(len(mine))} of {counted(number, 'launch', 'launches')} {_left(trace, len(mine), number, whose)}"
         yield Loss("lost_launches", len(mine), number, first, last, pid, said)
 
 
-def _stopped(trace: Trace) -> Iterator[Loss]:
-    """CUDA rows that end long before the session does, while ranges go on that held CUDA before.
+def _left(trace: Trace, lost: int, number: int, whose: str) -> str:
+    """What so many lost launches of a number left: nothing, or what names no process."""
+    if nameless := _nameless(trace):
+        return (
+            f"{'owns' if lost == 1 else 'own'} no op {whose}: {counted(nameless, 'op names', 'ops name')} no process "
+            "and may be theirs; if not, the GPU may have been busy where it looks idle."
+        )
+    which = "it is not" if lost == 1 else "none of them is" if lost == number else "they are not"
+    return f"left no kernel {whose}: {which} in the report, so the GPU may have been busy where it looks idle."
 
-    Ranges of other names may be of what a program does after its work; OS calls go on in every program that ends.
+
+def _nameless(trace: Trace) -> int:
+    """How many ops name no process, though several could have launched them."""
+    return int((trace.processes["global_pid"][trace.ops["process"]] == 0).sum())
+
+
+def _stopped(trace: Trace) -> Iterator[Loss]:
+    """Processes whose CUDA rows end long before the session does, while ranges go on that held CUDA before.
+
+    Ranges of other names, but for numbers, may be of what a program does after its work; OS calls go on in every
+    program that ends.
     """
-    ends = [int(table["end"].max()) for table in (trace.ops, trace.api) if table.rows]
     if not trace.ops.rows or not trace.nvtx.rows:
         return
-    last, end = max(ends), trace_end(trace)
+    end, label = trace_end(trace), range_labels(trace)[0]
     first = min(int(trace.ops["start"][0]), int(trace.nvtx["start"][0]))
-    later = trace.nvtx["start"] >= last
-    known = is_any(trace.nvtx["name"], distinct(trace.nvtx["name"][~later]).tolist())
-    number, ranges = int((later & known).sum()), trace.nvtx.rows
-    if number >= max(LEAST_RANGES, STOPPED_SHARE * ranges) and end - last >= STOPPED_SHARE * (end - first):
-        said = (
-            f"The last CUDA row is at {duration(last)} of {duration(end)}, though ranges go on that held CUDA before: "
-            f"{count(int(later.sum()))} of {counted(ranges, 'NVTX range', 'NVTX ranges')} hold none."
-        )
-        yield Loss("stopped_early", int(later.sum()), ranges, last, end, None, said)
+    of_range = trace.threads["process"][trace.nvtx["thread"]]
+    lasts = _last_cuda_rows(trace)
+    for process, last in lasts.items():
+        mine = of_range == process
+        later = mine & (trace.nvtx["start"] >= last)
+        number, ranges = int(later.sum()), int(mine.sum())
+        known = int((later & is_any(label, distinct(label[mine & ~later]).tolist())).sum())
+        if known >= max(LEAST_RANGES, STOPPED_SHARE * ranges) and end - last >= STOPPED_SHARE * (end - first):
+            pid = int(trace.processes["pid"][process]) if len(lasts) > 1 else None
+            said = (
+                f"The last CUDA row{'' if pid is None else f' of process {pid}'} is at {duration(last)} of "
+                f"{duration(end)}, though ranges go on that held CUDA before: {count(number)} of "
+                f"{counted(ranges, 'NVTX range', 'NVTX ranges')} hold none."
+            )
+            yield Loss("stopped_early", number, ranges, last, end, pid, said)
+
+
+def _last_cuda_rows(trace: Trace) -> dict[int, int]:
+    """When the last op or call of each process that has ops ended, ns, by row of processes.
+
+    An op of no known process may be of any: then the end of all is that of each.
+    """
+    ends = np.full(trace.processes.rows, np.iinfo(np.int64).min)
+    api = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
+    np.maximum.at(ends, api, trace.api["end"])
+    np.maximum.at(ends, trace.ops["process"], trace.ops["end"])
+    nameless = ends[trace.processes["global_pid"] == 0]
+    return {one: int(nameless.max(initial=ends[one])) for one in distinct(trace.ops["process"]).tolist()}
 
 
 def _ops_stopped(trace: Trace, calls: Calls) -> Iterator[Loss]:
@@ -176,17 +208,21 @@ def loss_ranges(idle: IdleReport, loss: Loss) -> list[LossRange]:
 
 
 def _until_the_end(idle: IdleReport, loss: Loss) -> Iterator[LossRange]:
-    """Idle time from a GPU's first op to the end of the session, whatever is selected."""
+    """Idle time from a GPU's first op to the end of the session, whatever is selected; of the loss's process's GPUs."""
+    ops, pids = idle.trace.ops, idle.trace.processes["pid"]
+    mine = ops["device"] if loss.pid is None else ops["device"][pids[ops["process"]] == loss.pid]
+    used = distinct(mine).tolist()
     for gpu in idle.whole.gaps:
-        if idle.only_device in (None, gpu.device) and loss.last_ns is not None:
-            window = gpu.window[1] - gpu.window[0]
-            low, rest = window - gpu.busy.total, max(loss.last_ns - gpu.window[1], 0)
-            yield LossRange(gpu.device, low, low + rest, window + rest)
+        if gpu.device in used and idle.only_device in (None, gpu.device) and loss.last_ns is not None:
+            (start, end), since = gpu.window, max(gpu.window[0], min(loss.first_ns or 0, gpu.window[1]))
+            idle_since = end - since - int(covered_length(gpu.busy, np.array([since]), np.array([end]))[0])
+            whole, rest = end - start - gpu.busy.total, max(loss.last_ns - end, 0)
+            yield LossRange(gpu.device, whole - idle_since, whole + rest, end - start + rest)
 
 
 def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
     """The losses in words, and how idle the GPUs were at most, or between which bounds."""
-    said = [*_whole_processes(found), *(one.text for one in found if one.text)]
+    said = [*_whole_processes(idle.trace, found), *(one.text for one in found if one.text)]
     if unseen_losses(found):
         said += [_at_most(idle, device) for device in idle.devices]
     for loss in found:
@@ -195,17 +231,22 @@ def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
     return [Notice("incomplete", text) for text in said]
 
 
-def _whole_processes(found: list[Loss]) -> Iterator[str]:
+def _whole_processes(trace: Trace, found: list[Loss]) -> Iterator[str]:
     """Processes of which no kernel at all is in the report, where there are several such."""
     without = [one for one in found if one.kind == "lost_launches" and one.count == one.of]
-    if len(without) > 1:
+    if len(without) > 1 and not _nameless(trace):
+        launching = len(distinct(trace.threads["process"][trace.api["thread"][LAUNCHES.rows(trace)]]))
         launched = sum(one.of for one in without)
-        yield f"{count(len(without))} processes launched {count(launched)} kernels, and none of them is in the report."
+        yield (
+            f"{count(len(without))} of {count(launching)} processes launched {count(launched)} kernels, and none of "
+            "them is in the report."
+        )
 
 
 def _at_most(idle: IdleReport, device: DeviceIdle) -> str:
     gpu = idle.trace.device(device.device).label
-    return f"GPU work is missing: GPU {gpu} was idle at most {percent(device.idle, device.busy + device.idle)}."
+    missing = "may be missing" if _nameless(idle.trace) else "is missing"
+    return f"GPU work {missing}: GPU {gpu} was idle at most {percent(device.idle, device.busy + device.idle)}."
 
 
 def _between(idle: IdleReport, one: LossRange, loss: Loss) -> str:

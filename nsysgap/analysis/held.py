@@ -297,7 +297,7 @@ def held_notices(idle: IdleReport) -> list[Notice]:
         if any(one.on_gpu for one in found):
             when = _range(device, *_idle_range(idle, device))
             text += f" The GPU worked, or may have worked, then: it was idle {when}."
-        elif any(one.name in (UNNAMED, BATCHED) for one in found):
+        elif any(one.name in (UNNAMED, BATCHED) and one.longest > idle.attribution.hidden_after_ns for one in found):
             text += f" {_guess(idle.trace)}"
         said.append(Notice("warning", text))
     return said

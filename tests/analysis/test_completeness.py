@@ -93,11 +93,49 @@ def test_a_selection_mostly_outside(report: ReportBuilder, tmp_path: Path) -> No
     assert run("check", path, "--from", "0", "--to", "100ms", "--max-idle", "99").returncode == 4
 
 
+@pytest.mark.parametrize("name", ["step {}", "step"])
+def test_cuda_of_one_process_that_stops_while_another_s_goes_on(
+    report: ReportBuilder, tmp_path: Path, name: str
+) -> None:
+    """Of 60 steps of process 1, 1 ms apart, 30 launch a kernel of 490 us; process 2 runs one of 100 us in all of them.
+
+    GPU 0 runs both of them, GPU 1 process 2 alone: of its idle time nothing is open.
+    """
+    for i in range(60):
+        at = MS * i
+        report.nvtx(at, at + 900 * US, name.format(i))
+        if i < 30:
+            report.launch((at, at + 5 * US), (at + 10 * US, at + 500 * US))
+        report.launch((at, at + 5 * US), (at + 500 * US, at + 600 * US), pid=2, tid=2)
+        report.launch((at + 5 * US, at + 9 * US), (at + 500 * US, at + 600 * US), pid=2, tid=2, device=1)
+    document = json.loads(run("gaps", report.save(tmp_path), "--format", "json").stdout)
+    (loss,) = document["completeness"]
+    assert (loss["kind"], loss["count"], loss["of"], loss["pid"]) == ("stopped_early", 30, 60, 1)
+    first, last, end = 10 * US, 29 * MS + 500 * US, 59 * MS + 900 * US
+    idle, since = 29 * 410 * US + 30 * 900 * US, 30 * 900 * US  # in all, and of it from the last row of process 1 on
+    assert (document["devices"][0]["idle_ns"], loss["last_ns"]) == (idle, end)
+    assert loss["first_ns"] == last
+    rest = end - (59 * MS + 600 * US)
+    assert loss["idle_ranges"] == [{"device": 0, "idle_range_ns": [idle - since, idle + rest], "of_ns": end - first}]
+
+
+def test_ops_that_name_no_process_may_be_of_lost_launches(report: ReportBuilder, tmp_path: Path) -> None:
+    """Two processes call, so that the ops without globalPid are nobody's."""
+    report.launch((0, 1), (2, 9), globalPid=None).call(3, 4, 7, pid=2)
+    texts = timeline_warnings(report.save(tmp_path))
+    assert [one.partition(":")[0] for one in texts] == [
+        "1 of 1 launch owns no op (process 1, at 0 ns of the session)",
+        "1 of 1 launch owns no op (process 2, at 3 ns of the session)",
+        "GPU work may be missing",
+    ]
+    assert "1 op names no process and may be theirs" in texts[0]
+
+
 def test_several_processes_without_any_kernel(report: ReportBuilder, tmp_path: Path) -> None:
     steps(report, 5, MS)
     for pid in (2, 3, 4):
         for i in range(300):
             report.call(MS + i * US, MS + i * US + 5, i + 1, pid=pid)
     text = " ".join(run("gaps", report.save(tmp_path), "--detail").stdout.split())
-    assert "3 processes launched 900 kernels, and none of them is in the report" in text
+    assert "3 of 4 processes launched 900 kernels, and none of them is in the report" in text
     assert "300 of 300 launches left no kernel (process 4" in text
