@@ -250,6 +250,13 @@ NOTHING_RAN = (
         ReportBuilder,
     ),
     Case(
+        "Mend what its CUDA calls return, then capture it again.",
+        lambda r: why_none(r, "cudaDeviceSynchronize_v3020", returnValue=700),
+        lambda r: why_none(r, "cudaStreamQuery_v3020", returnValue=600),
+        DETAIL,
+        ReportBuilder,
+    ),
+    Case(
         "Run the program under compute-sanitizer, and check what its CUDA calls return.",
         lambda r: why_none(r, "cudaLaunchKernel_v7000", returnValue=222),
         lambda r: why_none(r, "cudaLaunchKernel_v7000"),

@@ -30,6 +30,18 @@ MEANINGS = {
 }
 
 
+# After these nothing that was launched runs, or nothing can be: without GPU work in the report they are why.
+_FATAL = frozenset((2, 35, 100, 200, 209, 218, 222, 700, 702, 716, 717, 719))
+NAMED = 2
+
+
+def fatal_errors(trace: Trace) -> str:
+    """The calls that returned such an error, the most frequent first: "cuInit returned 100, no CUDA device"."""
+    failed = [(number, name, code) for (name, code), number in trace.errors.items() if code in _FATAL]
+    ordered = sorted(failed, key=lambda one: (-one[0], one[1:]))
+    return "; ".join(f"{name} returned {code}, {MEANINGS[code]}" for _, name, code in ordered[:NAMED])
+
+
 def launch_errors(trace: Trace) -> str:
     """The error codes that launches returned, the most frequent first: "21 x 222, unsupported PTX version: ..."."""
     codes: dict[int, int] = {}

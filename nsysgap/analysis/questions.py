@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsysgap.analysis.call_errors import launch_errors
+from nsysgap.analysis.call_errors import fatal_errors, launch_errors
 from nsysgap.analysis.relations.calls import GRAPH_LAUNCHES, LAUNCHES
 from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import GRAPH, KERNEL, NO_GRAPH_NODE, NONE, Trace
@@ -68,6 +68,13 @@ def _reason(trace: Trace) -> tuple[str, str]:
     launches = LAUNCHES.rows(trace)
     failed = int((launches & trace.api["failed"]).sum())
     succeeded = int(launches.sum()) - failed
+    fatal = fatal_errors(trace)
+    if fatal and (succeeded or not failed):
+        what = f"{counted(succeeded, 'launch', 'launches')} succeeded and left no kernel row" if succeeded else ""
+        return (
+            f" {what or 'No launch was recorded'}: {fatal}.",
+            "Mend what its CUDA calls return, then capture it again.",
+        )
     if succeeded:
         reason = (
             f" {counted(succeeded, 'launch', 'launches')} succeeded and left no kernel row: nsys "
