@@ -50,9 +50,10 @@ def _predicted(asker: Asker, changes: Sequence[Change], step: int) -> list[Timel
     found = predict(asker.bodies, changes, schedule, asker.run.length)
     if found.prediction.kind != RANGE:
         return [timeline(asker.bodies, found.central, step, named)]
-    said = found.prediction.kind, found.central.host_share()
     return [
-        timeline(asker.bodies, edge_run(asker.bodies, changes, schedule, said, case), step, named, f"at {case}")
+        timeline(
+            asker.bodies, edge_run(asker.bodies, changes, schedule, found.scaled_by, case), step, named, f"at {case}"
+        )
         for case in ("best", "worst")
     ]
 

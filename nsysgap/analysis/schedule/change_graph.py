@@ -105,12 +105,24 @@ def _inner(bodies: Bodies, calls: Indices) -> Indices:
 
 
 def _gap_before(gap: Times, calls: Indices, inner: Indices, case: str) -> int:
-    """The host's time before the graph launch, ns: what the program does itself stays, what prepared launches goes."""
-    first, kept = int(gap[calls[0]]), GRAPH_KEPT_GAP[case]
-    inside = gap[inner]
-    if case != "worst" and first <= kept:
+    """The host's time before the graph launch, ns: long gaps inside are the program's own work and stay; of what came
+    before the first launch, which prepared it, the beginning."""
+    first, inside = int(gap[calls[0]]), gap[inner]
+    if case != "worst":
         first = min(first, GRAPH_FIRST_GAP[case])
-    return first + int(inside[inside > kept].sum())
+    return first + int(inside[inside > GRAPH_KEPT_GAP[case]].sum())
+
+
+def left_out_before(bodies: Bodies, segments: Sequence[Indices]) -> int:
+    """How much of the host's time before its graphs' first launches the central case leaves out of the median body, ns;
+    0 unless that is so much that it would be the program's own work, were it between two launches."""
+    first = np.array([calls[0] for calls in segments], np.int64)
+    before = np.maximum(bodies.model.schedule.gap[first] - GRAPH_FIRST_GAP["central"], 0)
+    body = bodies.body[np.searchsorted(bodies.calls, first)]
+    of_body = np.zeros(bodies.count, np.int64)
+    np.add.at(of_body, body, before)
+    left_out = median(of_body) or 0
+    return left_out if left_out > GRAPH_KEPT_GAP["central"] else 0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from nsysgap.analysis.schedule.change_copies import (
     pinned,
     pinned_rate,
 )
-from nsysgap.analysis.schedule.change_graph import graph, longest_path, node_gaps, node_steps
+from nsysgap.analysis.schedule.change_graph import graph, left_out_before, longest_path, node_gaps, node_steps
 from nsysgap.analysis.schedule.change_host import (
     cheaper_launches,
     covered_gaps,
@@ -38,12 +38,16 @@ from nsysgap.arrays import codes, combined_codes, distinct
 from nsysgap.intervals import IntervalSet, union
 from nsysgap.range_labels import label_of
 from nsysgap.tables import KERNEL, NONE, OPEN_END, Stacks
-from nsysgap.units import printable
+from nsysgap.units import duration, printable
 
 Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 Evidence = Mapping[str, object]
 GRAPH_SAID = "the value read in a step must not decide what the next one launches: this cannot be seen"
+GRAPH_OWN_WORK = (
+    ". {} of the host's time before the first launch of a step is left out, at worst all of it stays: what of it is the"
+    " program's own work and prepares no launch is gained by no graph"
+)
 PIN_SAID = "the host's time to fill the pinned buffer is not in it"
 
 
@@ -124,13 +128,16 @@ class Changes:
             "nodes_per_iteration": median(nodes.astype(np.int64)),
             "longest_path_ns": sum(paths) // bodies.count,
         }
+        left_out = left_out_before(bodies, segments)
+        own = GRAPH_OWN_WORK.format(duration(left_out)) if left_out else ""
         change = Change(
             "graph",
             asked.target,
             lambda made, case: graph(bodies, made, segments, steps, gaps, case),
             wider=FOREIGN_FIGURE if self.constants.foreign else 0.0,
+            unsure=left_out > 0,
         )
-        return Candidate(asked, change, evidence, said=GRAPH_SAID)
+        return Candidate(asked, change, evidence, said=GRAPH_SAID + own)
 
     def _fewer_syncs(self, asked: Asked) -> Candidate:
         every = max(int(asked.factor), 1)

@@ -30,13 +30,15 @@ ORDER = (
 class Change:
     """One change: its name as in the contract, what it is made to, and `edit`, which gives the changed schedule for one
     of CASES ("central", "best", "worst"). `at_least`: what the loop takes at least, ns, whatever the replay gives;
-    `wider`: by what share a figure's edges are wider because its constants are another GPU's."""
+    `wider`: by what share a figure's edges are wider because its constants are another GPU's; `unsure`: that it can
+    take out all that it does is not known, so that no central value is said."""
 
     name: str
     target: str
     edit: Callable[[Schedule, str], Schedule]
     at_least: int = 0
     wider: float = 0.0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A prediction and the run that its centre rests on."""
+    """A prediction, the run that its centre rests on, and by what its edges are scaled: what of the change might be
+    said by the host's share alone, and that share."""
 
     prediction: Prediction
     central: LoopRun
     length: int
+    scaled_by: tuple[str, float]
 
 
 def apply(changes: Sequence[Change], schedule: Schedule, case: str) -> Schedule:
@@ -83,6 +87,9 @@ def predict(
     if kind == FIGURE and wider:
         best, worst = round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
     each = max(bodies.count, 1)
+    scaled_by = kind, share
+    if any(change.unsure for change in changes):
+        kind = RANGE
     said = kind != RANGE
     prediction = Prediction(
         central_ns=length // each if said else None,
@@ -92,7 +99,7 @@ def predict(
         kind=kind,
         host_share=round(share, 4),
     )
-    return Predicted(prediction, central, length)
+    return Predicted(prediction, central, length, scaled_by)
 
 
 def edge_run(
