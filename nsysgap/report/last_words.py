@@ -29,4 +29,4 @@ def read_last_words(source: Source, names: Names) -> tuple[str, ...]:
 def _shown(line: str) -> str:
     """What a terminal shows of a line: without escape sequences, only what follows the last carriage return."""
     text = _ESCAPES.sub("", line).rstrip("\r ").rpartition("\r")[2]
-    return _CONTROLS.sub("", text).strip()
+    return _CONTROLS.sub("", text.expandtabs(1)).strip()

@@ -34,7 +34,7 @@ def test_the_last_words_are_what_a_terminal_shows(report: ReportBuilder, tmp_pat
     """Of a progress bar its last state; no colours, titles, bells."""
     bar = "\r".join(f"{i} %|#" for i in range(0, 101, 10))
     title = "\x1b]0;train\x07"
-    wrote(report.osrt(0, 1), f"first\r\n{bar}\r\n{title}\x1b[1;31mKilled\x1b[0m by\x07 the\x00 kernel\r\n")
+    wrote(report.osrt(0, 1), f"first\r\n{bar}\r\n{title}\x1b[1;31mKilled\x1b[0m by\x07 the\x00\tkernel\r\n")
     lines = report.trace(tmp_path).last_words
     assert lines == ("first", "100 %|#", "Killed by the kernel")
 

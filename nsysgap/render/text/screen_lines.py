@@ -24,6 +24,7 @@ LEAST_NAME, NAME_ENOUGH = 10, 16
 LATENCY_KINDS = ("kernel", "graph", "memcpy", "memset")
 NODE_NS = 800  # what node tracing adds to a graph launch, for each node
 NSYS_SAYS = "nsys says: "
+LAST_WORDS = "the program's last words: "
 OWN_CODE = "own code"
 GPU_PARTS = ("gpu", "between_ops", "launch_latency")
 
@@ -120,8 +121,12 @@ def _without_ops(answer: ScreenAnswer) -> Iterator[Line]:
     threads = counted(holds.threads, "thread", "threads")
     yield Line("holds", f"{', '.join(said)} on {threads}", 0)
     if answer.gaps.refusal is not None:
-        for number, sentence in enumerate(answer.gaps.refusal.details):
-            yield Line("nsys says" if not number else "", sentence.removeprefix(NSYS_SAYS), 3, indented=True)
+        label = ""
+        for sentence in answer.gaps.refusal.details:
+            speaker, before = ("last words" if sentence.startswith(LAST_WORDS) else "nsys says"), label
+            label = speaker
+            text = sentence.removeprefix(LAST_WORDS).removeprefix(NSYS_SAYS)
+            yield Line("" if speaker == before else speaker, text, 3, indented=True)
 
 
 def _loops(answer: ScreenAnswer, width: int) -> Iterator[Line]:

@@ -229,3 +229,12 @@ def test_explain_leaves_documents_alone() -> None:
     explained = run("gaps", NAIVE, "--format", "json", "--explain")
     assert explained.output == plain.output
     assert "queued" in explained.stderr
+
+
+def test_the_program_s_last_words_are_not_nsys_s(report: ReportBuilder, tmp_path: Path) -> None:
+    ids = {"filenameId": report.text("/tmp/x/stderr.log"), "contentId": report.text("Traceback:\nImportError: torch\n")}
+    report.osrt(0, 1).row("ProcessStreams", globalPid=1 << 24, **ids).diagnostic(2, "Unrecognized CUDA driver.")
+    lines = run("gaps", report.save(tmp_path)).stdout.splitlines()
+    at = lines.index("last words  Traceback:")
+    assert lines[at + 1] == "            ImportError: torch"
+    assert [line for line in lines[at + 2 :] if line.startswith("nsys says   Unrecognized CUDA driver.")]
