@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,29 @@ def same_replay(one: Replay, other: Replay) -> None:
     """All times of two replays are the same."""
     for name in Replay.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def full_queue(blocked: int, steps: int = 0) -> ReportBuilder:
+    """1,005 launches fill a stream's queue; the ones after wait, each for room: the end of the 1,005th op before.
+
+    `steps`: ranges of as many launches each, the last of which also waits for the GPU.
+    """
+    report, launches = ReportBuilder(), 1_005 + blocked
+    begins = [0]
+    ends: list[int] = []
+    at = 0
+    for number in range(launches):
+        call_end = at + 2_000 if number < 1_005 else ends[number - 1_005] + 4_000
+        start = max(at + 1_500, ends[-1] + 100) if ends else 10_000_000
+        took = 100_000 + 37 * (number * 7_919 % 1_000)
+        report.launch((at, call_end), (start, start + took))
+        ends.append(start + took)
+        at = call_end + 500
+        if steps and (number + 1) % (launches // steps) == 0:
+            begins.append(at)
+    if steps:
+        report.sync(at, ends[-1] + 3_000)
+        begins[-1] = ends[-1] + 3_500
+    for number, (begin, end) in enumerate(pairwise(begins)):
+        report.nvtx(begin, end, f"step {number}")
+    return report

@@ -6,15 +6,20 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import run
 from perfetto_reader import Engine
 from report_builder import ReportBuilder
+from schedule_models import full_queue
 from trace_files import document as trace_document
 
 from nsysgap import open_report
+from nsysgap.analysis.schedule import model
+from nsysgap.analysis.schedule.replay import replay
+from nsysgap.analysis.schedule.schedule import Replay, Schedule
 
 
 def loop(kernel: int = 50_000, host: int = 5_000, steps: int = 5) -> ReportBuilder:
@@ -135,6 +140,47 @@ def test_launches_of_another_thread_while_the_loop_makes_no_call_are_refused(tmp
     assert done.returncode == 1
     assert "Another thread launches for 120 us" in " ".join(done.stderr.split())
     assert "nsysgap gaps REPORT" in " ".join(done.stderr.split())
+
+
+def test_a_full_launch_queue_stays_one(tmp_path: Path) -> None:
+    """995 of 2,000 launches wait for room: kernels of half the length make room twice as fast, and cheaper launches
+    only wait longer."""
+    path = full_queue(995, steps=5).save(tmp_path)
+    done = run("whatif", path, "--faster", "kernel=2", "--cheaper-launches", "4", "--format", "json")
+    document = json.loads(done.stdout)
+    faster, cheaper = sorted(document["changes"], key=lambda one: one["change"], reverse=True)
+    taken = sum((100_000 + 37 * (number * 7_919 % 1_000) + 1) // 2 for number in range(2_000)) // 5
+    assert (faster["change"], faster["under_nsys"]["kind"]) == ("faster", "figure")
+    assert abs(document["recorded_ns"] - faster["under_nsys"]["central_ns"] - taken) <= 1
+    assert 0 <= cheaper["under_nsys"]["gain_percent"] < 0.01
+
+
+def test_a_full_launch_queue_of_no_known_length_is_refused(tmp_path: Path) -> None:
+    done = run("whatif", full_queue(10, steps=5).save(tmp_path), "--faster", "kernel=2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "10 launches waited while 1,000 or more operations were queued" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", [("whatif", "--graph"), ("advise",)])
+def test_a_replay_that_does_not_give_the_report_back_is_refused(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No report is known whose replay is not exact: here the replay itself loses 7 ns."""
+
+    def late(schedule: Schedule) -> Replay:
+        found = replay(schedule)
+        return replace(found, call_end=found.call_end + 7)
+
+    monkeypatch.setattr(model, "replay", late)
+    name, *options = command
+    done = run(name, loop().save(tmp_path), *options)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = " ".join(done.stderr.split())
+    assert (
+        "No gain can be predicted. The replay model does not give the recorded times back: it is off by up to 7 ns."
+        in said
+    )
+    assert "nsysgap gaps REPORT" in said
 
 
 def test_a_plain_time_that_no_cost_of_nsys_explains_is_said(tmp_path: Path) -> None:

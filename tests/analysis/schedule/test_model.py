@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from random_reports import Row, build, report_rows
 from real_reports import real_reports
 from report_builder import ReportBuilder
-from schedule_models import model_of, models_of
+from schedule_models import full_queue, model_of, models_of
 
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, FREE, LAUNCH, RECORD, WAIT
 from nsysgap.analysis.schedule.limits import doubts
@@ -186,21 +186,6 @@ def test_threads_that_work_side_by_side_are_two(tmp_path: Path) -> None:
         report.launch((at, at + 700), (at + 800, at + 900), tid=2, stream=8)
     model = model_of(report, tmp_path)
     assert [len(group) for group in model.calls.threads] == [1, 1]
-
-
-def full_queue(blocked: int) -> ReportBuilder:
-    """1,005 launches fill a stream's queue; the ones after wait, each for room: the end of the 1,005th op before."""
-    report = ReportBuilder()
-    ends: list[int] = []
-    at = 0
-    for number in range(1_005 + blocked):
-        call_end = at + 2_000 if number < 1_005 else ends[number - 1_005] + 4_000
-        start = max(at + 1_500, ends[-1] + 100) if ends else 10_000_000
-        took = 100_000 + 37 * (number * 7_919 % 1_000)
-        report.launch((at, call_end), (start, start + took))
-        ends.append(start + took)
-        at = call_end + 500
-    return report
 
 
 def test_launches_wait_for_room_in_a_full_queue(tmp_path: Path) -> None:
