@@ -45,7 +45,9 @@ LEFT_OUT = {
 }
 FILES = {"baseline", "predicted", "calibration", "dot"}
 """Options that name a file; `plain` may name one instead of a time."""
-REPORTS = {"report", "reports", "before", "after"}
+SIDES = {"before", "after"}
+"""Options that name reports, or a folder of them: the ranks of a job."""
+REPORTS = {"report", "reports", *SIDES}
 LIMIT = {
     "type": "integer",
     "minimum": 1,
@@ -183,6 +185,8 @@ def _checked(name: str, value: str, folders: Folders) -> str:
         return value
     if name in FILES or (name == "plain" and not _is_time(value)):
         return folders.report(value) if name == "baseline" else folders.file(value)
+    if name in SIDES:
+        return folders.reports(value)
     return folders.report(value) if name in REPORTS else value
 
 

@@ -18,6 +18,7 @@ from folders import NAIVE
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
+from rank_reports import save_job, steady
 from report_builder import ReportBuilder
 
 from nsysgap.commands.mcp import SKILL
@@ -191,6 +192,24 @@ def test_inputs_are_understood_as_agents_write_them(reports: Path) -> None:
         for name, given in (("check", {"reports": "naive.sqlite", "max-idle": 10}), ("gaps", {"reports": 5})):
             answer = await client.call_tool(name, given)
             assert answer.is_error == (name == "gaps")
+
+    asked(reports, talk)
+
+
+def test_jobs_are_compared_by_their_folders(reports: Path, tmp_path: Path) -> None:
+    for name in ("before", "after", "leads_out"):
+        (reports / name).mkdir()
+        save_job(reports / name, steady(2, 6, late={1: 900} if name == "before" else None))
+    (reports / "leads_out" / "rank0.sqlite").unlink()
+    (reports / "leads_out" / "rank0.sqlite").symlink_to(tmp_path / "secret.sqlite")
+
+    async def talk(client: Client) -> None:
+        answer = await client.call_tool("compare", {"before": "before", "after": "after", "ranks": True})
+        assert not answer.is_error, said(answer)
+        roles = [each["role"] for each in answer.structured_content["document"]]
+        assert roles == ["straggler", "others"]
+        refused = await client.call_tool("compare", {"before": "before", "after": "leads_out"})
+        assert "does not lie below" in said(refused)
 
     asked(reports, talk)
 
