@@ -21,15 +21,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(rows=loop_rows())
-def test_random_loops(folder: Path, rows: list[Row]) -> None:
+def test_random_loops_and_which_of_them_is_the_main_one(folder: Path, rows: list[Row]) -> None:
     path = build(rows).save(folder)
-    document = document_of(steps_of(path, HIDDEN_AFTER))
+    steps = steps_of(path, HIDDEN_AFTER)
+    document = document_of(steps)
     found = [loop for loop in document["loops"] if loop["source"] == "nvtx"]
     assert found == reference_steps.steps_json(str(path), HIDDEN_AFTER)
-    for loop in document["loops"]:
-        for device in loop["devices"]:
+    for row in document["loops"]:
+        for device in row["devices"]:
             assert device["busy_ns"] + device["idle_ns"] == device["window_ns"]
             assert sum(device["idle_by_cause_ns"].values()) == device["idle_ns"]
+    expected = reference_steps.main_labels(str(path))
+    for process, number in steps.main.items():
+        loop = steps.loops[number]
+        if loop.source == "nvtx":  # the reference knows no others
+            assert (loop.label, loop.count) == expected[int(steps.trace.processes["global_pid"][process])]
 
 
 @settings(max_examples=examples(200))
@@ -49,15 +55,3 @@ def test_real_loops(name: str, real_report: Callable[[str], Path]) -> None:
     found = [loop for loop in document_of(steps_of(path))["loops"] if loop["source"] == "nvtx"]
     assert found
     assert found == reference_steps.steps_json(str(path))
-
-
-@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(rows=loop_rows())
-def test_main_loops(folder: Path, rows: list[Row]) -> None:
-    path = build(rows).save(folder)
-    steps = steps_of(path, HIDDEN_AFTER)
-    expected = reference_steps.main_labels(str(path))
-    for process, number in steps.main.items():
-        loop = steps.loops[number]
-        if loop.source == "nvtx":  # the reference knows no others
-            assert (loop.label, loop.count) == expected[int(steps.trace.processes["global_pid"][process])]
