@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from nsysgap.commands.common import Pattern
 from nsysgap.commands.explain import explain_option
-from nsysgap.errors import NsysgapError
 
 
 class _WithArguments(click.Command):
@@ -87,34 +85,6 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     NSYSGAP_PROFILING=1 is set for both runs: a program may choose a smaller size by it.
     Example: nsysgap profile train.py -- --steps 10
     """
-    from nsysgap.commands.common import opened_report
-    from nsysgap.commands.profile_output import Printed, say
-    from nsysgap.profiling.children import Interrupted, interruptible
-    from nsysgap.profiling.plan import make_targets
-    from nsysgap.profiling.session import Session
+    from nsysgap.commands.profile_output import run
 
-    targets = make_targets(
-        given["targets"],
-        ctx.meta["nsysgap.arguments"],
-        given["output"],
-        command=given["is_command"],
-        python=given["python"],
-    )
-    printed = Printed(given)
-    session = Session(given, printed.shown(), opened_report)
-    if given["dry_run"]:
-        for line in session.lines(targets):
-            click.echo(line)
-        return
-    if sys.stdout is None:
-        raise NsysgapError("Standard output is closed (>&-).", "To drop what is printed: > /dev/null")
-    try:
-        with interruptible():
-            code = session.run(targets, printed.streams())
-            printed.summary(session.summaries, several=len(targets) > 1)
-    except Interrupted as stopped:
-        click.echo(err=True)
-        say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
-        code = 128 + stopped.number
-    if code:
-        ctx.exit(code)
+    ctx.exit(run(given, ctx.meta["nsysgap.arguments"]))

@@ -1,4 +1,4 @@
-"""What `nsysgap profile` prints: captures as they come, the summary at the end, and where programs' own output goes."""
+"""`nsysgap profile` at a terminal: captures as they come, the summary at the end, where programs' own output goes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,41 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from nsysgap.commands import show_error
+from nsysgap.commands.common import opened_report
 from nsysgap.commands.outputs import Destination
 from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
 from nsysgap.errors import NsysgapError
-from nsysgap.profiling.session import Shown
+from nsysgap.profiling.children import Interrupted, interruptible
+from nsysgap.profiling.plan import make_targets
+from nsysgap.profiling.session import Session, Shown
 from nsysgap.profiling.summary import COMPARISON_SCHEMA
 from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured, Streams
     from nsysgap.profiling.reading import CapturedReport
+
+
+def run(given: dict[str, Any], arguments: tuple[str, ...]) -> int:
+    """Profile the targets of these options, or print what would be run; the exit code."""
+    printed = Printed(given)
+    kinds = {"command": given["is_command"], "python": given["python"]}
+    targets = make_targets(given["targets"], arguments, given["output"], **kinds)
+    session = Session(given, printed.shown(), opened_report)
+    if given["dry_run"]:
+        click.echo("\n".join(session.lines(targets)))
+        return 0
+    if sys.stdout is None:
+        raise NsysgapError("Standard output is closed (>&-).", "To drop what is printed: > /dev/null")
+    try:
+        with interruptible():
+            code = session.run(targets, printed.streams())
+            printed.summary(session.summaries, several=len(targets) > 1)
+    except Interrupted as stopped:
+        click.echo(err=True)
+        say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
+        return 128 + stopped.number
+    return code
 
 
 class Printed:
