@@ -119,7 +119,8 @@ COMPLETE = (
     Case("none of them is", lambda r: alone(r, (2,)), lambda r: r.call(0, 1, 9)),
     Case(
         (
-            "and may be theirs; if not, the GPU may have been busy where it looks idle.",
+            "theirs; if not, the GPU may have been busy where it looks idle.",
+            "op does not say what launched it",
             "GPU work may be missing",
         ),
         lambda r: r.call(0, 1, 9, pid=2).kernel(2, 3, 9, globalPid=None),
@@ -190,6 +191,11 @@ CALLS = (
             partial(failed, code=900 + code % 7),
         )
         for code, meaning in MEANINGS.items()
+    ),
+    Case(
+        " (1 x 1, invalid value)",
+        lambda r: r.call(0, 1, 9, "cudaMemcpyAsync_v3020", returnValue=1),
+        lambda r: r.call(0, 1, 9, "cudaMemcpyAsync_v3020", returnValue=2),
     ),
     Case(
         "CUDA_LAUNCH_BLOCKING=1 or a debug build: launches are blocking, ",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsysgap.analysis.relations.calls import LAUNCHES
+from nsysgap.analysis.relations.calls import LAUNCHES, CallKind
 from nsysgap.tables import Trace
 from nsysgap.units import count
 
@@ -42,11 +42,11 @@ def fatal_errors(trace: Trace) -> str:
     return "; ".join(f"{name} returned {code}, {MEANINGS[code]}" for _, name, code in ordered[:NAMED])
 
 
-def launch_errors(trace: Trace) -> str:
-    """The error codes that launches returned, the most frequent first: "21 x 222, unsupported PTX version: ..."."""
+def launch_errors(trace: Trace, calls: CallKind = LAUNCHES) -> str:
+    """The error codes that these calls returned, the most frequent first: "21 x 222, unsupported PTX version: ..."."""
     codes: dict[int, int] = {}
     for (name, code), number in trace.errors.items():
-        if name in LAUNCHES:
+        if name in calls:
             codes[code] = codes.get(code, 0) + number
     ordered = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
     return "; ".join(

@@ -16,7 +16,7 @@ from nsysgap.analysis.relations.captures import captured_calls
 from nsysgap.analysis.relations.ranges import range_labels, trace_end
 from nsysgap.arrays import distinct, is_any
 from nsysgap.intervals import covered_length, union
-from nsysgap.tables import NONE, OPEN_END, Notice, Trace
+from nsysgap.tables import NONE, OPEN_END, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration, percent
 
 Calls = NDArray[np.int32]
@@ -100,19 +100,23 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
 
 
 def _left(trace: Trace, lost: int, number: int, whose: str) -> str:
-    """What so many lost launches of a number left: nothing, or what names no process."""
+    """What so many lost launches of a number left: nothing, or ops that do not say what launched them."""
     if nameless := _nameless(trace):
         return (
-            f"{'owns' if lost == 1 else 'own'} no op {whose}: {counted(nameless, 'op names', 'ops name')} no process "
-            "and may be theirs; if not, the GPU may have been busy where it looks idle."
+            f"{'owns' if lost == 1 else 'own'} no op {whose}: "
+            f"{counted(nameless, 'op does not say what launched it', 'ops do not say what launched them')} and may be "
+            "theirs; if not, the GPU may have been busy where it looks idle."
         )
     which = "it is not" if lost == 1 else "none of them is" if lost == number else "they are not"
     return f"left no kernel {whose}: {which} in the report, so the GPU may have been busy where it looks idle."
 
 
 def _nameless(trace: Trace) -> int:
-    """How many ops name no process, though several could have launched them."""
-    return int((trace.processes["global_pid"][trace.ops["process"]] == 0).sum())
+    """How many ops do not say what launched them: whose they are, or, where no op at all does, which call it was."""
+    ops = trace.ops
+    if not names_launch(ops["correlation"]).any():
+        return ops.rows
+    return int((trace.processes["global_pid"][ops["process"]] == 0).sum())
 
 
 def _stopped(trace: Trace) -> Iterator[Loss]:

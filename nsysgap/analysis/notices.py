@@ -20,6 +20,8 @@ from nsysgap.analysis.relations.unqueued_latency import Latencies
 from nsysgap.tables import GRAPH, NONE, Notice, Trace, names_launch
 from nsysgap.units import count, counted, duration
 
+OWNING = LAUNCHES | COPIES | SETS  # the calls that own an op unless they fail
+
 
 def all_notices(idle: IdleReport, latencies: Latencies, missing: list[Loss] | None = None) -> tuple[Notice, ...]:
     """The reader's notices and those of the analysis: what is incomplete first, then warnings, then notes.
@@ -78,7 +80,7 @@ def misled_notices(idle: IdleReport) -> list[Notice]:
 
 def failed_launches(trace: Trace) -> int:
     """How many launch, copy and memset calls returned an error: they own no op."""
-    return int((trace.api["failed"] & (LAUNCHES | COPIES | SETS).rows(trace)).sum())
+    return int((trace.api["failed"] & OWNING.rows(trace)).sum())
 
 
 def _failed_launches(trace: Trace) -> list[Notice]:
@@ -88,7 +90,7 @@ def _failed_launches(trace: Trace) -> list[Notice]:
     said = counted(
         failed, "launch call returned an error: it owns no op", "launch calls returned an error: they own no op"
     )
-    codes = launch_errors(trace)
+    codes = launch_errors(trace, OWNING)
     return [Notice("warning", f"{said}{f' ({codes})' if codes else ''}.")]
 
 

@@ -128,7 +128,15 @@ def test_ops_that_name_no_process_may_be_of_lost_launches(report: ReportBuilder,
         "1 of 1 launch owns no op (process 2, at 3 ns of the session)",
         "GPU work may be missing",
     ]
-    assert "1 op names no process and may be theirs" in texts[0]
+    assert "1 op does not say what launched it and may be theirs" in texts[0]
+
+
+def test_ops_of_a_report_without_correlation_ids_may_be_of_its_launches(tmp_path: Path) -> None:
+    report = steps(ReportBuilder(without=("CUPTI_ACTIVITY_KIND_KERNEL.correlationId",)), 5, MS)
+    said, most = timeline_warnings(report.save(tmp_path))
+    assert said.startswith("5 of 5 launches own no op")
+    assert "5 ops do not say what launched them and may be theirs" in said
+    assert most == "GPU work may be missing: GPU 0 was idle at most 44.4 %."
 
 
 def test_several_processes_without_any_kernel(report: ReportBuilder, tmp_path: Path) -> None:
