@@ -95,12 +95,12 @@ def result(
     Without a limit there are as many rows as make a short answer.
     Raises NsysgapError where the command gave no answer, with what it said.
     """
+    spoken = [line.strip() for line in said.err.splitlines() if line.strip()]
     try:
         document = json.loads(said.out)
     except ValueError:
-        message, _, hint = said.err.strip().removeprefix("nsysgap: ").partition("\n")
-        raise NsysgapError(message or "No answer came.", hint.strip()) from None
-    spoken = [line.strip() for line in said.err.splitlines() if line.strip()]
+        message, *more = [line.removeprefix("nsysgap: ") for line in spoken] or ["No answer came."]
+        raise NsysgapError(message, " ".join(more)) from None
     head = {"warnings": _warnings(document) + spoken, "command": command_line(list(arguments))}
     all_gaps = not any(word.startswith("--min=") for word in arguments)  # shorter ones are not wanted then
     if pointer is not None:

@@ -196,6 +196,20 @@ def test_inputs_are_understood_as_agents_write_them(reports: Path) -> None:
     asked(reports, talk)
 
 
+def test_errors_of_several_reports_are_sentences(reports: Path) -> None:
+    (reports / "other.sqlite").write_bytes((reports / "naive.sqlite").read_bytes())
+
+    async def talk(client: Client) -> None:
+        answer = await client.call_tool("gaps", {"reports": ["naive.sqlite", "other.sqlite"], "by": "line"})
+        assert answer.is_error
+        text = said(answer)
+        assert text.isascii()
+        assert "\n" not in text
+        assert (text.count("holds no stack samples"), text.count("nsysgap:")) == (2, 0)
+
+    asked(reports, talk)
+
+
 def test_jobs_are_compared_by_their_folders(reports: Path, tmp_path: Path) -> None:
     for name in ("before", "after", "leads_out"):
         (reports / name).mkdir()
