@@ -50,9 +50,11 @@ def _other_threads(idle: IdleReport) -> Said:
     ops = np.flatnonzero(idle.calls != NONE)
     call = idle.calls[ops].astype(np.int64)
     finder = RangeFinder(trace)
-    acting = acted_for(trace, call, finder)
     thread, at = trace.api["thread"][call], trace.api["start"][call]
-    bare = (finder.innermost(thread, at) == NONE) & (acting == NONE)
+    bare = finder.innermost(thread, at) == NONE
+    outside, acting = np.flatnonzero(bare), np.full(len(call), NONE, np.int32)
+    acting[outside] = acted_for(trace, call[outside], finder)
+    bare &= acting == NONE
     yield from _acting(idle, thread, acting)
     others = np.zeros(len(ops), np.bool_)
     process = trace.threads["process"][thread]

@@ -109,6 +109,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
     _clean_up_when_killed()
+    # Else numpy asks for huge pages, for which Linux moves other memory about: half the system time of a large report.
+    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
     try:
         code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
         if sys.stdout is not None:  # as where the shell closed it: >&-

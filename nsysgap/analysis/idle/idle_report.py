@@ -94,11 +94,18 @@ class WholeTrace:
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
+        self._attribution: Attribution | None = None
 
     @cached_property
     def calls(self) -> NDArray[np.int32]:
         """The row of api that launched each op, -1 for none."""
         return launch_calls(self.trace)
+
+    def attribution(self, hidden_after_ns: int = HIDDEN_AFTER_NS) -> Attribution:
+        """What cuts gaps, with what it knows of threads; of the length asked for last."""
+        if self._attribution is None or self._attribution.hidden_after_ns != hidden_after_ns:
+            self._attribution = Attribution(self.trace, self.calls, hidden_after_ns=hidden_after_ns)
+        return self._attribution
 
     @cached_property
     def gaps(self) -> list[DeviceGaps]:
@@ -132,7 +139,7 @@ class IdleReport:
         self.selection = union_of(*by_device.values()) if by_device is not None else selection
         self.by_device = by_device
         self.calls = whole.calls
-        self.attribution = Attribution(trace, self.calls, hidden_after_ns=hidden_after_ns)
+        self.attribution = whole.attribution(hidden_after_ns)
         self.only_device = device
         found = [one for one in whole.gaps if device is None or one.device == device]
         self.devices: list[DeviceIdle] = []

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import WholeTrace
 from nsysgap.analysis.loops.gpu_windows import GpuWindows, WindowEdges, fill_windows, window_edges
 from nsysgap.analysis.loops.launch_loops import launch_loops
@@ -105,7 +105,7 @@ class Steps:
         self.trace = whole.trace
         self.whole = whole
         self.shapes = Shapes(shapes_of)
-        self.attribution = Attribution(whole.trace, whole.calls, hidden_after_ns=hidden_after_ns)
+        self.attribution = whole.attribution(hidden_after_ns)
         self.order = LaunchOrder(whole.trace, whole.calls)
 
     @cached_property

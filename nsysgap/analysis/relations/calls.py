@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,18 @@ from nsysgap.tables import Trace
 class CallKind:
     """Calls that do one thing."""
 
-    pattern: re.Pattern[str]
+    pattern: str
 
     def __contains__(self, name: str) -> bool:
-        return self.pattern.fullmatch(name) is not None
+        return self._compiled.fullmatch(name) is not None
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        """Compiled when first asked: there are many kinds, of which a command looks at few."""
+        return re.compile(self.pattern)
 
     def __or__(self, other: CallKind) -> CallKind:
-        return CallKind(re.compile(f"(?:{self.pattern.pattern})|(?:{other.pattern.pattern})"))
+        return CallKind(f"(?:{self.pattern})|(?:{other.pattern})")
 
     def names(self, trace: Trace) -> list[int]:
         """The indices of the names of this kind that api has: each name is looked at once, not each row."""
@@ -39,7 +45,7 @@ class CallKind:
 
 def _calls(names: str) -> CallKind:
     """The kind of runtime calls cuda<names> and driver calls cu<names>."""
-    return CallKind(re.compile(f"cu(?:da)?(?:{names})"))
+    return CallKind(f"cu(?:da)?(?:{names})")
 
 
 # Launching. cudaLaunchHostFunc puts a function of the host into a stream: no op comes of it.
@@ -60,31 +66,27 @@ SYNC_CALLS = {
     "cudaDeviceSynchronize": "context",
     "cuCtxSynchronize": "context",
 }
-SYNCS = CallKind(re.compile("|".join(SYNC_CALLS)))
+SYNCS = CallKind("|".join(SYNC_CALLS))
 # Other waiting: the stream waits for an event, the host does not.
 STREAM_WAITS = _calls("StreamWaitEvent")
 EVENT_RECORDS = _calls(r"EventRecord(?:WithFlags)?")
 QUERIES = _calls("EventQuery|StreamQuery")
 # Calls that synchronise by the way, where they own no op.
-IMPLICIT_SYNCS = CallKind(
-    re.compile("cudaFree|cuMemFree|cudaFreeHost|cudaHostUnregister|cudaMemcpy|cudaMemset|cudaDeviceReset")
-)
+IMPLICIT_SYNCS = CallKind("cudaFree|cuMemFree|cudaFreeHost|cudaHostUnregister|cudaMemcpy|cudaMemset|cudaDeviceReset")
 # No op is launched by these, though correlation IDs that were used again may say so.
 NO_LAUNCHES = SYNCS | STREAM_WAITS | _calls(r"Event\w*|StreamQuery")
 
 # Memory, modules, streams.
 ALLOCATIONS = CallKind(
-    re.compile(r"cudaMalloc\w*|cudaFree\w*|cudaHostAlloc|cuMem(?:Alloc|Free|Create)\w*|cuMemHostAlloc|cuMemRelease")
+    r"cudaMalloc\w*|cudaFree\w*|cudaHostAlloc|cuMem(?:Alloc|Free|Create)\w*|cuMemHostAlloc|cuMemRelease"
 )
-MODULE_LOADS = CallKind(re.compile(r"cu(?:Module|Library)Load\w*|cudaLibraryLoad\w*"))
+MODULE_LOADS = CallKind(r"cu(?:Module|Library)Load\w*|cudaLibraryLoad\w*")
 # Memory management in a wider sense: registering, mapping, advising.
 MEMORY = ALLOCATIONS | _calls(r"(?:Mem|Host)(?!cpy|set|Prefetch)\w*")
 # What a capture into a graph cannot hold, or should not.
 CAPTURE_BLOCKERS = CallKind(
-    re.compile(
-        r"cudaMalloc\w*|cudaFree\w*|cuMem(?:Alloc|Free|Create)\w*|cudaHostAlloc|cu(?:Module|Library)Load\w*|"
-        r"cuda(?:Event|Stream)Query|cudaStream(?:Create|Destroy)\w*"
-    )
+    r"cudaMalloc\w*|cudaFree\w*|cuMem(?:Alloc|Free|Create)\w*|cudaHostAlloc|cu(?:Module|Library)Load\w*|"
+    r"cuda(?:Event|Stream)Query|cudaStream(?:Create|Destroy)\w*"
 )
 
 # Graphs: capturing, building, changing, making executable.
