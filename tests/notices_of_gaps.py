@@ -198,7 +198,7 @@ CALLS = (
         lambda r: r.call(0, 1, 9, "cudaMemcpyAsync_v3020", returnValue=2),
     ),
     Case(
-        "CUDA_LAUNCH_BLOCKING=1 or a debug build: launches are blocking, ",
+        ("CUDA_LAUNCH_BLOCKING=1 or a debug build: launches", " are blocking, "),
         lambda r: blocking(r, 60),
         lambda r: blocking(r, 1),
     ),

@@ -177,6 +177,18 @@ def test_blocking_launches(report: ReportBuilder, tmp_path: Path, late: int, blo
     assert ("launches are blocking" in said(answer(report, tmp_path), "warning")) == blocking
 
 
+def test_blocking_launches_of_one_process(report: ReportBuilder, tmp_path: Path) -> None:
+    """Its 20 launches return after their kernel's end, 40 of another process at once."""
+    for i in range(20):
+        at = MS + 150 * US * i
+        report.launch((at, at + 125 * US), (at + 8 * US, at + 108 * US), pid=2)
+        for number in (0, 1):
+            call = at + number * 10 * US
+            report.launch((call, call + 5 * US), (at + 40 * US, at + 108 * US), device=1, stream=number)
+    found = said(answer(report, tmp_path), "warning")
+    assert "launches of process 2 are blocking, 20 of 20 launch calls return only after" in found
+
+
 @pytest.mark.parametrize(("tid", "own", "there"), [(2, False, True), (1, False, False), (2, True, False)])
 def test_work_of_autograd_s_thread(report: ReportBuilder, tmp_path: Path, tid: int, own: bool, there: bool) -> None:
     """Launched by main, or by a thread with a range of its own: nothing to say."""

@@ -59,28 +59,46 @@ def idle_of_launchers(idle: IdleReport, table: Table, device: int | None = None)
     return total
 
 
-def blocking_launches(idle: IdleReport) -> tuple[int, int]:
-    """(launch calls that return only after their kernel has ended, all launch calls of single kernels)."""
+def blocking_launches(idle: IdleReport) -> dict[int, tuple[int, int]]:
+    """By process (row of processes): (launch calls that return only after their kernel has ended, all launch calls of
+    single kernels)."""
     trace, single = idle.trace, idle.latencies
     launches = KERNEL_LAUNCHES.rows(trace)
     rows = np.flatnonzero((trace.ops["kind"][single.op] == KERNEL) & launches[single.api_call])
     late = trace.api["end"][single.api_call[rows]] >= trace.ops["end"][single.op[rows]]
-    return int(late.sum()), len(rows)
+    number = trace.processes.rows
+    process = trace.ops["process"][single.op[rows]]
+    counts = zip(np.bincount(process[late], minlength=number), np.bincount(process, minlength=number), strict=True)
+    return {row: (int(blocked), int(every)) for row, (blocked, every) in enumerate(counts) if every}
 
 
 def launches_block(idle: IdleReport) -> bool:
     """Whether nearly all launch calls wait for their kernel: CUDA_LAUNCH_BLOCKING."""
-    late, number = blocking_launches(idle)
+    counts = blocking_launches(idle).values()
+    return _block(sum(late for late, _ in counts), sum(number for _, number in counts))
+
+
+def _block(late: int, number: int) -> bool:
     return number >= BLOCKING_LEAST and late >= BLOCKING_SHARE * number
+
+
+def _blocking(idle: IdleReport) -> Iterator[tuple[str, int, int]]:
+    """(whose, calls that wait, all calls) of launches that block: those of all processes, else of single ones."""
+    counts = blocking_launches(idle)
+    if launches_block(idle):
+        yield "", sum(late for late, _ in counts.values()), sum(number for _, number in counts.values())
+        return
+    for process, (late, number) in counts.items():
+        if _block(late, number):
+            yield f" of process {int(idle.trace.processes['pid'][process])}", late, number
 
 
 def host_call_notices(idle: IdleReport) -> Iterator[Notice]:
     """Blocking launches, and idle time that launching threads spent in MPI and in libraries, by function."""
-    if launches_block(idle):
-        late, number = blocking_launches(idle)
+    for whose, late, number in _blocking(idle):
         said = (
-            f"CUDA_LAUNCH_BLOCKING=1 or a debug build: launches are blocking, {count(late)} of {count(number)} launch "
-            "calls return only after their kernel has ended. The host cannot run ahead of the GPU."
+            f"CUDA_LAUNCH_BLOCKING=1 or a debug build: launches{whose} are blocking, {count(late)} of {count(number)} "
+            "launch calls return only after their kernel has ended. The host cannot run ahead of the GPU."
         )
         yield Notice("warning", said)
     for what, table in (
