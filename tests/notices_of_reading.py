@@ -8,6 +8,8 @@ from report_builder import ReportBuilder
 from stack_reading import GOOD, with_work
 from stack_reports import SAMPLING, StackReport
 
+from nsysgap.report.gpus import BEGINS_ON_HOST
+
 LOST_NVTX = "Not all NVTX events might have been collected."
 SESSION = {"duration": 60 * MS}
 UNREADABLE = 11
@@ -59,6 +61,11 @@ READ = (
         " on a GPU that the report does not tell: each numbers its GPUs itself, and the report describes several.",
         lambda r: steps(r.gpu(0, "A").gpu(1, "B"), 2, MS, pid=2),
         lambda r: steps(r.gpu(0, "A").gpu(1, "B").device(1, 0, 0).device(2, 0, 1), 2, MS, pid=2),
+    ),
+    Case(
+        " only whole graphs that begin with a host node: on which GPU the report does not tell, and numbers it ",
+        lambda r: r.graph_trace(0, 5, 0, pid=2, device=BEGINS_ON_HOST),
+        lambda r: r.graph_trace(0, 5, 0, device=BEGINS_ON_HOST),
     ),
     Case(
         "OS runtime calls were not recorded: 'os' time counts as 'host' (nsys profile --trace=cuda,nvtx,osrt).",

@@ -69,7 +69,8 @@ def identify_gpus(source: Source, processes: Table, process: NDArray[np.int32], 
     table = np.zeros(number, np.int32)
     table[used] = [ids[one.number, one.which] for one in identities]
     pair_ids = {pair: ids[one.number, one.which] for pair, one in zip(resolving.pairs, identities, strict=True)}
-    return Gpus(table[pairs], _devices(gpus, identities, ids), tuple(_unknown(identities, owners)), pair_ids)
+    notices = (*_unknown(identities, owners), *_begun_on_host(identities))
+    return Gpus(table[pairs], _devices(gpus, identities, ids), notices, pair_ids)
 
 
 class _Identities:
@@ -182,6 +183,18 @@ def _unknown(identities: list[Identity], owners: list[int]) -> Iterable[Notice]:
             "warning",
             f"{said} on a GPU that the report does not tell: each numbers its GPUs itself, and the report describes "
             'several. They are kept apart ("of PID"), though they may share one.',
+        )
+
+
+def _begun_on_host(identities: list[Identity]) -> Iterable[Notice]:
+    """A warning where processes have no other op that would tell the GPU of whole graphs that begin on the host."""
+    number = sum(one.number == BEGINS_ON_HOST for one in identities)
+    if number:
+        said = counted(number, "process ran", "processes ran")
+        yield Notice(
+            "warning",
+            f"{said} only whole graphs that begin with a host node: on which GPU the report does not tell, and numbers "
+            f"it {BEGINS_ON_HOST}.",
         )
 
 
