@@ -15,11 +15,11 @@ from nsysgap.analysis.schedule.constants import FEWEST_STEPS
 from nsysgap.analysis.schedule.cure import cure_text, limits_of
 from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.limits import doubts, refusals
-from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
+from nsysgap.analysis.schedule.loop_time import LoopRun, limits_after, run_loop
 from nsysgap.analysis.schedule.path import Path
 from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows, top_kernel
 from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
-from nsysgap.analysis.schedule.predict import Change, Prediction, apply, predict
+from nsysgap.analysis.schedule.predict import Change, Predicted, Prediction, apply, predict
 from nsysgap.answers.calibrations import constants_of, gpus_of
 from nsysgap.answers.critical_path import STILL_TRUE
 from nsysgap.answers.opening import OpenReport
@@ -169,9 +169,9 @@ class Asker:
             self.plain = without_profiler(self.bodies, self.run.host_share(), length, constants.calibration)
             self.plain_changes = Changes(self.bodies, "plain", stacks, constants)
 
-    def predicted(self, changes: Sequence[Change]) -> Prediction:
+    def predicted(self, changes: Sequence[Change]) -> Predicted:
         """Under nsys."""
-        return predict(self.bodies, changes, self.model.schedule, self.run.length).prediction
+        return predict(self.bodies, changes, self.model.schedule, self.run.length)
 
     def predicted_plain(self, asked: Sequence[Asked]) -> Prediction | None:
         """Without the profiler, where that is known."""
@@ -198,7 +198,10 @@ class Asker:
             "said": candidate.said,
         }
         if candidate.change is not None:
-            found["under_nsys"] = asdict(self.predicted([candidate.change]))
+            predicted = self.predicted([candidate.change])
+            found["under_nsys"] = asdict(predicted.prediction)
+            if not candidate.change.unsure and predicted.length == predicted.central.length:
+                found["then_limits"] = limits_after(self.bodies, predicted.central)
             plain = self.predicted_plain([asked])
             found["plain"] = None if plain is None else asdict(plain)
         return found
@@ -294,7 +297,7 @@ def _together(asker: Asker, candidates: Sequence[Candidate]) -> Document | None:
     plain = asker.predicted_plain([one.asked for one in made])
     return {
         "changes": [one.asked.name for one in made],
-        "under_nsys": asdict(asker.predicted([one.change for one in made if one.change is not None])),
+        "under_nsys": asdict(asker.predicted([one.change for one in made if one.change is not None]).prediction),
         "plain": None if plain is None else asdict(plain),
     }
 

@@ -52,9 +52,15 @@ _CHANGE = record(
         "blockers": array(_BLOCKER, "What has to go first."),
         "refused": nullable(text("Why nothing is predicted."), "it is predicted."),
         "said": text("What has to be known of it, empty for nothing."),
+        "then_limits": {
+            "type": "object",
+            "additionalProperties": {"type": "number"},
+            "description": "Shares (0 to 1) of the changed loop's critical path in its central case, largest first; "
+            "missing where that case is not known.",
+        },
         "how": array(text("A line for CUDA, PyTorch, CuPy."), "How to make the change; of advise only."),
     },
-    sometimes=("how",),
+    sometimes=("how", "then_limits"),
 )
 _TOGETHER = record(
     "All changes at once.",

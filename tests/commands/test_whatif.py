@@ -58,6 +58,20 @@ def test_changes_alone_and_together(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines()[1:])) <= 80
 
 
+def test_what_limits_the_changed_loop_is_said(tmp_path: Path) -> None:
+    """Four kernels of 50 us a step, then of 1 us: the GPU first, the host's code and launches afterwards."""
+    path = loop().save(tmp_path)
+    (slower, faster) = json.loads(
+        run("whatif", path, "--faster", "gemm=1", "--faster", "gemm=50", "--format", "json").stdout
+    )["changes"]
+    assert next(iter(slower["then_limits"])) == "kernels"
+    assert slower["then_limits"]["kernels"] > 0.9
+    assert next(iter(faster["then_limits"])) == "host"
+    for one in (slower, faster):
+        assert sum(one["then_limits"].values()) == pytest.approx(1, abs=1e-3)
+    assert "then limited by host " in run("whatif", path, "--faster", "gemm=50").stdout
+
+
 def test_a_change_that_finds_nothing_says_so(tmp_path: Path) -> None:
     done = run("whatif", loop().save(tmp_path), "--pin")
     assert "pinned: No copy of 64 KiB or more in the loop is of pageable memory." in " ".join(done.stdout.split())

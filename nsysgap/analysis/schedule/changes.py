@@ -46,7 +46,7 @@ Evidence = Mapping[str, object]
 GRAPH_SAID = "the value read in a step must not decide what the next one launches: this cannot be seen"
 GRAPH_OWN_WORK = (
     ". {} of the host's time before the first launch of a step is left out, at worst all of it stays: what of it is the"
-    " program's own work and prepares no launch is gained by no graph"
+    " program's own work, or calls such as cudaMalloc, and prepares no launch is gained by no graph"
 )
 PIN_SAID = "the host's time to fill the pinned buffer is not in it"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from nsysgap.analysis.schedule.bodies import Bodies
+from nsysgap.analysis.schedule.calls import LAUNCH
 from nsysgap.analysis.schedule.path import End, Path, critical_path
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.schedule import Replay, Schedule
+from nsysgap.tables import MEMCPY, MEMSET
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class LoopRun:
 
     def path(self) -> Path:
         """The loop's critical path."""
+        return self._path
+
+    @cached_property
+    def _path(self) -> Path:
         return critical_path(self.schedule, self.times, self.start, self.end)
 
     def host_share(self) -> float:
@@ -52,6 +59,28 @@ def run_loop(bodies: Bodies, schedule: Schedule) -> LoopRun:
         last = int(ops[times.op_end[ops].argmax()])
         return LoopRun(schedule, times, start, End(int(times.op_end[last]), op=last))
     return LoopRun(schedule, times, start, End(call_end, thread=stretch.logical))
+
+
+def limits_after(bodies: Bodies, run: LoopRun) -> dict[str, float]:
+    """What a replayed loop's critical path consists of: shares from 0 to 1 that sum to 1, largest first.
+
+    Graphs count as kernels; host is the program's own code and what it waits for in the OS.
+    """
+    model, path = bodies.model, run.path()
+    copies, launches = np.isin(model.ops.kind, (MEMCPY, MEMSET)), model.calls.role == LAUNCH
+    last = 0 if path.last is None else path.last[2] - path.last[1]
+    parts = {
+        "kernels": path.gpu[~copies].sum(),
+        "copies": path.gpu[copies].sum(),
+        "between ops": path.between.sum(),
+        "launches": path.latency.sum() + path.call[launches].sum(),
+        "other calls": path.call[~launches].sum(),
+        "sync tail": path.tail.sum(),
+        "host": path.gap.sum() + last,
+    }
+    whole = max(run.length, 1)
+    ordered = sorted(parts.items(), key=lambda part: -part[1])
+    return {name: round(float(ns) / whole, 4) for name, ns in ordered if ns}
 
 
 def moved(bodies: Bodies, times: Replay, time: int) -> int:

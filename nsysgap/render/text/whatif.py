@@ -16,6 +16,7 @@ from nsysgap.units import count, duration, printable
 
 Document = Mapping[str, Any]
 BLOCKERS = 4
+WORTH_A_WORD = 0.05  # of the changed loop's critical path
 DAYS = 365
 EVIDENCE = {
     "graphs": "graphs",
@@ -159,6 +160,11 @@ def _change(change: Document, recorded: int) -> Text:
     said = _evidence(change["evidence"])
     if said:
         text.append(f"  rests on {said}.", "not bold")
+    if change.get("then_limits"):
+        parts = [
+            f"{name} {100 * share:.0f} %" for name, share in change["then_limits"].items() if share >= WORTH_A_WORD
+        ]
+        text.append(f"\n  then limited by {', '.join(parts)}.", "not bold")
     blockers = change["blockers"]
     for one in blockers[:BLOCKERS]:
         where = f", {printable(one['where'], 50)}" if one["where"] else ""
