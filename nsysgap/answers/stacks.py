@@ -96,7 +96,7 @@ def _interpreter(shares: Document) -> list[Notice]:
     """A hint where CPU samples see Python's interpreter, not the program's lines."""
     if shares["stacks"] != "native":
         return []
-    inside = max((row["inclusive_ns"] for row in shares["rows"] if row["function"] == INTERPRETER), default=0)
+    inside = max((row["inclusive_ns"] for row in shares["rows"] if row["function"].startswith(INTERPRETER)), default=0)
     if inside < INTERPRETER_SHARE * shares["chosen_ns"] or not inside:
         return []
     said = (

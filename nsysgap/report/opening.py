@@ -35,6 +35,7 @@ OTHER_EXPORTS = {
     **dict.fromkeys((".jsonl", ".jsonlines", ".json"), "a JSON Lines export"),
     ".txt": "a text export",
 }
+OTHER_MAGIC = {b"\x89HDF\r\n\x1a\n": ".h5", b"ARROW1": ".arrow"}  # what they begin with, whatever they are called
 EXPORT_HINT = "Export it where nsys is installed: nsys export --type sqlite --output REPORT.sqlite REPORT.nsys-rep"
 
 
@@ -62,12 +63,12 @@ def open_source(path: str | os.PathLike[str]) -> Iterator[Source]:
                     cleanup.enter_context(temporary_folder()) / f"report{kind if kind in NSYS_REP else ''}",
                 )
                 head = _head(file)
-        if kind == ".qdstrm":
+        if kind.lower() == ".qdstrm":
             raise NsysgapError(f"{path} is a raw capture that nsys has not finished.", IMPORT_HINT)
         if not head.startswith((SQLITE_MAGIC, LFS_POINTER)) and kind in NSYS_REP:
             file = _export(path, file, cleanup.enter_context(temporary_folder()))
             head = _head(file)
-        _check_file(path, file, head)
+        _check_file(path, file, head, kind.lower())
         source = SqliteSource(path, file)
         cleanup.callback(source.close)
         with enough_memory(path):
@@ -91,12 +92,14 @@ def _head(path: Path) -> bytes:
         raise NsysgapError(f"{path} cannot be read ({error.strerror or error}).", "Copy it to a local disk.") from None
 
 
-def _check_file(path: Path, file: Path, head: bytes) -> None:
+def _check_file(path: Path, file: Path, head: bytes, ending: str) -> None:
+    """Raise NsysgapError unless it is a whole SQLite file. `ending`: that of the name, without a compression's."""
     if not head:
         raise NsysgapError(f"{path} is empty.", "nsys writes the export last: has it finished, and was the disk full?")
     if head.startswith(LFS_POINTER):
         raise NsysgapError(f"{path} is a Git LFS pointer, not the file that it stands for.", LFS_HINT)
-    if not head.startswith(SQLITE_MAGIC) and (other := OTHER_EXPORTS.get(path.suffix.lower())):
+    begins = next((ending for magic, ending in OTHER_MAGIC.items() if head.startswith(magic)), ending)
+    if not head.startswith(SQLITE_MAGIC) and (other := OTHER_EXPORTS.get(begins)):
         hint = "Export the report as SQLite (nsys export --type sqlite REPORT.nsys-rep) or as a parquetdir."
         raise NsysgapError(f"{path} looks like {other}, which nsysgap does not read.", hint)
     if not head.startswith(SQLITE_MAGIC):

@@ -75,12 +75,15 @@ def test_without_idle_time_in_host_all_of_it_counts(tmp_path: Path) -> None:
     assert "None of the idle time is 'host'" in " ".join(one.text for one in answer.header.warnings)
 
 
+@pytest.mark.parametrize("part", ["", ".cold"])  # GCC puts what runs rarely into a part of its own
 @pytest.mark.parametrize(("inside", "hinted"), [(5, True), (2, True), (1, False), (0, False)])
-def test_cpu_samples_of_the_interpreter_point_to_python_sampling(tmp_path: Path, inside: int, hinted: bool) -> None:
+def test_cpu_samples_of_the_interpreter_point_to_python_sampling(
+    tmp_path: Path, inside: int, hinted: bool, part: str
+) -> None:
     report = StackReport()
     report.gap(1000, 2000)
     for i in range(10):
-        callers = [("_PyEval_EvalFrameDefault", "/usr/bin/python3.11")] if i < inside else []
+        callers = [(f"_PyEval_EvalFrameDefault{part}", "/usr/bin/python3.11")] if i < inside else []
         report.native(1050 + 100 * i, [("work", "/home/me/x.so"), *callers])
     said = " ".join(one.text for one in asked(report, tmp_path).header.warnings)
     assert ("Python sampling does" in said) == hinted
