@@ -81,7 +81,7 @@ def names(count: int, path: Path) -> None:
 SHAPES: Mapping[str, Shape] = {
     "gaps --by line": Shape(sampled_gaps, 10_000, ("gaps", "{report}", "--by", "line", "--format", "json")),
     "stacks": Shape(sampled_gaps, 10_000, ("stacks", "{report}", "--format", "json")),
-    "graphs --html": Shape(nodes, 3_000, ("graphs", "{report}", "--html", "-o", "{out}/graph.html", "--force")),
+    "graphs --html": Shape(nodes, 24_000, ("graphs", "{report}", "--html", "-o", "{out}/graph.html", "--force")),
     "graphs": Shape(replays, 80_000, ("graphs", "{report}")),
     "launches": Shape(names, 8_000, ("launches", "{report}", "--format", "json")),
 }
