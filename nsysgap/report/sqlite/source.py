@@ -116,9 +116,9 @@ class SqliteSource(Source):
         if table not in self.catalog:
             return 0
         asked = (table, where)
-        if asked not in self._counts:  # SQLite goes through the whole table
-            statement = selection(self.layouts[table], table, ("count(*)",), where)
-            with self._reading():
+        with self._reading():  # a file that has changed since has other rows
+            if asked not in self._counts:  # SQLite goes through the whole table
+                statement = selection(self.layouts[table], table, ("count(*)",), where)
                 self._counts[asked] = int(self._connection.execute(statement).fetchone()[0])
         return self._counts[asked]
 
