@@ -59,8 +59,12 @@ class SqliteSource(Source):
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Translate errors, and notice a file that is not what it was when it was opened."""
-        with translated_errors(self.path):
-            yield
+        try:
+            with translated_errors(self.path):
+                yield
+        except NsysgapError:
+            self.check_unchanged()  # what was written meanwhile does not fit what was read, and looks like damage
+            raise
         self.check_unchanged()
 
     def check_unchanged(self) -> None:
