@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+AFTER_ITS_FOLDERS = -200  # multiprocessing removes its own folders, which lie in that of the worker, at -100
+
+
+def pytest_configure() -> None:
     """Give each process of a run that has several a folder of its own for temporary files.
 
     nsys keeps its sessions and raw reports there, and `nsysgap profile` looks there for what a killed nsys left: tests
@@ -44,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker:
         folder = tempfile.mkdtemp(prefix=f"nsysgap-{worker}-")
         os.environ["TMPDIR"], tempfile.tempdir = folder, None
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        Finalize(None, shutil.rmtree, (folder, True), exitpriority=AFTER_ITS_FOLDERS)
 
 
 REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
