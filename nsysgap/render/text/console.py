@@ -86,6 +86,21 @@ def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[Rend
     yield made
 
 
+class Hanging:
+    """Lines that go on two columns further in than they began, so that each is seen to be one."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+
+    def __rich_console__(self, to: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
+        """The lines, wrapped."""
+        for line in self.text.split("\n", allow_blank=True):
+            further = cell_len(line.plain) - cell_len(line.plain.lstrip()) + 2
+            first, *rest = line.wrap(to, options.max_width - further)
+            yield first
+            yield from (Text(" " * further).append_text(one) for one in rest)
+
+
 def print_blocks(to: Console, blocks: Iterable[RenderableType]) -> None:
     """Print blocks with an empty line between them."""
     for i, block in enumerate(blocks):

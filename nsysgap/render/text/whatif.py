@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nsysgap.render.text.console import add, notices, table
+from nsysgap.render.text.console import Hanging, add, notices, table
 from nsysgap.render.text.gaps import report_head
 from nsysgap.render.text.side_by_side import columns_markdown
 from nsysgap.units import count, duration, printable
@@ -51,7 +51,7 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
     if predicted:
         yield _predictions(document)
     for one in changes:
-        yield _change(one, document["recorded_ns"])
+        yield Hanging(_change(one, document["recorded_ns"]))
     if advising and not changes:
         yield Text("Nothing here gains 2 %: the GPU is busy. Make its kernels faster:" if kernel else NOTHING, "bold")
     if kernel and (advising and not changes):
