@@ -140,8 +140,7 @@ def asked(made: Broken, command: tuple[str, ...], folder: Path) -> tuple[int, st
     (folder / "tmp").mkdir()
     before = None if made.meanwhile else made.path.read_bytes()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if made.meanwhile is not None:
-        made.meanwhile()
+    changer = None if made.meanwhile is None else made.meanwhile()
     surroundings = {"TMPDIR": str(folder / "tmp")}
     try:
         done = run(command[0], made.path.name, *command[1:], cwd=folder / "work", environment=surroundings)
@@ -149,6 +148,9 @@ def asked(made: Broken, command: tuple[str, ...], folder: Path) -> tuple[int, st
         return -1, f"a document breaks its contract: {error}"[:800]
     except BaseException:
         return -1, traceback.format_exc()[-3_000:]
+    finally:
+        if changer is not None:  # it may be late: what it writes is not to be taken for the command's
+            changer.join()
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) * 1024
     wrong = f"{grown >> 20} MB of memory" if grown > MEMORY_BYTES else _wrong(done, made, folder, before)
     return done.returncode, wrong

@@ -32,7 +32,7 @@ class Broken:
     path: Path
     kind: str
     base: str
-    meanwhile: Callable[[], None] | None = None
+    meanwhile: Callable[[], threading.Thread] | None = None
 
 
 def page_size(data: bytes | bytearray) -> int:
@@ -175,8 +175,8 @@ def container(chance: random.Random, path: Path) -> Path:
     return path
 
 
-def changing(chance: random.Random, path: Path) -> Callable[[], None]:
-    """What another program does to the file while it is read: cut, grown, overwritten or replaced."""
+def changing(chance: random.Random, path: Path) -> Callable[[], threading.Thread]:
+    """Begins what another program does to the file while it is read: cut, grown, overwritten or replaced."""
     after, way = chance.random() * 0.12, chance.randrange(5)
     place = chance.randrange(path.stat().st_size)
     noise = bytes(chance.randrange(256) for _ in range(200))
@@ -198,7 +198,12 @@ def changing(chance: random.Random, path: Path) -> Callable[[], None]:
                 path.with_suffix(".new").write_bytes(other)
                 path.with_suffix(".new").replace(path)
 
-    return lambda: threading.Thread(target=change, daemon=True).start()
+    def begin() -> threading.Thread:
+        changer = threading.Thread(target=change, daemon=True)
+        changer.start()
+        return changer
+
+    return begin
 
 
 BYTES: dict[str, Callable[[random.Random, bytearray], None]] = {
