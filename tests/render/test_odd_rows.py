@@ -196,6 +196,14 @@ def test_two_processes_with_the_same_thread_and_correlation_ids_are_kept_apart(
         assert [(row["left"], row["ends"]) for row in reader.rows(ARROWS)] == [(0, "one"), (1, "two")]
 
 
+def test_work_of_no_thread_is_not_the_main_thread_s(through_both: Callable[..., Iterator[Reader]]) -> None:
+    report = ReportBuilder().process(7, "python3").thread(7, 7, "main").launch((0, 10), (20, 50), pid=7, tid=7)
+    report.overhead(60, 90, "flush of all", pid=7, tid=0)
+    for reader in through_both(report):
+        assert rows(reader, "name", "track", category="profiler_overhead") == [("flush of all", "thread 0")]
+        assert rows(reader, "name", "track", category="cuda_runtime") == [("cudaLaunchKernel", "main")]
+
+
 def test_a_kernel_that_starts_before_its_call_and_one_that_has_ended_by_then(
     through_both: Callable[..., Iterator[Reader]],
 ) -> None:

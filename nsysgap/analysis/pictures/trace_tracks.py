@@ -147,7 +147,9 @@ def thread_tracks(layout: Layout, trace: Trace, kept: Kept, nvtx_ends: Times) ->
         )
         group = layout.process(trace, int(trace.threads["process"][thread]))
         lanes = assign_nested_lanes(start, end)
-        tracks = layout.add_lanes(group, int(trace.threads["tid"][thread]), thread_name(trace, thread), lanes)
+        # nsys's own work may be of no thread, of ID 0: Perfetto takes that for the process's main thread.
+        wanted = int(trace.threads["tid"][thread]) or UNPLACED
+        tracks = layout.add_lanes(group, wanted, thread_name(trace, thread), lanes)
         together = begin_together(start)
         low = 0
         for name in picked:
