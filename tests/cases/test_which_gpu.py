@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from case_answers import MS, US, answer, gpus, said, steps, waits
+from command_line import run
 from report_builder import HOST, ReportBuilder
 
 ANOTHER_HOST = 2 << 48
@@ -16,6 +17,14 @@ def test_two_mig_devices(report: ReportBuilder, tmp_path: Path) -> None:
     steps(steps(report, 100, MS, pid=11), 100, MS, pid=12, delay=MS // 2)
     each = ("A100", 50 * MS, 99 * MS + MS // 2 - 50 * MS)
     assert gpus(answer(report, tmp_path)) == [(0, "MIG-a", *each), (0, "MIG-b", *each)]
+
+
+def test_a_long_name_gives_way_to_the_figures(report: ReportBuilder, tmp_path: Path) -> None:
+    report.gpu(0, "NVIDIA A100-SXM4-80GB").device(11, 0, None, uuid="MIG-aaaa").device(12, 0, None, uuid="MIG-bbbb")
+    steps(steps(report, 100, MS, pid=11), 100, MS, pid=12, delay=MS // 2)
+    (line,) = (one for one in run("gaps", report.save(tmp_path), "--detail").stdout.split("\n") if "MIG-bbbb" in one)
+    assert line.endswith("99.5 ms  50.0 ms  49.5 ms  49.7 %    99   500 us")
+    assert len(line) <= 80
 
 
 def test_two_processes_on_one_mig_device(report: ReportBuilder, tmp_path: Path) -> None:

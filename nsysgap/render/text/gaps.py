@@ -56,7 +56,7 @@ def report_head(report: Document, selected: str = "") -> Text:
 
 
 def _devices(devices: Sequence[Document]) -> Table:
-    made = table("|GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
+    made = table("<GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
     for one in devices:
         window = one["busy_ns"] + one["idle_ns"]
         name = f"{gpu_label(one)} {printable(one['name'] or '', 24)}".strip()
