@@ -22,7 +22,8 @@ def test_two_mig_devices(report: ReportBuilder, tmp_path: Path) -> None:
 def test_a_long_name_gives_way_to_the_figures(report: ReportBuilder, tmp_path: Path) -> None:
     report.gpu(0, "NVIDIA A100-SXM4-80GB").device(11, 0, None, uuid="MIG-aaaa").device(12, 0, None, uuid="MIG-bbbb")
     steps(steps(report, 100, MS, pid=11), 100, MS, pid=12, delay=MS // 2)
-    (line,) = (one for one in run("gaps", report.save(tmp_path), "--detail").stdout.split("\n") if "MIG-bbbb" in one)
+    text = run("gaps", report.save(tmp_path), "--detail").stdout
+    line = next(one for one in text.split("\n") if one.startswith("0 MIG-bbbb"))
     assert line.endswith("99.5 ms  50.0 ms  49.5 ms  49.7 %    99   500 us")
     assert len(line) <= 80
 
