@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from case_answers import MS, US
 from click.testing import CliRunner
 from folders import SAMPLES
 from report_builder import ReportBuilder, global_tid
@@ -57,6 +58,15 @@ def replay(
     report.call(*call, correlation, "cudaGraphLaunch_v10000")
     for number, (start, end, name) in enumerate(ops):
         report.kernel(start, end, correlation, name, node=graph * GRAPH + number)
+
+
+def partly_recorded(report: ReportBuilder, apart: int) -> ReportBuilder:
+    """Ten launches at once of a graph of which 165 us are recorded, so far from one start to the next."""
+    for i in range(10):
+        call, start = MS + 20 * US * i, 2 * MS + apart * i
+        ops = [(start + 60 * US * node, start + 60 * US * node + 55 * US, "kernel") for node in range(3)]
+        replay(report, (call, call + 10 * US), i + 1, 1, *ops)
+    return report
 
 
 def captured_graph() -> ReportBuilder:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from case_answers import MS, US, steps
+from graph_reports import partly_recorded
 from notice_cases import Case, of_page, printed
 from report_builder import ReportBuilder, global_pid, global_tid
 from timeline_pages import FAR
@@ -84,16 +85,6 @@ def alone(report: ReportBuilder, pids: tuple[int, ...]) -> ReportBuilder:
 def waits_in_queue(report: ReportBuilder, after: int, name: str = "kernel") -> ReportBuilder:
     """A launch at 10 ms, whose kernel starts so much later."""
     return report.launch((10 * MS, 10 * MS + 5), (10 * MS + after, 12 * MS), name)
-
-
-def replays(report: ReportBuilder, apart: int) -> ReportBuilder:
-    """Ten launches at once of a graph of which 165 us are recorded, so far from one start to the next."""
-    for i in range(10):
-        report.call(MS + 20 * US * i, MS + 20 * US * i + 10 * US, i + 1, GRAPH_LAUNCH)
-        for node in range(3):
-            start = 2 * MS + apart * i + 60 * US * node
-            report.kernel(start, start + 55 * US, i + 1, node=node + 1)
-    return report
 
 
 def captured(report: ReportBuilder, begin: str) -> ReportBuilder:
@@ -271,8 +262,8 @@ HELD = (
             "(a graph's work that is not recorded, such as later iterations of a WHILE node)",
             " The GPU worked, or may have worked, then: it was idle ",
         ),
-        lambda r: replays(r, 8 * MS),
-        lambda r: replays(r, 200 * US),
+        lambda r: partly_recorded(r, 8 * MS),
+        lambda r: partly_recorded(r, 200 * US),
         begin=ReportBuilder,
     ),
     Case(
@@ -342,8 +333,8 @@ GRAPHS = (
             " after their last recorded node, in ",
             "a WHILE node are not recorded. GPU ",
         ),
-        lambda r: replays(r, 8 * MS),
-        lambda r: replays(r, 200 * US),
+        lambda r: partly_recorded(r, 8 * MS),
+        lambda r: partly_recorded(r, 200 * US),
         printed("graphs"),
         ReportBuilder,
     ),

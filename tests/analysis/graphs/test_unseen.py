@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from case_answers import MS, US
 from command_line import run
+from graph_reports import partly_recorded
 from report_builder import ReportBuilder
 
 
@@ -40,18 +41,8 @@ def test_only_nodes_launched_by_the_gpu(report: ReportBuilder, tmp_path: Path) -
     assert document(path)["graphs"] == []
 
 
-def replays(report: ReportBuilder, apart: int) -> ReportBuilder:
-    """Ten launches at once of a graph of which 165 us are recorded, so far from one start to the next."""
-    for i in range(10):
-        report.call(MS + 20 * US * i, MS + 20 * US * i + 10 * US, i + 1, "cudaGraphLaunch_v10000")
-        for node in range(3):
-            start = 2 * MS + apart * i + 60 * US * node
-            report.kernel(start, start + 55 * US, i + 1, node=node + 1)
-    return report
-
-
 def test_replays_of_which_a_part_is_recorded(report: ReportBuilder, tmp_path: Path) -> None:
-    path = replays(report, 8 * MS).save(tmp_path)
+    path = partly_recorded(report, 8 * MS).save(tmp_path)
     (found,) = document(path)["unrecorded"]
     assert (found["device"], found["unrecorded_ns"], found["gaps"]) == (0, 9 * 7825 * US, 9)
     assert found["idle_range_ns"] == [10 * 2 * 5 * US, 9 * 7825 * US + 100 * US]
@@ -61,4 +52,4 @@ def test_replays_of_which_a_part_is_recorded(report: ReportBuilder, tmp_path: Pa
 
 
 def test_replays_one_right_after_the_other(report: ReportBuilder, tmp_path: Path) -> None:
-    assert document(replays(report, 200 * US).save(tmp_path))["unrecorded"] == []
+    assert document(partly_recorded(report, 200 * US).save(tmp_path))["unrecorded"] == []
