@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from examples import examples
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from schedule_models import same_replay
 
@@ -94,6 +94,11 @@ def test_a_stream_that_two_threads_use_leaves_the_wait_open() -> None:
     assert found.fixed.tolist() == [False]
 
 
+def test_a_stream_that_another_thread_waited_for_leaves_the_wait_open() -> None:
+    found = waits(program([("copy", 0, 1), ("launch", 0, 0), ("sync", 0, 0)]))
+    assert found.fixed.tolist() == [True, False]
+
+
 def test_threads_of_their_own_streams_do_not_disturb_each_other() -> None:
     found = waits(program([("launch", 0, 0), ("launch", 1, 1), ("sync", 1, 1), ("sync", 0, 0)] * 3))
     assert found.fixed.all()
@@ -111,6 +116,9 @@ _calls = st.tuples(
 )
 
 
+# With these numbers rows overlap, and the copy ends before what its stream did before.
+@example(calls=[("launch", 0, 0), ("copy", 0, 0), ("sync", 0, 0)], gap=-3, delta=-3, tail=-1, took=0)
+@example(calls=[("launch", 0, 0), ("sync", 0, 0), ("copy", 0, 0), ("sync", 0, 0)], gap=-3, delta=-3, tail=-3, took=0)
 @settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(_calls.map(lambda call: call if call[0] == "sync" else (call[0], call[1] % 2, call[2])), min_size=1),
