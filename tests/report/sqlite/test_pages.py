@@ -117,12 +117,13 @@ def test_only_rows_with_one_of_some_values(tmp_path: Path) -> None:
         ("a INTEGER PRIMARY KEY, b", (1, 2), ""),  # the value is the rowid, the row holds NULL
         ("a, b, PRIMARY KEY (a)", (1, 2), "CREATE TABLE U (a); DROP TABLE U;"),
         ("a, b", (1, 2), "ALTER TABLE T ADD COLUMN c DEFAULT 5; INSERT INTO T VALUES (3, 4, 6);"),
+        ("a, b", (1, 2), "ALTER TABLE T ADD COLUMN c DEFAULT 5;"),
         ("a, b, c AS (a + b)", (1, 2), ""),
         ("a, b, c", (1, 2, "x" * 10_000), ""),  # goes on in overflow pages
         ("a, b", (1.5, 2), ""),
         ("a, b", ("1", 2), ""),
     ],
-    ids=["rowid alias", "key", "added column", "generated", "overflow", "float", "text"],
+    ids=["rowid alias", "key", "added column", "column that no row has", "generated", "overflow", "float", "text"],
 )
 def test_what_is_not_plain_is_left_to_sqlite(tmp_path: Path, columns: str, row: tuple[Any, ...], after: str) -> None:
     marks = columns.replace(", c AS (a + b)", "")
@@ -193,14 +194,32 @@ def test_a_damaged_file_gives_what_sqlite_gives_or_nothing(tmp_path: Path, seed:
         assert found == expected
 
 
-def from_damaged(path: Path) -> list[list[int]] | None:
+@pytest.mark.parametrize(
+    ("row", "header", "damaged"),
+    [
+        ((1, 5, 7), b"\x04\x09\x01\x01", b"\x04\x0a\x01\x01"),  # a type that SQLite keeps for itself
+        ((1, 1, 1), b"\x04\x09\x09\x09", b"\x04\x06\x06\x06"),  # eight bytes each, of which the records have none
+    ],
+)
+def test_rows_that_are_all_damaged_alike(tmp_path: Path, row: tuple[int, ...], header: bytes, damaged: bytes) -> None:
+    path = make(tmp_path, [row] * 20, columns="a, b, c")
+    assert from_damaged(path, (1,)) == [[row[1]] * 20]
+    data = path.read_bytes()
+    assert data.count(header) == 20
+    path.write_bytes(data.replace(header, damaged))
+    assert from_damaged(path, (1,)) is None
+
+
+def from_damaged(path: Path, columns: tuple[int, ...] = (0, 1)) -> list[list[int]] | None:
     file = PageFile.of(path)
     try:
         with file.opened() as descriptor:
-            chunks = list(TablePages(file, 2, {0: NULL, 1: NULL}).chunks(descriptor, file.leaves(descriptor, 2)))
+            chunks = list(
+                TablePages(file, 2, dict.fromkeys(columns, NULL)).chunks(descriptor, file.leaves(descriptor, 2))
+            )
     except UnusualPagesError:
         return None
-    return [np.concatenate([values[column] for _, values in chunks]).tolist() for column in (0, 1)]
+    return [np.concatenate([values[column] for _, values in chunks]).tolist() for column in columns]
 
 
 @pytest.mark.parametrize("name", [path.name.removesuffix(".sqlite.xz") for path in real_reports()] or ["proto_naive"])
