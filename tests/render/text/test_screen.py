@@ -90,6 +90,17 @@ def test_of_a_selection_the_loop_inside_it_is_named(tmp_path: Path) -> None:
     assert "loop        none found there: shares are of the selection" in run("gaps", path, "--from", "200ms").stdout
 
 
+def test_of_the_gpu_s_time_the_loop_is_what_launched_it(tmp_path: Path) -> None:
+    """Each step's kernel runs in the next one, the last one's after the loop."""
+    report = ReportBuilder().versions()
+    for number in range(4):
+        at = 10 * number * MS
+        report.nvtx(at, at + 9 * MS, f"step {number}").launch((at, at + US), (at + 12 * MS, at + 18 * MS))
+    said = run("gaps", report.save(tmp_path), "--nvtx", "^step 3$", "--select", "gpu").stdout
+    assert "4 x step #" in said
+    assert "1 of them in what is selected" in " ".join(said.split())
+
+
 def test_a_loss_is_cut_before_the_bracket_that_does_not_fit(tmp_path: Path) -> None:
     report = ReportBuilder().versions()
     for number in range(1_000):
