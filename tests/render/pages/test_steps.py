@@ -18,14 +18,16 @@ from nsysgap.causes import CAUSES, PARTS
 HOSTILE = "</script><img src=x onerror=alert()> "
 
 
-def report_of(folder: Path, iterations: int = 12, name: str = "step ") -> Path:
-    """Steps of 100 ns with a kernel of 40 ns each; number 7 takes 500, number 3 launches nothing."""
+def report_of(folder: Path, iterations: int = 12, name: str = "step ", late: int = 0) -> Path:
+    """Steps of 100 ns with a kernel of 40 ns each; number 7 takes 500, number 3 launches nothing, number 8's kernel
+    starts `late` ns later."""
     report, time = ReportBuilder(), 5_000
     for number in range(iterations):
         long = 500 if number == 7 else 100
         report.nvtx(time, time + long, f"{name}{number}")
         if number != 3:
-            report.call(time + 10, time + 20, number + 1).kernel(time + 25, time + 65, number + 1)
+            start = time + 25 + (late if number == 8 else 0)
+            report.call(time + 10, time + 20, number + 1).kernel(start, start + 40, number + 1)
         time += long
     return report.save(folder)
 
@@ -128,7 +130,8 @@ def traces_of(figure: Any) -> dict[str, tuple[list[int], list[int]]]:
 
 def test_the_figure_stacks_each_iteration_to_its_window(tmp_path: Path) -> None:
     steps = nsysgap.open_report(report_of(tmp_path)).steps()
-    drawn = traces_of(steps.figure())
+    figure = steps.figure()
+    drawn = traces_of(figure)
     frame = steps.iterations()
     assert drawn["busy"] == ([*range(12)], frame["busy_ns"].fillna(0).tolist())
     parts = [part for part in PARTS if frame[f"{part}_ns"].fillna(0).any()]
@@ -139,6 +142,15 @@ def test_the_figure_stacks_each_iteration_to_its_window(tmp_path: Path) -> None:
     assert drawn["outlier"] == ([7], [500])
     stacked = [sum(drawn[part][1][i] for part in ("busy", *parts)) for i in range(12)]
     assert stacked == frame["window_ns"].fillna(0).tolist()
+    assert figure.layout.barmode == "stack"
+    sums = [sum(ns) for name, (_, ns) in drawn.items() if name in parts]
+    assert sums == sorted(sums, reverse=True)
+    assert figure.data[0].hovertext[0] == "iteration 0: busy 40 ns"
+
+
+def test_the_mark_of_an_outlier_is_above_its_window_where_that_is_longer(tmp_path: Path) -> None:
+    figure = nsysgap.open_report(report_of(tmp_path, late=30)).steps().figure()
+    assert traces_of(figure)["outlier"] == ([7], [530])
 
 
 def test_the_figure_has_the_colours_of_the_causes(tmp_path: Path) -> None:
@@ -164,6 +176,7 @@ def test_the_figure_of_launches_that_repeat_and_of_processes(tmp_path: Path) -> 
     (menu,) = figure.layout.updatemenus
     assert [button.label.split(",")[1] for button in menu.buttons] == [" GPU 1", " GPU 2"]
     assert set(traces_of(figure)["busy"][1]) == {300}
+    assert [button.args[1] for button in menu.buttons] == [{"title.text": button.label} for button in menu.buttons]
     for trace, shown in zip(figure.data, menu.buttons[1].args[0]["visible"], strict=True):
         trace.visible = shown
     assert set(traces_of(figure)["busy"][1]) == {100}
