@@ -14,10 +14,12 @@ import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import missing
 from command_line import Done, process, process_environment, run
 from folder_reports import as_folder
 from rank_reports import save_job, steady
@@ -29,7 +31,13 @@ from nsysgap.fleet.paths import largest_first, report_paths
 from nsysgap.fleet.remote import staged
 
 RANKS = 3
-s3fs = pytest.importorskip("s3fs")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packages() -> None:
+    for name in ("s3fs", "moto"):
+        if find_spec(name) is None:  # asked for, not imported: each process of a run collects this file
+            missing(f"{name} (PyPI: {name})")
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +73,19 @@ def filled(server: str, job: Path) -> Iterator[str]:
         system.pipe(f"bucket/tables/{table.parent.name}/{table.name}", table.read_bytes())
     system.pipe("bucket/broken/rank_0.sqlite", (job / "rank_0.sqlite").read_bytes()[:20_000])
     system.pipe("bucket/broken/rank_1.sqlite", (job / "rank_1.sqlite").read_bytes())
-    s3fs.S3FileSystem.clear_instance_cache()  # what it holds knows another server, or none
+    _s3().clear_instance_cache()  # what it holds knows another server, or none
     yield server
-    s3fs.S3FileSystem.clear_instance_cache()
+    _s3().clear_instance_cache()
+
+
+def _s3() -> Any:
+    import fsspec
+
+    return fsspec.get_filesystem_class("s3")
 
 
 def _storage(server: str) -> Any:
-    return s3fs.S3FileSystem(
+    return _s3()(
         key="any",
         secret="any",
         endpoint_url=server,
@@ -208,12 +222,12 @@ def test_credentials_that_do_not_fit_are_one_sentence(keys: str, named: str, env
             "AWS_ACCESS_KEY_ID": None,
             "AWS_SECRET_ACCESS_KEY": None,
         }
-    s3fs.S3FileSystem.clear_instance_cache()
+    _s3().clear_instance_cache()
     _refuse_unknown_keys_after(environment["AWS_ENDPOINT_URL"], 0)
     try:
         done = run("ranks", named, "--workers", 1, environment=changed)
     finally:
-        s3fs.S3FileSystem.clear_instance_cache()
+        _s3().clear_instance_cache()
         _refuse_unknown_keys_after(environment["AWS_ENDPOINT_URL"], 1_000_000_000)
     assert (done.returncode, done.output) == (1, b"")
     assert ("may not be read by you" if keys == "wrong" else "Unable to locate credentials") in done.stderr
