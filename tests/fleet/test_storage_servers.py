@@ -310,6 +310,38 @@ def test_python_opens_what_lies_on_s3(environment: dict[str, str], monkeypatch: 
     assert report.info()["report"]["path"] == "s3://bucket/job/rank_0.sqlite"  # read again: fetched again
 
 
+@pytest.mark.parametrize("named", ["s3://bucket/since/", "s3://bucket/since_then/rank_*"])
+def test_what_came_since_is_found(named: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    folder, there = named.rpartition("/")[0], []
+    for rank in range(2):
+        there.append(f"{folder}/rank_{rank}.sqlite")
+        _storage(environment["AWS_ENDPOINT_URL"]).pipe(there[-1], b"a report")
+        assert report_paths([named]) == there
+
+
+class _Closed(_Files):
+    """Gives its files to those alone who send the key."""
+
+    def send_head(self) -> Any:
+        if self.headers["X-Key"] == "right":
+            return super().send_head()
+        self.send_error(403)
+        return None
+
+
+@pytest.mark.parametrize("key", ["right", "wrong"])
+def test_what_fsspec_is_told_of_web_servers_holds(key: str, job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    monkeypatch.setitem(fsspec.config.conf, "http", {"client_kwargs": {"headers": {"X-Key": key}}})
+    with web_server(partial(_Closed, directory=str(job))) as address:
+        done = run("gaps", f"{address}/rank_0.sqlite")
+    assert done.returncode == (0 if key == "right" else 1), done.stderr
+    assert ("Check the credentials" in done.stderr) == (key == "wrong")
+
+
 class _Stuck(Quiet, BaseHTTPRequestHandler):
     """Promises a report, sends half of it, and then nothing more until the end."""
 
