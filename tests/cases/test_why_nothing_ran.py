@@ -76,6 +76,15 @@ def test_what_other_calls_returned(
     assert words in why(report.call(90, 99, 90, call, returnValue=code), tmp_path)
 
 
+def test_of_several_errors_the_most_frequent_are_named(report: ReportBuilder, tmp_path: Path) -> None:
+    for number, (call, code) in enumerate(
+        [("cudaDeviceSynchronize_v3020", 700), *[("cudaMalloc_v3020", 2)] * 3, *[("cuInit", 100)] * 2]
+    ):
+        report.call(number, number + 1, number + 1, call, returnValue=code)
+    said = "No launch was recorded: cudaMalloc returned 2, out of memory; cuInit returned 100, no CUDA device. Mend"
+    assert said in why(report, tmp_path)
+
+
 def test_launches_of_which_some_failed(report: ReportBuilder, tmp_path: Path) -> None:
     report.call(0, 1, 1)
     for i in range(1, 4):

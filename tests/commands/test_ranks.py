@@ -289,6 +289,15 @@ def test_ranks_with_other_loops_and_other_gpus_are_named(tmp_path: Path) -> None
     assert "Different GPUs (NVIDIA H200: ranks 0, 1; NVIDIA A100: rank 2)." in text
 
 
+def test_of_many_differences_some_are_named(tmp_path: Path) -> None:
+    for number, path in enumerate(save_job(tmp_path, steady(8, 12))[5:]):
+        with closing(sqlite3.connect(path)) as report, report:
+            report.execute("UPDATE TARGET_INFO_GPU SET name = ?", (f"GPU type {number}",))
+    text = " ".join(ranks(tmp_path).stdout.split())
+    some = "NVIDIA H200: ranks 0, 1, 2, 3 and 1 more; GPU type 0: rank 5; GPU type 1: rank 6; and 1 more"
+    assert f"Different GPUs ({some})." in text
+
+
 def test_the_screen_says_nothing_of_a_gpu_that_it_does_not_name(tmp_path: Path) -> None:
     """Eight processes are more than a screen holds: what their GPUs wait for goes with the GPUs."""
     lines = run("gaps", save_together(tmp_path, steady(8, 12, late={3: 4000}))).stdout.splitlines()

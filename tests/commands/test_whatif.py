@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,9 @@ def test_what_limits_the_changed_loop_is_said(tmp_path: Path) -> None:
     for one in (slower, faster):
         assert sum(one["then_limits"].values()) == pytest.approx(1, abs=1e-3)
     assert "then limited by host " in run("whatif", path, "--faster", "gemm=50").stdout
+    assert len(slower["then_limits"]) > 1
+    said = run("whatif", path, "--faster", "gemm=1").stdout  # of what is less than 5 % nothing
+    assert re.search(r"then limited by kernels \d+ %\.$", said, re.MULTILINE)
 
 
 def test_a_change_that_finds_nothing_says_so(tmp_path: Path) -> None:
