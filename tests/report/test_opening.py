@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -19,6 +20,7 @@ from report_builder import KERNEL, ReportBuilder
 from nsysgap.errors import NsysgapError
 from nsysgap.report import open_source, read_trace, unpacking
 from nsysgap.report.reads import Read
+from nsysgap.report.sqlite import columns
 
 
 def some() -> ReportBuilder:
@@ -92,6 +94,20 @@ def test_a_report_that_is_changed_between_two_reads(tmp_path: Path, change: Call
             source.columns(KERNEL, [Read("start", "start")])
         with pytest.raises(NsysgapError, match="was changed while it was read"):
             list(source.rows("StringIds", ("id",)))
+
+
+def test_a_report_that_is_changed_within_a_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are counted, and then one of them is gone: that looks like damage."""
+    report = some().save(tmp_path)
+    rowid_edges = columns._rowid_edges
+
+    def changed(*given: Any) -> list[int]:
+        commit(report)
+        return rowid_edges(*given)
+
+    monkeypatch.setattr(columns, "_rowid_edges", changed)
+    with open_source(report) as source, pytest.raises(NsysgapError, match="was changed while it was read"):
+        source.columns(KERNEL, [Read("start", "start")])
 
 
 NAMES = [
