@@ -119,6 +119,23 @@ def test_cuda_of_one_process_that_stops_while_another_s_goes_on(
     assert loss["idle_ranges"] == [{"device": 0, "idle_range_ns": [idle - since, idle + rest], "of_ns": end - first}]
 
 
+@pytest.mark.parametrize(("named", "stopped"), [(True, ["stopped_early"]), (False, [])])
+def test_cuda_of_a_process_that_may_go_on_in_ops_that_name_none(
+    report: ReportBuilder, tmp_path: Path, named: bool, stopped: list[str]
+) -> None:
+    """Process 1 launches in 30 of its 60 steps; a copy in each of the others is process 2's, or nobody's."""
+    report.call(0, 1, pid=2, tid=2)
+    for i in range(60):
+        at = MS * i
+        report.nvtx(at, at + 900 * US, f"step {i}")
+        if i < 30:
+            report.launch((at, at + 5 * US), (at + 10 * US, at + 500 * US))
+        else:
+            report.memcpy(at + 10 * US, at + 500 * US, **({"pid": 2} if named else {"globalPid": None}))
+    document = json.loads(run("gaps", report.save(tmp_path), "--format", "json").stdout)
+    assert [loss["kind"] for loss in document["completeness"] if loss["kind"] == "stopped_early"] == stopped
+
+
 def test_ops_that_name_no_process_may_be_of_lost_launches(report: ReportBuilder, tmp_path: Path) -> None:
     """Two processes call, so that the ops without globalPid are nobody's."""
     report.launch((0, 1), (2, 9), globalPid=None).call(3, 4, 7, pid=2)
