@@ -155,7 +155,7 @@ def _loop(loop: ScreenLoop, width: int, *, left_out: bool) -> Iterator[str]:
     yield number + printable(name, max(room, LEAST_NAME)) + dots + launches + said
     if spread:
         yield f"from {extent(loop.low_ns, loop.high_ns)}"
-    if loop.selected is not None and not left_out:
+    if loop.selected is not None:
         yield f"{count(loop.selected)} of them in what is selected"
         return
     after = f", {duration(loop.after_ns)} after it" if loop.after_ns > loop.set_up_ns // 100 else ""
