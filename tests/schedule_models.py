@@ -32,10 +32,10 @@ def model_of(report: ReportBuilder, folder: Path) -> Model:
     return model
 
 
-def same_replay(one: Replay, other: Replay) -> None:
-    """All times of two replays are the same."""
+def same_replay(one: Replay, other: Replay, of: str = "") -> None:
+    """All times of two replays (of this report) are the same."""
     for name in Replay.__dataclass_fields__:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=f"{of} {name}")
 
 
 def full_queue(blocked: int, steps: int = 0) -> ReportBuilder:

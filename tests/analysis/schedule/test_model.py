@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from random_reports import Row, build, report_rows
 from real_reports import real_reports
 from report_builder import ReportBuilder
-from schedule_models import full_queue, model_of, models_of
+from schedule_models import full_queue, model_of, models_of, same_replay
 
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, FREE, LAUNCH, RECORD, WAIT
 from nsysgap.analysis.schedule.limits import doubts
@@ -45,11 +45,7 @@ def test_real_reports_replay_exactly(tmp_path: Path) -> None:
             if len(model.calls.row):
                 modelled += 1
                 assert model.off_by == 0, packed.name
-                assert all(
-                    np.array_equal(getattr(model.unchanged, name), getattr(by_loop, name))
-                    for by_loop in [replay_by_loop(model.schedule)]
-                    for name in by_loop.__dataclass_fields__
-                ), packed.name
+                same_replay(model.unchanged, replay_by_loop(model.schedule), packed.name)
         path.unlink()
     assert modelled > 20
 
