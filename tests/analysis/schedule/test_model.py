@@ -34,9 +34,8 @@ def shifted(model: Model, **columns: Any) -> list[int]:
     return ends
 
 
+@pytest.mark.usefixtures("traces_dir")
 def test_real_reports_replay_exactly(tmp_path: Path) -> None:
-    if not real_reports():
-        pytest.skip("needs real reports: set NSYSGAP_TRACES")
     modelled = 0
     for packed in real_reports():
         path = tmp_path / packed.name.removesuffix(".xz")
