@@ -305,6 +305,7 @@ def test_the_screen_says_nothing_of_a_gpu_that_it_does_not_name(tmp_path: Path) 
     gpus = [number for number, line in enumerate(lines) if line.startswith("GPU ")]
     waits = [number for number, line in enumerate(lines) if line.startswith("            of busy ")]
     assert len(gpus) >= 3
+    assert waits
     assert all(number - 1 in gpus for number in waits)
 
 
