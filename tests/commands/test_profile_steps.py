@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import missing
 from command_line import Done, run
 from report_builder import ReportBuilder
 from stand_in_nsys import stand_in
@@ -39,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def profile(folder: Path, *options: str, environment: dict[str, str] | None = None) -> tuple[Done, dict[str, Any]]:
     if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
+        missing("a C compiler")
     given = ("profile", "--nsys", folder / "nsys", *options, "program.py")
     done = run(*given, cwd=folder, environment=environment or {})
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from browser import missing
 
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling import nvtx_times
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 def run(program: str, tmp_path: Path) -> RangeTimes:
     """The ranges that a Python program noted."""
     if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
+        missing("a C compiler")
     noted = tmp_path / "noted"
     noted.mkdir()
     added = timing_environment(noted, {})
@@ -139,7 +140,7 @@ nvtx.push_range(""); nvtx.pop_range()
 
 def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
+        missing("a C compiler")
     made = timing_library()
     monkeypatch.setattr(nvtx_times, "_compile", lambda *_: pytest.fail("compiled again"))
     assert timing_library() == made
@@ -245,7 +246,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     noted = tmp_path / "noted"
     noted.mkdir()
     if shutil.which("cc") is None:
-        pytest.skip("needs a C compiler")
+        missing("a C compiler")
     command = [sys.executable, "-c", program, str(tmp_path / "told")]
     subprocess.run(command, check=False, env={**os.environ, **timing_environment(noted, {})})
     steps = [one for one in read_range_times(noted).ranges if one.text.startswith("step")]

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from browser import missing
 from real_nsys import nvtx_include
 
 from nsysgap.profiling.nvtx_times import RangeTimes, read_range_times, timing_environment
@@ -64,7 +65,7 @@ def run(program: str, name: str, tmp_path: Path) -> RangeTimes:
     """The ranges that a compiled program noted."""
     compiler = shutil.which("c++" if name.endswith(".cpp") else "cc")
     if compiler is None or shutil.which("cc") is None:
-        pytest.skip("needs a C and a C++ compiler")
+        missing("a C or a C++ compiler")
     code, noted = tmp_path / name, tmp_path / "noted"
     code.write_text(program)
     noted.mkdir()
