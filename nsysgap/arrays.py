@@ -12,6 +12,7 @@ Array = NDArray[Any]
 Indices = NDArray[Any]
 FEW_GROUPS = 64
 FEW_VALUES, SAMPLE = 16, 4096  # comparing a column with so few values is cheaper than sorting it or searching for it
+FEW_WANTED = 4  # and with so few than looking each of its values up in a table
 WIDE = 1 << 20  # a lookup table of this size is always cheaper than a sort
 
 
@@ -55,12 +56,17 @@ def places(present: Array, values: Array) -> NDArray[np.int32]:
 
 
 def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
-    """Whether each value is one of a few wanted ones: np.isin by a lookup table."""
+    """Whether each value is one of a few wanted ones: np.isin by comparisons or a lookup table."""
     chosen = wanted if isinstance(wanted, np.ndarray) else np.fromiter(wanted, np.int64)
     if not len(values) or not len(chosen):
         return np.zeros(len(values), np.bool_)
     if values.strides == (0,):  # held once
         return np.broadcast_to(np.isin(values[:1], chosen), values.shape).copy()
+    if len(chosen) <= FEW_WANTED:
+        known = np.zeros(len(values), np.bool_)
+        for value in chosen.tolist():
+            known |= values == value
+        return known
     low, high = int(values.min()), int(values.max())
     if high - low >= max(WIDE, 4 * len(values)):
         return np.isin(values, chosen)

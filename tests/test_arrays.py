@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.arrays import FEW_GROUPS, WIDE, codes, combined_codes, distinct, grouped, is_any, places
+from nsysgap.arrays import FEW_GROUPS, FEW_WANTED, WIDE, codes, combined_codes, distinct, grouped, is_any, places
 
 LIMITS = np.iinfo(np.int64)
 NEAR = st.integers(-5, 5)
@@ -40,7 +40,7 @@ def test_distinct(values: tuple[list[int], str]) -> None:
     assert found.dtype == values[1]
 
 
-@given(VALUES, st.lists(FAR, max_size=4))
+@given(VALUES, st.lists(FAR, max_size=3 * FEW_WANTED))
 def test_is_any(values: tuple[list[int], str], wanted: list[int]) -> None:
     assert is_any(array(values), wanted).tolist() == [value in wanted for value in values[0]]
 
@@ -75,6 +75,7 @@ def test_the_edge_between_table_and_sort(high: int) -> None:
     values = np.array([high, 0, high, 7], np.int64)
     assert distinct(values).tolist() == [0, 7, high]
     assert is_any(values, [high]).tolist() == [True, False, True, False]
+    assert is_any(values, [high, *range(10, 20)]).tolist() == [True, False, True, False]
     assert codes(values)[1].tolist() == [2, 0, 2, 1]
 
 
@@ -83,6 +84,7 @@ def test_values_of_both_extremes() -> None:
     assert distinct(values).tolist() == [LIMITS.min, 0, LIMITS.max]
     assert codes(values)[1].tolist() == [2, 0, 1]
     assert is_any(values, [LIMITS.min]).tolist() == [False, True, False]
+    assert is_any(values, [LIMITS.min, *range(10, 20)]).tolist() == [False, True, False]
 
 
 def test_many_combinations_do_not_wrap() -> None:

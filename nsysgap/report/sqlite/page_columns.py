@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import is_any
 from nsysgap.report.reads import ROWID, Condition, OneOf, Progress, Read
 from nsysgap.report.sqlite.buffers import Filled, Room, close_up, make_room, side_by_side
 from nsysgap.report.sqlite.pages import PageFile, TablePages
@@ -143,10 +144,7 @@ class _PageReader:
     def _wanted(self, values: dict[int, NDArray[np.int64]]) -> NDArray[np.bool_] | None:
         if self.plain.condition is None or self.plain.where is None:
             return None
-        looked_at = values[self.plain.condition]
-        keep = np.zeros(len(looked_at), np.bool_)
-        for value in self.plain.where.values:
-            keep |= looked_at == value
+        keep = is_any(values[self.plain.condition], self.plain.where.values)
         return None if keep.all() else keep
 
     def _column(self, one: Read, rowids: NDArray[np.int64], values: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
