@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.pictures.kept_rows import Kept
 from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.relations.syncs import NEVER, awaited_records
+from nsysgap.arrays import codes, is_any
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
 from nsysgap.tracks import FLOW_EVENT, Flow
 
@@ -58,9 +58,7 @@ def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
     return Fan(pair, things, first, more, after + int(more.sum()))
 
 
-def lookup(
-    sorted_values: NDArray[np.int64], wanted: NDArray[np.integer[Any]]
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def lookup(sorted_values: NDArray[np.int64], wanted: Rows) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """(where each wanted value is among the sorted ones, whether it is there)."""
     if not len(sorted_values):
         return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
@@ -118,9 +116,12 @@ def _correlations(trace: Trace, kept: Rows) -> NDArray[np.int64]:
     """The correlation ID of each call; numbers beyond all of them where calls of several kept processes have it."""
     given = trace.api["correlation"]
     process = trace.threads["process"][trace.api["thread"][kept]]
-    of_process = np.unique(np.stack((given[kept], process.astype(np.int64))), axis=1)[0]
-    known, processes = np.unique(of_process, return_counts=True)
-    own = lookup(known[(processes == 1) & (known > 0) & (known < MOST_CORRELATION)], given)[1]
+    known, place = codes(given[kept])
+    process_of = np.zeros(len(known), process.dtype)
+    process_of[place] = process  # of several any
+    single = (known > 0) & (known < MOST_CORRELATION)
+    single[place[process_of[place] != process]] = False
+    own = is_any(given, known[single])
     return np.where(own, given, MOST_CORRELATION + np.arange(len(given)))
 
 
