@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap import tables
-from nsysgap.arrays import codes, distinct, held_once, is_any, places
+from nsysgap.arrays import codes, combined_codes, distinct, held_once, is_any, places
 from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
 from nsysgap.report.diagnostics import notices
@@ -217,12 +217,10 @@ class _Reading:
     def _errors(self, names: Array, code: Array) -> dict[tuple[str, int], int]:
         """How often calls returned which error code. `names`, `code`: of all calls, names as indices."""
         failed = np.flatnonzero(code)
-        (of_name, of_code), (name, value) = zip(codes(names[failed]), codes(code[failed]), strict=True)
-        pairs, number = np.unique(name.astype(np.int64) * len(of_code) + value, return_counts=True)
-        return {
-            (self.names[of_name[pair // len(of_code)]], int(of_code[pair % len(of_code)])): count
-            for pair, count in zip(pairs.tolist(), number.tolist(), strict=True)
-        }
+        pairs, _ = combined_codes(names[failed], code[failed])
+        _, first, number = np.unique(pairs, return_index=True, return_counts=True)
+        each = names[failed[first]].tolist(), code[failed[first]].tolist(), number.tolist()
+        return {(self.names[name], value): count for name, value, count in zip(*each, strict=True)}
 
     def _without_suffixes(self, values: Array) -> Array:
         """Map each name index to that of the name without _v7000 and _ptsz."""
