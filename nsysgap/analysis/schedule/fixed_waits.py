@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.schedule.joints import BLOCK, SYNC, Groups, Joints
+from nsysgap.analysis.schedule.joints import BLOCK, SYNC, Groups, Joints, by_number
 from nsysgap.analysis.schedule.schedule import NEVER, Indices, Schedule, Times
 from nsysgap.tables import NONE
 
@@ -80,26 +80,24 @@ class _Finder:
         known = block & (self.delta + self.took >= 0)
         self.bound[known] = (joints.end - joints.tail)[known]
         self.lines = _Lines(schedule, joints, groups, np.where(covers, scope, NONE))
-        self.place, self.place_of_group, self.begins = self._places(schedule)
+        self.row, self.place, self.place_of_group, self.begins = self._in_a_row(schedule)
         self.after_launch = np.zeros(len(groups.joint), np.bool_)
         for line in self.lines:
             self._fill_after_launch(line)
 
-    def _places(self, schedule: Schedule) -> tuple[Indices, Indices, Indices]:
-        """The joints that may delay a thread stand in one row, thread by thread: (the place of each joint, of the next
-        of its thread after each group, where each thread begins)."""
+    def _in_a_row(self, schedule: Schedule) -> tuple[Indices, Indices, Indices, Indices]:
+        """The joints that may delay a thread, in one row, thread by thread: (they, the place in it of each joint and of
+        the next of its thread after each group, where each thread begins)."""
         joints, groups = self.joints, self.groups
         delaying = np.flatnonzero((joints.what == SYNC) | self.block)
         threads = int(schedule.thread.max(initial=0)) + 1
+        by_thread = [delaying[mine] for mine in by_number(joints.thread[delaying], threads)]
+        row, begins = np.concatenate(by_thread), np.cumsum([0, *map(len, by_thread[:-1])])
         place, of_group = np.zeros(len(self.block), np.int64), np.zeros(len(groups.joint), np.int64)
-        begins, begin = np.zeros(threads, np.int64), 0
-        for thread in range(threads):
-            mine = delaying[joints.thread[delaying] == thread] if threads > 1 else delaying
-            place[mine] = begin + np.arange(len(mine))
-            own = np.flatnonzero(groups.thread == thread)
+        place[row] = np.arange(len(row))
+        for begin, mine, own in zip(begins.tolist(), by_thread, by_number(groups.thread, threads), strict=True):
             of_group[own] = begin + np.searchsorted(mine, groups.joint[own])
-            begins[thread], begin = begin, begin + len(mine)
-        return place, of_group, begins
+        return row, place, of_group, begins
 
     def _fill_after_launch(self, line: _Line) -> None:
         """Groups whose stream is surely free: the first after a wait of their own thread, and launched late enough."""
@@ -111,26 +109,24 @@ class _Finder:
 
     def found(self) -> FixedWaits:
         """Round by round: what is known of some waits tells of those after them."""
-        joints, groups = self.joints, self.groups
+        joints, groups, row = self.joints, self.groups, self.row
         fixed, wait = np.zeros(len(self.block), np.bool_), np.zeros(len(self.block), np.int64)
         done = wait
-        delaying = np.flatnonzero((joints.what == SYNC) | self.block)
-        order = np.empty_like(delaying)
-        order[self.place[delaying]] = delaying
-        sums = open_joints = np.zeros(len(order) + 1, np.int64)
+        sums = open_joints = np.zeros(len(row) + 1, np.int64)
         for _ in range(ROUNDS):
-            open_joints = np.concatenate(([0], np.cumsum(~fixed[order])))
+            open_joints = np.concatenate(([0], np.cumsum(~fixed[row])))
             known, before = self._known(sums, open_joints)
             done = np.maximum(self.due, before + self.delta) + self.took
             known &= ~self.block | (before <= done)
             until = np.where(self.block, done, np.where(before > joints.start, before, NEVER))
             gained = int(known.sum()) - int(fixed.sum())
             fixed, wait = known, np.where(known, np.maximum(until + joints.tail - joints.end, 0), 0)
-            sums = np.concatenate(([0], np.cumsum(wait[order])))
-            if gained * WORTH_A_ROUND <= len(order) or fixed.all():
+            sums = np.concatenate(([0], np.cumsum(wait[row])))
+            if gained * WORTH_A_ROUND <= len(row) or fixed.all():
                 break
         since = sums[self.begins]
-        earlier = np.where((joints.what == SYNC) | self.block, sums[self.place] - since[joints.thread], 0)
+        earlier = np.zeros(len(self.block), np.int64)
+        earlier[row] = sums[:-1] - since[joints.thread[row]]
         return FixedWaits(
             *(fixed, wait, done, self.after_launch, earlier),
             earlier_group=sums[self.place_of_group] - since[groups.thread],
@@ -169,8 +165,8 @@ class _Lines:
         self.scopes = schedule.scopes
         self.wide = np.flatnonzero((scope != NONE) & (single[scope] == NONE))
         self.wide_scope = scope[self.wide]
-        self.joints = _by_number(stream, schedule.stream_count)
-        self.groups = _by_number(groups.stream, schedule.stream_count)
+        self.joints = by_number(stream, schedule.stream_count)
+        self.groups = by_number(groups.stream, schedule.stream_count)
 
     def __iter__(self) -> Iterator[_Line]:
         for number, (joints, groups) in enumerate(zip(self.joints, self.groups, strict=True)):
@@ -182,11 +178,3 @@ class _Lines:
             first = np.concatenate(([0], until[:-1])) if len(mine) else until
             before = np.concatenate(([NONE], mine[:-1])) if len(mine) else mine
             yield _Line(groups, mine, before, until - first, first)
-
-
-def _by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list[Indices]:
-    """Where each number of 0 to count - 1 stands; not those of -1."""
-    if count == 1:
-        return [np.flatnonzero(number == 0)]
-    order = np.argsort((number + 1).astype(np.min_scalar_type(count + 1)), kind="stable")
-    return np.split(order, np.cumsum(np.bincount(number + 1, minlength=count + 1))[:-1])[1:]

@@ -74,13 +74,18 @@ class Groups:
         return Groups(*(getattr(self, column)[rows] for column in self.__dataclass_fields__))
 
 
+def by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list[Indices]:
+    """Where each number of 0 to count - 1 stands, in order; not those of -1."""
+    if count == 1:
+        return [np.flatnonzero(number == 0)]
+    order = np.argsort((number + 1).astype(np.min_scalar_type(count + 1)), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(number + 1, minlength=count + 1))[:-1])[1:]
+
+
 def places(number: NDArray[np.int32]) -> Sequence[Indices | slice]:
-    """Where each number stands, by number."""
-    most = int(number.max(initial=0))
-    if most == 0:
-        return [slice(None)]
-    order = np.argsort(number.astype(np.min_scalar_type(most)), kind="stable")
-    return np.split(order, np.cumsum(np.bincount(number, minlength=most + 1))[:-1])
+    """Where each number stands, by number: everywhere where all are 0, which copies nothing."""
+    count = int(number.max(initial=0)) + 1
+    return [slice(None)] if count == 1 else by_number(number, count)
 
 
 def sums_of(schedule: Schedule) -> Sums:

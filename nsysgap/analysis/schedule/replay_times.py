@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nsysgap.analysis.schedule.joints import PHASES, Sums, places
+from nsysgap.analysis.schedule.joints import PHASES, Sums, by_number, places
 from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Indices, Replay, Schedule, Times
 
 Held = tuple[int, int]  # (key of the joint, the end that a stream waits for from there on)
@@ -44,10 +44,7 @@ def all_times(
 
 def _of_streams(schedule: Schedule) -> list[Indices]:
     """The ops of each stream that are launched."""
-    every = np.arange(len(schedule.call))
-    found = [every[mine] for mine in places(schedule.stream)]
-    found += [every[:0]] * (schedule.stream_count - len(found))
-    return [rows[schedule.alive[rows]] for rows in found]
+    return [rows[schedule.alive[rows]] for rows in by_number(schedule.stream, schedule.stream_count)]
 
 
 def _events(schedule: Schedule, carried: Mapping[int, int]) -> Times:
