@@ -10,7 +10,6 @@ taken once only, before any joint is walked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +31,7 @@ class Sums(NamedTuple):
     step: Times
 
 
-@dataclass(frozen=True)
-class Joints:
+class Joints(NamedTuple):
     """Where one thing waits for another, in order; arrays of shape (joints,).
 
     `what`: one of the constants of this module; `key` = phases * call + phase; `which`: the call, of BLOCK the op, of
@@ -53,11 +51,10 @@ class Joints:
 
     def take(self, rows: Indices) -> Joints:
         """Some of them."""
-        return Joints(*(getattr(self, column)[rows] for column in self.__dataclass_fields__))
+        return Joints._make(column[rows] for column in self)
 
 
-@dataclass(frozen=True)
-class Groups:
+class Groups(NamedTuple):
     """Ops between two joints by (joint after them, stream, thread), in order; arrays of shape (groups,).
 
     The end of the last one is the greater of the stream's end before + `step` and the thread's shift + `host`.
@@ -71,7 +68,7 @@ class Groups:
 
     def take(self, rows: Indices) -> Groups:
         """Some of them."""
-        return Groups(*(getattr(self, column)[rows] for column in self.__dataclass_fields__))
+        return Groups._make(column[rows] for column in self)
 
 
 def by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list[Indices]:

@@ -4,7 +4,6 @@ walked whose wait depends on what came before; all else is sums and running maxi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,23 +47,23 @@ def _to_walk(schedule: Schedule, joints: Joints, groups: Groups, fixed: FixedWai
     """
     kept = np.flatnonzero(~fixed.fixed)
     left = joints.take(kept)
-    left = replace(left, start=left.start + fixed.earlier[kept], end=left.end + fixed.earlier[kept])
+    left = left._replace(start=left.start + fixed.earlier[kept], end=left.end + fixed.earlier[kept])
     last = kept[-1] if len(kept) else NONE
     some = np.flatnonzero(groups.joint <= last)
     blocks = np.flatnonzero(fixed.fixed[: last + 1] & (joints.what[: last + 1] == BLOCK))
     used = groups.take(some)
     parts = (
-        replace(used, host=used.host + fixed.earlier_group[some]),
+        used._replace(host=used.host + fixed.earlier_group[some]),
         Groups(
             *(blocks, joints.stream[blocks].astype(np.int64), joints.thread[blocks].astype(np.int64)),
             step=np.zeros(len(blocks), np.int64),
             host=(fixed.earlier + fixed.done)[blocks],
         ),
     )
-    groups = Groups(*(np.concatenate([getattr(part, name) for part in parts]) for name in _GROUP_COLUMNS))
+    groups = Groups._make(map(np.concatenate, zip(*parts, strict=True)))
     order = np.concatenate((2 * used.joint, 2 * blocks + 1))
     after_launch = np.concatenate((fixed.after_launch[some], np.ones(len(blocks), np.bool_)))
-    groups = replace(groups, joint=np.searchsorted(kept, groups.joint))
+    groups = groups._replace(joint=np.searchsorted(kept, groups.joint))
     line = groups.joint * max(schedule.stream_count, 1) + groups.stream
     sort = np.lexsort((order, line))
     return left, groups.take(sort[_since_last(line[sort], after_launch[sort])])
@@ -78,9 +77,6 @@ def _since_last(line: Times, marked: NDArray[np.bool_]) -> Indices:
     place = np.arange(len(line))
     last = np.maximum.reduceat(np.where(marked, place, NONE), first)
     return np.flatnonzero(place >= np.repeat(last, np.diff(np.append(first, len(line)))))
-
-
-_GROUP_COLUMNS = tuple(Groups.__dataclass_fields__)
 
 
 class _Walk:
