@@ -222,7 +222,7 @@ def asked_whatif(
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch, _domain(chosen))
     constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
     asker = Asker(chosen, plain, report.samples, constants)
-    path = asker.run.path()
+    path = asker.run.path
     rows, parts = _path(report, chosen, path)
     limits = limits_of(parts, rows)
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)

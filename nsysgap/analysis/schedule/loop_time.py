@@ -29,17 +29,14 @@ class LoopRun:
         """How long the loop takes."""
         return self.end.time - self.start
 
+    @cached_property
     def path(self) -> Path:
         """The loop's critical path."""
-        return self._path
-
-    @cached_property
-    def _path(self) -> Path:
         return critical_path(self.schedule, self.times, self.start, self.end)
 
     def host_share(self) -> float:
         """The share of host code, calls and launch latency in the critical path: 0 to 1."""
-        path = self.path()
+        path = self.path
         gpu = int(path.gpu.sum() + path.between.sum() + path.tail.sum())
         return max(0.0, 1 - gpu / max(self.length, 1))
 
@@ -66,7 +63,7 @@ def limits_after(bodies: Bodies, run: LoopRun) -> dict[str, float]:
 
     Graphs count as kernels; host is the program's own code and what it waits for in the OS.
     """
-    model, path = bodies.model, run.path()
+    model, path = bodies.model, run.path
     copies, launches = np.isin(model.ops.kind, (MEMCPY, MEMSET)), model.calls.role == LAUNCH
     last = 0 if path.last is None else path.last[2] - path.last[1]
     parts = {
