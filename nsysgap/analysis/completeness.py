@@ -57,7 +57,7 @@ def lost_launches(trace: Trace, calls: Calls) -> NDArray[np.intp]:
 
 def _nested(trace: Trace, rows: NDArray[np.intp], calls: Calls) -> NDArray[np.bool_]:
     """Which of these rows of api lie in another call of their thread that launches or owns an op."""
-    api, making = trace.api, LAUNCHES.rows(trace).copy()
+    api, making = trace.api, LAUNCHES.rows(trace)
     making[calls[calls != NONE]] = True
     launching = np.flatnonzero(making)
     nested = np.zeros(len(rows), np.bool_)
@@ -86,11 +86,11 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
     if not len(lost):
         return
     process = trace.threads["process"][trace.api["thread"]] if trace.api.rows else np.empty(0, np.int32)
-    whole = LAUNCHES.rows(trace) & ~trace.api["failed"]
+    launches = np.flatnonzero(LAUNCHES.rows(trace) & ~trace.api["failed"])
+    launches = launches[~_nested(trace, launches, calls)]
     for of in distinct(process[lost]).tolist():
         mine = lost[process[lost] == of]
-        launches = np.flatnonzero(whole & (process == of))
-        number = len(launches) - int(_nested(trace, launches, calls).sum())
+        number = int((process[launches] == of).sum())
         first, last = int(trace.api["start"][mine[0]]), int(trace.api["start"][mine[-1]])
         pid = int(trace.processes["pid"][of])
         when = f"{duration(first)} to {duration(last)}" if len(mine) > 1 else f"at {duration(first)}"

@@ -101,12 +101,12 @@ class Attribution:
         for rows in stretches(len(thread)):
             after = pieces_of.after[rows]
             call = np.where(after == NONE, np.int32(NONE), self.calls[after]) if len(self.calls) else after
-            in_graph = self.in_graph(after)
-            for part, whole in ((IN_GRAPH, in_graph), (UNKNOWN, (call == NONE) & ~in_graph)):
-                if whole.any():
-                    own = rows.start + np.flatnonzero(whole)
+            whole = self.whole_parts(after, call)
+            for part in (IN_GRAPH, UNKNOWN):
+                own = rows.start + np.flatnonzero(whole == part)
+                if len(own):
                     yield own, {part: pieces_of.end[own] - pieces_of.start[own]}
-            launched = np.flatnonzero((call != NONE) & ~in_graph)
+            launched = np.flatnonzero(whole == NONE)
             thread[rows.start + launched] = self.trace.api["thread"][call[launched]]
         rows_of = grouped(thread, threads + 1)
         for one in distinct(thread).tolist():
@@ -123,7 +123,7 @@ class Attribution:
         rows = np.flatnonzero(pieces_of.gap_end - gap_start > self.hidden_after_ns)
         after = pieces_of.after[rows]
         rows, after = rows[after != NONE], after[after != NONE]
-        launched = (self.calls[after] != NONE) & ~self.in_graph(after)
+        launched = self.whole_parts(after, self.calls[after]) == NONE
         rows, call = rows[launched], self.calls[after[launched]]
         returned = self.trace.api["end"][call] if self.trace.api.rows else np.empty(0, np.int64)
         long = pieces_of.gap_end[rows] - np.maximum(gap_start[rows], returned) > self.hidden_after_ns
@@ -131,7 +131,16 @@ class Attribution:
         held[rows] = np.maximum(pieces_of.end[rows] - np.maximum(pieces_of.start[rows], returned), 0)
         return held
 
-    def in_graph(self, after: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def whole_parts(self, after: NDArray[np.int32], call: NDArray[np.int32]) -> NDArray[np.int8]:
+        """The part that gaps before these ops belong to as a whole, IN_GRAPH or UNKNOWN; -1 for those that are cut.
+
+        `call`: the launch call of each after-op. Shape (gaps,).
+        """
+        whole = np.where(call == NONE, np.int8(UNKNOWN), np.int8(NONE))
+        whole[self._in_graph(after)] = IN_GRAPH
+        return whole
+
+    def _in_graph(self, after: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether each after-op is a graph op, and not the first of its launch."""
         later = self._later_nodes
         if later is None:

@@ -100,9 +100,10 @@ class _Calls:
 
     def whole_parts(self) -> None:
         """The gaps that belong to no thread: of a graph, and of no known launch."""
-        gaps, in_graph = self.idle.gaps, self.idle.attribution.in_graph(self.idle.gaps.after)
-        for part, rows in ((IN_GRAPH, in_graph), (UNKNOWN, (gaps.call == NONE) & ~in_graph)):
-            self.add(NO_CALL[part], gaps.duration[rows], part)
+        gaps = self.idle.gaps
+        whole = self.idle.attribution.whole_parts(gaps.after, gaps.call)
+        for part in (IN_GRAPH, UNKNOWN):
+            self.add(NO_CALL[part], gaps.duration[whole == part], part)
 
     def of_thread(self, thread: int, rows: Indices) -> None:
         """The time of gaps whose after-ops this thread launched: until the launch call returned, and queued."""

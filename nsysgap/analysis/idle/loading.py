@@ -84,5 +84,5 @@ def loading_time(idle: IdleReport) -> dict[int, int]:
 def launched_gaps(idle: IdleReport) -> NDArray[np.intp]:
     """Numbers of the gaps whose time is cut by what a thread did: a call launched what ended them, no graph did."""
     gaps = idle.gaps
-    found: NDArray[np.intp] = np.flatnonzero((gaps.call != NONE) & ~idle.attribution.in_graph(gaps.after))
+    found: NDArray[np.intp] = np.flatnonzero(idle.attribution.whole_parts(gaps.after, gaps.call) == NONE)
     return found

@@ -42,7 +42,7 @@ def idle_stretches(
     collected = _Collector(idle, parts)
     gaps, api = idle.gaps, idle.trace.api
     chosen = np.arange(len(gaps)) if chosen is None else chosen
-    whole = _whole_parts(idle, chosen)
+    whole = idle.attribution.whole_parts(gaps.after[chosen], gaps.call[chosen])
     for part in (IN_GRAPH, UNKNOWN):
         rows = chosen[whole == part]
         collected.add(part, rows, gaps.start[rows], gaps.end[rows])
@@ -69,15 +69,6 @@ def in_order_of_time(stretches: Stretches) -> Stretches:
     first = np.flatnonzero(heads)
     last = np.append(first[1:], len(start)) - 1 if len(first) else first
     return Stretches(start[first], end[last], gap[first], part[first], thread[first])
-
-
-def _whole_parts(idle: IdleReport, chosen: Indices) -> NDArray[np.int8]:
-    """The part of each chosen gap that belongs to one as a whole (in_graph, unknown); NONE for the others."""
-    gaps = idle.gaps
-    whole = np.full(len(chosen), NONE, np.int8)
-    whole[gaps.call[chosen] == NONE] = UNKNOWN
-    whole[idle.attribution.in_graph(gaps.after[chosen])] = IN_GRAPH
-    return whole
 
 
 class _Collector:
