@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,14 @@ class Unit:
         return f"rank {self.rank}" if self.rank is not None else f"pid {self.facts.pid} on GPU {self.device.label}"
 
 
+class ToldByNccl(NamedTuple):
+    """Of every op of a report, by the NCCL call that launched it: its communicator, 0 where there is none, and the
+    bytes of its message, -1 where the call does not tell."""
+
+    communicator: NDArray[np.uint64]
+    message_bytes: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class ReportUnits:
     """One report's units, or why it has none: `status` "ok", "no-gpu-work" or "error" with its sentence."""
@@ -86,10 +94,10 @@ def report_units(report: OpenReport, options: RankOptions) -> ReportUnits:
     with report.source() as source:
         facts = read_rank_facts(source)
     processes = [process for process in np.unique(trace.ops["process"]).tolist() if process != NONE]
-    call = _nccl_calls(report, facts.calls)
+    told = _told_by_nccl(report, facts.calls)
     units = []
     for process in processes:
-        made = _unit(report, options, facts, process, call, alone=len(processes) == 1)
+        made = _unit(report, options, facts, process, told, alone=len(processes) == 1)
         if made is not None:
             units.append(made)
     if not units:
@@ -102,7 +110,7 @@ def _unit(
     options: RankOptions,
     facts: RankFacts,
     process: int,
-    call: NDArray[np.intp] | None,
+    told: ToldByNccl | None,
     *,
     alone: bool,
 ) -> Unit | None:
@@ -111,11 +119,12 @@ def _unit(
     main = steps.main.get(process)
     loop = None if main is None else steps.of([steps.loops[main]])[0]
     time = _time(report, options, process)
-    communicator = None if call is None else _of_calls([one.communicator for one in facts.calls], call, 0, np.uint64)
+    communicator = None if told is None else told.communicator
     found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
     if found is None:
         return None
     rank, size, rank_source = _rank(report, options, facts, process, alone=alone)
+    ops = found.collectives.op
     device = trace.device(found.device)
     return Unit(
         path=trace.path,
@@ -127,7 +136,7 @@ def _unit(
         gpu_uuid=facts.gpu_uuid.get(found.device),
         device=device,
         utc_start_ns=facts.utc_start_ns,
-        message_bytes=_message_bytes(facts.calls, call, found.collectives.op),
+        message_bytes=np.full(len(ops), -1, np.int64) if told is None else told.message_bytes[ops],
     )
 
 
@@ -166,10 +175,20 @@ def _rank(
     return None, size, ""
 
 
-def _nccl_calls(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[np.intp] | None:
-    """The marked NCCL call inside which each op was launched, an index into `calls`, NONE; None without any."""
+def _told_by_nccl(report: OpenReport, calls: Sequence[NcclCall]) -> ToldByNccl | None:
+    """What the marked NCCL calls tell of the ops launched inside them; None without any."""
     if not calls:
         return None
+    call = _nccl_calls(report, calls)
+    sizes = [-1 if one.message_bytes is None else min(one.message_bytes, LARGEST_MESSAGE) for one in calls]
+    return ToldByNccl(
+        communicator=_of_calls([one.communicator for one in calls], call, 0, np.uint64),
+        message_bytes=_of_calls(sizes, call, -1, np.int64),
+    )
+
+
+def _nccl_calls(report: OpenReport, calls: Sequence[NcclCall]) -> NDArray[np.intp]:
+    """The marked NCCL call inside which each op was launched, an index into `calls`, NONE."""
     trace, launch = report.trace, report.whole.calls
     found = np.full(trace.ops.rows, NONE, np.intp)
     rows = np.flatnonzero(launch != NONE)
@@ -188,13 +207,3 @@ def _nccl_calls(report: OpenReport, calls: tuple[NcclCall, ...]) -> NDArray[np.i
 def _of_calls(values: Sequence[int], call: NDArray[np.intp], unknown: int, kind: type[Number]) -> NDArray[Number]:
     """What the call of each op says, `unknown` for ops outside all calls."""
     return np.where(call == NONE, np.array(unknown, kind), np.array(values, kind)[call])
-
-
-def _message_bytes(
-    calls: Sequence[NcclCall], call: NDArray[np.intp] | None, ops: NDArray[np.intp]
-) -> NDArray[np.int64]:
-    """The bytes of the message of each of these ops, -1 where no call tells them."""
-    if call is None:
-        return np.full(len(ops), -1, np.int64)
-    sizes = [-1 if one.message_bytes is None else min(one.message_bytes, LARGEST_MESSAGE) for one in calls]
-    return _of_calls(sizes, call[ops], -1, np.int64)
