@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.collectives.units import UnitFacts, device_of, unit_facts
+from nsysgap.analysis.loops.steps import LoopSteps
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
@@ -118,7 +119,7 @@ def _unit(
     steps = report.steps(options.selection.hidden_after_ns)
     main = steps.main.get(process)
     loop = None if main is None else steps.of([steps.loops[main]])[0]
-    time = _time(report, options, process)
+    time = _time(report, options, process, loop)
     communicator = None if told is None else told.communicator
     found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
     if found is None:
@@ -140,15 +141,13 @@ def _unit(
     )
 
 
-def _time(report: OpenReport, options: RankOptions, process: int) -> IntervalSet | None:
+def _time(report: OpenReport, options: RankOptions, process: int, loop: LoopSteps | None) -> IntervalSet | None:
     """The time to compare: what the options select, else the main loop's windows on the process's GPU."""
     chosen = options.selection
     if chosen.ranges or chosen.timed:
         return report.select(chosen).time
-    steps = report.steps(chosen.hidden_after_ns)
-    if options.whole or process not in steps.main:
+    if options.whole or loop is None:
         return None
-    loop = steps.of([steps.loops[steps.main[process]]])[0]
     return loop.covered(device_of(report.trace, process))
 
 
