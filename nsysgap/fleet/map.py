@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Generic, NoReturn, TypeVar
@@ -44,12 +45,15 @@ class Asked(Generic[Answer]):
     error: NsysgapError | None = None
 
 
-def worker_count(paths: Sequence[str], wanted: int | None = None) -> int:
-    """How many workers: cores by affinity, free memory over what the largest report takes, never more than reports."""
+def worker_count(paths: Sequence[str], wanted: int | None = None, size: Callable[[str], int] | None = None) -> int:
+    """How many workers: cores by affinity, free memory over what the largest report takes, never more than reports.
+
+    `size`: bytes of a report, else `size_of`; a single worker is one whatever the reports take.
+    """
     limit = min(wanted or usable_cores(), len(paths))
     memory = free_memory()
-    if memory is not None and wanted is None:
-        largest = max((size_of(path) for path in paths), default=0)
+    if memory is not None and wanted is None and limit > 1:
+        largest = max(map(size or size_of, paths))
         limit = min(limit, int(memory / (MEMORY_PER_BYTE * largest + WORKER_BYTES)))
     return max(limit, 1)
 
@@ -66,9 +70,13 @@ def ask_all(
 
     With one worker the reports are read in this process, one after the other.
     """
-    count = worker_count(paths, workers)
+    size = cache(size_of)  # a storage is asked once for each
+    count = worker_count(paths, workers, size)
     found: dict[str, Asked[Answer]] = {}
-    results = _one_by_one(paths, question, options) if count == 1 else _by_pool(paths, question, options, count)
+    if count == 1:
+        results = _one_by_one(paths, question, options)
+    else:
+        results = _by_pool(largest_first(paths, size), question, options, count)
     for asked in results:
         found[asked.path] = asked
         done(asked)
@@ -96,8 +104,8 @@ def _one_by_one(paths: Sequence[str], question: Callable[..., Answer], options: 
 def _by_pool(
     paths: Sequence[str], question: Callable[..., Answer], options: Any, count: int
 ) -> Iterator[Asked[Answer]]:
-    """All reports by a pool; those that were open when a worker died are tried once more, each alone."""
-    left = largest_first(paths)
+    """All reports by a pool, in this order; those that were open when a worker died are tried once more, each alone."""
+    left = list(paths)
     suspects: list[str] = []
     while left:
         broken: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
@@ -84,9 +84,9 @@ def size_of(path: str) -> int:
         return 0
 
 
-def largest_first(paths: Iterable[str]) -> list[str]:
+def largest_first(paths: Iterable[str], size: Callable[[str], int] = size_of) -> list[str]:
     """In order of size, the largest first: a large one begun last would keep all others waiting for it."""
-    return sorted(paths, key=lambda path: -size_of(path))
+    return sorted(paths, key=lambda path: -size(path))
 
 
 def free_memory() -> int | None:
