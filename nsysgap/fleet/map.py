@@ -23,7 +23,6 @@ from typing import Any, Generic, NoReturn, TypeVar
 from nsysgap.cores import usable_cores
 from nsysgap.errors import NsysgapError, called
 from nsysgap.fleet.paths import free_memory, largest_first, size_of
-from nsysgap.fleet.remote import is_url
 
 Answer = TypeVar("Answer")
 MEMORY_PER_BYTE = 3.3
@@ -88,7 +87,7 @@ def answer_of(path: str, question: Callable[..., Answer], options: Any, *, at: s
     from nsysgap.answers.opening import ask
 
     try:
-        if at is None or is_url(path):
+        if at is None:
             return Asked(path, ask(path, question, options))
         with called(path, at):
             return Asked(path, ask(at, question, options, named=path))
