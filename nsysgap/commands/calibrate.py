@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import click
 from nsysgap.commands import show_error
 from nsysgap.commands.outputs import Destination, Outputs, announce
 from nsysgap.errors import NsysgapError
+from nsysgap.files import output_file, temporary_folder
 
 if TYPE_CHECKING:
     from nsysgap.answers.calibrate import CalibrateAnswer
@@ -59,8 +59,8 @@ def _measured(nsys_path: str | None, python: str | None) -> CalibrateAnswer:
     from nsysgap.answers.opening import ask
     from nsysgap.profiling.calibrate import calibration_runs
 
-    with tempfile.TemporaryDirectory(prefix="nsysgap-calibrate-") as folder, Path(os.devnull).open("wb") as nowhere:
-        runs = calibration_runs(nsys_path, python, Path(folder), _streams(nowhere))
+    with temporary_folder() as folder, Path(os.devnull).open("wb") as nowhere:
+        runs = calibration_runs(nsys_path, python, folder, _streams(nowhere))
         return ask(runs.node, calibrate, CalibrateOptions(runs.plain, runs.whole))
 
 
@@ -86,8 +86,6 @@ def _written(answer: CalibrateAnswer, to: Destination) -> bytes:
 
 def _keep(answer: CalibrateAnswer) -> None:
     """Write the calibration into the user's cache."""
-    from nsysgap.files import output_file
-
     with output_file(answer.kept, force=True) as file:
         file.write((json.dumps(answer.document(), indent=1) + "\n").encode())
     announce(str(answer.kept), "whatif and advise use it for reports of this GPU and driver")

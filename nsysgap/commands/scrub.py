@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import click
 
 from nsysgap.commands.common import report_argument
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.files import temporary_folder
 from nsysgap.units import printable
 
 OUTPUTS = Outputs({"sqlite": "", "sqlite.gz": "", "sqlite.xz": "", "sqlite.zst": ""})
@@ -26,8 +24,8 @@ def command(report: str, to: Destination) -> None:
     """
     from nsysgap.answers.scrub import ScrubOptions, scrub, write_packed
 
-    with tempfile.TemporaryDirectory(prefix="nsysgap-") as folder:
-        copy = Path(folder) / "report.sqlite"
+    with temporary_folder() as folder:
+        copy = folder / "report.sqlite"
         done = scrub(report, ScrubOptions(copy))
         with to.file() as file:
             write_packed(copy, to.form, file)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import socket
-import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nsysgap.commands.common import Duration, opened_report, report_argument
 from nsysgap.commands.explain import explain_option
 from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
+from nsysgap.files import temporary_folder
 from nsysgap.units import duration
 
 
@@ -44,8 +44,8 @@ def command(report: str, offline: bool, no_browser: bool, wait: int, **cut: Any)
     from nsysgap.viewer import offline_ui, serving
 
     ui = offline_ui() if offline else None
-    with tempfile.TemporaryDirectory(prefix="nsysgap-") as folder:
-        trace_file = Path(folder, "trace.pftrace")
+    with temporary_folder() as folder:
+        trace_file = folder / "trace.pftrace"
         with opened_report(report) as opened:
             for _, viewed in to_chrome(opened, to_chrome_options(cut), say):
                 with trace_file.open("wb") as file:
