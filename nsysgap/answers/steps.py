@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nsysgap.analysis.loops.document import iteration_rows, loop_rows
@@ -55,8 +55,8 @@ class LoopDetail:
     outliers: tuple[tuple[int, int], ...]
     set_up_ns: dict[int, int]
     after_ns: dict[int, int]
-    merged: tuple[int, ...] = ()
-    domain: str = ""
+    merged: tuple[int, ...]
+    domain: str
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAn
     main = set(found.main.values())
     wanted = _wanted(found, options)
     why, several = why_no_kernels(report.trace), len(told_domains(report.trace)[1]) > 1
-    details = [_detail(found, number, main=number in main) for number in range(len(found.loops))]
+    domains = [_domain(found, number) if several else "" for number in range(len(found.loops))]
     return StepsAnswer(
         header=report.header(),
         loops=tuple(as_json(loop_rows(report.trace, found.steps))),
-        details=tuple(replace(one, domain=_domain(found, i)) if several else one for i, one in enumerate(details)),
+        details=tuple(_detail(found, i, domain, main=i in main) for i, domain in enumerate(domains)),
         iterations=tuple((number, tuple(iteration_rows(report.trace, found.steps[number]))) for number in wanted),
         refusal=None if why is None else NsysgapError(*why),
     )
@@ -187,7 +187,7 @@ def _main(found: Steps, rows: Sequence[Document], number: int, process: int) -> 
     )
 
 
-def _detail(found: Steps, number: int, *, main: bool) -> LoopDetail:
+def _detail(found: Steps, number: int, domain: str, *, main: bool) -> LoopDetail:
     one: LoopSteps = found.steps[number]
     window = {device.device: device.window for device in found.whole.gaps}
     edges = [windows.edges for windows in one.windows] if main else []
@@ -199,6 +199,7 @@ def _detail(found: Steps, number: int, *, main: bool) -> LoopDetail:
         set_up_ns={edge.device: int(edge.start[0]) - window[edge.device][0] for edge in edges},
         after_ns={edge.device: window[edge.device][1] - int(edge.end[-1]) for edge in edges},
         merged=tuple(found.trace.threads["tid"][list(one.loop.merged)].tolist()),
+        domain=domain,
     )
 
 
