@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -191,9 +190,13 @@ def _shown(steps: Steps, chosen: Selected) -> dict[int, int]:
     if chosen.time is None:
         return steps.judged
     process = [int(steps.trace.threads["process"][loop.thread]) for loop in steps.loops]
-    own = {one: [main, *np.flatnonzero(np.equal(process, one)).tolist()] for one, main in steps.judged.items()}
-    running = {one: (i for i in loops if _selected(steps, i, chosen)) for one, loops in own.items()}
-    return {one: number for one, loops in running.items() for number in islice(loops, 1)}
+    shown: dict[int, int] = {}
+    for whose, main in steps.judged.items():
+        own = (number for number, one in enumerate(process) if one == whose)
+        running = next((number for number in (main, *own) if _selected(steps, number, chosen)), None)
+        if running is not None:
+            shown[whose] = running
+    return shown
 
 
 def _selected(steps: Steps, number: int, chosen: Selected) -> int:
