@@ -121,12 +121,12 @@ def _without_ops(answer: ScreenAnswer) -> Iterator[Line]:
     threads = counted(holds.threads, "thread", "threads")
     yield Line("holds", f"{', '.join(said)} on {threads}", 0)
     if answer.gaps.refusal is not None:
-        label = ""
+        before = ""
         for sentence in answer.gaps.refusal.details:
-            speaker, before = ("last words" if sentence.startswith(LAST_WORDS) else "nsys says"), label
-            label = speaker
+            speaker = "last words" if sentence.startswith(LAST_WORDS) else "nsys says"
             text = sentence.removeprefix(LAST_WORDS).removeprefix(NSYS_SAYS)
             yield Line("" if speaker == before else speaker, text, 3, indented=True)
+            before = speaker
 
 
 def _loops(answer: ScreenAnswer, width: int) -> Iterator[Line]:
