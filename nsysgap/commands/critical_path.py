@@ -63,8 +63,6 @@ def _written(answer: CriticalPathAnswer, to: Destination, listed: int | None) ->
         from nsysgap.render.pages.critical_path import critical_path_page
 
         return critical_path_page(answer.document()).encode("utf-8", "replace")
-    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+    from nsysgap.render.data import data_bytes
 
-    if to.form == "json":
-        return json_bytes([answer.document()])
-    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+    return data_bytes(answer, to.form)

@@ -57,9 +57,9 @@ def _figures(answer: GraphsAnswer, to: Destination, top: int | None) -> bytes:
         from nsysgap.render.text.graphs import graphs_blocks
 
         return text_bytes([graphs_blocks(answer.document(), top)], color=to.color)
-    from nsysgap.render.data import csv_bytes, json_bytes
+    from nsysgap.render.data import data_bytes
 
-    return json_bytes([answer.document()]) if to.form == "json" else csv_bytes([answer.frame()])
+    return data_bytes(answer, to.form)
 
 
 def _drawn(drawing: GraphDrawing, form: str) -> bytes:

@@ -59,6 +59,6 @@ def _written(answer: LaunchesAnswer, to: Destination, by: str | None, top: int |
 
         notes = [asdict(note) for note in answer.notes]
         return text_bytes([launches_blocks(answer.document(), top, notes, by)], color=to.color)
-    from nsysgap.render.data import csv_bytes, json_bytes
+    from nsysgap.render.data import data_bytes
 
-    return json_bytes([answer.document()]) if to.form == "json" else csv_bytes([answer.frame()])
+    return data_bytes(answer, to.form)

@@ -94,8 +94,6 @@ def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
         from nsysgap.render.pages.ranks import ranks_page
 
         return ranks_page(answer.document(), ranks_picture(answer)).encode("utf-8", "replace")
-    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+    from nsysgap.render.data import data_bytes
 
-    if to.form == "json":
-        return json_bytes([answer.document()])
-    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+    return data_bytes(answer, to.form)

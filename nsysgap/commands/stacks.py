@@ -104,9 +104,9 @@ def command(
     if to.form == "text":
         to.write(_text(answer, top_of(top, LISTED), folder, full_paths=full_paths, color=to.color))
         return
-    from nsysgap.render.data import csv_bytes, json_bytes
+    from nsysgap.render.data import data_bytes
 
-    to.write(json_bytes([answer.document()]) if to.form == "json" else csv_bytes([answer.frame()]))
+    to.write(data_bytes(answer, to.form))
 
 
 def _text(answer: StacksAnswer, top: int | None, folder: str | None, *, full_paths: bool, color: bool) -> bytes:

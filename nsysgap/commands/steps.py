@@ -61,8 +61,6 @@ def _written(answer: StepsAnswer, to: Destination, listed: int | None, timeline:
         from nsysgap.render.pages.steps import steps_page
 
         return steps_page(answer.document(), timeline).encode("utf-8", "replace")
-    from nsysgap.render.data import csv_bytes, json_bytes, parquet_bytes
+    from nsysgap.render.data import data_bytes
 
-    if to.form == "json":
-        return json_bytes([answer.document()])
-    return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+    return data_bytes(answer, to.form)

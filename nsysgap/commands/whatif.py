@@ -199,14 +199,10 @@ def _require_regex(text: str) -> None:
 
 def written(answer: WhatifAnswer, to: Destination, *, advising: bool) -> bytes:
     """The answer in the format that was asked for."""
-    if to.form == "json":
-        from nsysgap.render.data import json_bytes
+    if to.form in {"json", "csv", "parquet"}:
+        from nsysgap.render.data import data_bytes
 
-        return json_bytes([answer.document()])
-    if to.form in {"csv", "parquet"}:
-        from nsysgap.render.data import csv_bytes, parquet_bytes
-
-        return (csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame()])
+        return data_bytes(answer, to.form)
     if to.form == "markdown":
         from nsysgap.render.text.whatif import whatif_markdown
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from nsysgap.errors import NsysgapError
 from nsysgap.gap_columns import Coded, Column, GapList, Masked
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Json = dict[str, Any]
+
+
+class Answer(Protocol):
+    """What has a document and rows."""
+
+    def document(self) -> Json: ...  # noqa: D102
+    def frame(self) -> pd.DataFrame: ...  # noqa: D102
+
+
+def data_bytes(answer: Answer, form: str) -> bytes:
+    """An answer as "json", its document, or as "csv" or "parquet", its rows. Raises NsysgapError without pyarrow."""
+    if form == "json":
+        return json_bytes([answer.document()])
+    return (csv_bytes if form == "csv" else parquet_bytes)([answer.frame()])
 
 
 def dump_json(document: Json | Sequence[Json]) -> str:
