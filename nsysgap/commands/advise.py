@@ -6,7 +6,7 @@ import click
 
 from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.whatif import HOLDS, scale_options, written
+from nsysgap.commands.predicting import HOLDS, scale_options, written
 
 OUTPUTS = Outputs(HOLDS)
 

@@ -9,7 +9,6 @@ import click
 
 from nsysgap.causes import PARTS
 from nsysgap.commands.common import (
-    Duration,
     answer_of,
     reports_argument,
     select_option,
@@ -19,6 +18,7 @@ from nsysgap.commands.common import (
 )
 from nsysgap.commands.compare import check_selection
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Duration, Percent
 from nsysgap.errors import NsysgapError
 from nsysgap.units import printable
 
@@ -35,27 +35,6 @@ OUTPUTS = Outputs(
     },
     inputs=("reports", "baseline"),
 )
-
-
-class Percent(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A percentage, "30" or "30%", exact; with `named` a name before it: "host=30"."""
-
-    def __init__(self, named: str = "") -> None:
-        self.named = named
-        self.name = f"{named}=percent" if named else "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse, or fail as wrong usage."""
-        name, equals, number = str(value).rpartition("=")
-        try:
-            percent = Fraction(number.strip().removesuffix("%").strip())
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"'{printable(number)}' is not a percentage.", param, ctx)
-        if percent < 0:
-            self.fail(f"'{printable(number)}' is below 0.", param, ctx)
-        if bool(equals) != bool(self.named):
-            self.fail(f"'{printable(str(value))}' is not {self.name.upper()}.", param, ctx)
-        return (name.strip(), percent) if self.named else percent
 
 
 @click.command("check")

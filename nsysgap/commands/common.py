@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nsysgap.commands import show_error
+from nsysgap.commands.values import Duration, Pattern
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.remote import is_url, name_of
-from nsysgap.units import parse_duration, printable
+from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
@@ -28,60 +28,6 @@ Options = TypeVar("Options")
 Answer = TypeVar("Answer")
 PROGRESS_AFTER_S = 1.0
 M_ARENA_MAX = -8  # malloc.h
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A time such as 350ms or 1.2s, as integer nanoseconds; a bare number is seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse, or fail as wrong usage."""
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_duration(value)
-        except NsysgapError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Pattern(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A regular expression."""
-
-    name = "regex"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> re.Pattern[str]:
-        """Compile, or fail as wrong usage."""
-        try:
-            return re.compile(value)
-        except re.error as error:
-            self.fail(f"'{value}' is not a regular expression: {error}.", param, ctx)
-
-
-ALL = -1
-
-
-class Top(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A number of rows, at least one, or "all" (ALL)."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """A count; ALL stands for all."""
-        if value == "all":
-            return ALL
-        try:
-            number = int(value)
-        except ValueError:
-            number = 0
-        if number < 1:
-            self.fail(f"'{value}' is neither a number of rows, from 1 on, nor 'all'.", param, ctx)
-        return number
-
-
-def top_of(given: int | None, default: int | None) -> int | None:
-    """How many rows --top asks for, None for all; the default where it was not given."""
-    return default if given is None else None if given == ALL else given
 
 
 reports_argument = click.argument("reports", nargs=-1, required=True, type=click.Path(), metavar="REPORT...")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nsysgap.commands.common import Duration, Top, answer_of, report_argument, top_of
+from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Duration, Top, top_of
 
 if TYPE_CHECKING:
     from nsysgap.answers.critical_path import CriticalPathAnswer

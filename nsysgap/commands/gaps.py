@@ -9,19 +9,17 @@ import click
 
 from nsysgap.commands import show_error
 from nsysgap.commands.common import (
-    Duration,
-    Top,
     answers_of,
     raise_all,
     reports_argument,
     select_option,
     selection,
     selection_options,
-    top_of,
     unfold_option,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Duration, Top, top_of
 from nsysgap.errors import NsysgapError
 from nsysgap.units import duration
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, report_argument, top_of
+from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Top, top_of
 from nsysgap.errors import NsysgapError
 
 if TYPE_CHECKING:

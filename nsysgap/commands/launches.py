@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nsysgap.commands.common import (
-    Top,
     answer_of,
     report_argument,
     select_option,
     selection,
     selection_options,
-    top_of,
     unfold_option,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Top, top_of
 
 if TYPE_CHECKING:
     from nsysgap.answers.launches import LaunchesAnswer

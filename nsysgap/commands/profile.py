@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from nsysgap.commands.common import Pattern
 from nsysgap.commands.explain import explain_option
+from nsysgap.commands.values import Pattern
 
 
 class _WithArguments(click.Command):

@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import (
-    Top,
-    progress_lines,
-    reports_argument,
-    selection,
-    selection_options,
-    top_of,
-    whole_option,
-)
+from nsysgap.commands.common import progress_lines, reports_argument, selection, selection_options, whole_option
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Top, top_of
 
 if TYPE_CHECKING:
     from nsysgap.answers.rank_units import ReportUnits

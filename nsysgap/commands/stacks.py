@@ -9,17 +9,16 @@ import click
 
 from nsysgap.causes import ON_A_THREAD
 from nsysgap.commands.common import (
-    Top,
     answer_of,
     report_argument,
     select_option,
     selection,
     selection_options,
-    top_of,
     unfold_option,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Top, top_of
 
 if TYPE_CHECKING:
     from nsysgap.answers.stacks import StacksAnswer

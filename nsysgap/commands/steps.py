@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nsysgap.commands.common import Top, answer_of, hidden_after_option, report_argument, top_of
+from nsysgap.commands.common import answer_of, hidden_after_option, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.values import Top, top_of
 
 if TYPE_CHECKING:
     from nsysgap.answers.steps import StepsAnswer

@@ -4,90 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.predicting import HOLDS, scale_options, written
+from nsysgap.commands.values import Factor
 from nsysgap.errors import NsysgapError
 from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.analysis.schedule.changes import Asked
-    from nsysgap.answers.whatif import WhatifAnswer
     from nsysgap.answers.whatif_picture import WhatifPicture
 
-HOLDS = {
-    "text": "",
-    "json": "the contract nsysgap.whatif/1",
-    "markdown": "for an issue or a pull request",
-    "csv": "one row per change",
-    "parquet": "these rows",
-}
 OUTPUTS = Outputs({**HOLDS, "html": "one step, recorded and predicted, drawn"}, shorthands=("html",))
 TRACES = Outputs({"json.gz": "", "json": "", "pftrace": ""}, on_pipes="json")
-
-
-class Factor(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """NAME=K: what to change, and how many times."""
-
-    name = "NAME=K"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        """Split at the last =, or fail as wrong usage."""
-        if isinstance(value, tuple):
-            return value
-        target, equals, factor = value.rpartition("=")
-        try:
-            number = float(factor)
-        except ValueError:
-            number = 0
-        if not equals or not target or not 1 <= number < float("inf"):
-            self.fail(f"'{value}' is not NAME=K with K at least 1, such as 'load=2'.", param, ctx)
-        return target, number
-
-
-class Many(click.ParamType):  # type: ignore[type-arg] # generic only in newer releases
-    """A number, perhaps with k, M or G (or B) behind it: 10M."""
-
-    name = "N"
-    sizes: ClassVar[dict[str, float]] = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number, or fail as wrong usage."""
-        text = str(value)
-        size = self.sizes.get(text[-1:].lower())
-        try:
-            number = float(text if size is None else text[:-1]) * (size or 1)
-        except ValueError:
-            number = -1
-        if not 0 <= number < float("inf"):
-            self.fail(f"'{value}' is not a number of 0 or more, such as 10M or 250000.", param, ctx)
-        return number
-
-
-def scale_options(command: Any) -> Any:
-    """--loop, --plain, --calibration, --per-day, --price: what predictions are of, and what they amount to."""
-    for option in (
-        click.option(
-            "--calibration",
-            metavar="FILE|NAME",
-            help="Costs of graphs and copies: a file of calibrate, h100, h200 or usual; else the GPU's own if known.",
-        ),
-        click.option("--price", type=click.FloatRange(min=0), metavar="P", help="Of a GPU hour, with --per-day."),
-        click.option(
-            "--per-day", type=Many(), help="Steps a day, such as 10M: idle time, and what is gained, in GPU hours."
-        ),
-        click.option(
-            "--plain",
-            metavar="TIME|NAME.json",
-            help="What a step takes without nsys, or the NAME.json of profile: predicts that too.",
-        ),
-        click.option("--loop", metavar="LABEL", help="Of this loop, such as 'step #', instead of the main loop."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.command("whatif")
@@ -195,21 +128,3 @@ def _require_regex(text: str) -> None:
         raise NsysgapError(
             f"'{text}' is not a regular expression: {error}.", "Escape brackets: \\[", exit_code=2
         ) from None
-
-
-def written(answer: WhatifAnswer, to: Destination, *, advising: bool) -> bytes:
-    """The answer in the format that was asked for."""
-    if to.form in {"json", "csv", "parquet"}:
-        from nsysgap.render.data import data_bytes
-
-        return data_bytes(answer, to.form)
-    if to.form == "markdown":
-        from nsysgap.render.text.whatif import whatif_markdown
-
-        return whatif_markdown(answer.document()).encode("utf-8", "replace")
-    from nsysgap.answers.whatif import ncu_command
-    from nsysgap.render.text.console import text_bytes
-    from nsysgap.render.text.whatif import whatif_blocks
-
-    kernel = ncu_command(answer.kernel) if answer.kernel else ""
-    return text_bytes([whatif_blocks(answer.document(), advising=advising, kernel=kernel)], color=to.color)
