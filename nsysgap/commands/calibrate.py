@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from nsysgap.commands import show_error
+from nsysgap.commands.common import dry_run_option, nsys_option
 from nsysgap.commands.outputs import Destination, Outputs, announce
 from nsysgap.errors import NsysgapError
 from nsysgap.files import output_file, temporary_folder
@@ -22,11 +23,9 @@ OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.calibration/1, for 
 
 
 @click.command("calibrate")
-@click.option(
-    "--nsys", "nsys_path", metavar="PATH", help="The nsys to use; else the variable NSYS, else the newest found."
-)
+@nsys_option
 @click.option("--python", metavar="PATH", help="A Python that has CuPy; else the one that runs nsysgap.")
-@click.option("--dry-run", is_flag=True, help="Print the command lines and stop; works on any machine.")
+@dry_run_option
 @OUTPUTS.options
 def command(nsys_path: str | None, python: str | None, dry_run: bool, to: Destination) -> None:
     """Measure what CUDA graphs, gaps and copies cost on this machine: whatif and advise then rest on that.

@@ -76,6 +76,13 @@ select_option = click.option(
 unfold_option = click.option(
     "--unfold", is_flag=True, help="List NVTX ranges that differ in numbers only one by one, as JSON and CSV do."
 )
+rank_regex_option = click.option(
+    "--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number."
+)
+nsys_option = click.option(
+    "--nsys", "nsys_path", metavar="PATH", help="The nsys to use; else the variable NSYS, else the newest found."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the command lines and stop; works on any machine.")
 whole_option = click.option("--whole", is_flag=True, help="The whole report, with what lies before and after its loop.")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nsysgap.commands.common import dry_run_option, nsys_option
 from nsysgap.commands.explain import explain_option
 from nsysgap.commands.values import Pattern
 
@@ -23,11 +24,9 @@ class _WithArguments(click.Command):
 @click.command("profile", cls=_WithArguments, options_metavar="[OPTIONS]")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET... [-- ARGS]")
 @click.option("--command", "is_command", is_flag=True, help="TARGET is any program, not a Python script.")
-@click.option(
-    "--nsys", "nsys_path", metavar="PATH", help="The nsys to use; else the variable NSYS, else the newest found."
-)
+@nsys_option
 @click.option("--python", metavar="PATH", help="The Python that runs scripts; else the one that runs nsysgap.")
-@click.option("--dry-run", is_flag=True, help="Print the command lines and stop; works on any machine.")
+@dry_run_option
 @click.option("--no-baseline", is_flag=True, help="Leave out the plain run before the one under nsys.")
 @click.option(
     "--repeat",

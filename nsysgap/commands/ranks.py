@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import progress_lines, reports_argument, selection, selection_options, whole_option
+from nsysgap.commands.common import (
+    progress_lines,
+    rank_regex_option,
+    reports_argument,
+    selection,
+    selection_options,
+    whole_option,
+)
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.values import Top, top_of
 
@@ -32,7 +39,7 @@ OUTPUTS = Outputs(
 @reports_argument
 @selection_options
 @whole_option
-@click.option("--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number.")
+@rank_regex_option
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Read so many reports at once.")
 @click.option(
     "--dask",

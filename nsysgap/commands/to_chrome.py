@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened_report, reports_argument, stem
+from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument, stem
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
@@ -41,7 +41,7 @@ def _stem(given: Mapping[str, Any]) -> str:
     help="One file per GPU in this folder, for PyTorch's tools: cuLaunchKernel is called cudaLaunchKernel there.",
 )
 @click.option("--ranks", is_flag=True, help="All ranks of a job in one trace, on aligned clocks.")
-@click.option("--rank-regex", metavar="REGEX", help="Tell ranks by file name: the first group is the number.")
+@rank_regex_option
 @OUTPUTS.options
 def command(
     reports: tuple[str, ...],
