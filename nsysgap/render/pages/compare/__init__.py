@@ -37,7 +37,7 @@ def compare_page(document: Document, said: Said, pictures: Pictures) -> str:
     names = [_named(document, side) for side in SIDES]
     window = document["before"]["unit"] == "window"
     colors = colors_of(pictures.drawn)
-    remarks = [f"Not comparable. {text}" for text in document["reasons"]] + list(document["warnings"])
+    remarks = [f"Not comparable. {reason}" for reason in document["reasons"]] + list(document["warnings"])
     remarks += [outcome_text(one) for one in document.get("predicted", ())]
     body, tail = asset("compare/page.html").split("<!-- SPLIT -->")
     headline = f"{names[0]} and {names[1]}"

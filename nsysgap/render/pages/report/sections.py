@@ -258,9 +258,9 @@ def _cells(row: Sequence[str], texts: int, tag: str) -> Iterator[str]:
         yield f"<{tag}{shown}>{text(cell)}</{tag}>"
 
 
-def _code(text: str) -> str:
+def _code(own: str) -> str:
     """Text of our own with code between backticks."""
-    return _CODE.sub(r"<code>\1</code>", escape(text))
+    return _CODE.sub(r"<code>\1</code>", escape(own))
 
 
 def prose(sentence: str) -> str:
