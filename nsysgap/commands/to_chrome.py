@@ -13,9 +13,8 @@ import click
 
 from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument, stem
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
+from nsysgap.commands.tracing import announced, say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
-from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
@@ -85,7 +84,7 @@ def command(
                 file.flush()  # what does not fit is to be known before the first file is in place
                 written.append((targets[gpu], viewed.slice_count))
     for target, slices in written:
-        target.announce(f"{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
+        target.announce(announced(slices))
 
 
 def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destination, options: ToChromeOptions) -> None:
@@ -98,7 +97,7 @@ def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destinati
         viewed = ranks_trace(opened, options, rank_regex, say)
         with to.file() as file:
             write_trace(viewed, to.form, file)
-    to.announce(f"{counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
+    to.announce(announced(viewed.slice_count))
 
 
 def _file_label(trace: Trace, gpu: int) -> str:

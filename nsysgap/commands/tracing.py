@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from nsysgap.commands.common import progress_bar, select_option, selection, selection_options
+from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
@@ -67,6 +68,11 @@ def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChro
 def say(said: str) -> None:
     """What to know of a picture, to standard error."""
     click.echo(f"nsysgap: {said}", err=True)
+
+
+def announced(slices: int) -> str:
+    """What to say of a trace that was written, and what to do with it."""
+    return f"{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev"
 
 
 def write_trace(viewed: Viewed, form: str, file: IO[bytes]) -> None:

@@ -13,7 +13,6 @@ from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.predicting import HOLDS, scale_options, written
 from nsysgap.commands.values import Factor
 from nsysgap.errors import NsysgapError
-from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.analysis.schedule.changes import Asked
@@ -87,14 +86,12 @@ def _page(picture: WhatifPicture) -> bytes:
 
 def _write_trace(picture: WhatifPicture, to: Destination) -> None:
     from nsysgap.answers.whatif_picture import predicted_trace
-    from nsysgap.commands.tracing import write_trace
+    from nsysgap.commands.tracing import announced, write_trace
 
     viewed = predicted_trace(picture)
     with to.file() as file:
         write_trace(viewed, to.form, file)
-    to.announce(
-        f"recorded and predicted, {counted(viewed.slice_count, 'slice', 'slices')}; open it at https://ui.perfetto.dev"
-    )
+    to.announce(f"recorded and predicted, {announced(viewed.slice_count)}")
 
 
 def _asked(
