@@ -11,11 +11,10 @@ from nsysgap.analysis.loops.nvtx_loops import Loop, loops_called
 from nsysgap.analysis.schedule.model import Model, process_model
 from nsysgap.analysis.schedule.stretch import Stretch, loop_stretch, time_stretch
 from nsysgap.answers.opening import OpenReport
-from nsysgap.errors import NsysgapError
+from nsysgap.answers.steps import no_such_loop
 from nsysgap.op_sizes import OP_SIZES
 from nsysgap.report.details import read_op_details
 from nsysgap.tables import NONE, Table
-from nsysgap.units import printable
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,5 @@ def _loops(report: OpenReport, label: str | None) -> dict[int, Loop]:
         loop = steps.loops[number]
         found.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
     if not found:
-        labels = list(dict.fromkeys(loop.label for loop in steps.loops))[:5]
-        known = ", ".join(f"'{printable(one, 60)}'" for one in labels)
-        hint = f"The report's loops: {known}." if known else "Nothing repeats in this report: see nsysgap steps REPORT."
-        raise NsysgapError(f"No loop is called '{label}'.", hint)
+        raise no_such_loop(steps, label)
     return found

@@ -96,7 +96,7 @@ def test_a_loop_in_every_format(tmp_path: Path) -> None:
 def test_a_loop_that_is_not_there(tmp_path: Path) -> None:
     done = run("critical-path", steps(ReportBuilder()).save(tmp_path), "--loop", "token #")
     assert done.returncode == 1
-    assert "'step #'" in done.stderr
+    assert "The report's loops have 1 label, such as 'step #'." in done.stderr
 
 
 def launched_by_kernels() -> ReportBuilder:
