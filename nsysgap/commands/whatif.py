@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +102,10 @@ def _asked(
     **more: Any,
 ) -> tuple[Asked, ...]:
     from nsysgap.analysis.schedule.changes import Asked
+    from nsysgap.answers.selection import pattern
 
     for regex in (*more["fuse"], *(name for name, _ in batch), *(name for name, _ in faster)):
-        _require_regex(regex)
+        pattern(regex)  # refused before the report is read
     found = [Asked("graph", graph)] if graph is not None else []
     found += [Asked("fewer-syncs", factor=sync_every)] if sync_every else []
     found += [Asked("pinned")] if more["pin"] else []
@@ -116,12 +116,3 @@ def _asked(
     found += [Asked("fused", name) for name in more["fuse"]]
     found += [Asked("batched", name, factor) for name, factor in batch]
     return (*found, *([Asked("os-waits")] if more["no_os_waits"] else []))
-
-
-def _require_regex(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise NsysgapError(
-            f"'{text}' is not a regular expression: {error}.", "Escape brackets: \\[", exit_code=2
-        ) from None
