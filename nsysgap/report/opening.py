@@ -128,22 +128,25 @@ def _check_length(path: Path, file: Path, head: bytes) -> None:
 def _check_writer(path: Path, file: Path) -> None:
     """On Linux: refuse a file that another process of ours holds open for writing."""
     try:
-        status = file.stat()
-        for process in Path("/proc").glob("[0-9]*"):
-            if process.name != str(os.getpid()) and _writes(process, status):
-                raise NsysgapError(f"{path} is still being written by process {process.name}.", WRITING_HINT)
+        status, own = file.stat(), str(os.getpid())
+        with os.scandir("/proc") as processes:
+            numbers = [process.name for process in processes if process.name.isdigit()]
+        for number in numbers:
+            if number != own and _writes(number, status):
+                raise NsysgapError(f"{path} is still being written by process {number}.", WRITING_HINT)
     except OSError:
         return
 
 
-def _writes(process: Path, status: os.stat_result) -> bool:
+def _writes(process: str, status: os.stat_result) -> bool:
+    """Whether a process has the file open for writing. Without Path: all that any program of the user has open."""
     try:
-        for link in (process / "fd").iterdir():
-            target = link.stat()
-            if (target.st_dev, target.st_ino) == (status.st_dev, status.st_ino):
-                flags = (process / "fdinfo" / link.name).read_text().split("flags:")[1].split()[0]
-                if int(flags, 8) & os.O_ACCMODE:
-                    return True
+        with os.scandir(f"/proc/{process}/fd") as links:
+            for link in links:
+                if os.path.samestat(link.stat(), status):
+                    flags = Path(f"/proc/{process}/fdinfo/{link.name}").read_text().split("flags:")[1].split()[0]
+                    if int(flags, 8) & os.O_ACCMODE:
+                        return True
     except (OSError, IndexError, ValueError):
         pass  # the process ended or is not ours to look into
     return False

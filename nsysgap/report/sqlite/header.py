@@ -26,11 +26,12 @@ def unfinished(file: Path) -> Path | None:
     SQLite looks beside the file that a link leads to. A journal that begins with a zero was kept after it was done
     with, as by journal_mode = PERSIST.
     """
-    file = file.resolve()
+    if file.is_symlink():  # links among the folders before it do not matter, and this is asked with every read
+        file = file.resolve()
     for suffix in ("-wal", "-journal"):
         beside = file.with_name(file.name + suffix)
         try:
-            with beside.open("rb") as opened:
+            with beside.open("rb", buffering=0) as opened:
                 first = opened.read(1)
         except OSError:  # most often there is none; a name may be too long for one
             continue

@@ -139,7 +139,7 @@ class SqliteSource(Source):
 def _state(file: Path) -> tuple[object, ...]:
     """What changes when a file is replaced or written to: SQLite counts its commits in the header, too."""
     try:
-        with file.open("rb") as opened:
+        with file.open("rb", buffering=0) as opened:
             status = os.fstat(opened.fileno())
             return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, opened.read(HEADER_BYTES)
     except OSError as error:
