@@ -12,10 +12,10 @@ from nsysgap.analysis.schedule.bodies import Bodies, loop_bodies
 from nsysgap.analysis.schedule.calibration import USUAL_CONSTANTS, Constants
 from nsysgap.analysis.schedule.changes import Asked, Candidate, Changes
 from nsysgap.analysis.schedule.constants import FEWEST_STEPS
-from nsysgap.analysis.schedule.cure import cure_text, limits_of
+from nsysgap.analysis.schedule.cure import Limit, cure_text, limits_of
 from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.limits import doubts, refusals
-from nsysgap.analysis.schedule.loop_time import LoopRun, limits_after, run_loop
+from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
 from nsysgap.analysis.schedule.path import Path
 from nsysgap.analysis.schedule.path_rows import PathRow, host_time, parts_of, path_rows, top_kernel
 from nsysgap.analysis.schedule.plain import PlainSchedule, without_profiler
@@ -166,7 +166,9 @@ class Asker:
         self.plain: PlainSchedule | None = None
         if plain_each is not None:
             length = plain_each * self.bodies.count
-            self.plain = without_profiler(self.bodies, self.run.host_share(), length, constants.calibration)
+            self.plain = without_profiler(
+                self.bodies, self.run.host_share(self.run.path()), length, constants.calibration
+            )
             self.plain_changes = Changes(self.bodies, "plain", stacks, constants)
 
     def predicted(self, changes: Sequence[Change]) -> Predicted:
@@ -200,8 +202,8 @@ class Asker:
         if candidate.change is not None:
             predicted = self.predicted([candidate.change])
             found["under_nsys"] = asdict(predicted.prediction)
-            if not candidate.change.unsure and predicted.length == predicted.central.length:
-                found["then_limits"] = limits_after(self.bodies, predicted.central)
+            if predicted.limits is not None:
+                found["then_limits"] = predicted.limits
             plain = self.predicted_plain([asked])
             found["plain"] = None if plain is None else asdict(plain)
         return found
@@ -222,9 +224,7 @@ def asked_whatif(
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch, _domain(chosen))
     constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
     asker = Asker(chosen, plain, report.samples, constants)
-    path = asker.run.path
-    rows, parts = _path(report, chosen, path)
-    limits = limits_of(parts, rows)
+    rows, parts, limits, kernel = _recorded(report, chosen, asker.run.path())
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
     candidates = [asker.changes.candidate(one) for one in asked]
     documents = [asker.document(one) for one in candidates]
@@ -242,7 +242,7 @@ def asked_whatif(
         together=None if advising else _together(asker, candidates),
         left_out=left_out,
         cure=cure_text(parts, limits),
-        kernel=top_kernel(asker.model, path) if limits and limits[0].kind == "kernel" else "",
+        kernel=kernel,
         notes=_notes(asker),
         scale=_scale(asker, candidates, documents, options),
         constants=constants,
@@ -274,10 +274,15 @@ def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
     return max(accepted, key=lambda one: len(one.model.ops.call))
 
 
-def _path(report: OpenReport, chosen: ProcessLoop, path: Path) -> tuple[list[PathRow], dict[str, int]]:
+def _recorded(
+    report: OpenReport, chosen: ProcessLoop, path: Path
+) -> tuple[list[PathRow], dict[str, int], list[Limit], str]:
+    """(rows and parts of the recorded loop's path, what limits it, the kernel to look at where kernels do)."""
     host = host_time(chosen.model, path, loop_ranges(report.trace.nvtx, chosen.stretch.starts, chosen.stretch.ends))
     rows = sorted(path_rows(chosen.model, path, host), key=lambda row: -row.ns)
-    return rows, parts_of(chosen.model, path, host)
+    parts = parts_of(chosen.model, path, host)
+    limits = limits_of(parts, rows)
+    return rows, parts, limits, top_kernel(chosen.model, path) if limits and limits[0].kind == "kernel" else ""
 
 
 def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nsysgap.analysis.pictures.lanes import assign_lanes
-from nsysgap.analysis.schedule.predict import RANGE, Change, edge_run, predict
+from nsysgap.analysis.schedule.predict import RANGE, Change, predict, run_of
 from nsysgap.analysis.schedule.timelines import Events, Timeline, median_step, timeline
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.whatif import Asker, WhatifAnswer, WhatifOptions, asked_whatif
@@ -48,13 +48,10 @@ def whatif_picture(report: OpenReport, options: WhatifOptions) -> WhatifPicture:
 def _predicted(asker: Asker, changes: Sequence[Change], step: int) -> list[Timeline]:
     schedule, named = asker.model.schedule, ", ".join(dict.fromkeys(one.name for one in changes))
     found = predict(asker.bodies, changes, schedule, asker.run.length)
-    if found.prediction.kind != RANGE:
-        return [timeline(asker.bodies, found.central, step, named)]
+    cases = {"best": "at best", "worst": "at worst"} if found.prediction.kind == RANGE else {"central": ""}
     return [
-        timeline(
-            asker.bodies, edge_run(asker.bodies, changes, schedule, found.scaled_by, case), step, named, f"at {case}"
-        )
-        for case in ("best", "worst")
+        timeline(asker.bodies, run_of(asker.bodies, changes, schedule, found.scaled_by, case), step, named, said)
+        for case, said in cases.items()
     ]
 
 

@@ -11,6 +11,7 @@ from nsysgap.analysis.schedule.calls import Calls
 from nsysgap.analysis.schedule.constants import BLOCKED_LAUNCH, FEWEST_BLOCKED, QUEUE_LENGTHS, QUEUE_SPREAD
 from nsysgap.analysis.schedule.ops import Ops
 from nsysgap.analysis.schedule.typical import median
+from nsysgap.arrays import held_once
 from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
@@ -56,7 +57,8 @@ def back_pressure(calls: Calls, ops: Ops, blocks: NDArray[np.bool_]) -> BackPres
         if len(full) and not _explained(found, calls, ops, rows, full, stream):
             left.append(rows[full])
     return BackPressure(
-        *(found.blocked, found.room, found.room_tail, found.base, found.lengths),
+        *(held_once(found.blocked), held_once(found.room), held_once(found.room_tail)),
+        *(found.base, found.lengths),
         unexplained=ops.call[np.concatenate(left)] if left else np.empty(0, np.intp),
     )
 

@@ -11,6 +11,7 @@ from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.relations.syncs import NEVER, awaited_records
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, EVENT_SYNC, FREE, RECORD, STREAM_SYNC, WAIT, Calls
 from nsysgap.analysis.schedule.schedule import NO_SCOPE
+from nsysgap.arrays import codes, combined_codes
 from nsysgap.tables import BLOCKING_STREAM, LEGACY_NULL_STREAM, NONE, Table, Trace
 
 Indices = NDArray[np.intp]
@@ -87,17 +88,18 @@ def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: NDArra
     """Stream, context and other waiting calls: what their record names, the process without one."""
     mine = np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE)))
     known = record[mine] != NONE
-    context, stream, green = (np.full(len(mine), none, np.int64) for none in (NONE, NONE, 0))
+    context, stream, green = (np.full(len(mine), none, np.int32) for none in (NONE, NONE, 0))
     context[known] = trace.sync_records["context"][record[mine[known]]]
     green[known] = trace.sync_records["green_context"][record[mine[known]]]
     by_stream = known & (calls.role[mine] == STREAM_SYNC)
     stream[by_stream] = trace.sync_records["stream"][record[mine[by_stream]]]
-    number: dict[tuple[int, int, int], int] = {}
-    places = list(zip(context.tolist(), stream.tolist(), green.tolist(), strict=True))
-    for place in places:
-        if place not in number:
-            number[place] = scopes.of(*place)
-    found.scope[mine] = [number[place] for place in places]
+    present, place = codes(combined_codes(context, stream, green)[0].astype(np.int64))
+    first = np.zeros(len(present), np.intp)
+    first[place[::-1]] = np.arange(len(place))[::-1]
+    number = np.zeros(len(present), np.int32)
+    for one in np.argsort(first).tolist():  # numbered as they come
+        number[one] = scopes.of(*(int(column[first[one]]) for column in (context, stream, green)))
+    found.scope[mine] = number[place]
 
 
 def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: NDArray[np.int64], scopes: _Scopes) -> None:

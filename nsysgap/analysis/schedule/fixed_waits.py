@@ -8,7 +8,7 @@ Where a program waits for each of its launches, all waits are such, and their su
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,17 +39,19 @@ class FixedWaits:
     earlier_group: Times
 
 
-def fixed_waits(schedule: Schedule, joints: Joints, groups: Groups) -> FixedWaits:
-    """Find them."""
-    finder = _Finder(schedule, joints, groups)
+def fixed_waits(schedule: Schedule, joints: Joints, groups: Groups, streams: Sequence[int]) -> FixedWaits:
+    """Find them. `streams`: the greatest end on each stream before all of this."""
+    finder = _Finder(schedule, joints, groups, streams)
     return finder.found()
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One stream: its groups, the joints that end or change what it does, and per such joint the place of the joint
-    before it (`before`, -1 none), how many groups lie between and the first of them."""
+    """One stream: the greatest end before all of this (`begun`), its groups, the joints that end or change what it
+    does, and per such joint the place of the joint before it (`before`, -1 none), how many groups lie between and the
+    first of them."""
 
+    begun: int
     groups: Indices
     joints: Indices
     before: Indices
@@ -61,7 +63,7 @@ class _Finder:
     """`bound`: per joint how far what it covers is at most once it has returned, as its thread would see that had it
     never waited. `due`, `delta`, `took`: of the op of a joint that blocks; of others its start, 0 and 0."""
 
-    def __init__(self, schedule: Schedule, joints: Joints, groups: Groups) -> None:
+    def __init__(self, schedule: Schedule, joints: Joints, groups: Groups, streams: Sequence[int]) -> None:
         self.joints, self.groups = joints, groups
         block = joints.what == BLOCK
         op = joints.which[block]
@@ -79,7 +81,7 @@ class _Finder:
         self.bound[covers] = np.maximum(joints.end - joints.tail, joints.start)[covers]
         known = block & (self.delta + self.took >= 0)
         self.bound[known] = (joints.end - joints.tail)[known]
-        self.lines = _Lines(schedule, joints, groups, np.where(covers, scope, NONE))
+        self.lines = _Lines(schedule, joints, groups, np.where(covers, scope, NONE), streams)
         self.row, self.place, self.place_of_group, self.begins = self._in_a_row(schedule)
         self.after_launch = np.zeros(len(groups.joint), np.bool_)
         for line in self.lines:
@@ -104,8 +106,12 @@ class _Finder:
         groups, joints = self.groups, self.joints
         some = np.flatnonzero(line.between > 0)
         mine, before = line.groups[line.first[some]], line.before[some]
-        surely = self.bound[before] + groups.step[mine] <= groups.host[mine]
-        self.after_launch[mine] = (before == NONE) | (surely & (joints.thread[before] == groups.thread[mine]))
+        surely = self._bound(line)[some] + groups.step[mine] <= groups.host[mine]
+        self.after_launch[mine] = surely & ((before == NONE) | (joints.thread[before] == groups.thread[mine]))
+
+    def _bound(self, line: _Line) -> Times:
+        """How far what the joint before each one of a line covers is at most, and what came before all of this."""
+        return np.where(line.before == NONE, line.begun, self.bound[line.before])
 
     def found(self) -> FixedWaits:
         """Round by round: what is known of some waits tells of those after them."""
@@ -140,7 +146,7 @@ class _Finder:
             mine, count, before = line.joints, line.between, line.before
             joints, groups = self.joints, self.groups
             # Nothing launched since the last wait: what that covered has ended, or this cannot be told.
-            bound = np.where(before == NONE, NEVER, self.bound[before])
+            bound = self._bound(line)
             same = (before == NONE) | (joints.thread[before] == joints.thread[mine])
             over = same & (bound + self.delta[mine] <= self.due[mine]) & (bound <= self.due[mine] + self.took[mine])
             known[mine] &= np.where(count == 0, over, count == 1)
@@ -157,8 +163,16 @@ class _Finder:
 class _Lines:
     """The streams, each made when it is looked at: together they are long."""
 
-    def __init__(self, schedule: Schedule, joints: Joints, groups: Groups, scope: NDArray[np.int32]) -> None:
-        """`scope`: of each joint that covers one, else -1."""
+    def __init__(
+        self,
+        schedule: Schedule,
+        joints: Joints,
+        groups: Groups,
+        scope: NDArray[np.int32],
+        streams: Sequence[int],
+    ) -> None:
+        """`scope`: of each joint that covers one, else -1; `streams`: as for `fixed_waits`."""
+        self.begun = streams
         single = np.array([scope[0] if len(scope) == 1 else NONE for scope in (*schedule.scopes, ())], np.int32)
         stream = np.where(joints.stream == NONE, single[scope], joints.stream)
         self.placed = groups.joint
@@ -177,4 +191,4 @@ class _Lines:
             until = np.searchsorted(self.placed[groups], mine, "right")
             first = np.concatenate(([0], until[:-1])) if len(mine) else until
             before = np.concatenate(([NONE], mine[:-1])) if len(mine) else mine
-            yield _Line(groups, mine, before, until - first, first)
+            yield _Line(self.begun[number], groups, mine, before, until - first, first)

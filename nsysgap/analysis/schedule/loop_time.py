@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -29,14 +28,12 @@ class LoopRun:
         """How long the loop takes."""
         return self.end.time - self.start
 
-    @cached_property
     def path(self) -> Path:
-        """The loop's critical path."""
+        """The loop's critical path, worked out each time: its columns are too long to be kept."""
         return critical_path(self.schedule, self.times, self.start, self.end)
 
-    def host_share(self) -> float:
-        """The share of host code, calls and launch latency in the critical path: 0 to 1."""
-        path = self.path
+    def host_share(self, path: Path) -> float:
+        """The share of host code, calls and launch latency in its critical path: 0 to 1."""
         gpu = int(path.gpu.sum() + path.between.sum() + path.tail.sum())
         return max(0.0, 1 - gpu / max(self.length, 1))
 
@@ -58,12 +55,12 @@ def run_loop(bodies: Bodies, schedule: Schedule) -> LoopRun:
     return LoopRun(schedule, times, start, End(call_end, thread=stretch.logical))
 
 
-def limits_after(bodies: Bodies, run: LoopRun) -> dict[str, float]:
+def limits_after(bodies: Bodies, run: LoopRun, path: Path) -> dict[str, float]:
     """What a replayed loop's critical path consists of: shares from 0 to 1 that sum to 1, largest first.
 
     Graphs count as kernels; host is the program's own code and what it waits for in the OS.
     """
-    model, path = bodies.model, run.path
+    model = bodies.model
     copies, launches = np.isin(model.ops.kind, (MEMCPY, MEMSET)), model.calls.role == LAUNCH
     last = 0 if path.last is None else path.last[2] - path.last[1]
     parts = {

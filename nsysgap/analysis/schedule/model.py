@@ -65,9 +65,17 @@ def process_model(trace: Trace, sizes: Table, owner: NDArray[np.int32], process:
     schedule, stream_bound, typical, gap, full = _modelled(trace, calls, ops, recorded, replay(recorded))
     del recorded  # these columns are long: what is not needed any more is not held
     return Model(
-        *(trace, sizes, calls, ops, schedule, replay(schedule), stream_bound, typical, gap, full),
+        *(trace, sizes, calls, ops, schedule, _replayed(schedule, calls, ops), stream_bound, typical, gap, full),
         without_call=none,
     )
+
+
+def _replayed(schedule: Schedule, calls: Calls, ops: Ops) -> Replay:
+    """The replay of an unchanged schedule, whose times are the recorded ones: held once where they are."""
+    times = replay(schedule)
+    recorded = {"call_start": calls.start, "call_end": calls.end, "op_start": ops.start, "op_end": ops.end}
+    same = {name: column for name, column in recorded.items() if np.array_equal(getattr(times, name), column)}
+    return replace(times, **same)
 
 
 def _modelled(
@@ -93,8 +101,8 @@ def _modelled(
         delta=delta,
         blocks=blocks,
         op_tail=op_tail,
-        room=held_once(full.room),
-        room_tail=held_once(full.room_tail),
+        room=full.room,
+        room_tail=full.room_tail,
     )
     return schedule, stream_bound, typical, gap, full
 

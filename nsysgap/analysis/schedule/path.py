@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,8 @@ class _Walk:
         self.schedule, self.times, self.start = schedule, times, start
         self.calls = len(schedule.gap)
         self.waited_for, self.for_room = _waited_for(schedule, times)
-        self.stream_bound, self.pred = _predecessors(schedule, times)
-        self.previous = _previous(schedule.thread)
+        self.stream_bound, self.pred = _predecessors(schedule, times, self.waited_for.dtype)
+        self.previous = _previous(schedule.thread, self.waited_for.dtype)
         origin = min(schedule.origin, start)  # a loop may begin before its first call
         self.since = (
             np.where(self.previous == NONE, origin, times.call_end[self.previous]) if self.calls else self.previous
@@ -100,11 +100,12 @@ class _Walk:
         if begun == NONE:
             return
         then = self._leads_to().data  # single values of it are quicker to get, and no list takes memory
-        passed, which = array("q"), begun
+        passed, which = array(then.format), begun
         while which >= 0:
             passed.append(which)
             which = then[which]
-        on_path = np.frombuffer(passed, np.int64)
+        del then
+        on_path = np.frombuffer(passed, self.waited_for.dtype)
         self._fill_calls(on_path[on_path < self.calls])
         self._fill_ops(on_path[on_path >= self.calls] - self.calls)
         if self.last is None and end.op == NONE:
@@ -185,19 +186,21 @@ class _Walk:
         self.gap[call] = np.where(further, launched - np.maximum(self.since[call], start), 0)
 
 
-def _previous(number: NDArray[np.int32]) -> Times:
+def _previous(number: NDArray[np.int32], dtype: np.dtype[Any]) -> NDArray[Any]:
     """The one before each that has the same number, -1 for none."""
+    if not number.any():
+        return np.arange(NONE, len(number) - 1, dtype=dtype)
     order = np.argsort(number, kind="stable")
-    found = np.full(len(number), NONE, np.int64)
+    found = np.full(len(number), NONE, dtype)
     same = number[order[1:]] == number[order[:-1]]
     found[order[1:][same]] = order[:-1][same]
     return found
 
 
-def _waited_for(schedule: Schedule, times: Replay) -> tuple[Times, NDArray[np.bool_]]:
+def _waited_for(schedule: Schedule, times: Replay) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """(the op whose end decided when each call returned, -1 none; whether that made room in a full queue)."""
     alone = times.call_start + schedule.base
-    found = np.full(len(alone), NONE, np.int64)
+    found = np.full(len(alone), NONE, np.int32 if len(alone) + len(schedule.call) < 1 << 31 else np.int64)
     for_room = np.zeros(len(alone), np.bool_)
     blocking = np.flatnonzero(schedule.blocks & schedule.alive)
     blocking = blocking[(times.op_end + schedule.op_tail)[blocking] > alone[schedule.call[blocking]]]
@@ -213,13 +216,13 @@ def _waited_for(schedule: Schedule, times: Replay) -> tuple[Times, NDArray[np.bo
     return found, for_room
 
 
-def _predecessors(schedule: Schedule, times: Replay) -> tuple[NDArray[np.bool_], Times]:
+def _predecessors(schedule: Schedule, times: Replay, dtype: np.dtype[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     """(which ops waited for another and not for their call, for which: the one before on the stream, or another's)."""
     launched = times.call_start[schedule.call] + schedule.latency
     bound = schedule.alive & (times.before != NEVER) & (times.before + schedule.delta > launched)
     alive = np.flatnonzero(schedule.alive)
-    before = _previous(schedule.stream[alive])
-    previous = np.full(len(launched), NONE, np.int64)
+    before = _previous(schedule.stream[alive], dtype)
+    previous = np.full(len(launched), NONE, dtype)
     previous[alive] = np.where(before == NONE, NONE, alive[before])
     chained = bound & (previous != NONE)
     chained[chained] = times.op_end[previous[chained]] == times.before[chained]

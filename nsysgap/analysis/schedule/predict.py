@@ -9,7 +9,7 @@ import numpy as np
 
 from nsysgap.analysis.schedule.bodies import Bodies
 from nsysgap.analysis.schedule.constants import BULK_BAND, GPU_BAND, GPU_BOUND, HOST_BAND
-from nsysgap.analysis.schedule.loop_time import LoopRun, run_loop
+from nsysgap.analysis.schedule.loop_time import LoopRun, limits_after, run_loop
 from nsysgap.analysis.schedule.schedule import Schedule
 
 FIGURE, GAIN, RANGE = "figure", "gain", "range"
@@ -55,11 +55,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predicted:
-    """A prediction, the run that its centre rests on, and by what its edges are scaled: what of the change might be
-    said by the host's share alone, and that share."""
+    """A prediction, what its centre consists of (`limits_after`; None where that is not what is said), how long the
+    loop takes there, ns, and by what its edges are scaled: what of the change might be said by the host's share alone,
+    and that share."""
 
     prediction: Prediction
-    central: LoopRun
+    limits: dict[str, float] | None
     length: int
     scaled_by: tuple[str, float]
 
@@ -78,17 +79,21 @@ def predict(
 
     `plain`: the schedule is one without the profiler: nothing but a range is said.
     """
+    unsure = any(change.unsure for change in changes)
     central = run_loop(bodies, apply(changes, schedule, "central"))
     length = max(central.length, *(change.at_least for change in changes), 0) if changes else central.length
-    share = central.host_share()
+    path = central.path()
+    share = central.host_share(path)
+    limits = limits_after(bodies, central, path) if not unsure and length == central.length else None
+    del central, path  # their columns are long
     kind = _kind(changes, share, plain=plain)
-    best, worst = (edge_run(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
+    best, worst = (run_of(bodies, changes, schedule, (kind, share), case).length for case in ("best", "worst"))
     wider = max((change.wider for change in changes), default=0.0)
     if kind == FIGURE and wider:
         best, worst = round(min(best, length) * (1 - wider)), round(max(worst, length) * (1 + wider))
     each = max(bodies.count, 1)
     scaled_by = kind, share
-    if any(change.unsure for change in changes):
+    if unsure:
         kind = RANGE
     said = kind != RANGE
     prediction = Prediction(
@@ -99,15 +104,18 @@ def predict(
         kind=kind,
         host_share=round(share, 4),
     )
-    return Predicted(prediction, central, length, scaled_by)
+    return Predicted(prediction, limits, length, scaled_by)
 
 
-def edge_run(
+def run_of(
     bodies: Bodies, changes: Sequence[Change], schedule: Schedule, said: tuple[str, float], case: str
 ) -> LoopRun:
-    """The run at "best" or at "worst". `said`: (kind of what is said, the host's share of the central run's path)."""
-    low, high = _bands(changes, *said)
-    return run_loop(bodies, scaled(apply(changes, schedule, case), *(low if case == "best" else high)))
+    """The run at one of CASES. `said`: (kind of what is said, the host's share of the central run's path)."""
+    changed = apply(changes, schedule, case)
+    if case != "central":
+        low, high = _bands(changes, *said)
+        changed = scaled(changed, *(low if case == "best" else high))
+    return run_loop(bodies, changed)
 
 
 def _kind(changes: Sequence[Change], share: float, *, plain: bool) -> str:

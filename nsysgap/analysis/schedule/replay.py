@@ -1,38 +1,58 @@
 """The replay at full speed: of the joints, where the host waits for the GPU or one stream for another, only those are
-walked whose wait depends on what came before; all else is sums and running maxima."""
+walked whose wait depends on what came before; all else is sums and running maxima, part after part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.fixed_waits import FixedWaits, fixed_waits
 from nsysgap.analysis.schedule.joints import BLOCK, Groups, Joints, Sums, groups_of, joints_of, sums_of
+from nsysgap.analysis.schedule.parts import Part, Reached, parts_of
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
-from nsysgap.analysis.schedule.replay_times import Held, all_times
+from nsysgap.analysis.schedule.replay_times import BEFORE_ALL, Held, all_times
 from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Indices, Replay, Schedule, Times
 from nsysgap.tables import NONE
 
+AT_A_TIME = 1 << 16  # calls whose columns fit into a core's cache
+REPLAYED = tuple(Replay.__dataclass_fields__)
 
-def replay(schedule: Schedule) -> Replay:
+
+def replay(schedule: Schedule, at_a_time: int = AT_A_TIME) -> Replay:
     """When everything happens: exactly what `replay_by_loop` gives."""
     if bool((schedule.room != NONE).any()):
         return replay_by_loop(schedule)
+    calls, ops = len(schedule.gap), len(schedule.call)
+    times, reached = Replay(*(np.empty(length, np.int64) for length in (*3 * (calls,), *3 * (ops,)))), Reached(schedule)
+    for part in parts_of(schedule, at_a_time):
+        _fill(times, part, reached.schedule_of(schedule, part), reached)
+    return times
+
+
+def _fill(times: Replay, part: Part, schedule: Schedule, reached: Reached) -> None:
+    """Replay a part, fill in its times and go on to its end."""
     sums = sums_of(schedule)
-    own, walk = _joined(schedule, sums)
-    return all_times(schedule, sums, own, walk.awaited, walk.carried)
+    own, walk = _joined(schedule, sums, reached.streams)
+    held = [[(BEFORE_ALL, until), *walk.awaited.get(stream, ())] for stream, until in enumerate(reached.streams)]
+    found = all_times(schedule, sums, own, held, walk.carried)
+    for column, rows in zip(REPLAYED, (*3 * (part[0],), *3 * (part[1],)), strict=True):
+        getattr(times, column)[rows] = getattr(found, column)
+    reached.go_on(schedule, found, held)
 
 
-def _joined(schedule: Schedule, sums: Sums) -> tuple[Times, _Walk]:
-    """(by how much each call delays what follows on its thread, ns; the walk over the joints that had to be walked)."""
+def _joined(schedule: Schedule, sums: Sums, streams: Sequence[int]) -> tuple[Times, _Walk]:
+    """(By how much each call delays what follows on its thread, ns; the walk over the joints that had to be walked.)
+
+    `streams`: the greatest end on each before.
+    """
     joints = joints_of(schedule, sums)
     groups = groups_of(schedule, sums, joints)
-    fixed = fixed_waits(schedule, joints, groups)
+    fixed = fixed_waits(schedule, joints, groups, streams)
     own = np.zeros(len(schedule.gap), np.int64)
     own[joints.call[fixed.fixed]] = fixed.wait[fixed.fixed]
-    walk = _Walk(schedule)
+    walk = _Walk(schedule, streams)
     walk.run(*_to_walk(schedule, joints, groups, fixed))
     if walk.shifts:
         np.add.at(own, *np.array(walk.shifts, np.int64).T)
@@ -82,10 +102,10 @@ def _since_last(line: Times, marked: NDArray[np.bool_]) -> Indices:
 class _Walk:
     """The walk over the joints. Keeps per thread its shift, per stream the greatest end so far."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, streams: Sequence[int]) -> None:
         self.schedule = schedule
         self.shift = [0] * (int(schedule.thread.max(initial=0)) + 1)
-        self.streams = [NEVER] * max(schedule.stream_count, 1)
+        self.streams = list(streams)
         self.carried: dict[int, int] = {}
         self.edges: dict[int, int] = {}
         self.shifts: list[tuple[int, int]] = []  # (call, by how much what follows on its thread is later)

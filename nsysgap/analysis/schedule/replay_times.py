@@ -10,13 +10,14 @@ from nsysgap.analysis.schedule.joints import PHASES, Sums, by_number, places
 from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Indices, Replay, Schedule, Times
 
 Held = tuple[int, int]  # (key of the joint, the end that a stream waits for from there on)
+BEFORE_ALL = 0  # a key no greater than any
 
 
 def all_times(
-    schedule: Schedule, sums: Sums, own: Times, held: Mapping[int, Sequence[Held]], carried: Mapping[int, int]
+    schedule: Schedule, sums: Sums, own: Times, held: Sequence[Sequence[Held]], carried: Mapping[int, int]
 ) -> Replay:
-    """The replay. `own`: by how much each call delays what follows on its thread, ns; `held`: by stream; `carried`: the
-    end that each call that records an event has recorded."""
+    """The replay. `own`: by how much each call delays what follows on its thread, ns; `held`: by stream, sorted by key;
+    `carried`: the end that each call that records an event has recorded."""
     shift = np.empty_like(own)
     for mine in places(schedule.thread):
         shift[mine] = np.cumsum(own[mine])
@@ -25,7 +26,7 @@ def all_times(
     covered = _events(schedule, carried)
     waiting = np.flatnonzero(schedule.waits & (schedule.scope != NO_SCOPE))
     for stream, rows in enumerate(_of_streams(schedule)):
-        mine = np.array(held.get(stream, ()), np.int64).reshape(-1, 2)
+        mine = np.array(held[stream], np.int64).reshape(-1, 2)
         host = call_start[schedule.call[rows]] + schedule.latency[rows]
         before[rows] = _before(schedule, sums, rows, host, mine)
         after = np.where(before[rows] > NEVER // 2, before[rows] + schedule.delta[rows], NEVER)

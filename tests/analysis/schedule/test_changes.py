@@ -125,7 +125,7 @@ def test_taking_time_out_of_kernels_gains_at_most_their_share_of_the_path(
     bodies = bodies_of(loop_of(step), tmp_path)
     recorded = run_loop(bodies, bodies.model.schedule)
     of_kernel = Changes(bodies).ops_named("kernel 0")
-    share = int(recorded.path.gpu[of_kernel].sum())
+    share = int(recorded.path().gpu[of_kernel].sum())
     assert recorded.length - predicted(bodies, Asked("faster", "kernel 0", factor)).length <= share
 
 

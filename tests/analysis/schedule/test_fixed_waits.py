@@ -14,7 +14,7 @@ from nsysgap.analysis.schedule.fixed_waits import FixedWaits, fixed_waits
 from nsysgap.analysis.schedule.joints import groups_of, joints_of, sums_of
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.replay_loop import replay_by_loop
-from nsysgap.analysis.schedule.schedule import Schedule
+from nsysgap.analysis.schedule.schedule import NEVER, Schedule
 
 SCOPES = ((0,), (1,), (0, 1))
 Call = tuple[str, int, int]  # "launch", "copy" (blocking), "sync", "record" or "await"; stream, of a sync scope; thread
@@ -58,10 +58,11 @@ def program(calls: Sequence[Call], *, gap: int = 10, delta: int = 1, tail: int =
 
 def waits(schedule: Schedule) -> FixedWaits:
     """What is known of the waits; the replay that rests on it is the plain one."""
-    same_replay(replay(schedule), replay_by_loop(schedule))
+    for at_a_time in (1, 3, 1_000):
+        same_replay(replay(schedule, at_a_time), replay_by_loop(schedule))
     sums = sums_of(schedule)
     joints = joints_of(schedule, sums)
-    return fixed_waits(schedule, joints, groups_of(schedule, sums, joints))
+    return fixed_waits(schedule, joints, groups_of(schedule, sums, joints), [NEVER] * schedule.stream_count)
 
 
 def test_a_program_that_waits_for_each_launch_has_no_wait_to_walk() -> None:

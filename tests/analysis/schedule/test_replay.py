@@ -67,6 +67,6 @@ def schedules(draw: st.DrawFn) -> Schedule:
 
 
 @settings(max_examples=examples(600), deadline=None)
-@given(schedules())
-def test_the_fast_replay_is_the_plain_one(schedule: Schedule) -> None:
-    same_replay(replay(schedule), replay_by_loop(schedule))
+@given(schedules(), st.integers(1, 11))
+def test_the_fast_replay_is_the_plain_one(schedule: Schedule, at_a_time: int) -> None:
+    same_replay(replay(schedule, at_a_time), replay_by_loop(schedule))
