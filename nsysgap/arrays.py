@@ -23,6 +23,18 @@ def held_once(values: Array) -> Array:
     return np.broadcast_to(values[:1].copy(), values.shape)
 
 
+def index_type(count: int) -> np.dtype[Any]:
+    """The dtype of positions among so many rows, and of -1: int32 where they fit."""
+    return np.dtype(np.int32 if count < 1 << 31 else np.intp)
+
+
+def narrowed(values: Array) -> Array:
+    """The same values, as int32 where they fit."""
+    limits = np.iinfo(np.int32)
+    fit = not len(values) or (values.min() >= limits.min and values.max() <= limits.max)
+    return values.astype(np.int32) if fit else values
+
+
 def distinct(values: Array) -> Array:
     """The distinct values, sorted, in the values' dtype."""
     if not len(values):
@@ -106,7 +118,7 @@ def grouped(keys: Array, number: int) -> Callable[[int], Indices]:
 
     Few keys are looked for one by one, which needs no memory to speak of; many are sorted once.
     """
-    dtype = np.int32 if len(keys) < 1 << 31 else np.intp
+    dtype = index_type(len(keys))
     if number <= FEW_GROUPS:
         return lambda key: np.flatnonzero(keys == key).astype(dtype)
     small = keys.astype(np.min_scalar_type(number))

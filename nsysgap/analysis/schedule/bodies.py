@@ -17,9 +17,9 @@ from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.ops import DEVICE_TO_HOST, HOST_TO_DEVICE
 from nsysgap.analysis.schedule.stretch import Stretch
+from nsysgap.arrays import Indices, index_type
 from nsysgap.tables import GRAPH, NONE
 
-Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 SYNC_ROLES = (STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC)
 
@@ -49,9 +49,9 @@ class Bodies:
         return len(self.stretch.starts)
 
     @cached_property
-    def op_of(self) -> NDArray[np.int64]:
+    def op_of(self) -> Indices:
         """The first op of every call of the model, -1 none."""
-        found = np.full(len(self.model.calls.row), NONE, np.int64)
+        found = np.full(len(self.model.calls.row), NONE, index_type(len(self.model.ops.call)))
         found[self.model.ops.call[::-1]] = np.arange(len(self.model.ops.call))[::-1]
         return found
 
@@ -60,7 +60,7 @@ class Bodies:
         """Numbers of the ops that the bodies' calls launched."""
         inside = np.zeros(len(self.model.calls.row), np.bool_)
         inside[self.calls] = True
-        return np.flatnonzero(inside[self.model.ops.call])
+        return np.flatnonzero(inside[self.model.ops.call]).astype(index_type(len(self.model.ops.call)))
 
     @cached_property
     def _blocking(self) -> tuple[Mask, Mask, list[tuple[str, int, int]]]:
@@ -157,4 +157,5 @@ def loop_bodies(model: Model, stretch: Stretch) -> Bodies:
     mine = np.flatnonzero(calls.thread == stretch.logical)
     body = np.searchsorted(stretch.starts, calls.start[mine], side="right") - 1
     inside = (body >= 0) & (calls.start[mine] < stretch.ends[np.maximum(body, 0)]) if len(stretch.ends) else body > 0
-    return Bodies(model, stretch, mine[inside], body[inside])
+    dtype = index_type(len(calls.row))
+    return Bodies(model, stretch, mine[inside].astype(dtype), body[inside].astype(dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,9 @@ from nsysgap.analysis.schedule.constants import (
     MERGED_RUN_CALLS,
     MERGED_RUNS,
 )
-from nsysgap.arrays import distinct, is_any
+from nsysgap.arrays import Indices, distinct, held_once, index_type, is_any
 from nsysgap.tables import NONE, Trace
 
-Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 OTHER, LAUNCH, STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC, FREE, RECORD, WAIT = range(8)
 ROLES = {"stream": STREAM_SYNC, "context": CONTEXT_SYNC, "event": EVENT_SYNC}
@@ -43,7 +43,7 @@ class Calls:
     start: Times
     end: Times
     gap: Times
-    inside_gap: NDArray[np.int32]
+    inside_gap: NDArray[np.unsignedinteger[Any]]
     threads: tuple[tuple[int, ...], ...]
     nested: int
 
@@ -58,6 +58,7 @@ def process_rows(trace: Trace, process: int) -> Indices:
     api = trace.api
     of_process = trace.threads["process"] == process
     rows = np.arange(api.rows) if of_process.all() else np.flatnonzero(of_process[api["thread"]])
+    rows = rows.astype(index_type(api.rows))
     start, end = api["start"][rows], api["end"][rows]
     tied = (start[1:] == start[:-1]) & (end[1:] > end[:-1])
     return rows[np.lexsort((-end, start))] if tied.any() else rows
@@ -99,11 +100,11 @@ def significant_calls(
         origin=origin,
         row=rows[chosen],
         role=role[chosen],
-        thread=thread[chosen],
+        thread=held_once(thread[chosen]),
         start=trace.api["start"][rows[chosen]],
         end=trace.api["end"][rows[chosen]],
         gap=gap,
-        inside_gap=inside,
+        inside_gap=inside.astype(np.min_scalar_type(inside.max(initial=0))),
         threads=threads,
         nested=nested,
     )

@@ -11,10 +11,9 @@ from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.relations.syncs import NEVER, awaited_records
 from nsysgap.analysis.schedule.calls import CONTEXT_SYNC, EVENT_SYNC, FREE, RECORD, STREAM_SYNC, WAIT, Calls
 from nsysgap.analysis.schedule.schedule import NO_SCOPE
-from nsysgap.arrays import codes, combined_codes
+from nsysgap.arrays import Indices, codes, combined_codes, index_type
 from nsysgap.tables import BLOCKING_STREAM, LEGACY_NULL_STREAM, NONE, Table, Trace
 
-Indices = NDArray[np.intp]
 Streams = tuple[tuple[int, int], ...]
 
 
@@ -55,7 +54,7 @@ class _Scopes:
         return self.sets.setdefault(tuple(members), len(self.sets))
 
 
-def dependencies(trace: Trace, calls: Calls, streams: Streams, counts_as: NDArray[np.int64]) -> Dependencies:
+def dependencies(trace: Trace, calls: Calls, streams: Streams, counts_as: Indices) -> Dependencies:
     """What the calls wait for. `counts_as`: the number of the call that each row of api counts as, -1 none."""
     record = _records_of(trace, trace.sync_records, counts_as, len(calls.row))
     made = _records_of(trace, trace.event_records, counts_as, len(calls.row))
@@ -73,18 +72,18 @@ def dependencies(trace: Trace, calls: Calls, streams: Streams, counts_as: NDArra
     return Dependencies(found.scope, found.event, found.awaits, found.own_stream, tuple(scopes.sets))
 
 
-def _records_of(trace: Trace, records: Table, counts_as: NDArray[np.int64], calls: int) -> NDArray[np.int64]:
+def _records_of(trace: Trace, records: Table, counts_as: Indices, calls: int) -> Indices:
     """The first record of each call, -1 for none."""
     call = match_calls(trace, records)
     rows = np.flatnonzero(call != NONE)
     number = counts_as[call[rows]]
     rows, number = rows[number != NONE][::-1], number[number != NONE][::-1]
-    found = np.full(calls, NONE, np.int64)
+    found = np.full(calls, NONE, index_type(records.rows))
     found[number] = rows
     return found
 
 
-def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: NDArray[np.int64], scopes: _Scopes) -> None:
+def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: Indices, scopes: _Scopes) -> None:
     """Stream, context and other waiting calls: what their record names, the process without one."""
     mine = np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE)))
     known = record[mine] != NONE
@@ -102,7 +101,7 @@ def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: NDArra
     found.scope[mine] = number[place]
 
 
-def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: NDArray[np.int64], scopes: _Scopes) -> None:
+def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: Indices, scopes: _Scopes) -> None:
     for number in np.flatnonzero((calls.role == RECORD) & (made != NONE)).tolist():
         place = tuple(int(trace.event_records[name][made[number]]) for name in ("context", "stream"))
         found.own_stream[number] = scopes.number.get((place[0], place[1]), NONE)
@@ -112,9 +111,9 @@ def _fill_events(
     found: Dependencies,
     trace: Trace,
     calls: Calls,
-    record: NDArray[np.int64],
+    record: Indices,
     scopes: _Scopes,
-    counts_as: NDArray[np.int64],
+    counts_as: Indices,
 ) -> None:
     """Calls that wait for an event, and calls that make a stream wait for one."""
     waiting = np.flatnonzero(np.isin(calls.role, (EVENT_SYNC, WAIT)))

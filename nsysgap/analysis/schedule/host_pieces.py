@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.analysis.relations.spans import stretches
+from nsysgap.arrays import Indices, index_type
 from nsysgap.intervals import IntervalSet, pieces
 from nsysgap.tables import NONE, Table, Trace
 
-Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 
 
@@ -23,8 +24,8 @@ class Pieces(NamedTuple):
     end: Times
     thread: NDArray[np.int32]
     owner: Indices
-    os: Times
-    range: Times
+    os: Indices
+    range: Indices
 
 
 def loop_ranges(nvtx: Table, starts: Times, ends: Times) -> NDArray[np.bool_]:
@@ -41,10 +42,11 @@ def host_pieces(
 ) -> Pieces:
     """Cut stretches of threads' time: where an OS call runs, and at the edges of ranges. `left_out`: ranges that do
     not count."""
-    owner = np.arange(len(start))
+    owner = np.arange(len(start), dtype=index_type(len(start)))
     start, end, thread, owner, os = _cut(trace, trace.osrt, np.arange(trace.osrt.rows), start, end, thread, owner)
     kept = np.flatnonzero(~left_out)
-    start, end, thread, place, found = _cut(trace, trace.nvtx, kept, start, end, thread, np.arange(len(start)))
+    places = np.arange(len(start), dtype=index_type(len(start)))
+    start, end, thread, place, found = _cut(trace, trace.nvtx, kept, start, end, thread, places)
     return Pieces(start, end, thread, owner[place], os[place], found)
 
 
@@ -56,7 +58,7 @@ def _cut(
     end: Times,
     thread: NDArray[np.int32],
     owner: Indices,
-) -> tuple[Times, Times, NDArray[np.int32], Indices, Times]:
+) -> tuple[Times, Times, NDArray[np.int32], Indices, Indices]:
     """(start, end, thread, owner, row of the innermost span or -1) of the pieces between edges of a table's spans."""
     spans = table.take(kept)
     finder = RangeFinder(trace, spans)
@@ -66,12 +68,17 @@ def _cut(
         own = np.flatnonzero(spans["thread"] == one)
         limits = np.array([start[mine].min(), end[mine].max()])
         edges = np.unique(np.concatenate((limits, spans["start"][own], spans["end"][own])))
-        low, high, which = pieces(start[mine], end[mine], IntervalSet(edges[:-1], edges[1:]))
-        found = finder.innermost(np.full(len(low), one, np.int32), low)
-        rows = np.where(found == NONE, NONE, kept[found]) if len(kept) else found
-        parts.append((low, high, np.full(len(low), one, np.int32), owner[mine[which]], rows))
+        within = IntervalSet(edges[:-1], edges[1:])
+        for some in stretches(len(mine)):
+            low, high, which = pieces(start[mine[some]], end[mine[some]], within)
+            threads = np.full(len(low), one, np.int32)
+            found = finder.innermost(threads, low)
+            rows = np.where(found == NONE, NONE, kept[found]) if len(kept) else found
+            parts.append((low, high, threads, owner[mine[some][which]], rows.astype(index_type(table.rows))))
     if not parts:
         empty = np.empty(0, np.int64)
-        return empty, empty, np.empty(0, np.int32), np.empty(0, np.intp), empty
-    low, high, threads, owners, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return empty, empty, np.empty(0, np.int32), owner[:0], empty
+    columns = list(zip(*parts, strict=True))
+    del parts
+    low, high, threads, owners, rows = (np.concatenate(columns.pop(0)) for _ in range(5))  # one by one, then let go of
     return low, high, threads, owners, rows

@@ -18,7 +18,7 @@ from nsysgap.analysis.schedule.ops import Ops, launched_ops
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.schedule import NEVER, Replay, Schedule, Times
 from nsysgap.analysis.schedule.typical import launch_latency, median, queue_gap, sync_times
-from nsysgap.arrays import held_once
+from nsysgap.arrays import Indices, held_once
 from nsysgap.tables import MEMCPY, NONE, Table, Trace
 
 
@@ -107,12 +107,12 @@ def _modelled(
     return schedule, stream_bound, typical, gap, full
 
 
-def _rows(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) -> tuple[Calls, Ops, NDArray[np.int64]]:
+def _rows(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) -> tuple[Calls, Ops, Indices]:
     """(the calls, the ops, the number of the call that each row of api counts as)."""
     rows = process_rows(trace, process)
-    outer = np.full(trace.api.rows, NONE, np.int64)
+    outer = np.full(trace.api.rows, NONE, rows.dtype)
     outer[rows] = enclosing(trace, rows)
-    launcher = np.where(owner == NONE, NONE, outer[owner]) if trace.api.rows else np.full(len(owner), NONE, np.int64)
+    launcher = np.where(owner == NONE, NONE, outer[owner]) if trace.api.rows else np.full(len(owner), NONE, rows.dtype)
     launcher[trace.ops["process"] != process] = NONE
     owns = np.zeros(trace.api.rows, np.bool_)
     owns[launcher[launcher != NONE]] = True
@@ -121,7 +121,7 @@ def _rows(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) ->
     mine = trace.ops["process"] == process
     origin = min(starts + trace.ops["start"][mine][:1].tolist())
     calls = significant_calls(trace, process, origin, owns, kept, len(rows) - len(kept))
-    number = np.full(trace.api.rows, NONE, np.int64)
+    number = np.full(trace.api.rows, NONE, rows.dtype)
     number[calls.row] = np.arange(len(calls.row))
     counts_as = np.where(outer == NONE, NONE, number[outer]) if trace.api.rows else number
     of_op = np.where(launcher == NONE, NONE, number[launcher]) if trace.api.rows else launcher
@@ -172,7 +172,7 @@ def _blocking(calls: Calls, ops: Ops) -> tuple[NDArray[np.bool_], Times, Times]:
     blocks = copy & ((end >= ops.end) | staged)
     usual = median((end - start)[copy & ~blocks])
     base = np.minimum(PLAIN_COPY if usual is None else usual, end - start)
-    return blocks, base, end - ops.end
+    return blocks, base, held_once(np.where(blocks, end - ops.end, 0))
 
 
 def _binding(

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import codes
+from nsysgap.arrays import Indices, codes, held_once, index_type
 from nsysgap.tables import GRAPH, MEMCPY, NO_GRAPH_NODE, NONE, Table, Trace
 
-Indices = NDArray[np.intp]
 Times = NDArray[np.int64]
 PAGEABLE = 0
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
@@ -45,7 +44,7 @@ class Ops:
         return self.end - self.start
 
 
-def launched_ops(trace: Trace, sizes: Table, call: NDArray[np.int64]) -> Ops:
+def launched_ops(trace: Trace, sizes: Table, call: Indices) -> Ops:
     """The ops with a launch call. `call`: the number of each op's call in order of the walk, -1 none; of shape (ops,).
 
     `sizes`: the table OP_SIZES beside the ops.
@@ -57,7 +56,7 @@ def launched_ops(trace: Trace, sizes: Table, call: NDArray[np.int64]) -> Ops:
     later = np.concatenate(([False], (owner[1:] == owner[:-1]) & graph[1:] & graph[:-1])) if len(rows) else graph
     first = np.flatnonzero(~later)
     end = np.maximum.reduceat(trace.ops["end"][rows], first) if len(rows) else np.empty(0, np.int64)
-    head = rows[first]
+    head = rows[first].astype(index_type(trace.ops.rows))
     streams, stream = _streams(trace.ops, head)
     direction, host_kind = _host_side(trace, sizes, head)
     return Ops(
@@ -65,7 +64,7 @@ def launched_ops(trace: Trace, sizes: Table, call: NDArray[np.int64]) -> Ops:
         call=owner[first],
         stream=stream,
         kind=np.where(graph[first], GRAPH, trace.ops["kind"][head]).astype(np.int8),
-        nodes=np.diff(np.append(first, len(rows))).astype(np.int32),
+        nodes=held_once(np.diff(np.append(first, len(rows))).astype(np.int32)),
         start=trace.ops["start"][head],
         end=end,
         bytes=np.where(direction != NONE, sizes["bytes"][head], NONE),

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.analysis.relations.spans import stretches
 from nsysgap.analysis.schedule.schedule import NEVER, Indices, Replay, Schedule, Times
+from nsysgap.arrays import index_type
 from nsysgap.tables import NONE
 
 
@@ -104,10 +106,12 @@ class _Walk:
         while which >= 0:
             passed.append(which)
             which = then[which]
-        del then
+        del then, self.previous, self.pred  # long columns that nothing looks at any more
         on_path = np.frombuffer(passed, self.waited_for.dtype)
-        self._fill_calls(on_path[on_path < self.calls])
-        self._fill_ops(on_path[on_path >= self.calls] - self.calls)
+        for rows in stretches(len(on_path)):
+            some = on_path[rows]
+            self._fill_calls(some[some < self.calls])
+            self._fill_ops(some[some >= self.calls] - self.calls)
         if self.last is None and end.op == NONE:
             self._clip(end.time, begun)
 
@@ -200,7 +204,7 @@ def _previous(number: NDArray[np.int32], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _waited_for(schedule: Schedule, times: Replay) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """(the op whose end decided when each call returned, -1 none; whether that made room in a full queue)."""
     alone = times.call_start + schedule.base
-    found = np.full(len(alone), NONE, np.int32 if len(alone) + len(schedule.call) < 1 << 31 else np.int64)
+    found = np.full(len(alone), NONE, index_type(len(alone) + len(schedule.call)))
     for_room = np.zeros(len(alone), np.bool_)
     blocking = np.flatnonzero(schedule.blocks & schedule.alive)
     blocking = blocking[(times.op_end + schedule.op_tail)[blocking] > alone[schedule.call[blocking]]]

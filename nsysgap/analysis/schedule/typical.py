@@ -17,7 +17,7 @@ from nsysgap.analysis.schedule.constants import (
     SYNC_TAIL,
 )
 from nsysgap.analysis.schedule.ops import Ops
-from nsysgap.arrays import codes, combined_codes
+from nsysgap.arrays import Array, codes, combined_codes, narrowed
 from nsysgap.tables import GRAPH, KERNEL, MEMCPY, OP_KINDS, Trace
 
 Times = NDArray[np.int64]
@@ -43,7 +43,7 @@ def medians(group: NDArray[np.int64], values: Times, groups: int) -> tuple[Times
     return found, count
 
 
-def launch_latency(trace: Trace, calls: Calls, ops: Ops, before: Times) -> Times:
+def launch_latency(trace: Trace, calls: Calls, ops: Ops, before: Times) -> Array:
     """The typical latency of each op's (call name, kind, nodes), ns: median call + median time from call to start.
 
     The latter over ops whose stream was free at the call's start; large copies count in neither. `before`: the
@@ -60,15 +60,15 @@ def launch_latency(trace: Trace, calls: Calls, ops: Ops, before: Times) -> Times
     is_graph = np.zeros(len(present), np.bool_)
     is_graph[group[ops.kind == GRAPH]] = True
     after = np.where(free_of >= np.where(is_graph, 1, FEWEST_FREE_OPS), after, AFTER_CALL)
-    return np.asarray((took + after)[group], np.int64)
+    return narrowed(took + after)[group]
 
 
-def queue_gap(calls: Calls, ops: Ops, before: Times) -> Times:
+def queue_gap(calls: Calls, ops: Ops, before: Times) -> Array:
     """The typical time from op to op of each op's kind, ns: over ops that were waiting when the one before ended."""
     waiting = calls.end[ops.call] <= before
     found = [median((ops.start - before)[waiting & (ops.kind == kind)]) for kind in range(len(OP_KINDS))]
     otherwise = QUEUE_GAP if found[KERNEL] is None else found[KERNEL]
-    return np.array([otherwise if one is None else one for one in found], np.int64)[ops.kind]
+    return narrowed(np.array([otherwise if one is None else one for one in found], np.int64))[ops.kind]
 
 
 def sync_times(calls: Calls, covered: Times) -> tuple[Mask, Times, Times]:
