@@ -45,6 +45,7 @@ def pytest_configure() -> None:
     nsys keeps its sessions and raw reports there, and `nsysgap profile` looks there for what a killed nsys left: tests
     that run beside each other must not meet.
     """
+    gc.disable()  # what is imported and collected stays
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:
         folder = tempfile.mkdtemp(prefix=f"nsysgap-{worker}-")
@@ -53,9 +54,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage less often: each time all that is imported, 200,000 objects, would be gone through."""
+    """Collect garbage from here on, and less often: each time all that is imported, 200,000 objects, is gone through."""
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 REQUIRE_ALL = os.environ.get("NSYSGAP_REQUIRE_ALL") == "1"
