@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nsysgap.analysis.schedule.changes import Asked
-from nsysgap.answers.opening import ask, opened
+from nsysgap.answers.opening import OpenReport, opened
 from nsysgap.answers.whatif import WhatifOptions, whatif
 from nsysgap.errors import NsysgapError
 from nsysgap.tables import KERNEL
@@ -124,10 +124,11 @@ def rows_of(machine: Path) -> list[Row]:
         change = asked
         if cure == "faster_kernel" and asked is not None:
             change = Asked(asked.name, asked.target, kernel_speedup(machine))
+        plain = f"{middle(times['plain_before_us'])}us"
+        said = {} if change is None else predicted(machine / f"{cure}_before.sqlite.xz", change, plain)
         for where, run in (("under_nsys", "profiled"), ("plain", "plain")):
             before, after = times[f"{run}_before_us"], times[f"{run}_after_us"]
-            plain = None if run == "profiled" else f"{middle(before)}us"
-            found = None if change is None else predicted(machine / f"{cure}_before.sqlite.xz", change, plain, where)
+            found = said.get(where)
             if found is None:
                 found = {"central_ns": None, "best_ns": None, "worst_ns": None, "kind": "", "gain_percent": None}
             central, best, worst = (None if (ns := found[key]) is None else ns / 1e3 for key in _KEYS)
@@ -139,15 +140,20 @@ def rows_of(machine: Path) -> list[Row]:
 _KEYS = ("central_ns", "best_ns", "worst_ns")
 
 
-def predicted(
-    report: Path, change: Asked, plain: str | None, where: str, calibration: str = "usual"
-) -> dict[str, Any] | None:
-    """Return a prediction of the contract "nsysgap.whatif/1"; None where it is refused."""
+def predicted(path: Path, change: Asked, plain: str) -> dict[str, dict[str, Any] | None]:
+    """Return the predictions of the contract "nsysgap.whatif/1", under nsys and plain; None where one is refused."""
+    with opened(path) as report:
+        return {
+            where: _predicted(report, WhatifOptions((change,), plain=said, calibration="usual"), where)
+            for where, said in (("under_nsys", None), ("plain", plain))
+        }
+
+
+def _predicted(report: OpenReport, options: WhatifOptions, where: str) -> dict[str, Any] | None:
     try:
-        answer = ask(report, whatif, WhatifOptions((change,), plain=plain, calibration=calibration))
+        found: dict[str, Any] | None = whatif(report, options).changes[0][where]
     except NsysgapError:
         return None
-    found: dict[str, Any] | None = answer.changes[0][where]
     return found
 
 
