@@ -54,7 +54,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage from here on, and less often: each time all that is imported, 200,000 objects, is gone through."""
+    """Collect garbage from here on, and less often: each time all that is imported is gone through."""
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
     gc.enable()
