@@ -17,10 +17,11 @@ from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.ops import DEVICE_TO_HOST, HOST_TO_DEVICE
 from nsysgap.analysis.schedule.stretch import Stretch
-from nsysgap.arrays import Indices, index_type
+from nsysgap.arrays import Indices, distinct, index_type
 from nsysgap.tables import GRAPH, NONE
 
 Mask = NDArray[np.bool_]
+Blocking = tuple[str, Indices, Indices]  # (what, the body and the row of api of each call)
 SYNC_ROLES = (STREAM_SYNC, CONTEXT_SYNC, EVENT_SYNC)
 
 
@@ -63,8 +64,8 @@ class Bodies:
         return np.flatnonzero(inside[self.model.ops.call]).astype(index_type(len(self.model.ops.call)))
 
     @cached_property
-    def _blocking(self) -> tuple[Mask, Mask, list[tuple[str, int, int]]]:
-        """(which of the bodies' calls block, which have a blocker in the gap before, all: (what, body, row of api))."""
+    def _blocking(self) -> tuple[Mask, Mask, list[Blocking]]:
+        """(which of the bodies' calls block, which have a blocker in the gap before, all of them)."""
         model, calls = self.model, self.model.calls
         op = self.op_of[self.calls]
         ops, some = model.ops, op != NONE
@@ -76,19 +77,25 @@ class Bodies:
         blocks = some & model.schedule.blocks[place]
         graph = some & (ops.kind[place] == GRAPH)
         within, found = self._managing()
-        for kind, mask in (("copy to the host", to_host), ("copy of pageable memory", pageable), ("", waits)):
-            for one in np.flatnonzero(mask).tolist():
-                call = int(calls.row[self.calls[one]])
-                what = kind or model.trace.name(int(model.trace.api["name"][call]))
-                found.append((what, int(self.body[one]), call))
+        row = calls.row[self.calls]
         found += [
-            ("blocking copy", int(self.body[one]), int(calls.row[self.calls[one]]))
-            for one in np.flatnonzero(blocks & ~to_host & ~pageable).tolist()
+            ("copy to the host", self.body[to_host], row[to_host]),
+            ("copy of pageable memory", self.body[pageable], row[pageable]),
+            *self._by_name(self.body[waits], row[waits]),
         ]
+        copies = blocks & ~to_host & ~pageable
+        found.append(("blocking copy", self.body[copies], row[copies]))
         return to_host | pageable | waits | blocks | graph, within, found
 
-    def _managing(self) -> tuple[Mask, list[tuple[str, int, int]]]:
-        """(calls with one in the gap before that allocates, loads, queries ..., all of those: (what, body, row))."""
+    def _by_name(self, body: Indices, rows: Indices) -> list[Blocking]:
+        """Calls by what they are called, in order of the first of each."""
+        name = self.model.trace.api["name"][rows]
+        of_name = [(one, np.flatnonzero(name == one)) for one in distinct(name).tolist()]
+        of_name.sort(key=lambda named: int(named[1][0]))
+        return [(self.model.trace.name(one), body[mine], rows[mine]) for one, mine in of_name]
+
+    def _managing(self) -> tuple[Mask, list[Blocking]]:
+        """(calls with one in the gap before that allocates, loads, queries ..., all of those)."""
         model, calls, api = self.model, self.model.calls, self.model.trace.api
         within = np.zeros(len(self.calls), np.bool_)
         if not len(self.calls):
@@ -101,10 +108,7 @@ class Bodies:
         rows, body = rows[inside], body[inside]
         place = np.searchsorted(calls.start[self.calls], api["start"][rows])
         within[place[place < len(self.calls)]] = True
-        return within, [
-            (model.trace.name(int(api["name"][row])), one, row)
-            for row, one in zip(rows.tolist(), body.tolist(), strict=True)
-        ]
+        return within, self._by_name(body, rows)
 
     @cached_property
     def segments(self) -> list[Indices]:
@@ -115,18 +119,22 @@ class Bodies:
         new[1:] |= blocking[:-1] | (self.body[1:] != self.body[:-1])
         number = np.cumsum(new)
         mine = np.flatnonzero(launches)
-        heads = np.flatnonzero(np.diff(number[mine])) + 1
-        return [self.calls[part] for part in np.split(mine, heads) if len(part) >= 2]
+        bounds = np.concatenate(([0], np.flatnonzero(np.diff(number[mine])) + 1, [len(mine)]))
+        some = np.flatnonzero(np.diff(bounds) >= 2)
+        parts = zip(bounds[some].tolist(), bounds[some + 1].tolist(), strict=True)
+        return [self.calls[mine[first:last]] for first, last in parts]
 
     @cached_property
     def blockers(self) -> list[Blocker]:
         """What stands in the way of capturing, in a tenth of the bodies or more, most bodies first."""
-        bodies: dict[str, set[int]] = {}
+        bodies: dict[str, list[Indices]] = {}
         first: dict[str, int] = {}
         for what, body, row in self._blocking[2]:
-            bodies.setdefault(what, set()).add(body)
-            first.setdefault(what, row)
-        often = {what: len(mine) for what, mine in bodies.items() if len(mine) >= RARE * self.count}
+            if len(row):
+                bodies.setdefault(what, []).append(body)
+                first.setdefault(what, int(row[0]))
+        number = {what: len(distinct(np.concatenate(mine))) for what, mine in bodies.items()}
+        often = {what: count for what, count in number.items() if count >= RARE * self.count}
         ordered = sorted(often.items(), key=lambda one: (-one[1], one[0]))
         return [Blocker(what, number, self.count, self._place(first[what])) for what, number in ordered]
 

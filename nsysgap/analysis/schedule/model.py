@@ -18,7 +18,7 @@ from nsysgap.analysis.schedule.ops import Ops, launched_ops
 from nsysgap.analysis.schedule.replay import replay
 from nsysgap.analysis.schedule.schedule import NEVER, Replay, Schedule, Times
 from nsysgap.analysis.schedule.typical import launch_latency, median, queue_gap, sync_times
-from nsysgap.arrays import Indices, held_once
+from nsysgap.arrays import Indices, held_once, narrowed
 from nsysgap.tables import MEMCPY, NONE, Table, Trace
 
 
@@ -96,9 +96,9 @@ def _modelled(
         recorded,
         waits=waits,
         base=base,
-        tail=tail,
+        tail=narrowed(tail),
         latency=latency,
-        delta=delta,
+        delta=narrowed(delta),
         blocks=blocks,
         op_tail=op_tail,
         room=full.room,

@@ -68,7 +68,9 @@ class Reached:
         columns["gap"] = columns["gap"].copy()
         for thread, mine in enumerate(by_number(columns["thread"], len(self.threads))):
             columns["gap"][mine[:1]] += self.threads[thread] - schedule.origin
-        columns["call"] = columns["call"].astype(np.int64) - calls.start
+        for name in ("call", "tail", "delta"):
+            columns[name] = columns[name].astype(np.int64)
+        columns["call"] -= calls.start
         for name in ("event", "awaits"):
             columns[name] = _numbered(columns[name], calls.start)
         edges = schedule.edges

@@ -87,10 +87,7 @@ class _Walk:
         self.waited_for, self.for_room = _waited_for(schedule, times)
         self.stream_bound, self.pred = _predecessors(schedule, times, self.waited_for.dtype)
         self.previous = _previous(schedule.thread, self.waited_for.dtype)
-        origin = min(schedule.origin, start)  # a loop may begin before its first call
-        self.since = (
-            np.where(self.previous == NONE, origin, times.call_end[self.previous]) if self.calls else self.previous
-        )
+        self.origin = min(schedule.origin, start)  # a loop may begin before its first call
         self.gpu, self.between, self.latency = (np.zeros(len(schedule.call), np.int64) for _ in range(3))
         self.call, self.tail, self.gap = (np.zeros(self.calls, np.int64) for _ in range(3))
         self.parts = (self.gpu, self.between, self.latency, self.call, self.tail, self.gap)
@@ -106,7 +103,7 @@ class _Walk:
         while which >= 0:
             passed.append(which)
             which = then[which]
-        del then, self.previous, self.pred  # long columns that nothing looks at any more
+        del then, self.pred  # long columns that nothing looks at any more
         on_path = np.frombuffer(passed, self.waited_for.dtype)
         for rows in stretches(len(on_path)):
             some = on_path[rows]
@@ -115,16 +112,22 @@ class _Walk:
         if self.last is None and end.op == NONE:
             self._clip(end.time, begun)
 
+    def _since(self, calls: Indices | slice) -> Times:
+        """When the call before each one on its thread ended."""
+        previous = self.previous[calls]
+        return np.where(previous == NONE, self.origin, self.times.call_end[previous])
+
     def _leads_to(self) -> Times:
         """What comes before each call and op on a path through it; -1 where that begins no later than the path does."""
         times, start, calls = self.times, self.start, self.calls
         waited = self.waited_for != NONE
-        since = np.where(waited, times.op_end[self.waited_for], self.since) if len(times.op_end) else self.since
+        ended = self._since(slice(None))
+        since = np.where(waited, times.op_end[self.waited_for], ended) if len(times.op_end) else ended
         of_call = np.where(waited, calls + self.waited_for, self.previous)
         of_call[since <= start] = NONE
         call, bound = self.schedule.call, self.stream_bound
         of_op = np.where(bound, calls + self.pred, self.previous[call])
-        since = np.where(bound, times.before, np.minimum(self.since[call], times.call_start[call]))
+        since = np.where(bound, times.before, np.minimum(ended[call], times.call_start[call]))
         of_op[np.minimum(since, times.op_start) <= start] = NONE
         return np.concatenate((of_call, of_op))
 
@@ -169,10 +172,11 @@ class _Walk:
         room = self.for_room[mine]
         self.call[mine[room]], self.tail[mine[~room]] = tail[room], tail[~room]
         mine = on_path[~waited]
-        reached = self.since[mine] <= start  # by the last one alone: the path begins in it or in the gap before
+        since = self._since(mine)
+        reached = since <= start  # by the last one alone: the path begins in it or in the gap before
         begin = times.call_start[mine]
         self.call[mine] = times.call_end[mine] - np.where(reached, np.maximum(begin, start), begin)
-        self.gap[mine] = np.where(reached, np.maximum(begin - start, 0), begin - self.since[mine])
+        self.gap[mine] = np.where(reached, np.maximum(begin - start, 0), begin - since)
 
     def _fill_ops(self, on_path: Indices) -> None:
         """Ops that waited for another one, and those that waited for their launch, with the gap before that."""
@@ -187,7 +191,7 @@ class _Walk:
         launched = np.maximum(times.call_start[call], start)
         self.latency[mine] = np.where(begin > start, begin - launched, 0)
         further = (begin > start) & (launched > start)
-        self.gap[call] = np.where(further, launched - np.maximum(self.since[call], start), 0)
+        self.gap[call] = np.where(further, launched - np.maximum(self._since(call), start), 0)
 
 
 def _previous(number: NDArray[np.int32], dtype: np.dtype[Any]) -> NDArray[Any]:

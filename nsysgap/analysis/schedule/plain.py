@@ -32,7 +32,7 @@ def without_profiler(bodies: Bodies, host_share: float, plain: int, calibration:
     """The schedule in which the loop takes as long as it did without nsys. `plain`: that time, ns; `host_share`: the
     host's share of the recorded loop's critical path."""
     model, quicker = bodies.model, calibration.plain_queue_gap
-    delta = model.schedule.delta
+    delta = model.schedule.delta.astype(np.int64)
     quick = replace(model.schedule, delta=np.maximum(delta - quicker, np.minimum(delta, 0)))
     recorded = run_loop(bodies, model.schedule).length
     if host_share <= GPU_BOUND:
