@@ -122,6 +122,12 @@ def two_thread_stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_threads().write(tmp_path_factory.mktemp("two_threads") / "made.sqlite")
 
 
+@pytest.fixture(scope="session")
+def kept_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for XDG_CACHE_HOME whose compiled library stays: to compile it takes half a second each time."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
 def report() -> ReportBuilder:
     """A report to fill with rows."""

@@ -23,9 +23,9 @@ STEP = 3_000_000
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(kept_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """program.py, and an nsys whose report has its loop: five tokens of 3 ms, each with a kernel."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept_cache))
     report = ReportBuilder()
     for number in range(5):
         start = 1_000 + number * STEP
@@ -113,6 +113,6 @@ def test_without_a_compiler_the_capture_is_made_all_the_same(folder: Path) -> No
     tools.mkdir()
     for name in ("sh", "cp"):
         (tools / name).symlink_to(shutil.which(name) or "")
-    _, summary = profile(folder, environment={"PATH": str(tools), "CC": ""})
+    _, summary = profile(folder, environment={"PATH": str(tools), "CC": "", "XDG_CACHE_HOME": str(tools / "cache")})
     assert "There is no C compiler (cc) here." in summary["no_loops"]
     assert summary["figures"] is not None

@@ -37,7 +37,13 @@ def names(times: RangeTimes) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _cache(kept_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept_cache))
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, _cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -138,7 +144,7 @@ nvtx.push_range(""); nvtx.pop_range()
     assert sorted(names(times)) == sorted([*wanted, ("", "y" * 1023), ("", "")])
 
 
-def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_is_compiled_once_and_kept(empty_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("cc") is None:
         missing("a C compiler")
     made = timing_library()
@@ -147,13 +153,13 @@ def test_the_library_is_compiled_once_and_kept(tmp_path: Path, monkeypatch: pyte
     assert sorted(made.parent.iterdir()) == [made]
 
 
-def test_without_a_compiler_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_there_is_a_sentence(empty_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(NsysgapError, match="no C compiler"):
         timing_library()
 
 
-def test_a_compiler_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_says_so(empty_cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken-cc"
     broken.write_text("#!/bin/sh\necho 'no libc here' >&2\nexit 1\n")
     broken.chmod(0o755)
