@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -127,6 +129,8 @@ def _check_length(path: Path, file: Path, head: bytes) -> None:
 
 def _check_writer(path: Path, file: Path) -> None:
     """On Linux: refuse a file that another process of ours holds open for writing."""
+    if _leased(file):
+        return
     try:
         status, own = file.stat(), str(os.getpid())
         with os.scandir("/proc") as processes:
@@ -136,6 +140,26 @@ def _check_writer(path: Path, file: Path) -> None:
                 raise NsysgapError(f"{path} is still being written by process {number}.", WRITING_HINT)
     except OSError:
         return
+
+
+def _leased(file: Path) -> bool:
+    """Whether Linux leases us the file for reading (fcntl(2)), which it does only where nobody has it open for writing.
+
+    It may refuse for other reasons, as on network file systems or to who does not own the file: False says nothing.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        with file.open("rb", buffering=0) as opened:
+            # Who opens the file for writing meanwhile makes the kernel send a signal: not SIGIO, which would end us.
+            fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError:
+        return False
+    return True
 
 
 def _writes(process: str, status: os.stat_result) -> bool:

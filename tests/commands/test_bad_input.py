@@ -232,6 +232,7 @@ def test_another_process_still_writes_it(capsys: pytest.CaptureFixture[str], tmp
         writer.stdout.readline()
         refused(capsys, path, f"still being written by process {writer.pid}")
         writer.communicate()
+    assert run("gaps", path).returncode == 0  # nobody has it open any more
 
 
 def test_nsys_rep_without_nsys_says_how_to_export(

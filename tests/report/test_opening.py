@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from command_line import run
 from report_builder import KERNEL, ReportBuilder
 
 from nsysgap.errors import NsysgapError
-from nsysgap.report import open_source, read_trace, unpacking
+from nsysgap.report import open_source, opening, read_trace, unpacking
 from nsysgap.report.reads import Read
 from nsysgap.report.sqlite import columns
 
@@ -30,6 +31,19 @@ def some() -> ReportBuilder:
 def kernels(path: Path) -> int:
     with open_source(path) as source:
         return read_trace(source).ops.rows
+
+
+def test_a_writer_is_looked_for_where_the_kernel_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on file systems that grant no leases, and where a process of somebody else has the report open."""
+    path, asked = some().save(tmp_path), []
+    with path.open("r+b"):
+        assert not opening._leased(path)
+        assert kernels(path) == 2  # this process's own do not count
+    monkeypatch.setattr(opening, "_leased", lambda _: False)
+    monkeypatch.setattr(opening, "_writes", lambda number, _: asked.append(number))
+    assert kernels(path) == 2
+    assert (str(os.getppid()) in asked) == (sys.platform == "linux")
+    assert str(os.getpid()) not in asked
 
 
 def in_wal_mode(path: Path) -> sqlite3.Connection:
