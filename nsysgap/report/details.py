@@ -51,16 +51,19 @@ def read_op_details(
         column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in schema.columns
     }
     columns |= {column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in wanted}
-    for of_kind, found in details_by_kind(source, trace, wanted, progress):
+    for of_kind, row, found in details_by_kind(source, trace, wanted, progress):
         for name in list(found):
-            columns[name][of_kind] = found.pop(name)
+            columns[name][of_kind] = found.pop(name)[row]
     return Table(schema, columns)
 
 
 def details_by_kind(
     source: Source, trace: Trace, wanted: Sequence[Column], progress: Progress | None = None
-) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[Any]]]]:
-    """(rows of ops, their values by column) for each kind of op that there is: the columns that its table has."""
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any], dict[str, NDArray[Any]]]]:
+    """(rows of ops, their rows of the kind's table, that table's columns) for each kind of op that there is.
+
+    The dictionary of columns is the caller's: a column taken out of it is held no longer.
+    """
     for kind, table in enumerate(OP_TABLES.values()):
         reads = [
             Read(column.name, _COLUMNS[column.name], NONE, column.dtype)
@@ -69,6 +72,4 @@ def details_by_kind(
         ]
         of_kind = np.flatnonzero(trace.ops["kind"] == kind)
         if reads and len(of_kind):
-            found = source.columns(table, reads, progress=progress)
-            row = trace.ops["row"][of_kind]
-            yield of_kind, {name: found.pop(name)[row] for name in list(found)}
+            yield of_kind, trace.ops["row"][of_kind], source.columns(table, reads, progress=progress)

@@ -75,10 +75,8 @@ def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.in
     iteration = np.flatnonzero(high > low)
     if not len(iteration):
         return None
-    begin, until = int(low[iteration[0]]), int(high[iteration[-1]])  # no more is looked at than the loop launched
-    starts = ops["start"][rows[begin:until]]
-    first = reduced(np.minimum, starts, low[iteration] - begin, high[iteration] - begin)
-    start = np.maximum.accumulate(first)
+    # Ops are sorted by start: the first of an iteration is that of the lowest row.
+    start = np.maximum.accumulate(ops["start"][reduced(np.minimum, rows, low[iteration], high[iteration])])
     last = ops["end"][rows[low[iteration[-1]] : high[iteration[-1]]]].max()
     end = np.append(start[1:], max(int(last), int(start[-1])))
     return WindowEdges(device, iteration, start, end, len(low) - len(iteration))

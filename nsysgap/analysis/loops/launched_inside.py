@@ -4,7 +4,7 @@ the step of the main thread."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from nsysgap.tables import NONE, Trace
 
 Indices = NDArray[np.int32]
 Times = NDArray[np.int64]
+Values = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -47,25 +48,17 @@ class LaunchOrder:
             self._found[process] = self._launched(process)
         return self._found[process]
 
-    @cached_property
-    def _process_of_call(self) -> NDArray[np.int32] | None:
-        """The process of each API call; None where there is only one."""
-        of_thread = self.trace.threads["process"]
-        if not len(of_thread) or (of_thread == of_thread[0]).all():
-            return None
-        found: NDArray[np.int32] = of_thread[self.trace.api["thread"]]
-        return found
-
     def _launched(self, process: int) -> Launched:
-        api, of_call = self.trace.api, self._process_of_call
+        api, of_process = self.trace.api, self.trace.threads["process"] == process
         launched = np.flatnonzero(self.calls != NONE).astype(np.int32)
-        if of_call is not None:
-            launched = launched[of_call[self.calls[launched]] == process]
+        starts = api["start"]
+        if not of_process.all():  # an op is of its call's process
+            launched = launched[self.trace.ops["process"][launched] == process]
+            starts = starts[of_process[api["thread"]]]
         # API rows are sorted by start: the order of rows is that of starts.
         launched, call = _in_order(launched, self.calls[launched], api.rows)
         heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
         op_time = api["start"][call]
-        starts = api["start"] if of_call is None else api["start"][of_call == process]
         call_time = op_time if heads.all() else op_time[heads]
         return Launched(starts, launched, op_time, call_time, self._by_device(launched, op_time))
 
@@ -107,16 +100,16 @@ def positions(low: Times, high: Times) -> tuple[Times, Times]:
     return np.arange(int(length.sum())) + np.repeat(low - first, length), first
 
 
-def reduced(reduce: np.ufunc, values: Times, low: Times, high: Times) -> Times:
+def reduced(reduce: np.ufunc, values: Values, low: Times, high: Times) -> Values:
     """The ufunc over values[low:high] of each non-empty span; costs no more than what the spans hold."""
     if not len(low):
-        return np.empty(0, np.int64)
+        return values[:0]
     if (low[1:] == high[:-1]).all():  # one after the other
         values, first = values[low[0] : high[-1]], low - low[0]
     else:
         inside, first = positions(low, high)
         values = values[inside]
-    found: Times = reduce.reduceat(values, first)
+    found: Values = reduce.reduceat(values, first)
     return found
 
 
@@ -143,7 +136,7 @@ def launched_extents(trace: Trace, calls: Indices, ranges: NDArray[np.intp]) -> 
             low, high = span_edges(time, nvtx["start"][mine], nvtx["end"][mine])
             some = np.flatnonzero(high > low)
             if len(some):
-                first = reduced(np.minimum, ops["start"][work], low[some], high[some])
+                first = ops["start"][reduced(np.minimum, work, low[some], high[some])]  # ops are sorted by start
                 last = reduced(np.maximum, ops["end"][work], low[some], high[some])
                 found.setdefault(number, []).append(union(first, last))
                 late = int((last - nvtx["end"][mine[some]]).max())

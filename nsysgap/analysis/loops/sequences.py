@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import Launched, positions, span_edges
-from nsysgap.arrays import WIDE, codes
+from nsysgap.arrays import WIDE, codes, narrowed
 from nsysgap.tables import Trace
 
 Rows = NDArray[np.intp]
@@ -21,11 +21,11 @@ BASE = 0x9E3779B97F4A7C15
 """Odd, so that it has an inverse modulo 2**64."""
 
 
-def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Mapping[str, NDArray[Any]]]]) -> NDArray[np.int32]:
+def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Rows, dict[str, NDArray[Any]]]]) -> NDArray[np.int32]:
     """A number for each op's (kind, name, grid, block, copy kind, bytes): equal where all of them are.
 
-    Names are compared as texts. `details`: of each kind of op (rows of ops, their values by SHAPE_COLUMNS); ops that
-    are not there differ by kind and name alone.
+    Names are compared as texts. `details`: of each kind of op (rows of ops, their rows of the kind's table, that
+    table's columns, of which SHAPE_COLUMNS are taken out); ops that are not there differ by kind and name alone.
     """
     ops = trace.ops
     present = ops.distinct("name")
@@ -34,10 +34,14 @@ def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Mapping[str, NDArray[A
     shape = of_name[np.searchsorted(present, ops["name"])] * np.int32(4)
     shape += ops["kind"]
     beyond = 4 * len(number)
-    for rows, columns in details:
+    for rows, table_rows, columns in details:
+        found = [columns.pop(name) for name in SHAPE_COLUMNS if name in columns]
+        of_table = np.zeros(len(found[0]) if found else 0, np.int64)
+        while found:  # each is held no longer than it is needed
+            of_table = _folded(of_table, found.pop())
         of_kind = shape[rows].astype(np.int64)
-        for name in SHAPE_COLUMNS:
-            of_kind = _folded(of_kind, columns.get(name, of_kind[:0]))
+        if len(of_table):
+            of_kind = _folded(of_kind, narrowed(of_table)[table_rows])
         of_kind = codes(of_kind)[1]
         shape[rows] = of_kind + np.int64(beyond)
         beyond += int(of_kind.max(initial=0)) + 1
@@ -90,10 +94,10 @@ class Sequences:
         """Which iterations launched exactly the most common sequence (of equally common ones the earliest)."""
         low, high = span_edges(self.launched.op_time, start, end)
         key = (self._sums[high] - self._sums[low]) * powers_at(pow(BASE, -1, 1 << 64), low)
-        pairs = np.column_stack((high - low, key.view(np.int64)))
-        _, first, group, count = np.unique(pairs, axis=0, return_index=True, return_inverse=True, return_counts=True)
-        best = max(range(len(count)), key=lambda i: (count[i], -first[i]))
-        same: NDArray[np.bool_] = group.reshape(-1) == best
+        number = np.unique(key, return_inverse=True)[1] * np.int64(len(self._sums)) + (high - low)
+        _, first, group, count = np.unique(number, return_index=True, return_inverse=True, return_counts=True)
+        best = np.lexsort((first, -count))[0]
+        same: NDArray[np.bool_] = group == best
         chosen = np.flatnonzero(same)
         same[chosen] = self._equal(low[chosen], high[chosen])
         return same
