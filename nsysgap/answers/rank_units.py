@@ -118,7 +118,7 @@ def _unit(
     trace = report.trace
     steps = report.steps(options.selection.hidden_after_ns)
     main = steps.main.get(process)
-    loop = None if main is None else steps.of([steps.loops[main]])[0]
+    loop = None if main is None else steps.of([steps.loops[main]], compared=False)[0]
     time = _time(report, options, process, loop)
     communicator = None if told is None else told.communicator
     found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)

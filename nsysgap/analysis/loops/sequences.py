@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -63,11 +66,23 @@ class Shapes:
 
     def __init__(self, shapes_of: Callable[[], NDArray[np.int32]]) -> None:
         self._shapes_of = shapes_of
+        self._working = Lock()
+        self._found: NDArray[np.int32] | None = None
 
-    @cached_property
+    @property
     def of_ops(self) -> NDArray[np.int32]:
         """A number for what each op is: see `op_shapes`."""
-        return self._shapes_of()
+        with self._working:
+            if self._found is None:
+                self._found = self._shapes_of()
+            return self._found
+
+    @contextmanager
+    def worked_out_beside(self) -> Iterator[None]:
+        """Work them out on a thread of its own while the caller goes on, and be done at the end."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: self.of_ops)  # what fails here fails again, and is told, where it is asked for
+            yield
 
 
 class Sequences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]
+BESIDE_OPS = 100_000  # with fewer ops a thread of its own gains nothing
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,13 @@ class Steps:
         """The GPU windows of a loop, without what happened in them."""
         return window_edges(loop.start, loop.end, self.order.of(self._process(loop)), self.trace.ops)
 
-    def of(self, loops: Sequence[Loop]) -> list[LoopSteps]:
-        """The figures of some loops."""
+    def of(self, loops: Sequence[Loop], *, compared: bool = True) -> list[LoopSteps]:
+        """The figures of some loops. `compared`: which iterations are identical will be asked for, too."""
         sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
         edges = [self.edges(one) for one in loops]
-        filled = iter(fill_windows(self.attribution, self.whole.gaps, [edge for found in edges for edge in found]))
+        beside = compared and loops and self.trace.ops.rows >= BESIDE_OPS
+        with self.shapes.worked_out_beside() if beside else nullcontext():
+            filled = iter(fill_windows(self.attribution, self.whole.gaps, [edge for found in edges for edge in found]))
         return [
             self._figures(one, sequences[self._process(one)], tuple(next(filled) for _ in found))
             for one, found in zip(loops, edges, strict=True)

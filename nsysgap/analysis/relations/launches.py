@@ -27,7 +27,7 @@ def launch_calls(trace: Trace) -> NDArray[np.int32]:
     that starts at or before the op does, else the earliest. 0 and NULL are no key, and a call that cannot launch is
     nobody's launch call.
     """
-    calls = _named_calls(trace, np.arange(trace.ops.rows, dtype=np.int32))
+    calls = _named_calls(trace, slice(None))
     calls[_cannot_launch(trace, calls)] = NONE
     return calls
 
@@ -40,13 +40,13 @@ def misled_ops(trace: Trace, calls: NDArray[np.int32]) -> Indices:
     return without[_cannot_launch(trace, _named_calls(trace, without))]
 
 
-def _named_calls(trace: Trace, rows: Indices) -> NDArray[np.int32]:
+def _named_calls(trace: Trace, rows: slice | Indices) -> NDArray[np.int32]:
     """The call that the (process, correlation ID) of each of these ops names, whatever it does; -1 none."""
-    ops, calls = trace.ops, np.full(len(rows), NONE, np.int32)
+    process_of, correlation, start = (trace.ops[name][rows] for name in ("process", "correlation", "start"))
+    calls = np.full(len(start), NONE, np.int32)
     for process, api in _calls_by_process(trace):
-        mine = _rows((ops["process"][rows] == process) & names_launch(ops["correlation"][rows]))
-        of_process = CallKeys(trace.api, api)
-        calls[mine] = of_process.latest(ops["correlation"][rows[mine]], ops["start"][rows[mine]])
+        mine = _rows((process_of == process) & names_launch(correlation))
+        calls[mine] = CallKeys(trace.api, api).latest(correlation[mine], start[mine])
     return calls
 
 

@@ -61,18 +61,25 @@ class Spans:
 
     def between(self, first: int, last: int, *, every: bool = False) -> tuple[Times, Times]:
         """(starts, ends) of the intervals among the rows of these positions; `every`: whatever their names."""
-        rows = slice(first, last) if self.rows is None else self.rows[first:last]
+        rows = self._some(first, last)
         start, end = self.table["start"][rows], self.table["end"][rows]
         if self.names is None or every:
             return start, end
         named = self.named(first, last)
         return start[named], end[named]
 
+    def ends(self, first: int, last: int) -> Times:
+        """The ends of the intervals among the rows of these positions: `between` without the starts."""
+        end: Times = self.table["end"][self._some(first, last)]
+        return end if self.names is None else end[self.named(first, last)]
+
     def named(self, first: int, last: int) -> NDArray[np.bool_]:
         """Which of the rows of these positions have one of the names."""
-        rows = slice(first, last) if self.rows is None else self.rows[first:last]
-        found: NDArray[np.bool_] = np.take(self._names, self.table["name"][rows] + 1, mode="clip")
+        found: NDArray[np.bool_] = np.take(self._names, self.table["name"][self._some(first, last)] + 1, mode="clip")
         return found
+
+    def _some(self, first: int, last: int) -> slice | Indices:
+        return slice(first, last) if self.rows is None else self.rows[first:last]
 
     @cached_property
     def _names(self) -> NDArray[np.bool_]:
@@ -85,10 +92,10 @@ class Spans:
     def reach(self, position: int) -> int:
         """The latest end of the intervals before a position."""
         block = position // ROWS
-        return max(self._reaches[block], int(self.between(block * ROWS, position)[1].max(initial=LEAST)))
+        return max(self._reaches[block], int(self.ends(block * ROWS, position).max(initial=LEAST)))
 
     @cached_property
     def _reaches(self) -> list[int]:
         """The latest end before each block of ROWS positions."""
-        ends = [self.between(first, first + ROWS)[1].max(initial=LEAST) for first in range(0, len(self), ROWS)]
+        ends = [self.ends(first, first + ROWS).max(initial=LEAST) for first in range(0, len(self), ROWS)]
         return [LEAST, *np.maximum.accumulate(np.array(ends, np.int64)).tolist()]

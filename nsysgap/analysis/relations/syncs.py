@@ -280,7 +280,7 @@ class _Launched:
         """For each limit the latest end of those launched by calls before it; int64's least without any."""
         place = np.searchsorted(self.calls, limit)
         low, high = int(place.min()), int(place.max())
-        ends = np.concatenate(([self.ops.reach(low)], self.ops.between(low, high)[1]))
+        ends = np.concatenate(([self.ops.reach(low)], self.ops.ends(low, high)))
         found: Times = np.maximum.accumulate(ends)[place - low]
         return found
 

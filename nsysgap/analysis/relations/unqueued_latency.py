@@ -79,7 +79,7 @@ def stream_free_since(ops: Table) -> NDArray[np.int64]:
         for some in stretches(len(rows)):
             start = ops["start"][rows[some]]
             first = spans.position(int(start[0]))  # of those that start together: none of them is earlier
-            reach = np.maximum.accumulate(np.append(spans.reach(first), spans.between(first, some.stop)[1]))
+            reach = np.maximum.accumulate(np.append(spans.reach(first), spans.ends(first, some.stop)))
             earlier = np.searchsorted(start, start) + some.start
             earlier[start == start[0]] = first
             free[rows[some]] = reach[earlier - first]
