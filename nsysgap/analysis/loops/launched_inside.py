@@ -4,18 +4,16 @@ the step of the main thread."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import distinct
+from nsysgap.arrays import Array, distinct
 from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE, Trace
 
 Indices = NDArray[np.int32]
 Times = NDArray[np.int64]
-Values = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def positions(low: Times, high: Times) -> tuple[Times, Times]:
     return np.arange(int(length.sum())) + np.repeat(low - first, length), first
 
 
-def reduced(reduce: np.ufunc, values: Values, low: Times, high: Times) -> Values:
+def reduced(reduce: np.ufunc, values: Array, low: Times, high: Times) -> Array:
     """The ufunc over values[low:high] of each non-empty span; costs no more than what the spans hold."""
     if not len(low):
         return values[:0]
@@ -109,7 +107,7 @@ def reduced(reduce: np.ufunc, values: Values, low: Times, high: Times) -> Values
     else:
         inside, first = positions(low, high)
         values = values[inside]
-    found: Values = reduce.reduceat(values, first)
+    found: Array = reduce.reduceat(values, first)
     return found
 
 
