@@ -21,7 +21,8 @@ OUTPUTS = Outputs(
         "csv": "one row per part and name",
         "parquet": "these rows",
         "html": "an icicle",
-    }
+    },
+    shorthands=("html",),
 )
 
 

@@ -85,6 +85,7 @@ def test_a_loop_in_every_format(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("critical-path", path, "-o", page).returncode == 0
     assert "critical path" in page.read_text()
+    assert run("critical-path", path, "--html").stdout == page.read_text()
     (everything,) = json.loads(run("critical-path", path, "--whole", "--format", "json").stdout)["paths"]
     assert (everything["loop"], everything["iterations"], everything["window_ns"]) == (None, 1, [100, 362_000])
     (part,) = json.loads(run("critical-path", path, "--from", "100us", "--to", "0.19ms", "--format", "json").stdout)[
