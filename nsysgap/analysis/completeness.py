@@ -92,11 +92,28 @@ def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
         mine = lost[process[lost] == of]
         number = int((process[launches] == of).sum())
         first, last = int(trace.api["start"][mine[0]]), int(trace.api["start"][mine[-1]])
-        pid = int(trace.processes["pid"][of])
-        when = f"{duration(first)} to {duration(last)}" if len(mine) > 1 else f"at {duration(first)}"
-        whose = f"(process {pid}, {when} of the session)"
-        said = f"{count(len(mine))} of {counted(number, 'launch', 'launches')} {_left(trace, len(mine), number, whose)}"
+        pid, said = int(trace.processes["pid"][of]), _lost_text(trace, mine, of, number)
         yield Loss("lost_launches", len(mine), number, first, last, pid, said)
+
+
+def _lost_text(trace: Trace, lost: NDArray[np.intp], process: int, number: int) -> str:
+    """What the lost launches of a process, of a number, left; "" where the reader has said of all that their ops were
+    left out."""
+    lost = lost[~is_any(trace.api["correlation"][lost], _left_out_launches(trace, process))]
+    if not len(lost):
+        return ""
+    first, last = duration(int(trace.api["start"][lost[0]])), duration(int(trace.api["start"][lost[-1]]))
+    when = f"{first} to {last}" if len(lost) > 1 else f"at {first}"
+    whose = f"(process {int(trace.processes['pid'][process])}, {when} of the session)"
+    return f"{count(len(lost))} of {counted(number, 'launch', 'launches')} {_left(trace, len(lost), number, whose)}"
+
+
+def _left_out_launches(trace: Trace, process: int) -> NDArray[np.int64]:
+    """The correlation IDs of a process that ops name which the reader left out; of no process: of the only one."""
+    alone = len(distinct(trace.threads["process"][trace.api["thread"]])) == 1
+    whose = [int(trace.processes["global_pid"][process]), *([0] if alone else [])]
+    named = [one.correlation[names_launch(one.correlation) & is_any(one.process, whose)] for one in trace.left_out]
+    return distinct(np.concatenate(named)) if named else np.empty(0, np.int64)
 
 
 def _left(trace: Trace, lost: int, number: int, whose: str) -> str:
@@ -237,7 +254,7 @@ def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
 
 def _whole_processes(trace: Trace, found: list[Loss]) -> Iterator[str]:
     """Processes of which no kernel at all is in the report, where there are several such."""
-    without = [one for one in found if one.kind == "lost_launches" and one.count == one.of]
+    without = [one for one in found if one.kind == "lost_launches" and one.count == one.of and one.text]
     if len(without) > 1 and not _nameless(trace):
         launching = len(distinct(trace.threads["process"][trace.api["thread"][LAUNCHES.rows(trace)]]))
         launched = sum(one.of for one in without)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,16 +56,19 @@ class Usable:
     def _without(self, table: str, columns: Columns, unusable: dict[str, Mask]) -> Columns:
         keep = np.ones(len(columns["start"]), np.bool_)
         for why, rows in unusable.items():
-            keep &= self._counted(table, rows, why)
+            keep &= self._counted(table, columns, rows, why)
         ended = possible(columns["end"]) | (columns["end"] == OPEN_END)
-        keep &= self._counted(table, ~(possible(columns["start"]) & ended) & keep, "impossible_time")
-        keep &= self._counted(table, self._strays(columns["start"], columns["end"]) & keep, "other_clock")
+        keep &= self._counted(table, columns, ~(possible(columns["start"]) & ended) & keep, "impossible_time")
+        keep &= self._counted(table, columns, self._strays(columns["start"], columns["end"]) & keep, "other_clock")
         return columns if keep.all() else {name: column[keep] for name, column in columns.items()}
 
-    def _counted(self, table: str, rows: Mask, why: str) -> Mask:
+    def _counted(self, table: str, columns: Columns, rows: Mask, why: str) -> Mask:
         """Count what is left out; which rows stay."""
         if number := int(rows.sum()):
-            self.left_out.append(LeftOut(table, why, number))
+            left = LeftOut(table, why, number)
+            if left.of_gpu:
+                left = replace(left, process=columns["process"][rows], correlation=columns["correlation"][rows])
+            self.left_out.append(left)
         return ~rows
 
     def _strays(self, start: NDArray[Any], end: NDArray[Any]) -> Mask:

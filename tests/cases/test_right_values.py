@@ -208,7 +208,23 @@ def test_timestamps_other_clock(report: ReportBuilder, tmp_path: Path) -> None:
     assert device["window_ns"] == [7008 * US, 99_108 * US]
     assert (device["busy_ns"], device["idle_ns"]) == (4700 * US, 87_400 * US)
     assert percent_idle(document) == 94.9
-    assert ("left_out", 3, 3) in losses(document)
+    assert losses(document) == [("lost_launches", 3, 50), ("left_out", 3, 3)]
+    assert said(document, "incomplete") == (
+        "3 rows of CUPTI_ACTIVITY_KIND_KERNEL lie far outside the session, on another clock: left out of every figure. "
+        "GPU work is missing: GPU 0 was idle at most 94.9 %."
+    )
+
+
+def test_launches_whose_rows_are_not_even_left_out_are_told_apart(report: ReportBuilder, tmp_path: Path) -> None:
+    """3 of 10 own no op: the row of one has no time, that of another is of another process, the third's is nowhere."""
+    for i in range(10):
+        report.call(MS * i, MS * i + 5 * US, i + 1)
+        if i < 9:
+            at = 0 if i == 2 else MS * i + 8 * US
+            report.kernel(at, at and at + US, i + 1, pid=9 if i == 4 else 1)
+    document = answer(report, tmp_path)
+    assert losses(document)[0] == ("lost_launches", 3, 10)
+    assert "2 of 10 launches left no kernel (process 1, 4.00 ms to 9.00 ms" in said(document, "incomplete")
 
 
 def test_wddm_batching(report: ReportBuilder, tmp_path: Path) -> None:
