@@ -10,8 +10,9 @@ from typing import Any
 from nsysgap.analysis.comparing.captures import FIGURES, Capture
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
-from nsysgap.fleet.paths import is_several
-from nsysgap.fleet.remote import fetched, is_url
+from nsysgap.fleet.names import is_url, report_name
+from nsysgap.fleet.paths import is_local_pattern
+from nsysgap.fleet.remote import fetched
 from nsysgap.version import __version__
 
 SCHEMA = "nsysgap.baseline/1"
@@ -26,7 +27,7 @@ def baseline_document(captures: Sequence[Capture]) -> Document:
         "nsysgap_version": __version__,
         "captures": [
             {
-                "report": Path(one.path).name,
+                "report": report_name(one.path),
                 "loop": one.loop,
                 "iterations": one.iterations,
                 "chosen": one.chosen,
@@ -50,7 +51,7 @@ def is_baseline(path: str) -> bool:
     if is_url(path):
         return path.endswith(".json")
     try:
-        if Path(path).is_dir() or is_several(path):
+        if Path(path).is_dir() or is_local_pattern(path):
             return False
         with Path(path).open("rb") as file:
             return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")

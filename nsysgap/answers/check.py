@@ -55,6 +55,12 @@ class CheckAnswer:
         return EXIT_CODES[self.verdict]
 
     @property
+    def ranks(self) -> tuple[str, ...]:
+        """Which ranks of a job each capture is, where they are those of one job; else none."""
+        job = len({one.role for one in self.captures}) == len(self.captures)
+        return tuple(one.ranks for one in self.captures) if job else ()
+
+    @property
     def text(self) -> str:
         """What came out, in a sentence."""
         number = len(self.judged)

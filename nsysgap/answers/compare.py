@@ -19,6 +19,7 @@ from nsysgap.answers.fleet_captures import side_captures
 from nsysgap.answers.opening import Asker, ask
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, as_json
+from nsysgap.fleet.names import report_name
 from nsysgap.units import counted, duration, printable
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def read_prediction(path: str) -> Any:
 
 def _warnings(before: Sequence[Capture], after: Sequence[Capture]) -> list[str]:
     said = [
-        f"{name}: {printable(Path(one.path).name)}: {text}"
+        f"{name}: {printable(report_name(one.path))}: {text}"
         for name, side in (("before", before), ("after", after))
         for one in side
         for text in one.warnings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from nsysgap.analysis.collectives.iterations import NO_WINDOW
 from nsysgap.analysis.comparing.captures import EXPOSED_WAIT, Capture
@@ -15,7 +14,8 @@ from nsysgap.answers.opening import Asker, OpenReport
 from nsysgap.answers.rank_units import OK, RankOptions, ReportUnits, report_units
 from nsysgap.answers.ranks import RanksAnswer, ranks
 from nsysgap.errors import NsysgapError
-from nsysgap.fleet.paths import is_several, report_paths
+from nsysgap.fleet.names import report_name, unsigned
+from nsysgap.fleet.paths import report_paths, reports_of
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,16 @@ def side_captures(
         return _job(report_paths(names), _named(names), options, asker)
     found: list[Capture] = []
     for name in names:
-        if is_several(name):
-            found += _job(report_paths([name]), name.rstrip("/") or name, options, asker)
-        else:
+        several = reports_of(name)
+        if several is None:
             found.append(asker(name, capture, options))
+        else:
+            found += _job(several, unsigned(name).rstrip("/") or name, options, asker)
     return tuple(found)
 
 
 def _named(names: Sequence[str]) -> str:
-    first = Path(names[0]).name
+    first = report_name(names[0])
     return first if len(names) == 1 else f"{first} ..."
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import ref
 
@@ -17,7 +16,8 @@ from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.selection import WHOLE, Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Header
-from nsysgap.fleet.remote import fetched, is_url
+from nsysgap.fleet.names import is_url, report_name
+from nsysgap.fleet.remote import fetched
 from nsysgap.intervals import union_of
 from nsysgap.report import open_source, read_trace
 from nsysgap.tables import OP_DETAILS, Notice, Stacks, Table, Trace
@@ -183,7 +183,7 @@ def opened(
     if is_url(path) and named is None:
         named = str(path)
     with fetched(path) as local, open_source(local) as source:
-        with advance_of(f"Reading {Path(path).name}", source.rows_guess) as advance:
+        with advance_of(f"Reading {report_name(str(path))}", source.rows_guess) as advance:
             trace = read_trace(source, advance)
             advance(source.rows_guess)
         if named is not None:

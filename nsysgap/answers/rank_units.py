@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_name
 from nsysgap.intervals import IntervalSet
 from nsysgap.report.rank_facts import NcclCall, RankFacts, read_rank_facts
 from nsysgap.tables import NONE, Device
@@ -158,10 +158,10 @@ def _rank(
     global_pid = int(report.trace.processes["global_pid"][process])
     size = facts.environment[1] if alone else None
     if options.rank_regex is not None:
-        named = re.search(options.rank_regex, Path(report.path).name)
+        named = re.search(options.rank_regex, report_name(report.path))
         if named is None or not named.groups() or not (named.group(1) or "").isdigit():
             raise NsysgapError(
-                f"--rank-regex '{options.rank_regex}' finds no rank in {Path(report.path).name}.",
+                f"--rank-regex '{options.rank_regex}' finds no rank in {report_name(report.path)}.",
                 "Its first group must be the number: --rank-regex 'rank(\\d+)'.",
             )
         return int(named.group(1)), size, "file name (--rank-regex)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from nsysgap.analysis.pictures.merged import Joins, Part, joins, merged
 from nsysgap.answers.opening import OpenReport
@@ -12,6 +11,7 @@ from nsysgap.answers.rank_units import OK, RankOptions, ReportUnits, report_unit
 from nsysgap.answers.ranks import RanksAnswer, ranks
 from nsysgap.answers.to_chrome import ToChromeOptions, to_chrome
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_name
 from nsysgap.tracks import Viewed
 from nsysgap.version import __version__
 
@@ -43,7 +43,7 @@ def ranks_trace(
             parts.append(Part(viewed, _name(answer, report.path), shift[place]))
     facts = {
         "tool": f"nsysgap {__version__}",
-        "reports": [Path(reports[place].path).name for place in ordered],
+        "reports": [report_name(reports[place].path) for place in ordered],
         "clocks": "one clock" if len(reports) == 1 else "aligned by the ends of shared collectives",
         "residual_p50_ns": answer.clocks.residual_p50,
         "residual_p95_ns": answer.clocks.residual_p95,
@@ -65,7 +65,7 @@ def _first_unit(answer: RanksAnswer, path: str) -> int:
 def _name(answer: RanksAnswer, path: str) -> str:
     """ "rank 3", or the file's name where several ranks share it."""
     mine = _of_report(answer, path)
-    return answer.units[mine[0]].name if len(mine) == 1 else Path(path).name
+    return answer.units[mine[0]].name if len(mine) == 1 else report_name(path)
 
 
 def _shifts(answer: RanksAnswer, units: Sequence[ReportUnits]) -> list[int]:

@@ -13,7 +13,7 @@ from nsysgap.answers.critical_path import CriticalPathAnswer, critical_paths
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.screen import LOOP, ScreenAnswer, screen_with
 from nsysgap.answers.screen_limits import Limits, advice_of, has_advice, limits_of, path_options
-from nsysgap.answers.screen_next import Command, report_name, selection_arguments
+from nsysgap.answers.screen_next import Command, selection_arguments
 from nsysgap.answers.selection import Selection
 from nsysgap.answers.stacks import CAPTURE_HINT, StacksAnswer, StacksOptions, stacks
 from nsysgap.answers.steps import StepsAnswer, StepsOptions, steps
@@ -21,6 +21,7 @@ from nsysgap.answers.timeline import TimelineOptions, loops_with_iterations, tim
 from nsysgap.answers.whatif import WhatifAnswer, WhatifOptions, advise, ncu_command
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
+from nsysgap.fleet.names import report_stem
 from nsysgap.report.describe import describe
 
 SCHEMA = "nsysgap.report/1"
@@ -181,7 +182,7 @@ def _again(
     report: OpenReport, selection: Selection, screen: ScreenAnswer, untold: Mapping[str, NsysgapError]
 ) -> Iterator[Question]:
     """The commands that say what the summary says, and more of it."""
-    path, name = report.path, report_name(report.path)
+    path, name = report.path, report_stem(report.path)
     whole = selection_arguments(selection)
     yield Question("this summary", ("nsysgap", "report", path, *whole, "-o", f"{name}-summary.html"))
     yield Question("idle time by cause, every table", ("nsysgap", "gaps", path, *whole, "--detail"))

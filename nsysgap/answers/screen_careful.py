@@ -9,9 +9,9 @@ from typing import Any
 
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import Selection
+from nsysgap.fleet.names import report_stem
 from nsysgap.tables import GRAPH
 
-ENDINGS = (".gz", ".xz", ".zst", ".sqlite", ".db", ".nsys-rep")
 SUMMARY_SCHEMA = "nsysgap.profile/1"
 LARGEST_SUMMARY = 10_000_000
 
@@ -72,9 +72,7 @@ def holds(report: OpenReport) -> Holds:
 def plain_run(path: str) -> PlainRun | None:
     """What the NAME.json beside a report says of the program without nsys; None where none is this report's."""
     report = Path(path)
-    name = report.name
-    for ending in ENDINGS:
-        name = name.removesuffix(ending)
+    name = report_stem(str(report))
     beside = report.with_name(f"{name}.json")
     try:
         if not beside.is_file() or beside.stat().st_size > LARGEST_SUMMARY:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.schedule.path_rows import OWN_CODE
-from nsysgap.answers.screen_careful import ENDINGS
 from nsysgap.answers.screen_limits import TOO_LARGE
 from nsysgap.causes import PARTS
+from nsysgap.fleet.names import report_stem
 
 if TYPE_CHECKING:
     from nsysgap.answers.screen import ScreenAnswer
@@ -31,7 +30,7 @@ def next_commands(answer: ScreenAnswer) -> tuple[Command, ...]:
 def _candidates(answer: ScreenAnswer) -> Iterator[Command]:
     path, selected = answer.header.path, selection_arguments(answer.selection)
     whole = selection_arguments(answer.selection, takes_whole=False)
-    timeline = ("nsysgap", "timeline", path, *whole, "-o", f"{report_name(path)}.html")
+    timeline = ("nsysgap", "timeline", path, *whole, "-o", f"{report_stem(path)}.html")
     if not answer.holds.ops:
         yield ("nsysgap", "info", path)
         yield timeline if answer.holds.calls else ("nsys", "status", "-e")
@@ -106,11 +105,3 @@ def selection_arguments(selection: Selection, *, takes_whole: bool = True) -> Co
         *(("--whole",) if takes_whole and not selection.loop and not chosen else ()),
         *(() if hidden_after == HIDDEN_AFTER_NS else ("--hidden-after", f"{hidden_after}ns")),
     )
-
-
-def report_name(path: str) -> str:
-    """The name of a report without its endings, "report" where nothing is left."""
-    name = Path(path).name
-    for ending in ENDINGS:
-        name = name.removesuffix(ending)
-    return name or "report"

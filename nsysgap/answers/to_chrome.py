@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from nsysgap.answers.critical_path import path_tracks
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection, require_device
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_name
 from nsysgap.intervals import EMPTY
 from nsysgap.report.metrics import read_gpu_metrics
 from nsysgap.report.viewer_tables import (
@@ -195,7 +195,7 @@ def _facts(trace: Trace, words: list[str], extras: Extras) -> dict[str, Any]:
     notices = [*trace.warnings, *(extras.stacks.warnings if extras.stacks is not None else ())]
     return {
         "tool": f"nsysgap {__version__}",
-        "report": Path(trace.path).name,
+        "report": report_name(trace.path),
         "nsys_version": trace.nsys_version,
         "schema_version": trace.schema_version,
         "cut": words,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from nsysgap.analysis.schedule.timelines import Events, Timeline, median_step, t
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.whatif import Asker, WhatifAnswer, WhatifOptions, asked_whatif
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_name
 from nsysgap.tracks import FLOW_LAUNCH, Flow, Group, Slices, Source, Texts, Track, Viewed
 from nsysgap.version import __version__
 
@@ -114,7 +114,7 @@ def predicted_trace(picture: WhatifPicture) -> Viewed:
             sources.append(_source(category, events, one, lanes, shift, group))
     facts = {
         "tool": f"nsysgap {__version__}",
-        "report": Path(picture.answer.header.path).name,
+        "report": report_name(picture.answer.header.path),
         "predicted": [f"{one.title}: {CONTRACT}" for one in picture.timelines[1:]],
         "loop": picture.answer.loop,
         "changes": list(picture.answer.changes),

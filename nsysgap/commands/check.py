@@ -128,11 +128,11 @@ def _written(answer: CheckAnswer, to: Destination) -> bytes:
         from nsysgap.render.text.check import check_blocks
         from nsysgap.render.text.console import text_bytes
 
-        return text_bytes([check_blocks(document)], color=to.color)
+        return text_bytes([check_blocks(document, answer.ranks)], color=to.color)
     if to.form == "markdown":
         from nsysgap.render.text.check import check_markdown
 
-        return check_markdown(document).encode("utf-8", "replace")
+        return check_markdown(document, answer.ranks).encode("utf-8", "replace")
     if to.form == "junit":
         from nsysgap.render.junit import junit_xml
 

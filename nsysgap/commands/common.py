@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +15,7 @@ import click
 from nsysgap.commands import show_error
 from nsysgap.commands.values import Duration, Pattern
 from nsysgap.errors import NsysgapError
-from nsysgap.fleet.remote import is_url, name_of
+from nsysgap.fleet.names import report_name
 from nsysgap.units import printable
 
 if TYPE_CHECKING:
@@ -98,14 +97,6 @@ def selection(given: dict[str, Any]) -> Selection:
     return Selection(**given)
 
 
-def stem(report: str) -> str:
-    """The report's name without its endings: run.sqlite.xz -> run."""
-    name = name_of(report) if is_url(report) else Path(report).name
-    for ending in (".gz", ".xz", ".zst", ".sqlite", ".db", ".nsys-rep", ".qdrep"):
-        name = name.removesuffix(ending)
-    return name or "trace"
-
-
 def raise_all(failed: list[NsysgapError]) -> None:
     """Say what is wrong with each of several reports; the exit code is the last one's."""
     for error in failed[:-1]:
@@ -178,7 +169,7 @@ def progress_lines(total: int) -> Iterator[Callable[[str, str], None]]:
     def ready(path: str, said: str) -> None:
         nonlocal number
         number += 1
-        waiting.append(f"{number}/{total} {printable(Path(path).name, 60)}: {said}")
+        waiting.append(f"{number}/{total} {printable(report_name(path), 60)}: {said}")
         if time.monotonic() - began > PROGRESS_AFTER_S:
             click.echo("\n".join(waiting), err=True)
             waiting.clear()

@@ -15,11 +15,11 @@ from nsysgap.commands.common import (
     select_option,
     selection,
     selection_options,
-    stem,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_stem
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def _page_name(given: Mapping[str, Any], ending: str) -> str | None:
     """Where the page goes without -o; markdown and documents go to the terminal."""
-    return f"{stem(given['report'])}-summary.html" if ending == ".html" else None
+    return f"{report_stem(given['report'])}-summary.html" if ending == ".html" else None
 
 
 OUTPUTS = Outputs(

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from nsysgap.commands.common import answer_of, report_argument, select_option, selection, selection_options, stem
+from nsysgap.commands.common import answer_of, report_argument, select_option, selection, selection_options
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.fleet.names import report_stem
 from nsysgap.units import printable
 
-OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{stem(given['report'])}{ending}")
+OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{report_stem(given['report'])}{ending}")
 
 
 @click.command("timeline")

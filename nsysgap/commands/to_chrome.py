@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument, stem
+from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.tracing import announced, say, to_chrome_options, trace_options, write_trace
 from nsysgap.errors import NsysgapError
+from nsysgap.fleet.names import report_stem
 
 if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
@@ -28,7 +29,7 @@ OUTPUTS = Outputs(
 
 
 def _stem(given: Mapping[str, Any]) -> str:
-    return "ranks" if given["ranks"] else stem(given["reports"][0])
+    return "ranks" if given["ranks"] else report_stem(given["reports"][0])
 
 
 @click.command("to-chrome")

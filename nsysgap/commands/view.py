@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import socket
 import webbrowser
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +16,7 @@ from nsysgap.commands.tracing import say, to_chrome_options, trace_options, writ
 from nsysgap.commands.values import Duration
 from nsysgap.errors import NsysgapError
 from nsysgap.files import temporary_folder
+from nsysgap.fleet.names import report_name
 from nsysgap.units import duration
 
 
@@ -52,7 +52,7 @@ def command(report: str, offline: bool, no_browser: bool, wait: int, **cut: Any)
                 with trace_file.open("wb") as file:
                     write_trace(viewed, "pftrace", file)
         with serving(trace_file, ui=ui) as server:
-            address = server.url + ("" if offline else f"#{quote(Path(report).name)}")
+            address = server.url + ("" if offline else f"#{quote(report_name(report))}")
             click.echo(f"Open this address in a browser, once: {address}")
             if no_browser:
                 click.echo(f"For a browser on another machine, run this there first: {_ssh_line(server.url)}")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.map import Asked, answer_of, worker_count
-from nsysgap.fleet.remote import is_url
+from nsysgap.fleet.names import is_url
 
 Answer = TypeVar("Answer")
 LOCAL = "local"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nsysgap.errors import NsysgapError
-from nsysgap.fleet.names import FOLDER_ENDINGS, TABLES, natural, reports_among
-from nsysgap.fleet.remote import bytes_behind, inside, is_pattern, is_report, is_url, matching
+from nsysgap.fleet.names import FOLDER_ENDINGS, TABLES, is_url, natural, reports_among
+from nsysgap.fleet.remote import bytes_behind, inside, is_pattern, is_report, matching
 
 
 def report_paths(named: Sequence[str]) -> list[str]:
@@ -21,28 +21,31 @@ def report_paths(named: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for name in named:
-        if is_url(name):
-            found += _behind(name)
-        elif Path(name).is_dir() and not is_exported_folder(Path(name)):
-            found += _in_folder(Path(name))
-        elif not Path(name).exists() and glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True), key=natural)  # noqa: PTH207 - patterns may be absolute
-            if not matches:
-                raise NsysgapError(f"Nothing matches {name}.", "Name reports, a folder of them, or a pattern.")
-            found += matches
-        else:
-            found.append(name)
+        several = reports_of(name)
+        found += [name] if several is None else several
     return list(dict.fromkeys(found))
 
 
-def is_several(name: str) -> bool:
-    """Whether a name means several reports: a folder of them, or a pattern. Raises NsysgapError for a dead URL."""
+def reports_of(name: str) -> list[str] | None:
+    """The reports that a folder of them, or a pattern, means; None where the name is that of one report.
+
+    Raises NsysgapError where it means none, and for a dead URL.
+    """
     if is_url(name):
-        return is_pattern(name) or not is_report(name)
-    folder = Path(name)
-    if folder.is_dir():
-        return not is_exported_folder(folder)
-    return not folder.exists() and glob.has_magic(name)
+        return _behind(name)
+    if Path(name).is_dir() and not is_exported_folder(Path(name)):
+        return _in_folder(Path(name))
+    if not is_local_pattern(name):
+        return None
+    matches = sorted(glob.glob(name, recursive=True), key=natural)  # noqa: PTH207 - patterns may be absolute
+    if not matches:
+        raise NsysgapError(f"Nothing matches {name}.", "Name reports, a folder of them, or a pattern.")
+    return matches
+
+
+def is_local_pattern(name: str) -> bool:
+    """Whether a path stands for all that match it: one that the shell left alone."""
+    return not Path(name).exists() and glob.has_magic(name)
 
 
 def is_exported_folder(folder: Path) -> bool:
@@ -56,12 +59,12 @@ def _in_folder(folder: Path) -> list[str]:
     return _some(str(folder), reports_among([str(path) for path in entries if path.is_file()], folders))
 
 
-def _behind(url: str) -> list[str]:
-    """The reports that a URL means: those that match it, those in the folder, or itself."""
+def _behind(url: str) -> list[str] | None:
+    """The reports that a URL means: those that match it, or those in the folder; None where it is one itself."""
     if is_pattern(url):
         return matching(url)
     if is_report(url):
-        return [url]
+        return None
     files, folders = inside(url)
     return _some(url, reports_among(files, [name for name in folders if name.rstrip("/").endswith(FOLDER_ENDINGS)]))
 

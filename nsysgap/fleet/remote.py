@@ -15,11 +15,9 @@ from typing import Any
 
 from nsysgap.errors import NsysgapError, called
 from nsysgap.files import temporary_folder
-from nsysgap.fleet.names import ENDINGS, FOLDER_ENDINGS, TABLES, natural
+from nsysgap.fleet.names import ENDINGS, FOLDER_ENDINGS, TABLES, is_url, is_web, natural, report_name, unsigned
 from nsysgap.units import file_size
 
-_URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_WEB = re.compile(r"^https?://", re.IGNORECASE)
 SLOWEST_ANSWER_S = 60
 PROTOCOL_HINT = "Install what its kind of address needs, such as s3fs for s3:// or gcsfs for gs://."
 CREDENTIALS_HINT = "Check the credentials: they are those of the storage's own tools."
@@ -27,19 +25,9 @@ NETWORK_HINT = "Check the address and the network."
 NO_ROOM_HINT = "Set TMPDIR to a larger disk."
 
 
-def is_url(path: object) -> bool:
-    """Whether this names something to fetch, such as s3://bucket/report.sqlite."""
-    return isinstance(path, str) and bool(_URL.match(path))
-
-
-def name_of(url: str) -> str:
-    """The name of the file or folder behind a URL; what signs a web address is none of it."""
-    return _plain(url).rstrip("/").rpartition("/")[2]
-
-
 def is_pattern(url: str) -> bool:
     """Whether a URL stands for all that match it; a question mark begins the query of a web address."""
-    return bool(re.search(r"[*\[]" if _WEB.match(url) else r"[*?\[]", _plain(url).partition("://")[2]))
+    return bool(re.search(r"[*\[]" if is_web(url) else r"[*?\[]", unsigned(url).partition("://")[2]))
 
 
 def matching(url: str) -> list[str]:
@@ -55,11 +43,11 @@ def matching(url: str) -> list[str]:
 
 def is_report(url: str) -> bool:
     """Whether a URL is one report, a file or a folder of tables, and no folder of several."""
-    if _plain(url).endswith(ENDINGS) or name_of(url).endswith(FOLDER_ENDINGS):
+    if unsigned(url).endswith(ENDINGS) or report_name(url).endswith(FOLDER_ENDINGS):
         return True
     system, path = _system(url)
     with _said(url):
-        return not _is_folder(system, url, path) or any(name_of(name) in TABLES for name in _files(system, path))
+        return not _is_folder(system, url, path) or any(report_name(name) in TABLES for name in _files(system, path))
 
 
 def inside(url: str) -> tuple[list[str], list[str]]:
@@ -104,28 +92,24 @@ def staged(url: str) -> Iterator[Path]:
     with temporary_folder() as folder:
         with _said(url):
             path, is_folder = _report(system, url, path)
-            target = folder / (name_of(path) or "report")
+            target = folder / (report_name(path) or "report")
             files = {target: path}
             if is_folder:
                 target.mkdir()
-                files = {target / name_of(name): name for name in _files(system, path)}
+                files = {target / report_name(name): name for name in _files(system, path)}
             _require_room(url, folder, sum(_size(system, name) for name in files.values()))
             for local, name in files.items():
                 system.get_file(name, str(local))
         yield target
 
 
-def _plain(url: str) -> str:
-    return url.partition("?")[0] if _WEB.match(url) else url
-
-
 def _report(system: Any, url: str, path: str) -> tuple[str, bool]:
     """(the path of a report, whether it is a folder); as with local ones, nsys's ending of a folder may be left out."""
-    if _plain(url).endswith(ENDINGS):
+    if unsigned(url).endswith(ENDINGS):
         return path, False
     if _is_folder(system, url, path):
         return path.rstrip("/"), True
-    if not _WEB.match(url) and not system.exists(path):
+    if not is_web(url) and not system.exists(path):
         for ending in FOLDER_ENDINGS:
             if system.isdir(path + ending):
                 return path + ending, True
@@ -134,13 +118,13 @@ def _report(system: Any, url: str, path: str) -> tuple[str, bool]:
 
 def _is_folder(system: Any, url: str, path: str) -> bool:
     """A web server has pages, not folders: asked for one, it would send a whole report. There the name alone tells."""
-    if _WEB.match(url):
-        return url.endswith("/") or name_of(url).endswith(FOLDER_ENDINGS)
+    if is_web(url):
+        return url.endswith("/") or report_name(url).endswith(FOLDER_ENDINGS)
     return bool(system.isdir(path))
 
 
 def _files(system: Any, path: str) -> list[str]:
-    folder = f"{path.rstrip('/')}/" if _WEB.match(path) else path
+    folder = f"{path.rstrip('/')}/" if is_web(path) else path
     return [entry["name"] for entry in system.ls(folder, detail=True) if entry["type"] != "directory"]
 
 
@@ -149,7 +133,7 @@ def _size(system: Any, path: str) -> int:
     try:
         return int(system.size(path) or 0)
     except Exception as error:
-        if _WEB.match(path) or isinstance(error, PermissionError):
+        if is_web(path) or isinstance(error, PermissionError):
             return 0  # whether it may be read is seen when it is fetched
         raise
 
@@ -170,7 +154,7 @@ def _system(url: str) -> tuple[Any, str]:
     except ImportError:
         raise NsysgapError(f"Reading {url} needs fsspec.", "pip install 'nsysgap[remote]'") from None
     with _said(url):
-        system, path = fsspec.core.url_to_fs(url, **(_patience(fsspec.config.conf) if _WEB.match(url) else {}))
+        system, path = fsspec.core.url_to_fs(url, **(_patience(fsspec.config.conf) if is_web(url) else {}))
     return system, str(path)
 
 

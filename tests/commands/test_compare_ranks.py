@@ -13,6 +13,8 @@ import pytest
 from command_line import run
 from rank_reports import save_job, save_together, steady
 
+from nsysgap.fleet.remote import is_report
+
 STEPS = 12
 
 
@@ -133,3 +135,16 @@ def test_the_ranks_that_a_limit_is_held_against_are_named(tmp_path: Path) -> Non
     save_job(tmp_path, steady(4, 12, late={2: 9000}))
     said = run("check", f"{tmp_path}/", "--max-starved", 5).stdout.splitlines()[0]
     assert said == f"{tmp_path.name}: rank 2 and 3 other ranks: 12 x step #"
+
+
+def test_a_storage_is_asked_once_what_a_url_is(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(url: str) -> bool:
+        asked.append(url)
+        return is_report(url)
+
+    monkeypatch.setattr("nsysgap.fleet.paths.is_report", counted)
+    url = job("late", 2).as_uri()
+    assert run("check", url, "--max-idle", 100).returncode == 0
+    assert asked == [url]

@@ -51,7 +51,8 @@ class Capture:
     does not tell), `steps` what each of them took, ns; `ops` the time by kind and name, over all iterations. `gpus`:
     names of the GPUs that worked, `gpu_count` how many of them the figures are sums over; `graph_trace`: "node" or
     "graph", None where no graph ran; `longest_gap`: ns, inside the loop. `chosen`: the window was asked for;
-    `untold`: causes of which the report did not record what tells them. `role`: of ranks of a job, "" for a report.
+    `untold`: causes of which the report did not record what tells them. `role`: of ranks of a job, "" for a report;
+    `ranks`: which of them it is, such as "rank 17" or "63 other ranks".
     """
 
     path: str
@@ -70,6 +71,7 @@ class Capture:
     untold: tuple[str, ...] = ()
     drawn: Drawn | None = field(default=None, compare=False)
     role: str = ""
+    ranks: str = ""
 
     @property
     def unit(self) -> str:

@@ -18,21 +18,23 @@ def by_role(ranks: Sequence[Capture], names: Sequence[str], straggler: int | Non
     `names`: of the ranks, `straggler` the place of one among them, `job`: what the user named.
     """
     if straggler is None:
-        return (_together(ranks, ALL, f"{job}: {counted(len(ranks), 'rank', 'ranks')}"),)
+        return (_together(ranks, ALL, job, counted(len(ranks), "rank", "ranks")),)
     others = [capture for number, capture in enumerate(ranks) if number != straggler]
-    late = replace(ranks[straggler], role=STRAGGLER, path=f"{job}: {names[straggler]}")
+    late = _named(ranks[straggler], STRAGGLER, job, names[straggler])
     if not others:
         return (late,)
-    return late, _together(others, OTHERS, f"{job}: {counted(len(others), 'other rank', 'other ranks')}")
+    return late, _together(others, OTHERS, job, counted(len(others), "other rank", "other ranks"))
 
 
-def _together(ranks: Sequence[Capture], role: str, path: str) -> Capture:
+def _named(one: Capture, role: str, job: str, ranks: str) -> Capture:
+    return replace(one, role=role, ranks=ranks, path=f"{job}: {ranks}")
+
+
+def _together(ranks: Sequence[Capture], role: str, job: str, whose: str) -> Capture:
     """Several ranks as one capture: medians of their figures; iterations, steps and ops of all of them."""
     middle = sorted(ranks, key=lambda one: one.figures[STEP] or 0)[(len(ranks) - 1) // 2]
     return replace(
-        middle,
-        role=role,
-        path=path,
+        _named(middle, role, job, whose),
         iterations=sum(one.iterations for one in ranks),
         figures={name: side_value(ranks, name) for name in FIGURES},
         steps=tuple(step for one in ranks for step in one.steps),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.flame_graph import Nodes, Words, flame_page
 from nsysgap.render.pages.path_colors import COLORS
 from nsysgap.units import duration, percent, printable
@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 def critical_path_page(document: Document) -> str:
     """The page of a document "nsysgap.critical-path/1"."""
     nodes, whole, legend = path_nodes(document)
-    name = printable(PurePosixPath(document["report"]["path"]).name, 80)
+    name = printable(report_name(document["report"]["path"]), 80)
     said = "What each loop waited for, every nanosecond once. Width is time. Click to zoom in, again to zoom out."
     return flame_page(nodes, whole, Words(f"Critical path - {name}", said, "critical path", "names"), legend)
 

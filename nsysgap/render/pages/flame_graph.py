@@ -8,9 +8,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import asset, bundle, filled, hashed, head, inline, policy
 from nsysgap.render.pages.markup import data_script
 from nsysgap.units import count, duration, percent, printable
@@ -95,7 +95,7 @@ def flame_page(nodes: Nodes, whole: int, words: Words, legend: Iterable[tuple[st
 
 def icicle_page(tree: Document) -> str:
     """The page of a tree document (frames, nodes as columns, total_ns): width is idle time, colour whose code it is."""
-    title = f"Idle time by line - {printable(PurePosixPath(tree['path']).name, 80)}"
+    title = f"Idle time by line - {printable(report_name(tree['path']), 80)}"
     nodes, left_out = _nodes(tree)
     without = f", without the {count(left_out)} smallest calls" if left_out else ""
     how = "Width is idle time; callers are above callees. Click a frame to zoom in, again to zoom out."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.text.console import add, notices, table
 from nsysgap.render.text.markdown import plain
 from nsysgap.render.text.side_by_side import columns_markdown
@@ -25,9 +25,9 @@ NEXT = {
 }
 
 
-def check_blocks(document: Document) -> Iterable[RenderableType]:
-    """All of `nsysgap check`, the last line the outcome."""
-    yield Text(_what(document))
+def check_blocks(document: Document, ranks: Sequence[str] = ()) -> Iterable[RenderableType]:
+    """All of `nsysgap check`, the last line the outcome. `ranks`: of one job, that the captures are."""
+    yield Text(_what(document, ranks))
     remarks = [{"level": "incomplete", "text": text} for text in document["reasons"]]
     yield from notices([*remarks, *({"level": "warning", "text": text} for text in document["warnings"])], _LEVELS)
     made = table("|", "|limit", "most", "value", "<where to look next")
@@ -43,12 +43,11 @@ def check_blocks(document: Document) -> Iterable[RenderableType]:
 _LEVELS = ("incomplete", "warning")
 
 
-def _what(document: Document) -> str:
+def _what(document: Document, ranks: Sequence[str]) -> str:
     reports = document["reports"]
-    named = printable(PurePath(reports[0]["path"]).name, 40)
-    roles = list(dict.fromkeys(row["role"] for row in document["limits"] if row.get("role")))
-    if len(reports) > 1 and len(roles) == len(reports):  # of one job: "run: rank 1" and "run: 7 other ranks"
-        named += f" and {printable(reports[1]['path'].rpartition(': ')[2])}"
+    named = printable(report_name(reports[0]["path"]), 40)
+    if len(ranks) > 1:  # the path of the first names its own: "run: rank 1"
+        named += f" and {printable(ranks[1])}"
     elif len(reports) > 1:
         named += f" and {counted(len(reports) - 1, 'capture', 'captures')} more"
     loop = reports[0]["loop"]
@@ -85,7 +84,7 @@ def _next(row: Document) -> str:
     return f"{most}{NEXT.get(row['limit'], 'nsysgap gaps')}"
 
 
-def check_markdown(document: Document) -> str:
+def check_markdown(document: Document, ranks: Sequence[str] = ()) -> str:
     """The same for a pull request's comment: the outcome first, then a table."""
     rows = [
         [
@@ -98,7 +97,7 @@ def check_markdown(document: Document) -> str:
         for row in document["limits"]
     ]
     blocks = [
-        f"**{plain(document['text'])}** {plain(_what(document))}",
+        f"**{plain(document['text'])}** {plain(_what(document, ranks))}",
         columns_markdown([["", "limit", "most", "value", "where to look next"], *rows]) if rows else "",
         *(f"- {plain(limit_name(row))}: {plain(row['why'])}." for row in document["limits"] if row["why"]),
         *(f"- {plain(text)}" for text in (*document["reasons"], *document["warnings"])),

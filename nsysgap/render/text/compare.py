@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nsysgap.causes import PARTS
+from nsysgap.fleet.names import report_name
 from nsysgap.kernel_names import told_apart
 from nsysgap.render.text.console import add, as_text, fit, notices, table
 from nsysgap.render.text.markdown import plain
@@ -78,7 +78,7 @@ def _sides(document: Document) -> Table:
         reports = side["reports"]
         first = reports[0]
         what = "whole window" if first["loop"] is None else f"{count(first['iterations'])} x {first['loop']}"
-        named = PurePath(first["path"]).name
+        named = report_name(first["path"])
         more = f" and {counted(len(reports) - 1, 'capture', 'captures')} more" if len(reports) > 1 else ""
         made.add_row(Text(name, style="dim"), Text(printable(named, 36) + more), Text(printable(what, 24)))
     return made
@@ -260,7 +260,7 @@ def compare_markdown(document: Document, said: Said, *, detail: bool = False) ->
 
 def _captures(document: Document) -> str:
     sides = [
-        f"{name} {', '.join(PurePath(one['path']).name for one in document[name]['reports'])}"
+        f"{name} {', '.join(report_name(one['path']) for one in document[name]['reports'])}"
         for name in ("before", "after")
     ]
     return f"Captures: {'; '.join(sides)}."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.gpu_names import gpu_label
 from nsysgap.render.text.console import add, table
 from nsysgap.units import count, counted, duration, file_size, percent, printable
@@ -179,7 +179,7 @@ def _notes(document: Document) -> Iterable[RenderableType]:
     yield from _differences(document["units"])
     bad = [report for report in document["reports"] if report["status"] != "ok"]
     for report in bad[:BAD_SHOWN]:
-        path = PurePath(report["path"]).name
+        path = report_name(report["path"])
         named = "" if path in report["text"] else f"{path}: "
         yield Text(f"{report['status']}: {printable(named + report['text'])}", "yellow")
     if len(bad) > BAD_SHOWN:

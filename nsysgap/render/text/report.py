@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.text.markdown import plain
 from nsysgap.render.text.report_words import (
     ADVISED,
@@ -42,7 +42,7 @@ def report_markdown(answer: SummaryAnswer) -> str:
     parts = [
         "\n".join(lost),
         f"**{plain(verdict(answer))}** {said}".strip(),
-        f"{plain(PurePath(answer.header.path).name)}: {plain(about(answer))}; nsysgap {__version__}",
+        f"{plain(report_name(answer.header.path))}: {plain(about(answer))}; nsysgap {__version__}",
         _facts(answer),
         *_folded("Tables", _tables(answer)),
         *_folded("Notes", [f"- {plain(text)}" for text in notices_of(answer, "warning", "note")], "\n"),

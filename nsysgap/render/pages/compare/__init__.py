@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.compare.drawing import colors_of, lanes, legend, spread
 from nsysgap.render.pages.markup import table, text
@@ -63,7 +63,7 @@ def compare_page(document: Document, said: Said, pictures: Pictures) -> str:
 def _named(document: Document, side: str) -> str:
     reports = document[side]["reports"]
     more = f" (+{len(reports) - 1})" if len(reports) > 1 else ""
-    return printable(PurePath(reports[0]["path"]).name, 60) + more
+    return printable(report_name(reports[0]["path"]), 60) + more
 
 
 def _ops(ops: Sequence[Document]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.iterations import loop_columns
 from nsysgap.render.pages.markup import SHOWN_CAUSES, data_script, text
@@ -23,7 +23,7 @@ def steps_page(document: Document, timeline: str | None = None) -> str:
     `timeline`: the address of the report's timeline page, which an iteration then opens in.
     """
     report = document["report"]
-    name = printable(PurePosixPath(report["path"]).name, 80)
+    name = printable(report_name(report["path"]), 80)
     loops = [columns for loop in document["loops"] if "iterations" in loop for columns in loop_columns(loop)]
     script = inline(bundle(MODULES))
     data = {

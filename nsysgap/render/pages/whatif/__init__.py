@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import PurePath
 from typing import Any
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.markup import paragraph, table, text
 from nsysgap.render.pages.timeline.categories import CALL_CATEGORIES, OP_CATEGORIES
@@ -28,7 +28,7 @@ def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str
     script = inline(bundle(MODULES))
     body, tail = asset("whatif/page.html").split("<!-- SPLIT -->")
     longest = max(1, *(one["length"] for one in drawn))
-    name = printable(PurePath(document["report"]["path"]).name, 80)
+    name = printable(report_name(document["report"]["path"]), 80)
     page = filled(
         body,
         HEADLINE=text(name),
