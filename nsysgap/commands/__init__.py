@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import importlib
 import io
 import os
@@ -10,13 +12,13 @@ import signal
 import sys
 import textwrap
 import threading
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from nsysgap.errors import NsysgapError
+from nsysgap.numpy_settings import tell_numpy
 from nsysgap.version import __version__
 
 # name -> (module below nsysgap.commands, one line of help): listing them must not import them.
@@ -84,6 +86,8 @@ class LazyGroup(click.Group):
         if first not in COMMANDS and not first.startswith("-"):
             if Path(first).exists() or first.endswith(REPORT_ENDINGS) or "://" in first:
                 return "gaps", self.get_command(ctx, "gaps"), args
+            from difflib import get_close_matches
+
             near = get_close_matches(first, COMMANDS)
             meant = f"Did you mean {' or '.join(near)}?" if near else "It is neither a command nor a report."
             ctx.fail(f"There is no command '{first}'. {meant}")
@@ -109,8 +113,9 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for what is wrong with the input, 2 for wrong usage, 130 after Ctrl-C."""
     _clean_up_when_killed()
-    # Else numpy asks for huge pages, for which Linux moves other memory about: half the system time of a large report.
-    os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+    tell_numpy()
+    # Else Python looks for circles among all objects of all modules before it ends: a tenth of a small report's time.
+    atexit.register(gc.freeze)
     try:
         code: Any = cli.main(arguments, prog_name="nsysgap", standalone_mode=False)
         if sys.stdout is not None:  # as where the shell closed it: >&-

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType, MappingProxyType
 from typing import IO, Any
 
+from nsysgap.numpy_settings import environment_as_given
 from nsysgap.profiling.processes import processes
 from nsysgap.profiling.temporaries import Temporaries
 
@@ -152,7 +153,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, **added, PROFILING: "1"},
+        env={**environment_as_given(), **added, PROFILING: "1"},
     )
     pumps: list[_Pump] = []
     try:

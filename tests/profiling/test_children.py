@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nsysgap.numpy_settings import SETTINGS, tell_numpy
 from nsysgap.profiling.children import STOPPING, Interrupted, descendants, interruptible, run
 
 WAITING = "print('ready', flush=True); time.sleep(3600)"
@@ -36,6 +37,18 @@ def test_a_program_knows_that_it_is_profiled() -> None:
     ran = run([sys.executable, "-c", "import os; print(os.environ['NSYSGAP_PROFILING'])"], out=out, err=io.BytesIO())
     assert (ran.exit_code, ran.stdout) == (0, b"1\n")
     assert "NSYSGAP_PROFILING" not in os.environ
+
+
+def test_a_program_is_not_told_what_numpy_is_told_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    tell_numpy()
+    assert [os.environ[name] for name in SETTINGS] == ["1", "1"]
+    program = f"import os; print([os.environ.get(name) for name in {list(SETTINGS)}])"
+    out = io.BytesIO()
+    run([sys.executable, "-c", program], out=out, err=io.BytesIO())
+    assert out.getvalue() == b"['1', None]\n"
 
 
 def test_output_is_kept_when_the_reader_is_gone() -> None:
