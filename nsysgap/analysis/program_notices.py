@@ -75,7 +75,10 @@ def _other_threads(idle: IdleReport) -> Said:
 
 def _acting(idle: IdleReport, thread: NDArray[np.int32], acting: NDArray[np.int32]) -> Said:
     """Work launched by one thread for the ranges of another, which waited. `thread`: of each launched op."""
-    pairs = np.unique(np.column_stack((thread, acting))[acting != NONE], axis=0)
+    for_others = np.flatnonzero(acting != NONE)
+    if not len(for_others):
+        return
+    pairs = np.unique(np.column_stack((thread[for_others], acting[for_others])), axis=0)
     for launcher, waiting in pairs.tolist()[:3]:
         number = int(((thread == launcher) & (acting == waiting)).sum())
         if number >= OTHER_THREADS_SHARE * len(thread):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nsysgap.arrays import distinct
 from nsysgap.names import Names
 from nsysgap.report.metadata import process_names
 from nsysgap.report.reads import Columns, Read
@@ -58,7 +59,7 @@ def _stretches(source: Source, table: str, names: Names, last: int) -> Columns:
 
 def _columns(source: Source, names: Names, found: list[tuple[int, int, int, int, int]]) -> Columns:
     start, end, gpu, process, context = np.array(found, np.int64).reshape(len(found), 5).T
-    processes = np.unique(process >> PID_SHIFT << PID_SHIFT)
+    processes = distinct(process >> PID_SHIFT << PID_SHIFT)
     named = dict(zip(processes.tolist(), process_names(source, names, processes).tolist(), strict=True))
     texts = [_name(names, named, int(one), int(number)) for one, number in zip(process, context, strict=True)]
     return {

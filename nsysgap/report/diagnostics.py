@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
+from nsysgap.arrays import distinct
 from nsysgap.report.cells import words
 from nsysgap.report.reads import Read
 from nsysgap.report.source import Source
@@ -45,7 +44,7 @@ def _processes_with_ops(source: Source) -> set[int | None]:
     for table in ("KERNEL", "MEMCPY", "MEMSET", "GRAPH_TRACE"):
         name = f"CUPTI_ACTIVITY_KIND_{table}"
         if source.catalog.has(name, "globalPid") and source.has_rows(name):
-            found |= set(np.unique(source.columns(name, [Read("of", "globalPid")])["of"]).tolist())
+            found |= set(distinct(source.columns(name, [Read("of", "globalPid")])["of"]).tolist())
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import combined_codes
+from nsysgap.arrays import combined_codes, distinct
 from nsysgap.report.cells import whole, words
 from nsysgap.report.source import Source
 from nsysgap.tables import Device, Notice, Table
@@ -238,5 +238,5 @@ def placed_graphs(columns: dict[str, NDArray[Any]]) -> None:
 
 def one_caller(threads: NDArray[np.int64]) -> int:
     """The process that made all API calls, by its calls' globalTids; 0 where several did, or none."""
-    callers = np.unique(threads[threads > 0] >> 24) << 24
+    callers = distinct(threads[threads > 0] >> 24) << 24
     return int(callers[0]) if len(callers) == 1 else 0

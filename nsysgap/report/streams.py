@@ -59,8 +59,10 @@ def _green_contexts(source: Source, processes: Table) -> dict[Key, int]:
     for table in OP_TABLES.values():
         columns = source.columns(table, reads)
         columns["process"] = process_rows(processes, columns["process"])
-        rows = np.unique(np.column_stack([columns[read.name] for read in reads]), axis=0)
-        found |= {(process, context, stream): green for process, context, stream, green in rows.tolist() if green}
+        in_green = np.flatnonzero(columns["green"])
+        if len(in_green):
+            rows = np.unique(np.column_stack([columns[read.name][in_green] for read in reads]), axis=0)
+            found |= {(process, context, stream): green for process, context, stream, green in rows.tolist()}
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import distinct
+from nsysgap.arrays import distinct, is_any
 from nsysgap.tables import KERNEL, Trace
 
 Times = NDArray[np.int64]
@@ -66,5 +66,5 @@ def _kernel_names(trace: Trace) -> list[tuple[int, str]]:
 
 def _named(trace: Trace, names: set[int]) -> NDArray[np.bool_]:
     ops = trace.ops
-    chosen: NDArray[np.bool_] = np.isin(ops["name"], list(names)) & (ops["kind"] == KERNEL)
+    chosen: NDArray[np.bool_] = is_any(ops["name"], names) & (ops["kind"] == KERNEL)
     return chosen

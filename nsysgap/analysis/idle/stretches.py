@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.arrays import distinct
 from nsysgap.causes import HOST, IN_GRAPH, LAUNCH, PARTS, QUEUED, UNKNOWN
 from nsysgap.intervals import EMPTY, IntervalSet, complement, pieces, subtract
 from nsysgap.tables import NONE
@@ -53,7 +54,7 @@ def idle_stretches(
         collected.add(QUEUED, rows, np.maximum(start, call_end), end)
         collected.add(LAUNCH, rows, np.maximum(start, call_start), np.minimum(end, call_end))
         thread = api["thread"][call]
-        for one in np.unique(thread):
+        for one in distinct(thread):
             mine = np.flatnonzero((thread == one) & (call_start > start))
             collected.before(int(one), rows[mine], start[mine], np.minimum(end, call_start)[mine])
     return collected.stretches()

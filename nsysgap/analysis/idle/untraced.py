@@ -105,7 +105,7 @@ def _kernels(
     for name in names:
         mine = np.flatnonzero(trace.ops["name"][before] == name)
         kind = int(trace.ops["kind"][before[mine[0]]])
-        dark = len(np.unique(before[mine]))
+        dark = len(distinct(before[mine]))
         runs = max(int((named == name).sum()), dark)
         likely = LEAST_RUNS <= dark >= NEARLY_ALL * runs and not returned[mine].any()
         total = int(length[mine].sum())
@@ -131,7 +131,7 @@ def untraced_pieces(idle: IdleReport) -> UntracedPieces:
     """Every untraced piece of every gap, by gap and start; per GPU their lengths sum to its part `untraced`."""
     gaps = _gaps_with_untraced(idle)
     thread = idle.trace.api["thread"][idle.gaps.call[gaps]] if len(gaps) else np.empty(0, np.int32)
-    cut = [_of_thread(idle, int(one), gaps[thread == one]) for one in np.unique(thread)]
+    cut = [_of_thread(idle, int(one), gaps[thread == one]) for one in distinct(thread)]
     start, end, gap, before = (
         np.concatenate([part[i] for part in cut]) if cut else np.empty(0, np.int64) for i in range(4)
     )

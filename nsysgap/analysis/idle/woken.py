@@ -76,7 +76,7 @@ class _Awake:
     def __init__(self, idle: IdleReport) -> None:
         trace = idle.trace
         self.process = trace.threads["process"]
-        self.threads = np.union1d(trace.api.distinct("thread"), trace.nvtx.distinct("thread")).tolist()
+        self.threads = distinct(np.concatenate((trace.api.distinct("thread"), trace.nvtx.distinct("thread")))).tolist()
         self.calls = {one: np.flatnonzero(trace.osrt["thread"] == one) for one in self.threads}
         self.start = {one: trace.osrt["start"][rows] for one, rows in self.calls.items()}
         self.reach = {one: np.maximum.accumulate(trace.osrt["end"][rows]) for one, rows in self.calls.items()}
@@ -99,7 +99,7 @@ def waker_did(idle: IdleReport, found: list[Woken]) -> NDArray[np.int64]:
     """
     parts = np.zeros((len(found), len(PARTS)), np.int64)
     wakers = np.array([one.waker for one in found], np.int64)
-    for waker in np.unique(wakers).tolist():
+    for waker in distinct(wakers).tolist():
         mine = np.flatnonzero(wakers == waker)
         start, end = (np.array([getattr(found[i], name) for i in mine], np.int64) for name in ("start", "end"))
         seen = np.zeros(len(mine), np.int64)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.idle.attribution import Attribution, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps
 from nsysgap.analysis.loops.launched_inside import Launched, reduced, span_edges
+from nsysgap.arrays import distinct
 from nsysgap.causes import PARTS
 from nsysgap.intervals import IntervalSet, covered_before, pieces, union
 from nsysgap.tables import Table
@@ -102,7 +103,7 @@ class _Clock:
     """
 
     def __init__(self, attribution: Attribution, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
-        self.times = np.unique(np.concatenate([time for one in edges for time in (one.start, one.end)]))
+        self.times = distinct(np.concatenate([time for one in edges for time in (one.start, one.end)]))
         self.busy = covered_before(whole.busy, self.times)
         before = np.zeros((len(self.times), len(PARTS)), np.int64)
         pieces_of, segment = _cut_at(whole, self.times)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.sequences import BASE, mixed, powers
+from nsysgap.arrays import distinct
 
 Tokens = NDArray[np.int32]
 Numbers = NDArray[np.int64]
@@ -125,14 +126,14 @@ def best_period(runs: Runs) -> int:
     """
     longest = int((runs.length // REPEATS).max())
     cover, pieces = np.zeros(longest + 1, np.int64), np.zeros(longest + 1, np.int64)
-    for period in np.unique(runs.period).tolist():
+    for period in distinct(runs.period).tolist():
         length = np.sort(runs.length[runs.period == period])
         multiples = np.arange(period, int(length[-1]) // REPEATS + 1, period)
         short = np.searchsorted(length, REPEATS * multiples)
         cover[multiples] += int(length.sum()) - np.concatenate(([0], np.cumsum(length)))[short]
         pieces[multiples] += len(length) - short
     alive = 10 * cover >= 8 * int(cover.max())
-    for period in np.unique(runs.period).tolist():
+    for period in distinct(runs.period).tolist():
         _drop_multiples(alive, cover, pieces, period)
     for period in np.flatnonzero(alive)[::-1].tolist():
         below = np.arange(1, period // 2 + 1)

@@ -11,7 +11,7 @@ from nsysgap.analysis.schedule.calls import Calls
 from nsysgap.analysis.schedule.constants import BLOCKED_LAUNCH, FEWEST_BLOCKED, QUEUE_LENGTHS, QUEUE_SPREAD
 from nsysgap.analysis.schedule.ops import Ops
 from nsysgap.analysis.schedule.typical import median
-from nsysgap.arrays import held_once
+from nsysgap.arrays import distinct, held_once
 from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
@@ -48,7 +48,7 @@ def back_pressure(calls: Calls, ops: Ops, blocks: NDArray[np.bool_]) -> BackPres
     )
     left = []
     long = (took > BLOCKED_LAUNCH) & ~blocks
-    for stream in np.unique(ops.stream[long]).tolist():
+    for stream in distinct(ops.stream[long]).tolist():
         rows = np.flatnonzero(ops.stream == stream)
         outstanding = np.arange(len(rows)) - np.searchsorted(
             np.sort(ops.end[rows]), calls.start[ops.call[rows]], "right"

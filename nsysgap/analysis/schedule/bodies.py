@@ -17,7 +17,7 @@ from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.ops import DEVICE_TO_HOST, HOST_TO_DEVICE
 from nsysgap.analysis.schedule.stretch import Stretch
-from nsysgap.arrays import Indices, distinct, index_type
+from nsysgap.arrays import Indices, distinct, index_type, is_any
 from nsysgap.tables import GRAPH, NONE
 
 Mask = NDArray[np.bool_]
@@ -101,7 +101,7 @@ class Bodies:
         if not len(self.calls):
             return within, []
         threads = model.calls.threads[self.stretch.logical]
-        rows = np.flatnonzero(CAPTURE_BLOCKERS.rows(model.trace) & np.isin(api["thread"], threads))
+        rows = np.flatnonzero(CAPTURE_BLOCKERS.rows(model.trace) & is_any(api["thread"], threads))
         rows = rows[~np.isin(rows, calls.row[model.schedule.waits])]
         body = np.searchsorted(self.stretch.starts, api["start"][rows], side="right") - 1
         inside = (body >= 0) & (api["start"][rows] < self.stretch.ends[np.maximum(body, 0)])

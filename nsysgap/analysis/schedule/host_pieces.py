@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.ranges import RangeFinder
 from nsysgap.analysis.relations.spans import stretches
-from nsysgap.arrays import Indices, index_type
+from nsysgap.arrays import Indices, distinct, index_type
 from nsysgap.intervals import IntervalSet, pieces
 from nsysgap.tables import NONE, Table, Trace
 
@@ -63,11 +63,11 @@ def _cut(
     spans = table.take(kept)
     finder = RangeFinder(trace, spans)
     parts = []
-    for one in np.unique(thread).tolist():
+    for one in distinct(thread).tolist():
         mine = np.flatnonzero(thread == one)
         own = np.flatnonzero(spans["thread"] == one)
         limits = np.array([start[mine].min(), end[mine].max()])
-        edges = np.unique(np.concatenate((limits, spans["start"][own], spans["end"][own])))
+        edges = distinct(np.concatenate((limits, spans["start"][own], spans["end"][own])))
         within = IntervalSet(edges[:-1], edges[1:])
         for some in stretches(len(mine)):
             low, high, which = pieces(start[mine[some]], end[mine[some]], within)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.schedule import NEVER, Indices, Schedule, Times
+from nsysgap.arrays import distinct
 from nsysgap.tables import NONE
 
 SYNC, BLOCK, RECORD, AWAIT, SOURCE, TARGET = range(6)
@@ -101,7 +102,7 @@ def sums_of(schedule: Schedule) -> Sums:
 def joints_of(schedule: Schedule, sums: Sums) -> Joints:
     """All joints; of records only those that something awaits, of waits only those that can last."""
     waits = np.flatnonzero(schedule.waits & (schedule.tail > NEVER // 2))
-    awaited = np.union1d(schedule.awaits[schedule.awaits != NONE], schedule.event[schedule.waits])
+    awaited = distinct(np.concatenate((schedule.awaits[schedule.awaits != NONE], schedule.event[schedule.waits])))
     recorded = np.flatnonzero(schedule.records)
     edges = np.flatnonzero(schedule.alive[schedule.edges].all(axis=1))
     parts = [

@@ -17,6 +17,7 @@ from nsysgap.analysis.schedule.constants import (
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.schedule import NEVER
 from nsysgap.analysis.schedule.stretch import Stretch
+from nsysgap.arrays import distinct
 from nsysgap.intervals import covered_length, subtract, union
 from nsysgap.units import count, duration, percent
 
@@ -50,7 +51,9 @@ def _shared_device(model: Model, stretch: Stretch) -> str:
     ops = model.trace.ops
     inside = (ops["start"] < stretch.end.time) & (ops["end"] > stretch.start)
     mine = ops["process"] == model.calls.process
-    shared = np.intersect1d(ops["device"][inside & mine], ops["device"][inside & ~mine])
+    shared = np.intersect1d(
+        distinct(ops["device"][inside & mine]), distinct(ops["device"][inside & ~mine]), assume_unique=True
+    )
     if not len(shared):
         return ""
     gpu = model.trace.device(int(shared[0])).label

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.schedule.joints import by_number
 from nsysgap.analysis.schedule.schedule import NEVER, Indices, Replay, Schedule, Times
+from nsysgap.arrays import distinct
 from nsysgap.tables import NONE
 
 OF_CALLS = ("thread", "gap", "base", "waits", "tail", "scope", "event", "records", "awaits", "own_stream")
@@ -24,7 +25,7 @@ def parts_of(schedule: Schedule, at_a_time: int) -> Iterator[Part]:
     cuts = np.arange(at_a_time, calls, at_a_time)
     if len(cuts):
         cuts = _free(cuts, *_spans(schedule))
-    bounds = np.unique(np.concatenate(([0], cuts, [calls])))
+    bounds = distinct(np.concatenate(([0], cuts, [calls])))
     ops = np.searchsorted(schedule.call, bounds).tolist()
     for calls_of, ops_of in zip(pairwise(bounds.tolist()), pairwise(ops), strict=True):
         yield slice(*calls_of), slice(*ops_of)

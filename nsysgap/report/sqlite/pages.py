@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nsysgap.arrays import distinct
 from nsysgap.report.sqlite.header import page_size
 from nsysgap.report.sqlite.records import ROOM, Records, UnusualPagesError
 from nsysgap.report.sqlite.varints import SEVERAL_BYTES, Bytes, Places, Values, varints
@@ -88,7 +89,7 @@ class PageFile:
                 raise UnusualPagesError
             level = self._children(data, len(level))
             # More pages than there are, or a page that two others lead to.
-            if len(level) > self.count or len(np.unique(level)) < len(level):
+            if len(level) > self.count or len(distinct(level)) < len(level):
                 raise UnusualPagesError
         raise UnusualPagesError
 
