@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from nsysgap.analysis.schedule.host_pieces import loop_ranges
 from nsysgap.analysis.schedule.limits import doubts, refusals
 from nsysgap.analysis.schedule.model import Model
 from nsysgap.analysis.schedule.path import critical_path
-from nsysgap.analysis.schedule.path_lines import path_lines
 from nsysgap.analysis.schedule.path_rows import PARTS, host_time, parts_of, path_rows
 from nsysgap.analysis.schedule.path_slices import PathSlices, path_slices
 from nsysgap.analysis.schedule.stretch import Stretch
@@ -24,6 +23,9 @@ from nsysgap.units import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nsysgap.analysis.schedule.host_pieces import Pieces
+    from nsysgap.tables import Stacks, Trace
 
 SCHEMA = "nsysgap.critical-path/1"
 STILL_TRUE = "Idle time by cause does not rest on the model: nsysgap gaps REPORT."
@@ -76,8 +78,12 @@ class CriticalPathAnswer:
         return pd.DataFrame(rows, columns=columns).assign(report=self.header.path)
 
 
-def critical_paths(report: OpenReport, options: CriticalPathOptions = CriticalPathOptions()) -> CriticalPathAnswer:
-    """The critical path of every process.
+def critical_paths(
+    report: OpenReport,
+    options: CriticalPathOptions = CriticalPathOptions(),
+    loops: Iterable[ProcessLoop] | None = None,
+) -> CriticalPathAnswer:
+    """The critical path of every process. `loops`: what the options choose, where that is known already.
 
     Raises NsysgapError for a report without GPU work, for a loop that is not there, and where no process's path can be
     told: its text says why and what is still true.
@@ -86,7 +92,9 @@ def critical_paths(report: OpenReport, options: CriticalPathOptions = CriticalPa
     if why is not None and not report.trace.ops.rows:
         raise NsysgapError(*why)
     paths, notes, refused = [], [], []
-    for chosen in chosen_loops(report, options.loop, whole=options.whole, since=options.since, until=options.until):
+    if loops is None:
+        loops = chosen_loops(report, options.loop, whole=options.whole, since=options.since, until=options.until)
+    for chosen in loops:
         against = refusals(chosen.model, chosen.stretch)
         if against:
             refused.append((chosen.pid, " ".join(against)))
@@ -109,12 +117,19 @@ def refused_all(report: OpenReport, refused: Sequence[tuple[int, str]]) -> Nsysg
     return NsysgapError(f"The critical path cannot be told. {said}", STILL_TRUE)
 
 
+def _lines(trace: Trace, samples: Stacks, pieces: Pieces) -> list[tuple[int, str, int]]:
+    """The path's time by line; what is done with stacks is imported only where a report has some."""
+    from nsysgap.analysis.schedule.path_lines import path_lines
+
+    return path_lines(trace, samples, pieces)
+
+
 def path_document(report: OpenReport, chosen: ProcessLoop) -> Document:
     """One path as in the contract."""
     model, stretch = chosen.model, chosen.stretch
     path = critical_path(model.schedule, model.unchanged, stretch.start, stretch.end)
     host = host_time(model, path, loop_ranges(report.trace.nvtx, stretch.starts, stretch.ends))
-    lines = path_lines(report.trace, report.samples, host.pieces) if report.samples is not None else []
+    lines = [] if report.samples is None else _lines(report.trace, report.samples, host.pieces)
     parts, rows = parts_of(model, path, host), path_rows(model, path, host, lines)
     length = max(stretch.length, 1)
     return {

@@ -20,7 +20,7 @@ from nsysgap.answers.gaps import GapsAnswer, GapsOptions, gaps
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.screen_careful import Care, Holds, care, holds
 from nsysgap.answers.screen_collectives import Collectives, CollectiveTime, collectives
-from nsysgap.answers.screen_limits import Advice, Limits, advice, limits
+from nsysgap.answers.screen_limits import Advice, Limits, advice, limits, main_loops
 from nsysgap.answers.screen_next import Command, next_commands
 from nsysgap.answers.selection import Selected, Selection
 from nsysgap.figures import Document, Header
@@ -117,8 +117,9 @@ class ScreenAnswer:
 def screen(report: OpenReport, options: ScreenOptions = ScreenOptions()) -> ScreenAnswer:
     """The first screen of a report. Raises NsysgapError for an empty selection."""
     selection = options.selection
-    limiting = limits(report, selection) if report.trace.ops.rows else Limits()
-    return screen_with(report, selection, limiting, advice(report, selection))
+    loops = main_loops(report, selection)
+    limiting = limits(report, selection, loops) if report.trace.ops.rows else Limits()
+    return screen_with(report, selection, limiting, advice(report, selection, loops))
 
 
 def screen_with(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nsysgap.answers.critical_path import CriticalPathAnswer, CriticalPathOptions, critical_paths
 from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.schedules import ProcessLoop, chosen_loops
 from nsysgap.answers.selection import Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document
@@ -58,15 +60,25 @@ class Advice:
     central_ns: int | None
 
 
-def limits(report: OpenReport, selection: Selection) -> Limits:
+def main_loops(report: OpenReport, selection: Selection) -> tuple[ProcessLoop, ...] | None:
+    """The loops that both `limits` and `advice` are asked of, so that they are modelled once; None if not both are."""
+    if not _is_advised(report, selection):
+        return None
+    try:
+        return tuple(chosen_loops(report))
+    except NsysgapError:
+        return None  # each of the two says by itself what it lacks
+
+
+def limits(report: OpenReport, selection: Selection, loops: Sequence[ProcessLoop] | None = None) -> Limits:
     """What limits the selected time of a report: the parts that take 2 % or more of a path, largest first.
 
-    Without a loop, and with neither time selected, from the first op to the last.
+    Without a loop, and with neither time selected, from the first op to the last. `loops`: see `main_loops`.
     """
     if _rows(report) > MOST_ROWS and not _without_path(selection):
         return Limits(unknown=TOO_LARGE)
     try:
-        return limits_of(critical_paths(report, path_options(report, selection)))
+        return limits_of(critical_paths(report, path_options(report, selection), loops))
     except NsysgapError as error:
         return Limits(unknown=error.message.removeprefix("The critical path cannot be told. "))
 
@@ -92,14 +104,14 @@ def limits_of(answer: CriticalPathAnswer) -> Limits:
     return Limits(tuple(part for path in answer.paths for part in _largest(path)))
 
 
-def advice(report: OpenReport, selection: Selection) -> tuple[Advice, ...]:
+def advice(report: OpenReport, selection: Selection, loops: Sequence[ProcessLoop] | None = None) -> tuple[Advice, ...]:
     """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
-    if _rows(report) > MOST_ROWS_ADVISED or not has_advice(report, selection):
+    if not _is_advised(report, selection):
         return ()
     from nsysgap.answers.whatif import WhatifOptions, advise  # half of all modules: only where it is asked
 
     try:
-        return advice_of(advise(report, WhatifOptions()))
+        return advice_of(advise(report, WhatifOptions(), loops))
     except NsysgapError:
         return ()
 
@@ -124,6 +136,10 @@ def advice_of(answer: WhatifAnswer) -> tuple[Advice, ...]:
         )
         for one, predicted in found
     )
+
+
+def _is_advised(report: OpenReport, selection: Selection) -> bool:
+    return _rows(report) <= MOST_ROWS_ADVISED and has_advice(report, selection)
 
 
 def _rows(report: OpenReport) -> int:

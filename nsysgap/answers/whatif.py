@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -138,12 +138,17 @@ def whatif(report: OpenReport, options: WhatifOptions) -> WhatifAnswer:
 
     Raises NsysgapError where nothing may be said of the report's loop: its text says why and what is still true.
     """
-    return _answer(report, options, advising=False)
+    return asked_whatif(report, options)[0]
 
 
-def advise(report: OpenReport, options: WhatifOptions = WhatifOptions()) -> WhatifAnswer:
-    """Changes that would gain 2 % or more, found by themselves, best first. Raises NsysgapError as `whatif` does."""
-    return _answer(report, options, advising=True)
+def advise(
+    report: OpenReport, options: WhatifOptions = WhatifOptions(), loops: Iterable[ProcessLoop] | None = None
+) -> WhatifAnswer:
+    """Changes that would gain 2 % or more, found by themselves, best first. Raises NsysgapError as `whatif` does.
+
+    `loops`: the loops to choose from, where they are known already.
+    """
+    return asked_whatif(report, options, advising=True, loops=loops)[0]
 
 
 class Asker:
@@ -212,15 +217,15 @@ class Asker:
 BLOCKED = frozenset({"graph", "fused", "batched"})
 
 
-def _answer(report: OpenReport, options: WhatifOptions, *, advising: bool) -> WhatifAnswer:
-    return asked_whatif(report, options, advising=advising)[0]
-
-
 def asked_whatif(
-    report: OpenReport, options: WhatifOptions, *, advising: bool = False
+    report: OpenReport,
+    options: WhatifOptions,
+    *,
+    advising: bool = False,
+    loops: Iterable[ProcessLoop] | None = None,
 ) -> tuple[WhatifAnswer, Asker, list[Candidate]]:
     """(the answer, the loop that it is of, what was asked for), for those who draw it. Raises as `whatif` does."""
-    chosen = _loop(report, options.loop)
+    chosen = _loop(chosen_loops(report, options.loop) if loops is None else loops)
     plain = None if options.plain is None else plain_step(options.plain, chosen.stretch, _domain(chosen))
     constants = constants_of(chosen.model.trace, gpus_of(chosen.model), options.calibration)
     asker = Asker(chosen, plain, report.samples, constants)
@@ -256,11 +261,11 @@ def _domain(chosen: ProcessLoop) -> str:
     return trace.domains.get((int(trace.threads["process"][stretch.thread]), stretch.domain), "")
 
 
-def _loop(report: OpenReport, label: str | None) -> ProcessLoop:
+def _loop(loops: Iterable[ProcessLoop]) -> ProcessLoop:
     """The loop to ask about: that of the process with most ops of those of which something may be said."""
     refused: list[str] = []
     accepted: list[ProcessLoop] = []
-    for chosen in chosen_loops(report, label):
+    for chosen in loops:
         against = [*refusals(chosen.model, chosen.stretch), *doubts(chosen.model, chosen.stretch)]
         if len(chosen.stretch.starts) < FEWEST_STEPS:
             against.append("The report has no loop of three steps or more.")
