@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+BESIDE_OPS = 100_000  # with fewer ops a thread of its own gains nothing
+
 
 def usable_cores() -> int:
     """How many cores this process may run on, which may be fewer than there are."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +22,9 @@ def cache_folder() -> Path:
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A new folder that goes away with the context, whatever is in it. Raises NsysgapError where none can be made."""
+    import shutil
+    import tempfile
+
     try:
         folder = Path(tempfile.mkdtemp(prefix="nsysgap-"))
     except OSError as error:
@@ -79,6 +80,8 @@ def output_file(target: Path, *, force: bool = False, inputs: Iterable[str] = ()
 @contextmanager
 def _becoming(target: Path) -> Iterator[IO[bytes]]:
     """A temporary file beside `target` that takes its place when the context ends well."""
+    import tempfile
+
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:

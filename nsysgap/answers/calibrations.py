@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nsysgap.analysis.schedule.calibration import USUAL, Calibration, Constants, from_document
 from nsysgap.analysis.schedule.model import Model
+from nsysgap.arrays import distinct
 from nsysgap.errors import NsysgapError
 from nsysgap.files import cache_folder
 from nsysgap.tables import Trace
 from nsysgap.units import printable
 
+SHIPPED = Path(__file__).parents[1] / "calibrations"
 USUAL_NAME = "usual"
 USUAL_GPUS = re.compile(r"\b(?:H100|H200)\b")  # on these the usual constants held (docs/predictions.md)
 MAKE = "Make one: nsysgap calibrate; or name h100, h200 or usual."
@@ -24,7 +23,7 @@ MAKE = "Make one: nsysgap calibrate; or name h100, h200 or usual."
 
 def gpus_of(model: Model) -> tuple[str, ...]:
     """The names of the GPUs that a process's ops ran on, "" for one that the report does not name."""
-    ran = set(np.unique(model.trace.ops["device"][model.ops.row]).tolist())
+    ran = set(distinct(model.trace.ops["device"][model.ops.row]).tolist())
     names = {device.id: device.name or "" for device in model.trace.devices}
     return tuple(sorted({names.get(one, "") for one in ran}))
 
@@ -55,9 +54,7 @@ def cache_file(gpu: str, driver: str) -> Path:
 
 def shipped() -> dict[str, Calibration]:
     """The calibrations that come with nsysgap, by name."""
-    folder = files("nsysgap").joinpath("calibrations")
-    found = sorted((one for one in folder.iterdir() if one.name.endswith(".json")), key=lambda one: one.name)
-    return {one.name.removesuffix(".json"): from_document(json.loads(one.read_text())) for one in found}
+    return {one.stem: from_document(json.loads(one.read_text())) for one in sorted(SHIPPED.glob("*.json"))}
 
 
 def read_calibration(path: Path) -> Calibration:

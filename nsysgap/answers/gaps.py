@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,14 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.completeness import Loss, loss_ranges, losses, unseen_losses
 from nsysgap.analysis.held import holders, idle_ranges, other_work
-from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
 from nsysgap.analysis.idle.document import gaps_document, group_rows
 from nsysgap.analysis.idle.gap_chunks import listed_gaps
-from nsysgap.analysis.idle.grouping import Group, folded_inside, idle_by
-from nsysgap.analysis.idle.idle_calls import idle_by_call
 from nsysgap.analysis.idle.idle_report import Gaps, IdleReport
 from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.woken import via_column
-from nsysgap.analysis.loops.document import loop_rows
 from nsysgap.analysis.notices import all_notices, in_order
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.analysis.relations.acting import acted_for_column
-from nsysgap.analysis.stacks.gap_lines import idle_by_line, lines_of_gaps
 from nsysgap.answers.opening import OpenReport
 from nsysgap.answers.selection import WHOLE, Selection
 from nsysgap.causes import PARTS
@@ -35,6 +30,7 @@ from nsysgap.intervals import covered_before
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nsysgap.analysis.idle.grouping import Group
     from nsysgap.tables import Stacks
 
 SCHEMA = "nsysgap.gaps/1"
@@ -119,6 +115,8 @@ class GapsAnswer:
 
     def frame(self) -> pd.DataFrame:
         """One row per listed gap, or with a grouping one per group, for CSV and Parquet."""
+        from nsysgap.analysis.idle.dataframes import columns_frame, groups_frame
+
         made = groups_frame(self.by, self.groups) if self.by else columns_frame(self.gaps)
         if self.in_loop is not None and not self.by:
             made = made.assign(in_loop=self.in_loop)
@@ -162,7 +160,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
             idle,
             rows,
             {
-                "line": None if stacks is None else lines_of_gaps(idle, stacks, rows),
+                "line": None if stacks is None else _lines(idle, stacks, rows),
                 "via": via_column(idle, rows),
                 "acts_for": acted_for_column(idle.trace, idle.gaps.call[rows]),
             },
@@ -173,7 +171,7 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
         by=options.by,
         completeness=tuple(_completeness(idle, missing)),
         groups=tuple(_groups(report, idle, stacks, options)),
-        folded=tuple(folded_inside(idle)) if options.by == "nvtx" and not options.unfold else (),
+        folded=tuple(_folded(idle)) if options.by == "nvtx" and not options.unfold else (),
         op_rows=report.trace.ops.rows,
         refusal=None if why is None else NsysgapError(*why),
         in_loop=_in_loop(report, idle.gaps, rows, options) if options.in_loop else None,
@@ -206,6 +204,8 @@ def _loops(report: OpenReport, options: GapsOptions) -> tuple[Document, ...] | N
     """The rows of the report's loops, if they are wanted."""
     if not options.loops:
         return None
+    from nsysgap.analysis.loops.document import loop_rows
+
     return tuple(as_json(loop_rows(report.trace, report.steps(options.selection.hidden_after_ns).steps)))
 
 
@@ -236,17 +236,37 @@ def _sampled(report: OpenReport, *, required: bool) -> Stacks | None:
     return None
 
 
+def _lines(idle: IdleReport, stacks: Stacks, rows: NDArray[np.intp]) -> Coded:
+    """The line of each gap; what is done with stacks is imported only where a report has some."""
+    from nsysgap.analysis.stacks.gap_lines import lines_of_gaps
+
+    return lines_of_gaps(idle, stacks, rows)
+
+
+def _folded(idle: IdleReport) -> Iterable[Document]:
+    """What of the groups by NVTX range stands for several ranges."""
+    from nsysgap.analysis.idle.grouping import folded_inside
+
+    return folded_inside(idle)
+
+
 def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, options: GapsOptions) -> list[Group]:
     """The idle time by what was asked for, largest first; nothing without a grouping."""
     by = options.by
     if by is None:
         return []
+    from nsysgap.analysis.idle.grouping import Group, idle_by
+
     if by == "held":
         found = holders(idle)
         return [Group(one.name, one.held, one.gaps, one.longest, "queued") for one in found]
     if by == "api":
+        from nsysgap.analysis.idle.idle_calls import idle_by_call
+
         return idle_by_call(idle, report.stacks if OS_STACKS in report.trace.tables_present else None)
     if by == "line" and stacks is not None:
+        from nsysgap.analysis.stacks.gap_lines import idle_by_line
+
         return idle_by_line(idle, stacks)
     return idle_by(idle, by, unfold=options.unfold)
 

@@ -20,6 +20,7 @@ from nsysgap.fleet.names import is_url, report_name
 from nsysgap.fleet.remote import fetched
 from nsysgap.intervals import union_of
 from nsysgap.report import open_source, read_trace
+from nsysgap.report.catalog import SAMPLE_TABLES
 from nsysgap.tables import OP_DETAILS, Notice, Stacks, Table, Trace
 from nsysgap.units import count, counted, duration, printable
 
@@ -163,6 +164,8 @@ class OpenReport:
     @cached_property
     def samples(self) -> Stacks | None:
         """The sampled call stacks; None if the report has no table of them."""
+        if not self.trace.tables_present & SAMPLE_TABLES:
+            return None
         from nsysgap.report.stacks import read_samples
 
         with self.source() as source:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from nsysgap.analysis.loops.nvtx_loops import Loop, loops_called
 from nsysgap.analysis.schedule.model import Model, process_model
 from nsysgap.analysis.schedule.stretch import Stretch, loop_stretch, time_stretch
 from nsysgap.answers.opening import OpenReport
-from nsysgap.answers.steps import no_such_loop
+from nsysgap.arrays import distinct
 from nsysgap.op_sizes import OP_SIZES
 from nsysgap.report.details import read_op_details
 from nsysgap.tables import NONE, Table
@@ -60,7 +58,7 @@ def op_sizes(report: OpenReport) -> Table:
 
 def _processes(report: OpenReport) -> list[int]:
     """The processes that ran something on a GPU, by pid."""
-    present = [one for one in np.unique(report.trace.ops["process"]).tolist() if one != NONE]
+    present = [one for one in distinct(report.trace.ops["process"]).tolist() if one != NONE]
     return sorted(present, key=lambda one: int(report.trace.processes["pid"][one]))
 
 
@@ -74,5 +72,7 @@ def _loops(report: OpenReport, label: str | None) -> dict[int, Loop]:
         loop = steps.loops[number]
         found.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
     if not found:
+        from nsysgap.answers.steps import no_such_loop
+
         raise no_such_loop(steps, label)
     return found

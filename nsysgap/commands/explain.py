@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import click
 
 from nsysgap.commands import WIDTH
-from nsysgap.terms import CAUSE_TERMS, Term, terms_in
+
+if TYPE_CHECKING:
+    from nsysgap.terms import Term
 
 LABEL = 16
 EXPLAIN = "Say below it what the words on the screen mean."
@@ -24,6 +27,8 @@ explain_option = click.option("--explain", is_flag=True, expose_value=False, cal
 
 def explanation(text: str | None) -> str:
     """The definitions of the terms in a text; of the ten causes for None, what other formats show."""
+    from nsysgap.terms import CAUSE_TERMS, terms_in
+
     return "\n".join(map(_paragraph, CAUSE_TERMS if text is None else terms_in(text)))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,6 +138,8 @@ def _size(system: Any, path: str) -> int:
 
 
 def _require_room(url: str, folder: Path, size: int) -> None:
+    import shutil
+
     free = shutil.disk_usage(folder).free
     if size > free:
         raise NsysgapError(

@@ -7,10 +7,8 @@ exported into a temporary folder that goes away with the source; a compressed `.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -178,6 +176,9 @@ def _writes(process: str, status: os.stat_result) -> bool:
 
 def _export(path: Path, file: Path, folder: Path) -> Path:
     """Let nsys export `file`, which is what the user named `path`, unpacked."""
+    import shutil
+    import subprocess
+
     nsys = shutil.which("nsys")
     if nsys is None:
         raise NsysgapError(f"{path} must be exported to SQLite first, and there is no nsys on PATH.", EXPORT_HINT)

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.report.catalog import PAYLOAD_SCHEMAS
 from nsysgap.report.cells import whole
 from nsysgap.report.reads import OneOf, Present
 from nsysgap.report.source import Source
 
-_SCHEMAS, _ENTRIES = "NVTX_PAYLOAD_SCHEMAS", "NVTX_PAYLOAD_SCHEMA_ENTRIES"
+_ENTRIES = "NVTX_PAYLOAD_SCHEMA_ENTRIES"
 _ENUMS = "NVTX_PAYLOAD_ENUMS"
 _FIXED_TYPES = ["i1", "u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8"]  # 11 to 18: int8 to uint64
 _C_TYPES = [*_FIXED_TYPES, "<i8", "<u8"]  # 1 to 10: char to unsigned long long on 64-bit Linux
@@ -75,7 +76,7 @@ class StackLayout:
 
 def payload_schemas(source: Source) -> list[PayloadSchema]:
     """Every payload schema of a report, in its order."""
-    if not source.catalog.has(_SCHEMAS, "domainId", "schemaId", "name", "payloadSize"):
+    if not source.catalog.has(PAYLOAD_SCHEMAS, "domainId", "schemaId", "name", "payloadSize"):
         return []
     entries: dict[tuple[int, int], list[Entry]] = {}
     if source.catalog.has(
@@ -87,7 +88,7 @@ def payload_schemas(source: Source) -> list[PayloadSchema]:
         ):
             layout = (whole(kind) or 0, whole(flags) or 0, whole(detail), whole(offset))
             entries.setdefault((domain, schema), []).append(Entry(str(name or ""), *layout))
-    rows = source.rows(_SCHEMAS, ("domainId", "schemaId", "name", "payloadSize"))
+    rows = source.rows(PAYLOAD_SCHEMAS, ("domainId", "schemaId", "name", "payloadSize"))
     return [
         PayloadSchema(domain, schema, str(name or ""), whole(size), tuple(entries.get((domain, schema), ())))
         for domain, schema, name, size in rows
@@ -98,7 +99,7 @@ def python_stacks(source: Source) -> frozenset[str]:
     """Which of PYTHON_SAMPLING and PYTHON_BACKTRACE a report holds stacks of: registered, and exported with blobs."""
     if not source.catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
         return frozenset()
-    names = frozenset(name for (name,) in source.rows(_SCHEMAS, ("name",)))
+    names = frozenset(name for (name,) in source.rows(PAYLOAD_SCHEMAS, ("name",)))
     found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
     return found if found and source.first("NVTX_EVENTS", (), *PAYLOADS) else frozenset()
 

@@ -20,6 +20,7 @@ from nsysgap import tables
 from nsysgap.arrays import codes, combined_codes, distinct, held_once, is_any, places
 from nsysgap.errors import NsysgapError
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
+from nsysgap.report.catalog import PAYLOAD_SCHEMAS
 from nsysgap.report.diagnostics import notices
 from nsysgap.report.domains import read_domains
 from nsysgap.report.gpus import Gpus, identify_gpus, one_caller, placed_graphs
@@ -35,7 +36,6 @@ from nsysgap.report.metadata import (
 from nsysgap.report.metrics import read_sm_active
 from nsysgap.report.migrations import read_migration_causes
 from nsysgap.report.names import NO_STRING, read_names
-from nsysgap.report.payloads import python_stacks
 from nsysgap.report.reads import ROWID, Columns, Condition, OneOf, Progress, Read
 from nsysgap.report.source import Source
 from nsysgap.report.streams import OP_TABLES, PID_SHIFT, process_rows, read_streams
@@ -127,7 +127,7 @@ class _Reading:
             sm_active=read_sm_active(self.source, self.names),
             tables_present=frozenset(filter(self.source.has_rows, self.source.catalog.columns)),
             unread=read_unread(self.source),
-            python_stacks=python_stacks(self.source),
+            python_stacks=self._python_stacks(),
             nsys_version=versions[0],
             schema_version=versions[1],
             duration_ns=self.usable.duration,
@@ -143,6 +143,14 @@ class _Reading:
     def _read(self, table: str, reads: list[Read], where: Condition | None = None) -> Columns:
         columns = self.source.columns(table, reads, where, self.progress)
         return {name: held_once(columns.pop(name)) for name in list(columns)}
+
+    def _python_stacks(self) -> frozenset[str]:
+        """Which kinds of Python stacks there are; how payloads are read is imported only where a report has some."""
+        if not self.source.has_rows(PAYLOAD_SCHEMAS):
+            return frozenset()
+        from nsysgap.report.payloads import python_stacks
+
+        return python_stacks(self.source)
 
     def _raw_ops(self) -> list[Columns]:
         return [self._raw_op_table(kind, table) for kind, table in enumerate(OP_TABLES.values())]
@@ -190,7 +198,7 @@ class _Reading:
 
     def _numbered_names(self, kind: int, values: Array) -> Array:
         """Name indices of ops that the report names by a number: the copy's direction, the graph's ID."""
-        present = np.unique(values)
+        present = distinct(values)
         index = [self.names.add(_op_name(kind, int(value)).encode()) for value in present]
         return np.array(index, np.int32)[np.searchsorted(present, values)] if len(present) else values
 
@@ -303,9 +311,9 @@ class _Reading:
         self, ops: list[Columns], spans: list[Columns], records: Iterable[Columns]
     ) -> tuple[Table, Table]:
         seen = [distinct(columns["thread"]) for columns in spans]
-        global_tids = np.unique(np.concatenate(seen))
+        global_tids = distinct(np.concatenate(seen))
         pids = [distinct(columns["process"]) for columns in (*ops, *records)]
-        global_pids = np.unique(np.concatenate([*pids, global_tids]) >> PID_SHIFT) << PID_SHIFT
+        global_pids = distinct(np.concatenate([*pids, global_tids]) >> PID_SHIFT) << PID_SHIFT
         processes = Table(
             tables.PROCESSES,
             {
@@ -341,9 +349,9 @@ class _Reading:
         return _sorted_by_start(schema, columns)
 
     def _nvtx(self, columns: Columns, threads: Table) -> Table:
-        known = np.isin(columns["end_thread"], threads["global_tid"])
-        place = np.searchsorted(threads["global_tid"], columns["end_thread"])
-        columns["end_thread"] = np.where(known, place, tables.NONE).astype(np.int32)
+        known, ending = threads["global_tid"], columns["end_thread"]
+        place = np.minimum(np.searchsorted(known, ending), len(known) - 1)
+        columns["end_thread"] = np.where(known[place] == ending, place, tables.NONE).astype(np.int32)
         columns["thread"] = places(threads["global_tid"], columns["thread"])
         order = np.lexsort((-columns["end"], columns["start"]))  # stable: equal ranges keep the report's order
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})
@@ -353,7 +361,7 @@ class _Reading:
         return Table(schema, columns)
 
     def _check_names(self, ops: Table, api: Columns) -> None:
-        used = np.union1d(distinct(ops["name"]), distinct(api["name"]))
+        used = distinct(np.concatenate((distinct(ops["name"]), distinct(api["name"]))))
         missing = sum(int(index) not in self.names for index in used)
         if missing:
             said = counted(missing, "name is missing", "names are missing")

@@ -11,7 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,15 +59,15 @@ def read_stacks(
     return _Reading(source, trace, sources, progress).stacks()
 
 
-def read_samples(source: Source, trace: Trace, progress: Progress | None = None) -> tables.Stacks | None:
-    """Only what was sampled, Python's and native; None without the tables that samples come in."""
-    if not trace.tables_present & {"COMPOSITE_EVENTS", "NVTX_PAYLOAD_SCHEMAS"}:
-        return None
+def read_samples(source: Source, trace: Trace, progress: Progress | None = None) -> tables.Stacks:
+    """Only what was sampled, Python's and native."""
     return read_stacks(source, trace, frozenset((PYTHON_SAMPLE, NATIVE_SAMPLE)), progress)
 
 
 @dataclass
 class _Reading:
+    """What is known while the stacks of some sources are read."""
+
     source: Source
     trace: Trace
     sources: frozenset[int]
@@ -253,7 +253,10 @@ class _Decoder:
     """Decodes each distinct blob once: a program passes through few distinct stacks."""
 
     def __init__(self, layouts: dict[tuple[int, int], StackLayout], builder: FrameBuilder) -> None:
+        from hashlib import blake2b
+
         self.layouts = layouts
+        self._digest = partial(blake2b, digest_size=16)
         self.builder = builder
         self.malformed: dict[str, int] = {}
         self.odd = 0
@@ -262,7 +265,7 @@ class _Decoder:
 
     def stack(self, domain: int, blob: bytes) -> tuple[int, int] | None:
         """(row of the stacks table, source) of a blob; None if it holds no stack or is malformed, which is counted."""
-        key = (domain, blake2b(blob, digest_size=16).digest())  # the blobs themselves may be gigabytes
+        key = (domain, self._digest(blob).digest())  # the blobs themselves may be gigabytes
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._new(domain, blob)

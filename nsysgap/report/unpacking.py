@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -69,6 +68,8 @@ class _Bound:
             )
 
     def _check_room(self, promised: int) -> None:
+        import shutil
+
         if promised > shutil.disk_usage(self.folder).free:
             raise _no_room(self.path, self.folder)
 

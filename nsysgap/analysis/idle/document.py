@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.gap_chunks import listed_gaps
-from nsysgap.analysis.idle.grouping import Group
 from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.idle.untraced import UntracedSummary, untraced_pieces, untraced_summary
@@ -19,6 +19,9 @@ from nsysgap.analysis.relations.unqueued_latency import latency_summary
 from nsysgap.causes import PARTS
 from nsysgap.figures import Document, Header
 from nsysgap.tables import Notice
+
+if TYPE_CHECKING:
+    from nsysgap.analysis.idle.grouping import Group
 
 SCHEMA = "nsysgap.gaps/1"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TypeVar
@@ -20,6 +20,7 @@ from nsysgap.analysis.relations.spans import stretches
 from nsysgap.analysis.relations.syncs import Syncs, syncs
 from nsysgap.analysis.relations.unqueued_latency import Latencies, latencies
 from nsysgap.causes import PARTS
+from nsysgap.cores import BESIDE_OPS
 from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pieces, union_of
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
@@ -119,8 +120,8 @@ class IdleReport:
     Gaps, parts and after-ops are worked out on the whole trace; `selection`, or what `by_device` selects on each GPU
     (nothing on one that is not there), then cuts them: windows, busy and idle time are those inside it, and each
     stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls where they run inside it.
-    Latencies, graph launches and sync calls are worked out when first asked for, or with `all_at_once` beside the gaps,
-    on another core.
+    Latencies, graph launches and sync calls are worked out when first asked for, or with `all_at_once`, where there are
+    many ops, beside the gaps on another core.
     """
 
     def __init__(
@@ -144,11 +145,8 @@ class IdleReport:
         found = [one for one in whole.gaps if device is None or one.device == device]
         self.devices: list[DeviceIdle] = []
         self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
-        with ThreadPoolExecutor(1) as pool:
-            side = pool.submit(self._latencies_and_syncs) if all_at_once else None
+        with self._latencies_and_syncs_beside() if all_at_once and trace.ops.rows >= BESIDE_OPS else nullcontext():
             cut = [self._cut(one) for one in found]
-            if side is not None:
-                side.result()
         parts = [part for part in cut if part is not None]
         self.gaps = _concatenated(parts)
         offsets = np.cumsum([0, *(len(part) for part in parts)])
@@ -157,9 +155,15 @@ class IdleReport:
         )
         self._kept_parts = np.concatenate([np.empty((0, len(PARTS)), np.int64), *(kept for _, kept in self._kept)])
 
-    def _latencies_and_syncs(self) -> None:
+    @contextmanager
+    def _latencies_and_syncs_beside(self) -> Iterator[None]:
         """Work out what shares nothing with the gaps; NumPy lets the other core have it."""
-        _ = self.latencies, self.syncs
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            side = pool.submit(lambda: (self.latencies, self.syncs))
+            yield
+            side.result()
 
     def _cut(self, whole: DeviceGaps) -> Gaps | None:
         window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))

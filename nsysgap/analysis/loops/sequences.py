@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
@@ -80,6 +79,8 @@ class Shapes:
     @contextmanager
     def worked_out_beside(self) -> Iterator[None]:
         """Work them out on a thread of its own while the caller goes on, and be done at the end."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1) as pool:
             pool.submit(lambda: self.of_ops)  # what fails here fails again, and is told, where it is asked for
             yield

@@ -18,12 +18,12 @@ from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop, in_order, main_loops, nvtx_loops
 from nsysgap.analysis.loops.sequences import Sequences, Shapes
 from nsysgap.arrays import distinct
+from nsysgap.cores import BESIDE_OPS
 from nsysgap.intervals import IntervalSet, union, union_of
 from nsysgap.tables import NONE
 
 Times = NDArray[np.int64]
 Indices = NDArray[np.intp]
-BESIDE_OPS = 100_000  # with fewer ops a thread of its own gains nothing
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ from nsysgap.analysis.schedule.change_host import (
 )
 from nsysgap.analysis.schedule.change_kernels import batched, faster_kernels, fused, neighbours
 from nsysgap.analysis.schedule.constants import FOREIGN_FIGURE
-from nsysgap.analysis.schedule.path_lines import line_time
 from nsysgap.analysis.schedule.predict import Change
 from nsysgap.analysis.schedule.typical import median
 from nsysgap.arrays import codes, combined_codes, distinct
@@ -228,6 +227,8 @@ class Changes:
         low = np.maximum(calls.start[mine] - calls.gap[mine], stretch.start)
         high = np.minimum(calls.start[mine], stretch.end.time)
         mine, low, high = mine[high > low], low[high > low], high[high > low]
+        from nsysgap.analysis.schedule.path_lines import line_time  # with all that is done with stacks
+
         taken = np.zeros(len(calls.row), np.int64)
         taken[mine] = line_time(self.bodies.model.trace, self.stacks, low, high, calls.row[mine], target)
         return taken

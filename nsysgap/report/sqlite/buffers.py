@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,9 +35,11 @@ def make_room(reads: Sequence[Read], rowids: int) -> Room:
 
 def side_by_side(read: Callable[[Part], Filled], parts: Sequence[Part]) -> list[Filled]:
     """Read each part on a thread of its own, a single one on this."""
-    if len(parts) == 1:
-        return [read(parts[0])]
-    with ThreadPoolExecutor(max(len(parts), 1)) as pool:
+    if len(parts) <= 1:
+        return [read(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(parts)) as pool:
         return list(pool.map(read, parts))
 
 

@@ -115,6 +115,8 @@ def _check_order(filled: Sequence[Filled], rows: int) -> None:
 
 @dataclass(frozen=True)
 class _PageReader:
+    """Reads a table's columns from its pages."""
+
     plain: PlainTable
     descriptor: int
     room: Room

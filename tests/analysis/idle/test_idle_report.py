@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from report_builder import ReportBuilder, gap_parts
 
+from nsysgap.analysis.idle import idle_report as module
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import select_ranges
 from nsysgap.answers.selection import Selection
@@ -113,7 +114,10 @@ def test_one_gpu_of_two(report: ReportBuilder, tmp_path: Path) -> None:
     assert gap_parts(idle) == [(50, 60, {"host": 2, "launch": 1, "queued": 7})]
 
 
-def test_latencies_and_syncs_beside_the_gaps_are_the_same(two_gaps: ReportBuilder, tmp_path: Path) -> None:
+def test_latencies_and_syncs_beside_the_gaps_are_the_same(
+    two_gaps: ReportBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BESIDE_OPS", 1)
     two_gaps.sync(210, 320)
     trace = two_gaps.trace(tmp_path)
     plain, beside = IdleReport(trace), IdleReport(trace, all_at_once=True)
