@@ -13,6 +13,7 @@ from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.answers.opening import OpenReport, opened
 from nsysgap.api_arguments import Regex, Time, maybe_ns, ns, one_of, selection
+from nsysgap.causes import GROUPINGS
 from nsysgap.errors import NsysgapError
 from nsysgap.shown import ShownDocument, ShownList, ShownPage, ShownText, shown, shown_list
 from nsysgap.tables import Trace
@@ -269,16 +270,18 @@ class Report:
         `plain`: what a step takes without nsys ("9.31ms"). Columns: change, target, factor, refused, loop, recorded_ns,
         plain_recorded_ns, then central_ns, best_ns, worst_ns, gain_percent, kind, host_share, and these as plain_...
         """
-        from nsysgap.analysis.schedule.changes import Asked
+        from nsysgap.answers.asked_changes import asked_changes
         from nsysgap.answers.whatif import WhatifOptions, whatif
 
-        asked = [Asked("graph", "" if graph is True else str(graph))] if graph else []
-        asked += [Asked("fewer-syncs", factor=sync_every)] if sync_every else []
-        asked += [Asked("pinned")] if pin else []
-        asked += [Asked("overlapped")] if overlap_copies else []
-        asked += [Asked("elsewhere", elsewhere)] if elsewhere else []
-        asked += [Asked("faster", name, factor) for name, factor in (faster or {}).items()]
-        return whatif(self._opened, WhatifOptions(tuple(asked), loop, plain)).frame()
+        asked = asked_changes(
+            graph=None if not graph else "" if graph is True else str(graph),
+            sync_every=sync_every,
+            pin=pin,
+            overlap_copies=overlap_copies,
+            elsewhere=(elsewhere,) if elsewhere else (),
+            faster=(faster or {}).items(),
+        )
+        return whatif(self._opened, WhatifOptions(asked, loop, plain)).frame()
 
     def advise(self, *, loop: str | None = None, plain: str | None = None) -> pd.DataFrame:
         """The changes that would gain 2 % of a step or more, best first; columns as in `whatif`."""
@@ -377,6 +380,3 @@ class Report:
         table = self.idle().to_html(index=False, escape=True) if self.analyse().devices else ""
         warnings = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
         return f"<h4>{escape(self.trace.path)}</h4>{said}{table}<ul>{warnings}</ul>"
-
-
-GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "held")

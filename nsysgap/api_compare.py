@@ -9,14 +9,13 @@ from fractions import Fraction
 from html import escape
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from nsysgap.analysis.comparing.limits import CAUSE, WORSE, Limit, figure_named
+from nsysgap.analysis.comparing.limits import Limit
 from nsysgap.answers.captures import CaptureOptions
-from nsysgap.answers.check import CheckAnswer, CheckOptions
+from nsysgap.answers.check import CheckAnswer, CheckOptions, named_limits
 from nsysgap.answers.check import check as judged
 from nsysgap.answers.compare import CompareAnswer, CompareOptions
 from nsysgap.answers.compare import compare as compared
 from nsysgap.api_arguments import Path, Paths, Time, ns, one_of, selection, texts_of
-from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.shown import ShownDocument, ShownList, shown, shown_list
 
@@ -172,7 +171,10 @@ def check(
     is meant; `chosen`: what counts (Chosen), else the main loop. Raises NsysgapError for what cannot be read, and for
     limits of nothing.
     """
-    found = [*_plain_limits(limits or {}), *_named_limits(max_cause or {}, max_worse or {})]
+    causes, figures = (
+        [(name, _number(value)) for name, value in (given or {}).items()] for given in (max_cause, max_worse)
+    )
+    found = [*_plain_limits(limits or {}), *named_limits(causes, figures)]
     if not found:
         raise NsysgapError("No limit is named.", 'Add one, such as {"max_idle": 30}.', exit_code=2)
     file = None if baseline is None else os.fspath(baseline)
@@ -187,20 +189,6 @@ def _plain_limits(given: Limits) -> list[Limit]:
             raise NsysgapError(f"{name!r} is no limit.", f"There are {', '.join(Limits.__annotations__)}.", exit_code=2)
         most = Fraction(ns(value)) if name in {"max_step", "max_gap"} else _number(value)
         found.append(Limit(name.replace("_", "-"), most))
-    return found
-
-
-def _named_limits(causes: Mapping[str, Percent], figures: Mapping[str, Percent]) -> list[Limit]:
-    found = []
-    for cause, percent in causes.items():
-        if cause not in PARTS:
-            raise NsysgapError(f"{cause!r} is no cause.", f"There are {', '.join(PARTS)}.", exit_code=2)
-        found.append(Limit(CAUSE, _number(percent), cause))
-    for name, percent in figures.items():
-        figure = figure_named(name)
-        if figure is None:
-            raise NsysgapError(f"{name!r} is no figure of a step.", "Such as step, busy, idle, launches.", exit_code=2)
-        found.append(Limit(WORSE, _number(percent), figure))
     return found
 
 
@@ -224,7 +212,7 @@ def _options(chosen: Chosen, *, short: bool = False) -> CaptureOptions:
     of_report = selection(chosen.get("device"), ranges, chosen.get("since"), chosen.get("until"))
     loop, whole = chosen.get("loop"), chosen.get("whole", False)
     options = CaptureOptions(of_report, loop, whole, short)
-    if loop is not None and (options.selects_time or whole):
+    if options.selects_both:
         said = "loop selects iterations; nvtx, domain, since, until and whole a window."
         raise NsysgapError(said, "Take one of them.", exit_code=2)
     return options

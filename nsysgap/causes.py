@@ -169,3 +169,5 @@ IN_GRAPH, QUEUED, LAUNCH, PROFILER, SYNC, UNTRACED, CUDA_API, OS, HOST, UNKNOWN 
 ON_A_THREAD = tuple(PARTS[part] for part in (HOST, OS, CUDA_API, LAUNCH, SYNC))
 """The causes that lie in what a thread did, the largest in most programs first: its call stacks can explain them."""
 LABELS = {cause.key: cause.label for cause in CAUSES}
+GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "held")
+"""By what idle time can be grouped."""

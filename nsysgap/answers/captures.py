@@ -63,6 +63,11 @@ class CaptureOptions:
         chosen = self.selection
         return chosen.ranges or chosen.timed
 
+    @property
+    def selects_both(self) -> bool:
+        """Whether a loop and a window are selected, of which only one can be compared."""
+        return self.loop is not None and (self.selects_time or self.whole)
+
 
 def capture(report: OpenReport, options: CaptureOptions = CaptureOptions()) -> Capture:
     """The figures of one capture. Raises NsysgapError where the loop or the selection is not there."""

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from nsysgap.analysis.comparing.captures import FIGURES, Capture, side_value
 from nsysgap.analysis.comparing.comparable import labels_of, reasons, same_loops
-from nsysgap.analysis.comparing.limits import BROKEN, HOLDS, RELATIVE, UNKNOWN, Judged, Limit, Verdict, judge
+from nsysgap.analysis.comparing.limits import (
+    BROKEN,
+    CAUSE,
+    HOLDS,
+    RELATIVE,
+    UNKNOWN,
+    WORSE,
+    Judged,
+    Limit,
+    Verdict,
+    figure_named,
+    judge,
+)
 from nsysgap.analysis.comparing.roles import of_role, roles_of
 from nsysgap.answers.baseline import baseline_document, is_baseline, read_baseline
 from nsysgap.answers.captures import CaptureOptions
 from nsysgap.answers.fleet_captures import side_captures
 from nsysgap.answers.opening import Asker, ask
+from nsysgap.causes import PARTS
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure
 from nsysgap.units import printable
 
 SCHEMA = "nsysgap.check/1"
+Named = Iterable[tuple[str, Fraction]]
+"""(cause or figure, percent) of each."""
 EXIT_CODES: dict[Verdict, int] = {HOLDS: 0, BROKEN: 3, UNKNOWN: 4}
 
 
@@ -108,6 +124,25 @@ class CheckAnswer:
         if self.verdict == BROKEN:
             raise NsysgapError("No baseline was written: a limit is broken.", "Save it without limits.", exit_code=3)
         return baseline_document(self.captures)
+
+
+def named_limits(causes: Named, figures: Named) -> tuple[Limit, ...]:
+    """Limits of idle time by cause, then of figures against the baseline's.
+
+    Raises NsysgapError (usage) for what is no cause and no figure.
+    """
+    found: list[Limit] = []
+    for cause, percent in causes:
+        if cause not in PARTS:
+            raise NsysgapError(f"'{printable(cause)}' is no cause.", f"There are {', '.join(PARTS)}.", exit_code=2)
+        found.append(Limit(CAUSE, percent, cause))
+    for name, percent in figures:
+        figure = figure_named(name)
+        if figure is None:
+            hint = "Such as step, busy, idle, idle_host, launches, ops, api_calls, sync_tail."
+            raise NsysgapError(f"'{printable(name)}' is no figure of a step.", hint, exit_code=2)
+        found.append(Limit(WORSE, percent, figure))
+    return tuple(found)
 
 
 def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> CheckAnswer:

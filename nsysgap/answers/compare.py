@@ -120,24 +120,24 @@ class CompareAnswer:
             document["predicted"] = [{**as_json(one), "off_percent": one.off_percent} for one in self.outcomes]
         return document
 
-    def pictures(self) -> tuple[tuple[Document | None, ...], tuple[list[int], ...]]:
+    def pictures(self) -> tuple[tuple[Document | None, Document | None], tuple[list[int], list[int]]]:
         """What a page draws of each side: (its typical step, of the capture in the middle; all steps of all, ns)."""
-        sides = (self.before, self.after)
-        drawn = tuple(as_json(_middle(side).drawn) for side in sides)
-        return drawn, tuple([step for one in side for step in one.steps] for side in sides)
+        before, after = ([step for one in side for step in one.steps] for side in (self.before, self.after))
+        return (as_json(_middle(self.before).drawn), as_json(_middle(self.after).drawn)), (before, after)
 
     def figures(self) -> tuple[Figure, ...]:
         """The change of every figure that both sides have."""
         return tuple(Figure(one.name, one.change, one.unit, "lower") for one in self.changes if one.change is not None)
 
     def frame(self) -> pd.DataFrame:
-        """One row per kernel, copy, memset and graph, per iteration."""
+        """One row per kernel, copy, memset and graph, per iteration; of a job's ranks with their role."""
         import pandas as pd
 
         rows = [{**_op_row(op), "change_ns": op.change, **_means(op)} for op in self.ops]
-        return pd.DataFrame(rows, columns=[*COLUMNS, "after_mean_ns"]).astype(
+        frame = pd.DataFrame(rows, columns=[*COLUMNS, "after_mean_ns"]).astype(
             {"before_mean_ns": "Int64", "after_mean_ns": "Int64"}
         )
+        return frame.assign(role=self.role) if self.role else frame
 
 
 def compare(

@@ -26,6 +26,7 @@ from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header, as_json
 from nsysgap.gap_columns import Coded, Column, GapList
 from nsysgap.intervals import covered_before
+from nsysgap.units import duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,14 @@ class GapsAnswer:
     def detached(self) -> GapsAnswer:
         """The answer with the columns of all its gaps, which holds on to its report no longer."""
         return replace(self, gaps=GapList(tuple(self.gaps.chunks), len(self.gaps)))
+
+    def all_shorter_than(self, minimum: int) -> tuple[str, str] | None:
+        """What to say, and to do, where no gap lasts so many ns: often a unit is missing. None where one does."""
+        longest = max((device["longest_gap_ns"] for device in self.devices), default=0)
+        if not 0 < longest < minimum:
+            return None
+        said = f"No gap of {self.header.path} lasts {duration(minimum)} (--min): the longest takes {duration(longest)}."
+        return said, "Name a shorter time: 5us, 1ms, 1.2s; a bare number is seconds."
 
     def columns(self) -> Iterator[dict[str, Column]]:
         """The rows of `frame` without a grouping, a chunk at a time."""

@@ -18,7 +18,7 @@ from nsysgap.answers.selection import Selection
 from nsysgap.answers.stacks import CAPTURE_HINT, StacksAnswer, StacksOptions, stacks
 from nsysgap.answers.steps import StepsAnswer, StepsOptions, steps
 from nsysgap.answers.timeline import TimelineOptions, loops_with_iterations, timeline
-from nsysgap.answers.whatif import WhatifAnswer, WhatifOptions, advise, ncu_command
+from nsysgap.answers.whatif import WhatifAnswer, WhatifOptions, advise
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Figure, Header
 from nsysgap.fleet.names import report_stem
@@ -70,6 +70,11 @@ class SummaryAnswer:
     facts: tuple[tuple[str, str], ...] = ()
     again: tuple[Question, ...] = ()
     kernel: str = ""
+
+    @property
+    def refusal(self) -> NsysgapError | None:
+        """Why the report cannot say how idle the GPU was, None if it can."""
+        return self.screen.refusal
 
     def document(self) -> Document:
         """The contract "nsysgap.report/1": the documents of the answers, null where there is none, and why."""
@@ -126,7 +131,7 @@ def summary(report: OpenReport, options: SummaryOptions = SummaryOptions()) -> S
         untold=untold,
         facts=run_facts(report.trace, about.command, about.started, about.target),
         again=tuple(_again(report, selection, screen, untold)),
-        kernel=ncu_command(advice.kernel) if advice is not None and advice.kernel else "",
+        kernel="" if advice is None else advice.kernel_command,
     )
 
 

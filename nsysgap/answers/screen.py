@@ -23,6 +23,7 @@ from nsysgap.answers.screen_collectives import Collectives, CollectiveTime, coll
 from nsysgap.answers.screen_limits import Advice, Limits, advice, limits, main_loops
 from nsysgap.answers.screen_next import Command, next_commands
 from nsysgap.answers.selection import Selected, Selection
+from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Header
 from nsysgap.intervals import EMPTY, covered_length
 from nsysgap.tables import NONE
@@ -112,6 +113,11 @@ class ScreenAnswer:
     holds: Holds
     selection: Selection
     next: tuple[Command, ...] = ()
+
+    @property
+    def refusal(self) -> NsysgapError | None:
+        """Why the report cannot say how idle the GPU was, None if it can."""
+        return self.gaps.refusal
 
 
 def screen(report: OpenReport, options: ScreenOptions = ScreenOptions()) -> ScreenAnswer:

@@ -81,6 +81,14 @@ class WhatifAnswer:
     scale: Document | None
     constants: Constants
 
+    @property
+    def kernel_command(self) -> str:
+        """How to look into that kernel with Nsight Compute, "" without one."""
+        if not self.kernel:
+            return ""
+        name = re.escape(short_kernel_name(self.kernel))
+        return f"ncu --set full --kernel-name 'regex:{name}' --launch-count 3 PROGRAM"
+
     def document(self) -> Document:
         """The contract "nsysgap.whatif/1", with what people want beside it."""
         document: Document = {
@@ -335,9 +343,3 @@ def _scale(
     (change, *_) = [one.change for one in candidates if one.change and (one.asked.name, one.asked.target) == target]
     changed = apply([change], asker.model.schedule, "central")
     return per_day(iteration, options.per_day, options.price, (first, int(changed.alive[mine].sum()) / count))
-
-
-def ncu_command(kernel: str) -> str:
-    """How to look into a kernel with Nsight Compute."""
-    name = re.escape(short_kernel_name(kernel))
-    return f"ncu --set full --kernel-name 'regex:{name}' --launch-count 3 PROGRAM"

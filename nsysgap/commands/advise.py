@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from nsysgap.commands.common import answer_of, report_argument
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.predicting import HOLDS, scale_options, written
+from nsysgap.commands.predicting import HOLDS, scale_options, write_predictions
 
 OUTPUTS = Outputs(HOLDS)
 
@@ -15,15 +17,7 @@ OUTPUTS = Outputs(HOLDS)
 @report_argument
 @scale_options
 @OUTPUTS.options
-def command(
-    report: str,
-    loop: str | None,
-    plain: str | None,
-    per_day: float | None,
-    price: float | None,
-    calibration: str | None,
-    to: Destination,
-) -> None:
+def command(report: str, to: Destination, **scale: Any) -> None:
     """Which changes would gain most, each predicted, best first, and how to make them; what gains under 2 % is counted.
 
     \b
@@ -31,5 +25,4 @@ def command(
     """
     from nsysgap.answers.whatif import WhatifOptions, advise
 
-    answer = answer_of(report, advise, WhatifOptions((), loop, plain, per_day, price, calibration))
-    to.write(written(answer, to, advising=True))
+    write_predictions(to, answer_of(report, advise, WhatifOptions(**scale)), advising=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
-from nsysgap.commands import show_error
-from nsysgap.commands.common import dry_run_option, nsys_option
-from nsysgap.commands.outputs import Destination, Outputs, announce
-from nsysgap.errors import NsysgapError
-from nsysgap.files import output_file, temporary_folder
+from nsysgap.commands.common import dry_run_option, nsys_option, say, say_stopped
+from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.writing import write
+from nsysgap.files import temporary_folder
+from nsysgap.render import text
 
 if TYPE_CHECKING:
     from nsysgap.answers.calibrate import CalibrateAnswer
@@ -46,11 +45,11 @@ def command(nsys_path: str | None, python: str | None, dry_run: bool, to: Destin
         with interruptible():
             answer = _measured(nsys_path, python)
     except Interrupted as stopped:
-        show_error(NsysgapError(f"stopped by {stopped}; nothing half-written was left.", ""))
-        raise click.exceptions.Exit(128 + stopped.number) from None
-    to.write(_written(answer, to))
+        raise click.exceptions.Exit(say_stopped(stopped)) from None
+    write(to, [answer], text=lambda one: text.calibrate_blocks(one.document(), one.usual.document()))
     if to.path is None:
-        _keep(answer)
+        kept = Destination("json", str(answer.kept), force=True)
+        write(kept, [answer], "whatif and advise use it for reports of this GPU and driver")
 
 
 def _measured(nsys_path: str | None, python: str | None) -> CalibrateAnswer:
@@ -69,22 +68,4 @@ def _streams(nowhere: IO[bytes]) -> Streams:
 
     given = StandardInput()
     given.kind = 0  # the program reads nothing: whatever standard input is, nothing needs to be said of it
-    return Streams(given, nowhere, nowhere, lambda said: click.echo(f"nsysgap: {said}", err=True), lambda _: None)
-
-
-def _written(answer: CalibrateAnswer, to: Destination) -> bytes:
-    if to.form == "text":
-        from nsysgap.render.text.calibrate import calibrate_blocks
-        from nsysgap.render.text.console import text_bytes
-
-        return text_bytes([calibrate_blocks(answer.document(), answer.usual.document())], color=to.color)
-    from nsysgap.render.data import json_bytes
-
-    return json_bytes([answer.document()])
-
-
-def _keep(answer: CalibrateAnswer) -> None:
-    """Write the calibration into the user's cache."""
-    with output_file(answer.kept, force=True) as file:
-        file.write((json.dumps(answer.document(), indent=1) + "\n").encode())
-    announce(str(answer.kept), "whatif and advise use it for reports of this GPU and driver")
+    return Streams(given, nowhere, nowhere, say, lambda _: None)

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.causes import PARTS
-from nsysgap.commands.common import (
-    answer_of,
-    reports_argument,
-    select_option,
-    selection,
-    selection_options,
-    whole_option,
-)
-from nsysgap.commands.compare import check_selection
+from nsysgap.commands.common import answer_of, reports_argument
+from nsysgap.commands.comparing import capture_options, side_options
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.values import Duration, Percent
+from nsysgap.commands.writing import write
 from nsysgap.errors import NsysgapError
-from nsysgap.units import printable
+from nsysgap.render import text
 
 if TYPE_CHECKING:
     from nsysgap.analysis.comparing.limits import Limit
@@ -60,16 +53,13 @@ OUTPUTS = Outputs(
     metavar="FIGURE=PERCENT",
     help="A figure of compare against the baseline's, such as launches=0 or idle_host=10.",
 )
-@click.option("--ranks", is_flag=True, help="The reports are the ranks of one job: each limit holds for each role.")
-@click.option("--anyway", is_flag=True, help="The baseline's other loop and launches are meant.")
 @click.option("--save-baseline", metavar="FILE", help="Write the figures per step as small JSON, to be committed.")
-@click.option("--loop", metavar="LABEL", help="The loop to judge, such as 'token #'; else the main loop.")
-@selection_options
-@select_option
-@whole_option
+@side_options
 @OUTPUTS.options
 @click.pass_context
-def command(ctx: click.Context, /, to: Destination, save_baseline: str | None, **given: Any) -> None:
+def command(
+    ctx: click.Context, /, reports: tuple[str, ...], save_baseline: str | None, to: Destination, **given: Any
+) -> None:
     """A gate for CI: exit code 0 where all limits hold, 3 where one is broken, 4 where it cannot be told.
 
     \b
@@ -77,22 +67,24 @@ def command(ctx: click.Context, /, to: Destination, save_baseline: str | None, *
     a job of several ranks: the straggler and the others are judged apart. See docs/ci.md.
     Example: nsysgap check report.sqlite --max-idle 30 --baseline baseline.json --max-slower 5
     """
-    from nsysgap.answers.captures import CaptureOptions
     from nsysgap.answers.check import CheckOptions, check
 
-    limits = limits_of(given)
+    limits = _limits(given)
     if not limits and save_baseline is None:
         raise NsysgapError("No limit is named.", "Add one, such as --max-idle 30, or --save-baseline.", exit_code=2)
-    reports, baseline, anyway = given.pop("reports"), given.pop("baseline"), given.pop("anyway")
     kept = None if save_baseline is None else Destination("json", save_baseline, to.force, to.inputs)
     if kept is not None:
         kept.check()
-    loop, whole, job = given.pop("loop"), given.pop("whole"), given.pop("ranks")
-    options = CaptureOptions(loop=loop, whole=whole, selection=selection(given))
-    check_selection(options)
-    answer = check(reports, CheckOptions(limits, options, baseline, anyway, job), answer_of)
+    judged = capture_options(given)
+    answer = check(reports, CheckOptions(limits, judged, **given), answer_of)
     if limits:
-        to.write(_written(answer, to))
+        write(
+            to,
+            [answer],
+            text=lambda one: text.check_blocks(one.document(), one.ranks),
+            markdown=lambda one: text.check_markdown(one.document(), one.ranks),
+            junit=_junit,
+        )
     if kept is not None:
         from nsysgap.render.data import json_bytes
 
@@ -100,43 +92,17 @@ def command(ctx: click.Context, /, to: Destination, save_baseline: str | None, *
     ctx.exit(answer.exit_code)
 
 
-def limits_of(given: dict[str, Any]) -> tuple[Limit, ...]:
+def _limits(given: dict[str, Any]) -> tuple[Limit, ...]:
     """The limits that were given, taken out of the parameters. Raises NsysgapError (usage) for names of nothing."""
-    from nsysgap.analysis.comparing.limits import CAUSE, WORSE, Limit, figure_named
+    from nsysgap.analysis.comparing.limits import PLAIN, Limit
+    from nsysgap.answers.check import named_limits
 
-    found: list[Limit] = []
-    for option in ("max-idle", "max-step", "max-gap", "max-launches", "max-starved", "max-slower"):
-        value = given.pop(option.replace("-", "_"))
-        if value is not None:
-            found.append(Limit(option, Fraction(value)))
-    for cause, percent in given.pop("max_cause"):
-        if cause not in PARTS:
-            raise NsysgapError(f"'{printable(cause)}' is no cause.", f"There are {', '.join(PARTS)}.", exit_code=2)
-        found.append(Limit(CAUSE, percent, cause))
-    for name, percent in given.pop("max_worse"):
-        figure = figure_named(name)
-        if figure is None:
-            hint = "Such as step, busy, idle, idle_host, launches, ops, api_calls, sync_tail."
-            raise NsysgapError(f"'{printable(name)}' is no figure of a step.", hint, exit_code=2)
-        found.append(Limit(WORSE, percent, figure))
-    return tuple(found)
+    numbers = [(option, given.pop(option.replace("-", "_"))) for option in PLAIN]
+    plain = [Limit(option, Fraction(most)) for option, most in numbers if most is not None]
+    return (*plain, *named_limits(given.pop("max_cause"), given.pop("max_worse")))
 
 
-def _written(answer: CheckAnswer, to: Destination) -> bytes:
-    document = answer.document()
-    if to.form == "text":
-        from nsysgap.render.text.check import check_blocks
-        from nsysgap.render.text.console import text_bytes
+def _junit(answer: CheckAnswer) -> bytes:
+    from nsysgap.render.junit import junit_xml
 
-        return text_bytes([check_blocks(document, answer.ranks)], color=to.color)
-    if to.form == "markdown":
-        from nsysgap.render.text.check import check_markdown
-
-        return check_markdown(document, answer.ranks).encode("utf-8", "replace")
-    if to.form == "junit":
-        from nsysgap.render.junit import junit_xml
-
-        return junit_xml(document)
-    from nsysgap.render.data import json_bytes
-
-    return json_bytes([document])
+    return junit_xml(answer.document())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from nsysgap.commands.common import answer_of, report_argument
+from nsysgap.commands.common import (
+    answer_of,
+    loop_option,
+    report_argument,
+    since_option,
+    top_option,
+    until_option,
+    whole_option,
+)
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.values import Duration, Top, top_of
+from nsysgap.commands.writing import write
+from nsysgap.render import pages, text
 
-if TYPE_CHECKING:
-    from nsysgap.answers.critical_path import CriticalPathAnswer
-
-LISTED = 8
 OUTPUTS = Outputs(
     {
         "text": "",
@@ -28,11 +31,11 @@ OUTPUTS = Outputs(
 
 @click.command("critical-path")
 @report_argument
-@click.option("--loop", metavar="LABEL", help="The path of this loop, such as 'step #', instead of the main loop's.")
-@click.option("--whole", is_flag=True, help="The path of everything, set-up included.")
-@click.option("--from", "since", type=Duration(), metavar="TIME", help="Only from this time of the session on.")
-@click.option("--to", "until", type=Duration(), metavar="TIME", help="Only before this time.")
-@click.option("--top", type=Top(), metavar="N|all", help=f"How many rows to print ({LISTED}).")
+@loop_option
+@whole_option
+@since_option
+@until_option
+@top_option("How many rows to print", 8)
 @OUTPUTS.options
 def command(
     report: str,
@@ -52,19 +55,9 @@ def command(
     from nsysgap.answers.critical_path import CriticalPathOptions, critical_paths
 
     answer = answer_of(report, critical_paths, CriticalPathOptions(loop, whole, since, until))
-    to.write(_written(answer, to, top_of(top, LISTED)))
-
-
-def _written(answer: CriticalPathAnswer, to: Destination, listed: int | None) -> bytes:
-    if to.form == "text":
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.critical_path import critical_path_blocks
-
-        return text_bytes([critical_path_blocks(answer.document(), answer.notes, listed)], color=to.color)
-    if to.form == "html":
-        from nsysgap.render.pages.critical_path import critical_path_page
-
-        return critical_path_page(answer.document()).encode("utf-8", "replace")
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)
+    write(
+        to,
+        [answer],
+        text=lambda one: text.critical_path_blocks(one.document(), one.notes, top),
+        html=lambda one: pages.critical_path_page(one.document()),
+    )

@@ -7,28 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands import show_error
+from nsysgap.causes import GROUPINGS
 from nsysgap.commands.common import (
     answers_of,
     raise_all,
     reports_argument,
-    select_option,
+    say,
     selection,
-    selection_options,
     unfold_option,
-    whole_option,
+    window_options,
 )
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.values import Duration, Top, top_of
-from nsysgap.errors import NsysgapError
-from nsysgap.units import duration
+from nsysgap.commands.writing import write
+from nsysgap.render import text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsysgap.answers.gaps import GapsAnswer
 
-GROUPINGS = ("cause", "kernel", "api", "nvtx", "thread", "process", "line", "held")
 LISTED = 20
 OUTPUTS = Outputs(
     {
@@ -42,9 +40,7 @@ OUTPUTS = Outputs(
 
 @click.command("gaps")
 @reports_argument
-@selection_options
-@select_option
-@whole_option
+@window_options
 @unfold_option
 @click.option("--min", "minimum", type=Duration(), default=0, metavar="TIME", help="List only gaps this long.")
 @click.option("--top", type=Top(), metavar="N|all", help=f"How many of the longest gaps to list ({LISTED}).")
@@ -53,7 +49,6 @@ OUTPUTS = Outputs(
 @OUTPUTS.options
 def command(
     reports: tuple[str, ...],
-    whole: bool,
     unfold: bool,
     minimum: int,
     top: int | None,
@@ -69,16 +64,16 @@ def command(
     it has one; all other formats, and --whole, about everything.
     Example: nsysgap gaps report.sqlite --nvtx decode --top 5
     """
+    chosen = selection(selected, loop=to.form == "text")
     if to.form == "text" and not (detail or by or minimum or top is not None):
         from nsysgap.commands.screen import write_screens
 
-        write_screens(reports, replace(selection(selected), loop=not whole), to)
+        write_screens(reports, chosen, to)
         return
     from nsysgap.answers.gaps import GapsOptions, gaps
 
     listed = top_of(top, LISTED if to.form in ("text", "json") else None)
     grouped_text = to.form == "text" and by is not None  # has no list of gaps
-    chosen = replace(selection(selected), loop=to.form == "text" and not whole)
     options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
     options = replace(options, unfold=unfold or to.form != "text", in_loop=to.form in ("csv", "parquet") and not by)
     apart = len(reports) > 1  # a report is released before the next is read
@@ -88,37 +83,18 @@ def command(
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:
         _write(shown, to, listed)
-    for answer in shown if by is None else ():
-        _say_if_all_are_shorter(answer, minimum)
-    raise_all(failed + [answer.refusal for answer in answers if answer.refusal is not None])
-
-
-def _say_if_all_are_shorter(answer: GapsAnswer, minimum: int) -> None:
-    """Say what --min did where it left nothing: often its unit is missing."""
-    longest = max((device["longest_gap_ns"] for device in answer.devices), default=0)
-    if 0 < longest < minimum:
-        said = (
-            f"No gap of {answer.header.path} lasts {duration(minimum)} (--min): the longest takes {duration(longest)}."
-        )
-        show_error(NsysgapError(said, "Name a shorter time: 5us, 1ms, 1.2s; a bare number is seconds."))
+    for said in [answer.all_shorter_than(minimum) for answer in shown if by is None]:
+        if said:
+            say(*said)
+    raise_all(failed, answers)
 
 
 def _write(answers: Sequence[GapsAnswer], to: Destination, listed: int | None) -> None:
     if to.form == "text":
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.gaps import gaps_blocks
+        write(to, answers, text=lambda one: text.gaps_blocks(one.document(), one.gaps_by_cause, listed))
+        return
+    from nsysgap.render.data import write_gaps
 
-        blocks = (gaps_blocks(answer.document(), answer.gaps_by_cause, listed) for answer in answers)
-        return to.write(text_bytes(blocks, color=to.color))
-    from nsysgap.render.data import csv_bytes, csv_parts, json_parts, parquet_bytes, write_parquet
-
-    if to.form == "json":
-        return to.write(json_parts([answer.outline() for answer in answers]))
-    if answers[0].by is not None or len({tuple(next(answer.columns())) for answer in answers}) > 1:
-        return to.write((csv_bytes if to.form == "csv" else parquet_bytes)([answer.frame() for answer in answers]))
-    tables = [answer.columns() for answer in answers]
-    if to.form == "csv":
-        return to.write(csv_parts(tables))
     with to.file() as file:
-        write_parquet(tables, file)
-    return to.announce()
+        write_gaps(answers, to.form, file)
+    to.announce()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from nsysgap.commands.common import answer_of, report_argument
+from nsysgap.commands.common import answer_of, report_argument, top_option
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.values import Top, top_of
+from nsysgap.commands.writing import write
 from nsysgap.errors import NsysgapError
+from nsysgap.render import pages, text
 
-if TYPE_CHECKING:
-    from nsysgap.answers.graphs import GraphDrawing, GraphsAnswer
-
-LISTED = 10
 OUTPUTS = Outputs(
     {
         "text": "",
@@ -31,7 +26,7 @@ OUTPUTS = Outputs(
 @click.command("graphs")
 @report_argument
 @click.option("--node", "number", type=click.IntRange(min=1), metavar="N", help="Only graph N of the list.")
-@click.option("--top", type=Top(), metavar="N|all", help=f"How many of the slowest nodes to list ({LISTED}).")
+@top_option("How many of the slowest nodes to list", 10)
 @click.option("--dot", metavar="FILE", help="Draw this file of cudaGraphDebugDotPrint, with the report's times.")
 @OUTPUTS.options
 def command(report: str, number: int | None, top: int | None, dot: str | None, to: Destination) -> None:
@@ -45,29 +40,16 @@ def command(report: str, number: int | None, top: int | None, dot: str | None, t
 
     options = GraphsOptions(number, dot)
     if to.form in ("html", "svg"):
-        to.write(_drawn(answer_of(report, graph_drawing, options), to.form), "open it in a browser")
+        drawing = answer_of(report, graph_drawing, options)
+        write(
+            to,
+            [drawing],
+            "open it in a browser",
+            html=lambda one: pages.graph_html(one.pictures, one.title, one.facts),
+            svg=lambda one: pages.graph_svg(one.pictures[0][1], f"{one.title}; edges from {one.source}"),
+        )
         return
     if dot is not None:
         raise NsysgapError("--dot says what to draw.", "Add --html or --svg.", exit_code=2)
-    to.write(_figures(answer_of(report, graphs, options), to, top_of(top, LISTED)))
-
-
-def _figures(answer: GraphsAnswer, to: Destination, top: int | None) -> bytes:
-    if to.form == "text":
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.graphs import graphs_blocks
-
-        return text_bytes([graphs_blocks(answer.document(), top)], color=to.color)
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)
-
-
-def _drawn(drawing: GraphDrawing, form: str) -> bytes:
-    from nsysgap.render.pages.graph import graph_html, graph_svg
-
-    if form == "svg":
-        page = graph_svg(drawing.pictures[0][1], f"{drawing.title}; edges from {drawing.source}")
-    else:
-        page = graph_html(drawing.pictures, drawing.title, drawing.facts)
-    return page.encode("utf-8", "replace")
+    answer = answer_of(report, graphs, options)
+    write(to, [answer], text=lambda one: text.graphs_blocks(one.document(), top))

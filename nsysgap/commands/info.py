@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from nsysgap.commands.common import answers_of, raise_all, reports_argument
 from nsysgap.commands.outputs import Destination, Outputs
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nsysgap.answers.info import InfoAnswer
+from nsysgap.commands.writing import write
+from nsysgap.render import text
 
 OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.info/1"})
 
@@ -31,16 +26,5 @@ def command(reports: tuple[str, ...], tables: bool, to: Destination) -> None:
 
     answers, failed = answers_of(reports, info, InfoOptions())
     if answers:
-        to.write(_written(answers, to, tables=tables))
+        write(to, answers, text=lambda answer: text.info_blocks(answer.document(), tables=tables))
     raise_all(failed)
-
-
-def _written(answers: Sequence[InfoAnswer], to: Destination, *, tables: bool) -> bytes:
-    if to.form == "json":
-        from nsysgap.render.data import json_bytes
-
-        return json_bytes([answer.document() for answer in answers])
-    from nsysgap.render.text.console import text_bytes
-    from nsysgap.render.text.info import info_blocks
-
-    return text_bytes((info_blocks(answer.document(), tables=tables) for answer in answers), color=to.color)

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from nsysgap.commands.common import (
-    answer_of,
-    report_argument,
-    select_option,
-    selection,
-    selection_options,
-    unfold_option,
-    whole_option,
-)
+from nsysgap.commands.common import answer_of, report_argument, selection, top_option, unfold_option, window_options
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.values import Top, top_of
+from nsysgap.commands.writing import write
+from nsysgap.render import text
 
-if TYPE_CHECKING:
-    from nsysgap.answers.launches import LaunchesAnswer
-
-LISTED = 20
 OUTPUTS = Outputs({"text": "", "json": "the contract nsysgap.launches/1", "csv": "one row per kernel"})
 
 
 @click.command("launches")
 @report_argument
-@selection_options
-@select_option
-@whole_option
+@window_options
 @unfold_option
 @click.option("--by", type=click.Choice(["kernel", "nvtx"]), help="Only this table, as text; else both.")
-@click.option("--top", type=Top(), metavar="N|all", help=f"How many kernels and ranges to list ({LISTED}).")
+@top_option("How many kernels and ranges to list", 20)
 @OUTPUTS.options
-def command(
-    report: str, whole: bool, unfold: bool, by: str | None, top: int | None, to: Destination, **selected: Any
-) -> None:
+def command(report: str, unfold: bool, by: str | None, top: int | None, to: Destination, **selected: Any) -> None:
     """What launching costs: per kernel beside its run time, per NVTX range, per million launches.
 
     \b
@@ -46,18 +31,7 @@ def command(
     """
     from nsysgap.answers.launches import LaunchesOptions, launches
 
-    chosen = replace(selection(selected), loop=to.form == "text" and not whole)
-    answer = answer_of(report, launches, LaunchesOptions(chosen, unfold or to.form != "text"))
-    to.write(_written(answer, to, by, top_of(top, LISTED)))
-
-
-def _written(answer: LaunchesAnswer, to: Destination, by: str | None, top: int | None) -> bytes:
-    if to.form == "text":
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.launches import launches_blocks
-
-        notes = [asdict(note) for note in answer.notes]
-        return text_bytes([launches_blocks(answer.document(), top, notes, by)], color=to.color)
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)
+    options = LaunchesOptions(selection(selected, loop=to.form == "text"), unfold or to.form != "text")
+    answer = answer_of(report, launches, options)
+    notes = [asdict(note) for note in answer.notes]
+    write(to, [answer], text=lambda one: text.launches_blocks(one.document(), top, notes, by))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
+from nsysgap.commands.common import Command, loop_option
 from nsysgap.commands.outputs import Destination
 from nsysgap.commands.values import Many
+from nsysgap.commands.writing import write
+from nsysgap.render import text
 
 if TYPE_CHECKING:
     from nsysgap.answers.whatif import WhatifAnswer
+    from nsysgap.commands.writing import Rendered
+
+SCALE = ("loop", "plain", "per_day", "price", "calibration")
+"""The parameters of `scale_options`, and the fields of WhatifOptions."""
 
 HOLDS = {
     "text": "",
@@ -21,7 +29,7 @@ HOLDS = {
 }
 
 
-def scale_options(command: Any) -> Any:
+def scale_options(command: Command) -> Command:
     """--loop, --plain, --calibration, --per-day, --price: what predictions are of, and what they amount to."""
     for option in (
         click.option(
@@ -38,25 +46,20 @@ def scale_options(command: Any) -> Any:
             metavar="TIME|NAME.json",
             help="What a step takes without nsys, or the NAME.json of profile: predicts that too.",
         ),
-        click.option("--loop", metavar="LABEL", help="Of this loop, such as 'step #', instead of the main loop."),
+        loop_option,
     ):
         command = option(command)
     return command
 
 
-def written(answer: WhatifAnswer, to: Destination, *, advising: bool) -> bytes:
-    """The answer in the format that was asked for."""
-    if to.form == "text":
-        from nsysgap.answers.whatif import ncu_command
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.whatif import whatif_blocks
-
-        kernel = ncu_command(answer.kernel) if answer.kernel else ""
-        return text_bytes([whatif_blocks(answer.document(), advising=advising, kernel=kernel)], color=to.color)
-    if to.form == "markdown":
-        from nsysgap.render.text.whatif import whatif_markdown
-
-        return whatif_markdown(answer.document()).encode("utf-8", "replace")
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)
+def write_predictions(
+    to: Destination, answer: WhatifAnswer, *, advising: bool, **pages: Callable[[WhatifAnswer], Rendered]
+) -> None:
+    """Write the answer in the format that was asked for; `pages`: how, in formats that only one of the two has."""
+    write(
+        to,
+        [answer],
+        text=lambda one: text.whatif_blocks(one.document(), advising=advising, kernel=one.kernel_command),
+        markdown=lambda one: text.whatif_markdown(one.document()),
+        **pages,
+    )

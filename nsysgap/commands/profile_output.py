@@ -8,20 +8,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands import show_error
-from nsysgap.commands.common import opened_report
+from nsysgap.commands.common import answer_of, opened_report, say, say_stopped
 from nsysgap.commands.outputs import Destination
-from nsysgap.commands.profile_stacks import SAMPLING_COST, stacks_text
 from nsysgap.errors import NsysgapError
 from nsysgap.profiling.children import Interrupted, interruptible
 from nsysgap.profiling.plan import make_targets
 from nsysgap.profiling.session import Session, Shown
-from nsysgap.profiling.summary import COMPARISON_SCHEMA
+from nsysgap.profiling.summary import COMPARISON_SCHEMA, measured_ratio
 from nsysgap.units import printable
 
 if TYPE_CHECKING:
     from nsysgap.profiling.capture import Captured, Streams
-    from nsysgap.profiling.reading import CapturedReport
+    from nsysgap.profiling.reading import CapturedReport, Ranges
 
 
 def run(given: dict[str, Any], arguments: tuple[str, ...]) -> int:
@@ -41,8 +39,7 @@ def run(given: dict[str, Any], arguments: tuple[str, ...]) -> int:
             printed.summary(session.summaries, several=len(targets) > 1)
     except Interrupted as stopped:
         click.echo(err=True)
-        say(f"stopped by {stopped}; nothing half-written was left.", session.kept())
-        return 128 + stopped.number
+        return say_stopped(stopped, session.kept())
     return code
 
 
@@ -59,7 +56,6 @@ class Printed:
             say=say,
             capture=print_capture if text else lambda _: None,
             stacks=self._stacks if text else lambda _, __: None,
-            stacks_cost=SAMPLING_COST,
         )
 
     def _stacks(self, captured: Captured, sampled: Captured) -> None:
@@ -83,39 +79,40 @@ class Printed:
     def summary(self, summaries: list[dict[str, Any]], *, several: bool) -> None:
         """Print the summaries of all targets side by side; as text where there are several."""
         from nsysgap.render.data import dump_json
-        from nsysgap.render.text.profile import comparison_csv, comparison_markdown, comparison_text
+        from nsysgap.render.text.profile import COMPARISONS
 
         if self.form == "json":
             document = {"schema": COMPARISON_SCHEMA, "captures": summaries}
             click.echo(dump_json(document if several or not summaries else summaries[0]))
-        elif self.form == "csv":
-            click.echo(comparison_csv(summaries), nl=False)
-        elif self.form == "markdown":
-            click.echo(comparison_markdown(summaries), nl=False)
+        elif self.form != "text":
+            click.echo(COMPARISONS[self.form](summaries), nl=False)
         elif several and summaries:
-            click.echo("\n" + comparison_text(summaries), nl=False)
+            click.echo("\n" + COMPARISONS["text"](summaries), nl=False)
 
 
 def print_capture(report: CapturedReport) -> None:
     """Print the first screen of `nsysgap gaps`, and what nsys changed."""
-    from nsysgap.render.text.console import as_text
-    from nsysgap.render.text.profile import loops_text, perturbation_text
-    from nsysgap.render.text.screen import screen_blocks
+    from nsysgap.render.text.profile import capture_text
 
-    if report.screen is not None:
-        blocks = screen_blocks(report.screen)
-        click.echo("\n" + as_text(blocks, color=Destination("text").color), nl=False)
-        click.echo("\n" + perturbation_text(report.summary))
-    said = loops_text(report.summary)
-    if said:
-        click.echo("\n" + said)
-    names = ", ".join(str(report.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json"))
-    click.echo(f"\nWrote {printable(names)}.")
+    files = [str(report.target.file(suffix)) for suffix in (".nsys-rep", ".sqlite", ".json")]
+    click.echo(capture_text(report.screen, report.summary, files, color=Destination("text").color), nl=False)
 
 
-def say(message: str, hint: str = "") -> None:
-    """Say something on standard error, in the form that errors have."""
-    show_error(NsysgapError(message, hint))
+def stacks_text(plain: Captured, sampled: Captured, kind: str, ranges: Ranges) -> str:
+    """The lines of a capture with stacks in the times of the one without; an error as its sentence."""
+    from nsysgap.answers.sampled_stacks import SampledStacksOptions, sampled_stacks
+    from nsysgap.answers.selection import Selection
+    from nsysgap.render.text.sampled_stacks import sampled_stacks_text
+
+    path, without = (str(one.target.file(".sqlite")) for one in (sampled, plain))
+    chosen = Selection(nvtx=ranges[0], domain=ranges[1])
+    options = SampledStacksOptions(kind, chosen, None if plain is sampled else without)
+    try:
+        answer = sampled_stacks(path, options, answer_of)
+    except NsysgapError as error:
+        return f"\nnsysgap: {printable(str(error))}\n"
+    slower = None if plain is sampled else measured_ratio(plain.profiled.record, sampled.profiled.record)
+    return sampled_stacks_text(answer.document, path, without if answer.shared_out else None, slower)
 
 
 def _progress(percent: int) -> None:

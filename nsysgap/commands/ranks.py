@@ -12,17 +12,17 @@ from nsysgap.commands.common import (
     reports_argument,
     selection,
     selection_options,
+    top_option,
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.values import Top, top_of
+from nsysgap.commands.writing import write
+from nsysgap.render import pages, text
 
 if TYPE_CHECKING:
     from nsysgap.answers.rank_units import ReportUnits
-    from nsysgap.answers.ranks import RanksAnswer
     from nsysgap.fleet.map import Asked
 
-SHOWN = 8
 OUTPUTS = Outputs(
     {
         "text": "",
@@ -47,7 +47,7 @@ OUTPUTS = Outputs(
     envvar="DASK_SCHEDULER_ADDRESS",
     help="Read reports on the workers of this Dask scheduler; else of DASK_SCHEDULER_ADDRESS.",
 )
-@click.option("--top", type=Top(), metavar="N|all", help=f"How many ranks to list, those that starve most ({SHOWN}).")
+@top_option("How many ranks to list, those that starve most", 8)
 @OUTPUTS.options
 def command(
     reports: tuple[str, ...],
@@ -67,6 +67,7 @@ def command(
     """
     from nsysgap.answers.fleet import ranks_of
     from nsysgap.answers.rank_units import RankOptions
+    from nsysgap.answers.ranks_picture import ranks_picture
     from nsysgap.fleet.paths import report_paths
 
     paths = report_paths(reports)
@@ -75,25 +76,14 @@ def command(
         answer = ranks_of(
             paths, options, workers=workers, done=lambda asked: ready(asked.path, _status(asked)), cluster=dask
         )
-    to.write(_written(answer, to, top_of(top, SHOWN)))
+    write(
+        to,
+        [answer],
+        text=lambda one: text.ranks_blocks(one.document(), top),
+        html=lambda one: pages.ranks_page(one.document(), ranks_picture(one)),
+    )
 
 
 def _status(asked: Asked[ReportUnits]) -> str:
     """What came of a report: ok, or why it gave nothing."""
     return "no answer" if asked.answer is None else asked.answer.status
-
-
-def _written(answer: RanksAnswer, to: Destination, shown: int | None) -> bytes:
-    if to.form == "text":
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.ranks import ranks_blocks
-
-        return text_bytes([ranks_blocks(answer.document(), shown)], color=to.color)
-    if to.form == "html":
-        from nsysgap.answers.ranks_picture import ranks_picture
-        from nsysgap.render.pages.ranks import ranks_page
-
-        return ranks_page(answer.document(), ranks_picture(answer)).encode("utf-8", "replace")
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)

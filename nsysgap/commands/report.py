@@ -11,19 +11,19 @@ import click
 
 from nsysgap.commands.common import (
     opened_report,
+    raise_all,
     report_argument,
-    select_option,
     selection,
-    selection_options,
-    whole_option,
+    window_options,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.writing import write
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.names import report_stem
+from nsysgap.render import pages, text
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
-    from nsysgap.answers.report import SummaryAnswer
     from nsysgap.answers.selection import Selection
     from nsysgap.render.pages.report import Timeline
 
@@ -46,9 +46,7 @@ TIMELINE = Outputs({"html": ""})
 
 @click.command("report")
 @report_argument
-@selection_options
-@select_option
-@whole_option
+@window_options
 @click.option(
     "--timeline",
     type=click.Choice(["inside", "beside", "none"]),
@@ -57,7 +55,7 @@ TIMELINE = Outputs({"html": ""})
     help="html: the timeline behind a click, inside the page, in NAME.timeline.html beside it, or not at all.",
 )
 @OUTPUTS.options
-def command(report: str, timeline: str, whole: bool, to: Destination, **selected: Any) -> None:
+def command(report: str, timeline: str, to: Destination, **selected: Any) -> None:
     """One page to send: the answer in words, steps, what limits them, idle time, kernels, lines, what would gain.
 
     \b
@@ -66,7 +64,7 @@ def command(report: str, timeline: str, whole: bool, to: Destination, **selected
     """
     from nsysgap.answers.report import SummaryOptions, summary
 
-    chosen = replace(selection(selected), loop=not whole)
+    chosen = selection(selected, loop=True)
     beside = _beside(report, to) if timeline == "beside" else None
     with opened_report(report) as opened:
         answer = summary(opened, SummaryOptions(chosen))
@@ -74,9 +72,9 @@ def command(report: str, timeline: str, whole: bool, to: Destination, **selected
     if behind is not None and beside is not None and beside.path is not None:
         beside.write(behind.page.encode("utf-8", "replace"))
         behind = replace(behind, page="", address=Path(beside.path).name)
-    to.write(_written(answer, to, behind), "open it in a browser" if to.form == "html" else "")
-    if answer.screen.gaps.refusal is not None:
-        raise answer.screen.gaps.refusal
+    then = "open it in a browser" if to.form == "html" else ""
+    write(to, [answer], then, html=lambda one: pages.report_page(one, behind), markdown=text.report_markdown)
+    raise_all([], [answer])
 
 
 def _beside(report: str, to: Destination) -> Destination:
@@ -92,17 +90,3 @@ def _timeline(report: OpenReport, chosen: Selection) -> Timeline | None:
     from nsysgap.render.pages.report import fitting_timeline
 
     return fitting_timeline(summary_timelines(report, chosen))
-
-
-def _written(answer: SummaryAnswer, to: Destination, timeline: Timeline | None) -> bytes:
-    if to.form == "html":
-        from nsysgap.render.pages.report import report_page
-
-        return report_page(answer, timeline).encode("utf-8", "replace")
-    if to.form == "markdown":
-        from nsysgap.render.text.report import report_markdown
-
-        return report_markdown(answer).encode("utf-8", "replace")
-    from nsysgap.render.data import json_bytes
-
-    return json_bytes([answer.document()])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nsysgap.commands.common import answers_of, raise_all
+from nsysgap.commands.writing import write
+from nsysgap.render import text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +18,8 @@ if TYPE_CHECKING:
 def write_screens(reports: Sequence[str], chosen: Selection, to: Destination) -> None:
     """Write one screen a report, then raise what is wrong with those that cannot answer."""
     from nsysgap.answers.screen import ScreenOptions, screen
-    from nsysgap.render.text.console import text_bytes
-    from nsysgap.render.text.screen import screen_blocks
 
     answers, failed = answers_of(reports, screen, ScreenOptions(chosen))
     if answers:
-        to.write(text_bytes((screen_blocks(answer) for answer in answers), color=to.color))
-    raise_all(failed + [answer.gaps.refusal for answer in answers if answer.gaps.refusal is not None])
+        write(to, answers, text=text.screen_blocks)
+    raise_all(failed, answers)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from nsysgap.commands.common import answer_of, hidden_after_option, report_argument
+from nsysgap.commands.common import answer_of, hidden_after_option, raise_all, report_argument, top_option
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.values import Top, top_of
+from nsysgap.commands.writing import write
+from nsysgap.render import pages, text
 
-if TYPE_CHECKING:
-    from nsysgap.answers.steps import StepsAnswer
-
-LISTED = 12
 OUTPUTS = Outputs(
     {
         "text": "",
@@ -29,7 +24,7 @@ OUTPUTS = Outputs(
 @click.command("steps")
 @report_argument
 @click.option("--loop", metavar="LABEL", help="List the iterations of the loop with this label, such as 'token #'.")
-@click.option("--top", type=Top(), metavar="N|all", help=f"How many loops to show ({LISTED}).")
+@top_option("How many loops to show", 12)
 @click.option("--timeline", metavar="PAGE", help="html: the report's timeline page, which iterations open in.")
 @hidden_after_option
 @OUTPUTS.options
@@ -43,25 +38,14 @@ def command(
     Example: nsysgap steps report.sqlite --loop 'token #'
     """
     from nsysgap.answers.steps import StepsOptions, steps
+    from nsysgap.figures import as_json
 
-    most = (top_of(top, LISTED) or 1 << 30) if to.form == "html" else 0
+    most = (top or 1 << 30) if to.form == "html" else 0
     answer = answer_of(report, steps, StepsOptions(loop, most, hidden_after_ns))
-    to.write(_written(answer, to, top_of(top, LISTED), timeline))
-    if answer.refusal is not None:
-        raise answer.refusal
-
-
-def _written(answer: StepsAnswer, to: Destination, listed: int | None, timeline: str | None) -> bytes:
-    if to.form == "text":
-        from nsysgap.figures import as_json
-        from nsysgap.render.text.console import text_bytes
-        from nsysgap.render.text.steps import steps_blocks
-
-        return text_bytes([steps_blocks(answer.document(), as_json(answer.details), listed)], color=to.color)
-    if to.form == "html":
-        from nsysgap.render.pages.steps import steps_page
-
-        return steps_page(answer.document(), timeline).encode("utf-8", "replace")
-    from nsysgap.render.data import data_bytes
-
-    return data_bytes(answer, to.form)
+    write(
+        to,
+        [answer],
+        text=lambda one: text.steps_blocks(one.document(), as_json(one.details), top),
+        html=lambda one: pages.steps_page(one.document(), timeline),
+    )
+    raise_all([], [answer])

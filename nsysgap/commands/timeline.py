@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from nsysgap.commands.common import answer_of, report_argument, select_option, selection, selection_options
+from nsysgap.commands.common import (
+    answer_of,
+    critical_path_option,
+    report_argument,
+    select_option,
+    selection,
+    selection_options,
+)
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.fleet.names import report_stem
 from nsysgap.units import printable
@@ -20,7 +27,7 @@ OUTPUTS = Outputs({"html": ""}, default_name=lambda given, ending: f"{report_ste
 @selection_options
 @select_option
 @click.option("--top-gaps", type=click.IntRange(min=1), metavar="N", help="Full detail only around the N longest gaps.")
-@click.option("--critical-path", is_flag=True, help="A track with what limits each process's main loop.")
+@critical_path_option
 @click.option(
     "--plotlyjs",
     default="inline",

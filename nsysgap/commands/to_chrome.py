@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument
+from nsysgap.commands.common import opened_report, rank_regex_option, reports_argument, say
 from nsysgap.commands.outputs import Destination, Outputs
-from nsysgap.commands.tracing import announced, say, to_chrome_options, trace_options, write_trace
+from nsysgap.commands.tracing import to_chrome_options, trace_options, write_traces
 from nsysgap.errors import NsysgapError
 from nsysgap.fleet.names import report_stem
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
     from nsysgap.tables import Trace
 
-OUTPUTS = Outputs(
-    {"json.gz": "", "json": "", "pftrace": "Perfetto's own format"},
-    default_name=lambda given, ending: None if given["per_gpu"] else f"{_stem(given)}{ending}",
-    on_pipes="json",
-)
+
+def _trace_name(given: Mapping[str, Any], ending: str) -> str | None:
+    """Where the trace goes without -o; files of single GPUs go into their folder."""
+    stem = "ranks" if given["ranks"] else report_stem(given["reports"][0])
+    return None if given["per_gpu"] else f"{stem}{ending}"
 
 
-def _stem(given: Mapping[str, Any]) -> str:
-    return "ranks" if given["ranks"] else report_stem(given["reports"][0])
+FORMS = {"json.gz": "", "json": "", "pftrace": "Perfetto's own format"}
+OUTPUTS = Outputs(FORMS, default_name=_trace_name, on_pipes="json")
 
 
 @click.command("to-chrome")
@@ -44,12 +44,7 @@ def _stem(given: Mapping[str, Any]) -> str:
 @rank_regex_option
 @OUTPUTS.options
 def command(
-    reports: tuple[str, ...],
-    per_gpu: str | None,
-    ranks: bool,
-    rank_regex: str | None,
-    to: Destination,
-    **cut: Any,
+    reports: tuple[str, ...], per_gpu: str | None, ranks: bool, rank_regex: str | None, to: Destination, **cut: Any
 ) -> None:
     """Write a report as a trace for ui.perfetto.dev, chrome://tracing or tools that read PyTorch's profiles.
 
@@ -76,16 +71,7 @@ def command(
         targets: dict[int | None, Destination] = {None: to}
         if per_gpu is not None:
             targets = _per_gpu(per_gpu, to, opened.trace, options.selection.device)
-        written: list[tuple[Destination, int]] = []
-        # All files appear at the end, or none: half of the GPUs would look like the whole machine.
-        with ExitStack() as files:
-            for gpu, viewed in to_chrome(opened, options, say):
-                file = files.enter_context(targets[gpu].file())
-                write_trace(viewed, to.form, file)
-                file.flush()  # what does not fit is to be known before the first file is in place
-                written.append((targets[gpu], viewed.slice_count))
-    for target, slices in written:
-        target.announce(announced(slices))
+        write_traces((targets[gpu], viewed) for gpu, viewed in to_chrome(opened, options, say))
 
 
 def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destination, options: ToChromeOptions) -> None:
@@ -95,25 +81,16 @@ def _write_ranks(reports: tuple[str, ...], rank_regex: str | None, to: Destinati
 
     with ExitStack() as stack:
         opened = [stack.enter_context(opened_report(path)) for path in report_paths(reports)]
-        viewed = ranks_trace(opened, options, rank_regex, say)
-        with to.file() as file:
-            write_trace(viewed, to.form, file)
-    to.announce(announced(viewed.slice_count))
-
-
-def _file_label(trace: Trace, gpu: int) -> str:
-    """What names a GPU in a file's name: "0", "0-MIG-1234"."""
-    return re.sub(r"[^\w.-]+", "-", trace.device(gpu).label)[:60]
+        write_traces([(to, ranks_trace(opened, options, rank_regex, say))])
 
 
 def _per_gpu(folder: str, to: Destination, trace: Trace, device: int | None) -> dict[int | None, Destination]:
     """The file of each GPU, in a folder that is made with the first of them. Raises NsysgapError if one is there."""
     from nsysgap.answers.to_chrome import gpus_with_work
 
-    targets: dict[int | None, Destination] = {
-        gpu: replace(to, path=str(Path(folder, f"gpu{_file_label(trace, gpu)}.{to.form}")))
-        for gpu in gpus_with_work(trace, device)
-    }
-    for target in targets.values():
-        target.check()
+    targets: dict[int | None, Destination] = {}
+    for gpu in gpus_with_work(trace, device):
+        label = re.sub(r"[^\w.-]+", "-", trace.device(gpu).label)[:60]  # "0", "0-MIG-1234"
+        targets[gpu] = replace(to, path=str(Path(folder, f"gpu{label}.{to.form}")))
+        targets[gpu].check()
     return targets

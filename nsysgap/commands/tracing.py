@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import progress_bar, select_option, selection, selection_options
+from nsysgap.commands.common import (
+    Command,
+    critical_path_option,
+    progress_bar,
+    select_option,
+    selection,
+    selection_options,
+)
 from nsysgap.units import counted
 
 if TYPE_CHECKING:
     from nsysgap.answers.to_chrome import ToChromeOptions
+    from nsysgap.commands.outputs import Destination
     from nsysgap.tracks import Viewed
-
-Command = TypeVar("Command", bound=Any)
 
 
 def trace_options(command: Command) -> Command:
     """Everything that cuts a trace down or says how much to write of each row."""
     for option in (
-        click.option("--critical-path", is_flag=True, help="A track with what limits each process's main loop."),
+        critical_path_option,
         click.option(
             "--no-syncs", "syncs", is_flag=True, flag_value=False, default=True, help="No cuda_sync, no ProfilerStep."
         ),
@@ -57,22 +65,27 @@ def trace_options(command: Command) -> Command:
 
 
 def to_chrome_options(given: dict[str, Any], *, per_gpu: bool = False) -> ToChromeOptions:
-    """What `trace_options` asked for, by their parameter names."""
+    """What `trace_options` asked for: `given` holds their parameters alone."""
     from nsysgap.answers.to_chrome import ToChromeOptions
 
-    chosen = ("device", "nvtx", "domain", "since", "until", "hidden_after_ns", "select")
-    selected = {name: given.pop(name) for name in chosen}
-    return ToChromeOptions(selection(selected), per_gpu=per_gpu, **given)
+    chosen = selection(given)
+    return ToChromeOptions(chosen, per_gpu=per_gpu, **given)
 
 
-def say(said: str) -> None:
-    """What to know of a picture, to standard error."""
-    click.echo(f"nsysgap: {said}", err=True)
+def write_traces(traces: Iterable[tuple[Destination, Viewed]], holding: str = "") -> None:
+    """Write pictures, each where it goes, and announce them; `holding`: what to say first of what they hold.
 
-
-def announced(slices: int) -> str:
-    """What to say of a trace that was written, and what to do with it."""
-    return f"{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev"
+    All files appear at the end, or none: half of the GPUs would look like the whole machine.
+    """
+    written: list[tuple[Destination, int]] = []
+    with ExitStack() as files:
+        for to, viewed in traces:
+            file = files.enter_context(to.file())
+            write_trace(viewed, to.form, file)
+            file.flush()  # what does not fit is to be known before the first file is in place
+            written.append((to, viewed.slice_count))
+    for to, slices in written:
+        to.announce(f"{holding}{counted(slices, 'slice', 'slices')}; open it at https://ui.perfetto.dev")
 
 
 def write_trace(viewed: Viewed, form: str, file: IO[bytes]) -> None:

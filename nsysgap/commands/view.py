@@ -10,9 +10,9 @@ from urllib.parse import quote, urlsplit
 
 import click
 
-from nsysgap.commands.common import opened_report, report_argument
+from nsysgap.commands.common import opened_report, report_argument, say
 from nsysgap.commands.explain import explain_option
-from nsysgap.commands.tracing import say, to_chrome_options, trace_options, write_trace
+from nsysgap.commands.tracing import to_chrome_options, trace_options, write_trace
 from nsysgap.commands.values import Duration
 from nsysgap.errors import NsysgapError
 from nsysgap.files import temporary_folder

@@ -86,6 +86,12 @@ def repeats(captured: Captured, session_ns: int | None) -> Document | None:
     return {"of": same[-1]["of"], "plain_s": plain, "profiled_s": profiled, "ratio_of_medians": ratio}
 
 
+def measured_ratio(plain: Record | None, other: Record | None) -> float | None:
+    """How many times as long the measured part of another run took; None where that is not known."""
+    before, after = _measured(plain), _measured(other)
+    return None if before is None or after is None else after / before
+
+
 def _measured(record: Record | None) -> float | None:
     value = (record or {}).get("wall_s_measured")
     return float(value) if isinstance(value, int | float) and value > 0 else None

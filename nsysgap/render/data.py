@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from nsysgap.errors import NsysgapError
 from nsysgap.gap_columns import Coded, Column, GapList, Masked
@@ -20,17 +20,26 @@ Json = dict[str, Any]
 
 
 class Answer(Protocol):
-    """What has a document and rows."""
+    """What has a document."""
 
     def document(self) -> Json: ...  # noqa: D102
+
+
+class Listing(Answer, Protocol):
+    """What has rows too."""
+
     def frame(self) -> pd.DataFrame: ...  # noqa: D102
 
 
-def data_bytes(answer: Answer, form: str) -> bytes:
-    """An answer as "json", its document, or as "csv" or "parquet", its rows. Raises NsysgapError without pyarrow."""
+def data_bytes(answers: Sequence[Answer], form: str) -> bytes:
+    """Answers as "json", their documents, or as "csv" or "parquet", their rows, which they have to have then.
+
+    Raises NsysgapError without pyarrow.
+    """
     if form == "json":
-        return json_bytes([answer.document()])
-    return (csv_bytes if form == "csv" else parquet_bytes)([answer.frame()])
+        return json_bytes([answer.document() for answer in answers])
+    frames = [answer.frame() for answer in cast("Sequence[Listing]", answers)]
+    return (csv_bytes if form == "csv" else parquet_bytes)(frames)
 
 
 def dump_json(document: Json | Sequence[Json]) -> str:
@@ -74,6 +83,33 @@ def _list_parts(gaps: GapList, before: str) -> Iterator[bytes]:
         texts = ",\n".join(gap_texts(chunk)).replace("\n", inside)
         yield f"{',' if place else '['}{inside}{texts}".encode()
     yield f"{before}]".encode()
+
+
+class Gaps(Listing, Protocol):
+    """What lists gaps, so many that they are written chunk by chunk."""
+
+    @property
+    def by(self) -> str | None: ...  # noqa: D102
+    def outline(self) -> Json: ...  # noqa: D102
+    def columns(self) -> Iterator[Mapping[str, Column]]: ...  # noqa: D102
+
+
+def write_gaps(answers: Sequence[Gaps], form: str, file: IO[bytes]) -> None:
+    """Write gaps as "json", "csv" or "parquet": what `data_bytes` holds. Raises NsysgapError without pyarrow."""
+    grouped = answers[0].by is not None
+    if form != "json" and (grouped or len({tuple(next(answer.columns())) for answer in answers}) > 1):
+        file.write(data_bytes(answers, form))
+    elif form == "parquet":
+        write_parquet([answer.columns() for answer in answers], file)
+    else:
+        for part in _gap_parts(answers, form):
+            file.write(part)
+
+
+def _gap_parts(answers: Sequence[Gaps], form: str) -> Iterator[bytes]:
+    if form == "json":
+        return json_parts([answer.outline() for answer in answers])
+    return csv_parts([answer.columns() for answer in answers])
 
 
 def csv_parts(tables: Sequence[Iterable[Mapping[str, Column]]]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from stack_reports import StackReport
 
 from nsysgap.commands import cli
-from nsysgap.commands.profile_stacks import stacks_text
+from nsysgap.commands.profile_output import stacks_text
 
 
 @pytest.mark.parametrize(

@@ -508,7 +508,7 @@ def test_one_file_per_gpu_or_none_where_one_cannot_be_written(
         write_trace(viewed, form, file)
 
     folder = tmp_path / "out"
-    monkeypatch.setattr("nsysgap.commands.to_chrome.write_trace", full_at_the_second)
+    monkeypatch.setattr("nsysgap.commands.tracing.write_trace", full_at_the_second)
     assert to_chrome(report, "--per-gpu", folder) == 1
     assert f"{folder / 'gpu1.json.gz'} cannot be written (No space left on device)" in capsys.readouterr().err
     assert not folder.exists()

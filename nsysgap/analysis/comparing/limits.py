@@ -30,6 +30,8 @@ BROKEN: Verdict = "fail"
 UNKNOWN: Verdict = "unknown"
 IDLE_SHARE, GAP, STARVED, CAUSE, LAUNCHES = "max-idle", "max-gap", "max-starved", "max-cause", "max-launches"
 MAX_STEP, SLOWER, WORSE = "max-step", "max-slower", "max-worse"
+PLAIN = (IDLE_SHARE, MAX_STEP, GAP, LAUNCHES, STARVED, SLOWER)
+"""Limits of one number; those of CAUSE and WORSE name what they are about too."""
 RELATIVE = (SLOWER, WORSE)
 PER_STEP = (MAX_STEP, LAUNCHES)
 _UNITS = {MAX_STEP: "ns", GAP: "ns", LAUNCHES: ""}

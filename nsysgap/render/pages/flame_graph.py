@@ -93,7 +93,7 @@ def flame_page(nodes: Nodes, whole: int, words: Words, legend: Iterable[tuple[st
     return head(words.title, style, policy(script.allow, hashed(style))) + body
 
 
-def icicle_page(tree: Document) -> str:
+def flame_graph_page(tree: Document) -> str:
     """The page of a tree document (frames, nodes as columns, total_ns): width is idle time, colour whose code it is."""
     title = f"Idle time by line - {printable(report_name(tree['path']), 80)}"
     nodes, left_out = _nodes(tree)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -16,6 +16,9 @@ from nsysgap.render.text.console import add, as_text, fit, notices, table
 from nsysgap.render.text.markdown import plain
 from nsysgap.render.text.side_by_side import columns_markdown, columns_text
 from nsysgap.units import NS_PER_UNIT, count, counted, duration, printable, rounded_together, scale_of
+
+if TYPE_CHECKING:
+    from nsysgap.answers.compare import CompareAnswer
 
 Document = Mapping[str, Any]
 MOST_LINES = 30
@@ -37,37 +40,26 @@ MOST_KERNELS = 5
 _PARTS = frozenset(f"idle_{part}_ns" for part in PARTS)
 
 
-class Said(NamedTuple):
-    """What the text says beside the document: (what, ns) that explain the step's change, names in both, sentences."""
-
-    explained: Sequence[tuple[str, int]]
-    matched_names: int
-    noise: str
-    verdict: str
-
-
-def compare_text(document: Document, said: Said, *, detail: bool = False, color: bool = False) -> str:
+def compare_text(answer: CompareAnswer, *, detail: bool = False, color: bool = False) -> str:
     """All of `nsysgap compare`; without `detail` at most 30 lines, the last of them the verdict."""
-    if detail:
-        return as_text(_blocks(document, said, None), color=color)
-    text = ""
-    for room in ROOMS:
-        text = as_text(_blocks(document, said, room), color=color)
+    document, text = answer.document(), ""
+    for room in (None,) if detail else ROOMS:
+        text = as_text(_blocks(document, answer, room), color=color)
         if len(text.splitlines()) <= MOST_LINES:
             break
-    return text
+    return f"{answer.role.capitalize()}:\n{text}" if answer.role else text
 
 
-def _blocks(document: Document, said: Said, room: int | None) -> Iterable[RenderableType]:
+def _blocks(document: Document, answer: CompareAnswer, room: int | None) -> Iterable[RenderableType]:
     """`room`: how many kernels to list, None for all of everything."""
     yield _sides(document)
     yield from _notices(document, room)
     yield Text(columns_text(figure_cells(document, room)))
-    explained = explained_text(document, said.explained)
+    explained = explained_text(document, answer.explained)
     if explained:
         yield Text(explained)
-    yield _kernels(document, said.matched_names, room)
-    last = [*_outcomes(document, room), Text(said.noise, style="dim"), Text(said.verdict, style="bold")]
+    yield _kernels(document, answer.matched[0], room)
+    last = [*_outcomes(document, room), Text(answer.noise, style="dim"), Text(answer.verdict, style="bold")]
     yield Group(*last)
 
 
@@ -239,21 +231,23 @@ def outcome_text(one: Document) -> str:
     return f"{text}."
 
 
-def compare_markdown(document: Document, said: Said, *, detail: bool = False) -> str:
+def compare_markdown(answer: CompareAnswer, *, detail: bool = False) -> str:
     """The same for a pull request's comment: the verdict first, then tables."""
+    document = answer.document()
     room = None if detail else MOST_KERNELS
     notes = [f"Not comparable. {text}" for text in document["reasons"]] + list(document["warnings"])
     what = "per window" if document["before"]["unit"] == "window" else "per step"
     kernels = [[plain(name), *cells] for name, *cells in kernel_cells(document["ops"], room)]
     blocks = [
-        f"**{plain(said.verdict)}**",
+        f"### {answer.role}" if answer.role else "",
+        f"**{plain(answer.verdict)}**",
         *(f"- {plain(note)}" for note in notes),
         columns_markdown(figure_cells(document, room)),
-        plain(explained_text(document, said.explained)),
-        plain(covered_text(document, said.matched_names)),
+        plain(explained_text(document, answer.explained)),
+        plain(covered_text(document, answer.matched[0])),
         columns_markdown([[what, "before", "after", "change", "runs", ""], *kernels]) if kernels else "",
         *(plain(outcome_text(one)) for one in document.get("predicted", ())),
-        plain(f"{_captures(document)} {said.noise}"),
+        plain(f"{_captures(document)} {answer.noise}"),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

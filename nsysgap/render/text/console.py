@@ -118,8 +118,3 @@ def as_text(blocks: Iterable[RenderableType], *, color: bool) -> str:
     with made.capture() as captured:
         print_blocks(made, blocks)
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
-
-
-def text_bytes(answers: Iterable[Iterable[RenderableType]], *, color: bool) -> bytes:
-    """The blocks of several answers as text, an empty line between the answers."""
-    return "\n".join(as_text(blocks, color=color) for blocks in answers).encode("utf-8", "replace")

@@ -7,11 +7,16 @@ import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nsysgap.causes import HOST, LAUNCH, PARTS
+from nsysgap.render.text.console import as_text
+from nsysgap.render.text.screen import screen_blocks
 from nsysgap.render.text.side_by_side import WIDTH, columns_markdown, columns_text
 from nsysgap.units import duration, printable
+
+if TYPE_CHECKING:
+    from nsysgap.answers.screen import ScreenAnswer
 
 Document = Mapping[str, Any]
 FOOTNOTE = (
@@ -160,6 +165,24 @@ def comparison_csv(summaries: Sequence[Document]) -> str:
         values = ["" if (value := row.value(one)) is None else value for row in rows]
         writer.writerow([one["name"], one["target"], one["profiled"]["exit_code"], *values])
     return sink.getvalue()
+
+
+COMPARISONS: Mapping[str, Callable[[Sequence[Document]], str]] = {
+    "text": comparison_text,
+    "csv": comparison_csv,
+    "markdown": comparison_markdown,
+}
+
+
+def capture_text(screen: ScreenAnswer | None, one: Document, files: Sequence[str], *, color: bool) -> str:
+    """One capture: the first screen of `nsysgap gaps` and what nsys changed, where it can answer; steps, and files."""
+    parts = (
+        []
+        if screen is None
+        else [as_text(screen_blocks(screen), color=color).removesuffix("\n"), perturbation_text(one)]
+    )
+    steps, names = loops_text(one), printable(", ".join(files))
+    return "".join(f"\n{part}\n" for part in [*parts, *([steps] if steps else []), f"Wrote {names}."])
 
 
 def perturbation_text(one: Document) -> str:

@@ -120,9 +120,9 @@ def _without_ops(answer: ScreenAnswer) -> Iterator[Line]:
     said.append(counted(holds.os_calls, "OS call", "OS calls"))
     threads = counted(holds.threads, "thread", "threads")
     yield Line("holds", f"{', '.join(said)} on {threads}", 0)
-    if answer.gaps.refusal is not None:
+    if answer.refusal is not None:
         before = ""
-        for sentence in answer.gaps.refusal.details:
+        for sentence in answer.refusal.details:
             speaker = "last words" if sentence.startswith(LAST_WORDS) else "nsys says"
             text = sentence.removeprefix(LAST_WORDS).removeprefix(NSYS_SAYS)
             yield Line("" if speaker == before else speaker, text, 3, indented=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import DRAWN, asset, bundle, filled, head, inline, policy
 from nsysgap.render.pages.compare.drawing import colors_of, lanes, legend, spread
 from nsysgap.render.pages.markup import table, text
 from nsysgap.render.text.compare import (
-    Said,
     covered_text,
     explained_text,
     figure_cells,
@@ -19,24 +18,21 @@ from nsysgap.render.text.compare import (
 )
 from nsysgap.units import printable
 
+if TYPE_CHECKING:
+    from nsysgap.answers.compare import CompareAnswer
+
 Document = Mapping[str, Any]
 MODULES = ("compare/compare.js",)
 SIDES = ("before", "after")
 
 
-class Pictures(NamedTuple):
-    """What the page draws of each side: the typical step, None without one, and what each iteration took, ns."""
-
-    drawn: tuple[Document | None, Document | None]
-    steps: tuple[Sequence[int], Sequence[int]]
-
-
-def compare_page(document: Document, said: Said, pictures: Pictures) -> str:
-    """The page of a document "nsysgap.compare/1"."""
+def compare_page(answer: CompareAnswer) -> str:
+    """The page of two captures: "nsysgap.compare/1", and the typical step of each drawn."""
+    document, (drawn, steps) = answer.document(), answer.pictures()
     script = inline(bundle(MODULES))
     names = [_named(document, side) for side in SIDES]
     window = document["before"]["unit"] == "window"
-    colors = colors_of(pictures.drawn)
+    colors = colors_of(drawn)
     remarks = [f"Not comparable. {reason}" for reason in document["reasons"]] + list(document["warnings"])
     remarks += [outcome_text(one) for one in document.get("predicted", ())]
     body, tail = asset("compare/page.html").split("<!-- SPLIT -->")
@@ -44,17 +40,17 @@ def compare_page(document: Document, said: Said, pictures: Pictures) -> str:
     page = filled(
         body,
         HEADLINE=text(headline),
-        VERDICT=text(said.verdict),
+        VERDICT=text(answer.verdict),
         REMARKS="".join(f'<p class="remark">{text(remark)}</p>' for remark in remarks),
         DRAWNTITLE="The windows, at one scale" if window else "One step of each, at one scale",
-        DRAWNSTEPS=lanes(pictures.drawn, colors),
-        COLOURS=legend(pictures.drawn, colors),
-        EXPLAINED=text(explained_text(document, said.explained)),
+        DRAWNSTEPS=lanes(drawn, colors),
+        COLOURS=legend(drawn, colors),
+        EXPLAINED=text(explained_text(document, answer.explained)),
         FIGURETABLE=table(figure_cells(document, None), "figures"),
-        SPREAD=spread(pictures.steps),
-        COVERED=text(covered_text(document, said.matched_names)),
+        SPREAD=spread(steps),
+        COVERED=text(covered_text(document, answer.matched[0])),
         OPTABLE=_ops(document["ops"]),
-        NOISE=text(said.noise),
+        NOISE=text(answer.noise),
     )
     top = head(f"{headline} - nsysgap compare", "\n" + asset("compare/style.css"), policy(script.allow, *DRAWN))
     return f"{top}{page}{script.tag}{tail}"

@@ -60,8 +60,8 @@ def sections(answer: SummaryAnswer, timeline: Timeline | None) -> str:
     found = [_facts(answer), _open(answer, timeline)]
     if answer.screen.holds.ops:
         found += [_steps(answer), _path(answer), _idle(answer), _advice(answer), _busy(answer), _lines(answer)]
-    elif answer.screen.gaps.refusal is not None:
-        found.append(_section("record", "What to record", f"<p>{text(answer.screen.gaps.refusal.hint)}</p>"))
+    elif answer.refusal is not None:
+        found.append(_section("record", "What to record", f"<p>{text(answer.refusal.hint)}</p>"))
     found.append(_careful(answer))
     return "\n".join([*found, _defined() if answer.screen.holds.ops else "", _again(answer)])
 
