@@ -40,6 +40,7 @@ def test_a_program_knows_that_it_is_profiled() -> None:
 
 
 def test_a_program_is_not_told_what_numpy_is_told_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nsysgap.numpy_settings._added", set())  # commands that ran in this process told it too
     monkeypatch.setenv("NUMPY_MADVISE_HUGEPAGE", "1")
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS")
