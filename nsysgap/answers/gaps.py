@@ -187,6 +187,11 @@ def gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer
     )
 
 
+def detached_gaps(report: OpenReport, options: GapsOptions = GapsOptions()) -> GapsAnswer:
+    """`gaps`, without the report: of several, one is let go of before the next is read."""
+    return gaps(report, options).detached()
+
+
 def _completeness(idle: IdleReport, missing: list[Loss]) -> Iterator[Document]:
     """What the report lacks, each with the range of idle time of every GPU that it leaves."""
     for loss in missing:

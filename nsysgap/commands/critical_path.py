@@ -38,13 +38,7 @@ OUTPUTS = Outputs(
 @top_option("How many rows to print", 8)
 @OUTPUTS.options
 def command(
-    report: str,
-    loop: str | None,
-    whole: bool,
-    since: int | None,
-    until: int | None,
-    top: int | None,
-    to: Destination,
+    report: str, loop: str | None, whole: bool, since: int | None, until: int | None, top: int | None, to: Destination
 ) -> None:
     """What limits the loop: the critical path through threads, launches, streams, events, waits and copies.
 

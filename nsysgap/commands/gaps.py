@@ -70,16 +70,13 @@ def command(
 
         write_screens(reports, chosen, to)
         return
-    from nsysgap.answers.gaps import GapsOptions, gaps
+    from nsysgap.answers.gaps import GapsOptions, detached_gaps, gaps
 
     listed = top_of(top, LISTED if to.form in ("text", "json") else None)
     grouped_text = to.form == "text" and by is not None  # has no list of gaps
     options = GapsOptions(chosen, 0 if grouped_text else listed, minimum, by, loops=to.form == "json")
     options = replace(options, unfold=unfold or to.form != "text", in_loop=to.form in ("csv", "parquet") and not by)
-    apart = len(reports) > 1  # a report is released before the next is read
-    answers, failed = answers_of(
-        reports, (lambda report, asked: gaps(report, asked).detached()) if apart else gaps, options
-    )
+    answers, failed = answers_of(reports, gaps if len(reports) == 1 else detached_gaps, options)
     shown = [answer for answer in answers if answer.op_rows or to.form == "json"]
     if shown:
         _write(shown, to, listed)

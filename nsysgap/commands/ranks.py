@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,10 +18,6 @@ from nsysgap.commands.common import (
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.writing import write
 from nsysgap.render import pages, text
-
-if TYPE_CHECKING:
-    from nsysgap.answers.rank_units import ReportUnits
-    from nsysgap.fleet.map import Asked
 
 OUTPUTS = Outputs(
     {
@@ -68,22 +64,12 @@ def command(
     from nsysgap.answers.fleet import ranks_of
     from nsysgap.answers.rank_units import RankOptions
     from nsysgap.answers.ranks_picture import ranks_picture
-    from nsysgap.fleet.paths import report_paths
 
-    paths = report_paths(reports)
     options = RankOptions(selection(selected), whole, rank_regex, draw=to.form == "html")
-    with progress_lines(len(paths)) as ready:
-        answer = ranks_of(
-            paths, options, workers=workers, done=lambda asked: ready(asked.path, _status(asked)), cluster=dask
-        )
+    answer = ranks_of(reports, options, workers=workers, cluster=dask, progress=progress_lines)
     write(
         to,
         [answer],
         text=lambda one: text.ranks_blocks(one.document(), top),
         html=lambda one: pages.ranks_page(one.document(), ranks_picture(one)),
     )
-
-
-def _status(asked: Asked[ReportUnits]) -> str:
-    """What came of a report: ok, or why it gave nothing."""
-    return "no answer" if asked.answer is None else asked.answer.status

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import (
-    opened_report,
-    raise_all,
-    report_argument,
-    selection,
-    window_options,
-)
+from nsysgap.commands.common import opened_report, raise_all, report_argument, selection, window_options
 from nsysgap.commands.outputs import Destination, Outputs
 from nsysgap.commands.writing import write
 from nsysgap.errors import NsysgapError
