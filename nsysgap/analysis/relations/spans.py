@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import is_any
 from nsysgap.intervals import IntervalSet, union
 from nsysgap.tables import Table
 
@@ -75,19 +76,10 @@ class Spans:
 
     def named(self, first: int, last: int) -> NDArray[np.bool_]:
         """Which of the rows of these positions have one of the names."""
-        found: NDArray[np.bool_] = np.take(self._names, self.table["name"][self._some(first, last)] + 1, mode="clip")
-        return found
+        return is_any(self.table["name"][self._some(first, last)], self.names or [])
 
     def _some(self, first: int, last: int) -> slice | Indices:
         return slice(first, last) if self.rows is None else self.rows[first:last]
-
-    @cached_property
-    def _names(self) -> NDArray[np.bool_]:
-        """By the index of a name + 1 (no name is -1) whether it is one of the names; the last is not."""
-        names = np.array(self.names or [], np.intp)
-        table = np.zeros(int(names.max(initial=-1)) + 3, np.bool_)
-        table[names + 1] = True
-        return table
 
     def reach(self, position: int) -> int:
         """The latest end of the intervals before a position."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from unittest.mock import patch
 
 import numpy as np
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 
 from nsysgap.analysis.relations import spans
 from nsysgap.analysis.relations.spans import Spans, stretches
+from nsysgap.names import HIGHEST_TEXT_ID
 from nsysgap.tables import OSRT, Table
 
 LOW, HIGH = -10, 10  # all times of the tests; a tick t stands for [t, t + 1)
 TIME = st.integers(LOW, HIGH)
 ROW = st.tuples(TIME, st.integers(0, 12), st.integers(0, 1), st.integers(0, 2))  # start, length, thread, name
 FEW = st.integers(1, 4)
+NUMBERS = np.array([3, 4, HIGHEST_TEXT_ID + 9], np.int32)
 NAMES = st.none() | st.lists(st.integers(0, 2), max_size=2)
 
 
@@ -66,3 +69,15 @@ def test_windows_hold_every_time_once_and_few_rows(
 def test_stretches_hold_every_row_once(number: int, few: int) -> None:
     with patch.object(spans, "ROWS", few):
         assert [row for some in stretches(number) for row in range(some.start, some.stop)] == list(range(number))
+
+
+def test_names_whose_numbers_lie_far_apart_take_no_memory() -> None:
+    """Names that a report's own texts were shortened to are numbered from two thousand million on."""
+    rows = table([(0, 5, 0, 0), (5, 5, 0, 1), (10, 5, 0, 2)])
+    numbered = Table(OSRT, {name: rows[name] for name in ("start", "end", "thread")} | {"name": NUMBERS})
+    tracemalloc.start()
+    try:
+        named = Spans(numbered, None, [3, HIGHEST_TEXT_ID + 9]).named(0, 3)
+        assert (named.tolist(), tracemalloc.get_traced_memory()[1] < 1 << 20) == ([True, False, True], True)
+    finally:
+        tracemalloc.stop()
