@@ -11,8 +11,9 @@ Either way the rows are those that SQLite counts in the table, in order of their
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import numpy as np
@@ -45,18 +46,21 @@ def read_columns(
     numbers say.
     """
     progress = progress or (lambda _: None)
-    rows = source.count(name)
-    if not rows:
+    edges = _rowid_edges(source, name)
+    if not edges:
         return {read.name: np.empty(0, read.dtype) for read in reads}
-    edges = _rowid_edges(source, name, rows)
     plain = plain_table(source, name, reads, where)
-    if plain is not None:
-        with suppress(UnusualPagesError):  # then it is SQLite's to read, or to refuse
-            return plain.read(edges, rows, progress)
+    with _counted(source, name, beside=len(edges) > 2) as counted:
+        if plain is not None:
+            with suppress(UnusualPagesError):  # then it is SQLite's to read, or to refuse
+                return plain.read(edges, counted, progress)
+        rows = counted()
     from nsysgap.report.sqlite.sql_columns import SqlReader
 
+    if edges[-1] - edges[0] < rows:
+        raise _out_of_order(source, f"the rowids of {name}")
     if not has_plain_tree(source, name, rows):
-        raise NsysgapError(f"{source.path} is damaged: the rows of {name} are out of order.", EXPORT_AGAIN_HINT)
+        raise _out_of_order(source, f"the rows of {name}")
     reader = SqlReader(source, name, tuple(reads), where, progress, make_room(reads, edges[-1] - edges[0]), edges[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # numpy's, of text that is no integer: the count shows it
@@ -70,17 +74,35 @@ def read_columns(
     return close_up(reader.room, parts)
 
 
-def _rowid_edges(source: SqliteSource, name: str, rows: int) -> list[int]:
-    """Rowids that cut a table into one part per thread: [first, ..., last + 1]."""
+@contextmanager
+def _counted(source: SqliteSource, name: str, *, beside: bool) -> Iterator[Callable[[], int]]:
+    """What gives the number of rows that SQLite counts; `beside`: it begins to count at once, on another core."""
+    if not beside:
+        yield lambda: source.count(name)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(source.count, name).result
+
+
+def _rowid_edges(source: SqliteSource, name: str) -> list[int]:
+    """Rowids that cut a table into one part per thread: [first, ..., last + 1]; nothing of one without rows."""
     rowid = source.layouts[name].rowid
     if rowid is None:
+        if not source.count(name):
+            return []
         raise NsysgapError(f"{source.path} was changed: the columns of {name} hide its rowids.", CHANGED_HINT)
     # One by one: SQLite finds each at an end of the tree, but scans the whole table for both at once.
     low, high = (source.scalar(f"SELECT {end}({rowid}) FROM {quoted(name)}") for end in ("min", "max"))
-    if not isinstance(low, int) or not isinstance(high, int) or high - low < rows - 1:
-        raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are out of order.", EXPORT_AGAIN_HINT)
+    if low is None and high is None and not source.count(name):
+        return []
+    if not isinstance(low, int) or not isinstance(high, int) or high < low:
+        raise _out_of_order(source, f"the rowids of {name}")
     # A row takes more than a byte: room for all these rowids would be absurd.
     if high - low > source.file.stat().st_size:
         raise NsysgapError(f"{source.path} is damaged: the rowids of {name} are scattered.", CHANGED_HINT)
     workers = max(1, min(usable_cores(), 4, (high - low) // PARALLEL_ROWS))
     return [low + (high + 1 - low) * i // workers for i in range(workers + 1)]
+
+
+def _out_of_order(source: SqliteSource, what: str) -> NsysgapError:
+    return NsysgapError(f"{source.path} is damaged: {what} are out of order.", EXPORT_AGAIN_HINT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -82,8 +82,8 @@ class PlainTable:
     condition: int | None
     where: OneOf | None
 
-    def read(self, edges: list[int], rows: int, progress: Progress) -> Room:
-        """Read the rows, so many as SQLite counts, between the edges on as many threads.
+    def read(self, edges: list[int], counted: Callable[[], int], progress: Progress) -> Room:
+        """Read the rows, so many as SQLite `counted`, between the edges on as many threads.
 
         Raises UnusualPagesError for what is not plain.
         """
@@ -99,7 +99,7 @@ class PlainTable:
                 leaves = file.leaves(descriptor, self.table.root)
                 reader = _PageReader(self, descriptor, make_room(self.reads, edges[-1] - edges[0]), edges, count)
                 filled = side_by_side(reader.read, np.array_split(leaves, len(edges) - 1))
-            _check_order(filled, rows)
+            _check_order(filled, counted())
         except UnusualPagesError:
             progress(-sum(done))
             raise

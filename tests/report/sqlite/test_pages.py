@@ -52,7 +52,7 @@ def from_pages(path: Path, *names: str, where: OneOf | None = None, parts: int =
         low, high = connection.execute("SELECT min(rowid), max(rowid) FROM T").fetchone()
     edges = [low + (high + 1 - low) * i // parts for i in range(parts + 1)]
     try:
-        found = plain.read(edges, len(by_sqlite(path, *names)[0]), lambda _: None)
+        found = plain.read(edges, lambda: len(by_sqlite(path, *names)[0]), lambda _: None)
     except UnusualPagesError:
         return None
     return [found[name].tolist() for name in names]
