@@ -6,9 +6,7 @@ those of the export's own comments (nsys export --type sqlite) and of CUPTI's ac
 
 from __future__ import annotations
 
-import ctypes
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from nsysgap import tables
 from nsysgap.arrays import codes, combined_codes, distinct, held_once, is_any, places
 from nsysgap.errors import NsysgapError
+from nsysgap.memory import give_back_memory
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
 from nsysgap.report.catalog import PAYLOAD_SCHEMAS
 from nsysgap.report.diagnostics import notices
@@ -67,15 +66,8 @@ def read_trace(source: Source, progress: Progress | None = None) -> Trace:
     or is no nsys export; a report without any GPU operation is read like any other.
     """
     trace = _Reading(source, progress).trace()
-    _give_back_memory()
+    give_back_memory()
     return trace
-
-
-def _give_back_memory() -> None:
-    """Return what reading left free in the C library's heaps: with several threads glibc keeps some 60 MB else."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 @dataclass
