@@ -19,6 +19,7 @@ from nsysgap.figures import Header
 from nsysgap.fleet.names import is_url, report_name
 from nsysgap.fleet.remote import fetched
 from nsysgap.intervals import union_of
+from nsysgap.memory import give_back_memory
 from nsysgap.report import open_source, read_trace
 from nsysgap.report.catalog import SAMPLE_TABLES
 from nsysgap.tables import OP_DETAILS, Notice, Stacks, Table, Trace
@@ -64,12 +65,11 @@ class OpenReport:
 
     def _loop(self, selection: Selection) -> Selected:
         """The GPU windows of the main loops; everything where there are none."""
-        hidden_after = selection.hidden_after_ns
-        # Only when the loop ran is wanted here: what that takes to find is let go of again.
-        steps = self._steps[hidden_after] if hidden_after in self._steps else self._new_steps(hidden_after)
+        steps = self.steps(selection.hidden_after_ns)
         if not steps.judged:
             return Selected(None, "")
         time = steps.judged_time
+        give_back_memory()
         loops = [steps.loops[number] for number in steps.judged.values()]
         named = ", ".join(f"{count(loop.count)} x {printable(loop.label, 40)}" for loop in loops[:3])
         more = f" and {counted(len(loops) - 3, 'more loop', 'more loops')}" if len(loops) > 3 else ""
@@ -87,23 +87,30 @@ class OpenReport:
         words = f"the loop, {named}{more}: {duration(before)} of set-up and {duration(after)} after it left out"
         return Selected(union_of(*time.values()), words, by_device=time, by_process=steps.judged_host_time)
 
-    def idle(self, selection: Selection = WHOLE, *, all_at_once: bool = False) -> IdleReport:
+    def idle(
+        self, selection: Selection = WHOLE, *, all_at_once: bool = False, with_windows: bool = False
+    ) -> IdleReport:
         """The idle time inside a selection; kept for the whole report and for the selection asked for last.
 
-        `all_at_once`: latencies and sync calls too, on another core.
+        `all_at_once`: latencies and sync calls too, on another core. `with_windows`: what `steps` will be asked for of
+        the main loops too: what happened in their GPU windows, where their gaps are those selected.
         """
         if selection not in self._idle:
-            chosen = self.select(selection)
-            self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
-            self._idle[selection] = IdleReport(
-                self.trace,
-                selection=chosen.time,
-                by_device=chosen.by_device,
-                device=selection.device,
-                hidden_after_ns=selection.hidden_after_ns,
-                all_at_once=all_at_once,
-                whole=self.whole,
-            )
+            steps = self.steps(selection.hidden_after_ns) if with_windows and self.trace.ops.rows else None
+            with nullcontext() if steps is None else steps.shapes_beside():
+                chosen = self.select(selection)
+                self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
+                self._idle[selection] = IdleReport(
+                    self.trace,
+                    selection=chosen.time,
+                    by_device=chosen.by_device,
+                    device=selection.device,
+                    hidden_after_ns=selection.hidden_after_ns,
+                    all_at_once=all_at_once,
+                    whole=self.whole,
+                    onlookers=None if steps is None else steps.judged_clocks,
+                )
+            give_back_memory()
         return self._idle[selection]
 
     @cached_property

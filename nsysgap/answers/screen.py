@@ -132,6 +132,7 @@ def screen_with(
     report: OpenReport, selection: Selection, limiting: Limits, advised: tuple[Advice, ...]
 ) -> ScreenAnswer:
     """The first screen, with what limits the selection and what would gain as they are known."""
+    report.idle(selection, all_at_once=True, with_windows=True)
     answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
     steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
     loops = () if steps is None else tuple(_loops(report, steps, _by_user(report, selection)))

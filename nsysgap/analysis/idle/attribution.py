@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,18 @@ class Pieces(NamedTuple):
     after: NDArray[np.int32]
 
 
+class Onlooker(Protocol):
+    """Who wants to know the parts of some pieces, and can learn them from who cuts the same ones."""
+
+    complete: bool
+
+    def wants(self, pieces_of: Pieces) -> bool:
+        """Whether these are its pieces, and it has yet to learn their parts."""
+
+    def add(self, part: int, rows: Indices, values: Times) -> None:
+        """Take what `Attribution.each_part` says of them: a Sink."""
+
+
 class Attribution:
     """Cuts gaps into parts. Built once per report; the time of a thread is worked out when a gap first needs it.
 
@@ -65,17 +77,20 @@ class Attribution:
         self.each_part(pieces_of, store)
         return matrix
 
-    def totals(self, pieces_of: Pieces, keep: Indices) -> tuple[Times, NDArray[np.int8], Times]:
+    def totals(
+        self, pieces_of: Pieces, keep: Indices, onlooker: Onlooker | None = None
+    ) -> tuple[Times, NDArray[np.int8], Times]:
         """(the sum of each of the ten parts in ns, the cause of each piece as an index into PARTS, `parts` of `keep`).
 
         The same as summing `parts` and taking each row's largest, the first of equals, but only the rows `keep`
-        (sorted) of the matrix are ever held.
+        (sorted) of the matrix are ever held. `onlooker`: told all parts on the way, if it wants these pieces.
         """
         sums = np.zeros(len(PARTS), np.int64)
         cause = np.full(len(pieces_of.start), UNKNOWN, np.int8)
         kept = np.zeros((len(keep), len(PARTS)), np.int64)
         wanted = np.zeros(len(pieces_of.start), np.bool_)
         wanted[keep] = True
+        told = onlooker if onlooker is not None and onlooker.wants(pieces_of) else None
         for rows, parts in self._cut(pieces_of):
             cause[rows] = _largest(parts)
             listed = np.flatnonzero(wanted[rows])
@@ -83,6 +98,10 @@ class Attribution:
             for part, values in parts.items():
                 sums[part] += values.sum()
                 kept[places, part] = values[listed]
+                if told is not None:
+                    told.add(part, rows, values)
+        if told is not None:
+            told.complete = True
         return sums, cause, kept
 
     def each_part(self, pieces_of: Pieces, sink: Sink) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution, Pieces
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Attribution, Onlooker, Pieces
 from nsysgap.analysis.idle.gaps import DeviceGaps, device_gaps
 from nsysgap.analysis.relations.graph_launches import GraphLaunches, graph_launches
 from nsysgap.analysis.relations.launches import launch_calls
@@ -121,7 +121,8 @@ class IdleReport:
     (nothing on one that is not there), then cuts them: windows, busy and idle time are those inside it, and each
     stretch of a gap inside it counts as a gap. Ops count where they run inside it, calls where they run inside it.
     Latencies, graph launches and sync calls are worked out when first asked for, or with `all_at_once`, where there are
-    many ops, beside the gaps on another core.
+    many ops, beside the gaps on another core. `onlookers`, by device, learn the parts of the gaps on the way where they
+    want the same.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class IdleReport:
         hidden_after_ns: int = HIDDEN_AFTER_NS,
         all_at_once: bool = False,
         whole: WholeTrace | None = None,
+        onlookers: Mapping[int, Onlooker] | None = None,
     ) -> None:
         whole = self.whole = WholeTrace(trace) if whole is None else whole
         self.trace = trace
@@ -142,6 +144,7 @@ class IdleReport:
         self.calls = whole.calls
         self.attribution = whole.attribution(hidden_after_ns)
         self.only_device = device
+        self._onlookers = onlookers or {}
         found = [one for one in whole.gaps if device is None or one.device == device]
         self.devices: list[DeviceIdle] = []
         self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
@@ -161,7 +164,7 @@ class IdleReport:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(1) as pool:
-            side = pool.submit(lambda: (self.latencies, self.syncs))
+            side = pool.submit(lambda: (self.latencies.summary, self.syncs.summary))
             yield
             side.result()
 
@@ -178,7 +181,7 @@ class IdleReport:
         gap_start = whole.start[rows]
         part = Pieces(start, end, whole.end[rows], whole.after[rows])
         keep = np.sort(_longest(end - start, KEPT))
-        sums, cause, kept = self.attribution.totals(part, keep)
+        sums, cause, kept = self.attribution.totals(part, keep, self._onlookers.get(whole.device))
         self._kept.append((keep, kept))
         busy = int(covered_length(whole.busy, window.starts, window.ends).sum())
         self.devices.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,42 +84,53 @@ def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.in
     return WindowEdges(device, iteration, start, end, len(low) - len(iteration))
 
 
-def fill_windows(
-    attribution: Attribution, gaps: Sequence[DeviceGaps], edges: Sequence[WindowEdges]
-) -> list[GpuWindows]:
-    """Busy time and the parts of idle time of any windows, in their order. `gaps`: of each GPU, over the whole."""
-    found: dict[int, GpuWindows] = {}
-    for whole in gaps:
-        mine = [i for i, one in enumerate(edges) if one.device == whole.device]
-        if mine:
-            clock = _Clock(attribution, whole, [edges[i] for i in mine])
-            found |= {i: clock.filled(edges[i]) for i in mine}
-    return [found[i] for i in range(len(edges))]
+def window_clocks(gaps: Sequence[DeviceGaps], edges: Sequence[WindowEdges]) -> dict[int, WindowClock]:
+    """A clock for the windows of each GPU, by device, not yet filled. `gaps`: of each GPU, over the whole."""
+    own = {whole.device: [edge for edge in edges if edge.device == whole.device] for whole in gaps}
+    return {whole.device: WindowClock(whole, own[whole.device]) for whole in gaps if own[whole.device]}
 
 
-class _Clock:
+class WindowClock:
     """Busy time and parts of one GPU before any edge of its loops' windows.
 
-    Every gap is cut once at all edges: a window's figures are then differences, however many loops there are.
+    Every gap is cut once at all edges: a window's figures are then differences, however many loops there are. An
+    Onlooker: the parts are `complete` when each of `pieces` went through `add`.
     """
 
-    def __init__(self, attribution: Attribution, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
+    def __init__(self, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
         self.times = distinct(np.concatenate([time for one in edges for time in (one.start, one.end)]))
         self.busy = covered_before(whole.busy, self.times)
-        before = np.zeros((len(self.times), len(PARTS)), np.int64)
-        pieces_of, segment = _cut_at(whole, self.times)
+        self.pieces, self._segment = _cut_at(whole, self.times)
+        self._inside = np.zeros((len(self.times), len(PARTS)), np.int64)
+        self.complete = False
 
-        def add(part: int, rows: Indices, values: Times) -> None:
-            of_rows = segment[rows]
-            heads = np.concatenate(([0], np.flatnonzero(of_rows[1:] != of_rows[:-1]) + 1))
-            np.add.at(before[:, part], of_rows[heads], np.add.reduceat(values, heads))
+    def add(self, part: int, rows: Indices, values: Times) -> None:
+        """Take what `Attribution.each_part` says of `pieces`."""
+        segment = self._segment[rows]
+        heads = np.concatenate(([0], np.flatnonzero(segment[1:] != segment[:-1]) + 1))
+        np.add.at(self._inside[:, part], segment[heads], np.add.reduceat(values, heads))
 
-        attribution.each_part(pieces_of, add)
-        self.parts = np.cumsum(before, axis=0)
+    def fill(self, attribution: Attribution) -> None:
+        """Let all pieces through, unless who cut the same ones has done so."""
+        if not self.complete:
+            attribution.each_part(self.pieces, self.add)
+            self.complete = True
 
-    def filled(self, edges: WindowEdges) -> GpuWindows:
+    def wants(self, pieces_of: Pieces) -> bool:
+        """Whether these are its pieces, and it has yet to learn their parts."""
+        mine = self.pieces
+        if self.complete or len(mine.start) != len(pieces_of.start):
+            return False
+        return bool((mine.start == pieces_of.start).all() and (mine.end == pieces_of.end).all())
+
+    @cached_property
+    def _parts(self) -> Times:
+        return np.cumsum(self._inside, axis=0)
+
+    def windows(self, edges: WindowEdges) -> GpuWindows:
+        """The figures of windows whose edges the clock was made of."""
         low, high = np.searchsorted(self.times, edges.start), np.searchsorted(self.times, edges.end)
-        return GpuWindows(edges, self.busy[high] - self.busy[low], self.parts[high] - self.parts[low])
+        return GpuWindows(edges, self.busy[high] - self.busy[low], self._parts[high] - self._parts[low])
 
 
 def _cut_at(whole: DeviceGaps, times: Times) -> tuple[Pieces, Indices]:

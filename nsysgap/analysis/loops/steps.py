@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
 from nsysgap.analysis.idle.idle_report import WholeTrace
-from nsysgap.analysis.loops.gpu_windows import GpuWindows, WindowEdges, fill_windows, window_edges
+from nsysgap.analysis.loops.gpu_windows import GpuWindows, WindowClock, WindowEdges, window_clocks, window_edges
 from nsysgap.analysis.loops.launch_loops import launch_loops
 from nsysgap.analysis.loops.launched_inside import LaunchOrder, number_inside
 from nsysgap.analysis.loops.nvtx_loops import NVTX, Loop, in_order, main_loops, nvtx_loops
@@ -161,16 +162,31 @@ class Steps:
         """The GPU windows of a loop, without what happened in them."""
         return window_edges(loop.start, loop.end, self.order.of(self._process(loop)), self.trace.ops)
 
+    @cached_property
+    def judged_clocks(self) -> dict[int, WindowClock]:
+        """What happens in the GPU windows of these loops, by device: whoever attributes those gaps can fill them."""
+        loops = [self.loops[number] for number in self.judged.values()]
+        return window_clocks(self.whole.gaps, list(chain.from_iterable(self.edges(loop) for loop in loops)))
+
+    def shapes_beside(self) -> AbstractContextManager[None]:
+        """While the caller goes on, what `identical` will ask for is worked out on another core."""
+        return self.shapes.worked_out_beside() if self.trace.ops.rows >= BESIDE_OPS else nullcontext()
+
     def of(self, loops: Sequence[Loop], *, compared: bool = True) -> list[LoopSteps]:
         """The figures of some loops. `compared`: which iterations are identical will be asked for, too."""
         sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
-        edges = [self.edges(one) for one in loops]
-        beside = compared and loops and self.trace.ops.rows >= BESIDE_OPS
-        with self.shapes.worked_out_beside() if beside else nullcontext():
-            filled = iter(fill_windows(self.attribution, self.whole.gaps, [edge for found in edges for edge in found]))
+        edges = [self.edges(loop) for loop in loops]
+        judged = [self.loops[number] for number in self.judged.values()]
+        shared = all(any(loop is own for own in judged) for loop in loops)
+        clocks = self.judged_clocks if shared else window_clocks(self.whole.gaps, list(chain.from_iterable(edges)))
+        with self.shapes_beside() if compared and loops else nullcontext():
+            for clock in clocks.values():
+                clock.fill(self.attribution)
         return [
-            self._figures(one, sequences[self._process(one)], tuple(next(filled) for _ in found))
-            for one, found in zip(loops, edges, strict=True)
+            self._figures(
+                loop, sequences[self._process(loop)], tuple(clocks[each.device].windows(each) for each in own)
+            )
+            for loop, own in zip(loops, edges, strict=True)
         ]
 
     def _process(self, loop: Loop) -> int:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from loop_reports import document_of, steps_of
 from report_builder import ReportBuilder
+
+from nsysgap.answers.opening import opened
+from nsysgap.answers.selection import WHOLE, Selection
 
 
 def ahead() -> ReportBuilder:
@@ -46,3 +50,18 @@ def test_starts_are_made_ascending(tmp_path: Path) -> None:
     assert windows.busy.tolist() == [0, 5, 5]
     assert (windows.busy + windows.parts.sum(axis=1)).tolist() == windows.window.tolist()
     assert windows.edges.covered.total == 15
+
+
+@pytest.mark.parametrize("selection", [Selection(loop=True), WHOLE, Selection(loop=True, device=0)])
+def test_windows_learn_of_their_gaps_from_who_cuts_the_same_ones(tmp_path: Path, selection: Selection) -> None:
+    """The figures are those of windows that went through the gaps themselves, which others spare them."""
+    path = ahead().kernel(60, 90).save(tmp_path)  # of the set-up, which is no loop's
+    with opened(path) as report, opened(path) as other:
+        idle = report.idle(selection, with_windows=True)
+        spared = {device: clock.complete for device, clock in report.steps().judged_clocks.items()}
+        (found,), (expected,) = report.steps().steps, other.steps().steps
+        (mine,), (its,) = idle.devices, other.idle(selection).devices
+    assert (mine.window, mine.idle_by_part.tolist()) == (its.window, its.idle_by_part.tolist())
+    assert spared == {0: selection.loop}
+    for name in ("busy", "parts"):
+        assert getattr(found.windows[0], name).tolist() == getattr(expected.windows[0], name).tolist()
