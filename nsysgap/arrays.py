@@ -42,6 +42,8 @@ def distinct(values: Array) -> Array:
     if values.strides == (0,):  # held once
         return values[:1].copy()
     low, high = int(values.min()), int(values.max())
+    if low == high:
+        return values[:1].copy()
     if high - low < WIDE:
         seen = np.zeros(high - low + 1, np.bool_)
         seen[values - values.dtype.type(low)] = True
@@ -97,6 +99,8 @@ def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
 def codes(values: Array) -> tuple[Array, Array]:
     """(distinct values sorted, the position of each value among them): np.unique with return_inverse."""
     present = distinct(values)
+    if len(present) == 1:
+        return present, np.zeros(len(values), np.uint8)
     if not len(present) or int(present[-1]) - int(present[0]) >= WIDE:
         return present, np.searchsorted(present, values)
     low = present[0]

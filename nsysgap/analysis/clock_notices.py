@@ -29,11 +29,12 @@ def _latencies(latencies: Latencies) -> Iterator[Notice]:
 
 def _tails(syncs: Syncs) -> Iterator[Notice]:
     """Calls that return before the work ends that they are known to wait for."""
-    tails = np.sort(syncs.tail[syncs.waited & syncs.known])
+    tails = syncs.tail[syncs.waited & syncs.known]
     early = tails[tails < 0]
     if not len(early):
         return
-    median = int(tails[(len(tails) - 1) // 2])
+    middle = (len(tails) - 1) // 2
+    median = int(np.partition(tails, middle)[middle])
     if median < 0 and len(tails) >= LEAST_SYNCS:
         yield Notice(
             "warning",
@@ -45,7 +46,7 @@ def _tails(syncs: Syncs) -> Iterator[Notice]:
     one = "sync call returns before the work that it covers ends"
     many = "sync calls return before the work that they cover ends"
     why = "the clocks of host and GPU are not aligned, or the call did not wait for all of it."
-    said = f"{counted(len(early), one, many)} (by up to {duration(-int(early[0]))})"
+    said = f"{counted(len(early), one, many)} (by up to {duration(-int(early.min()))})"
     yield Notice("warning", f"{said}: {why} Sync tails are negative there.")
 
 

@@ -14,6 +14,7 @@ from nsysgap.analysis.idle.loading import loading_time
 from nsysgap.analysis.idle.woken import thread_named, woken_notices
 from nsysgap.analysis.relations.acting import acted_for
 from nsysgap.analysis.relations.ranges import RangeFinder
+from nsysgap.analysis.relations.spans import stretches
 from nsysgap.arrays import distinct
 from nsysgap.causes import LOADING
 from nsysgap.intervals import covered_length, intersect, union
@@ -48,12 +49,12 @@ def _other_threads(idle: IdleReport) -> Said:
     if not trace.nvtx.rows:
         return
     ops = np.flatnonzero(idle.calls != NONE)
-    call = idle.calls[ops].astype(np.int64)
-    finder = RangeFinder(trace)
-    thread, at = trace.api["thread"][call], trace.api["start"][call]
-    bare = finder.innermost(thread, at) == NONE
+    call, finder = idle.calls[ops], RangeFinder(trace)
+    thread, bare = trace.api["thread"][call], np.empty(len(call), np.bool_)
+    for some in stretches(len(call)):
+        bare[some] = finder.innermost(thread[some], trace.api["start"][call[some]]) == NONE
     outside, acting = np.flatnonzero(bare), np.full(len(call), NONE, np.int32)
-    acting[outside] = acted_for(trace, call[outside], finder)
+    acting[outside] = acted_for(trace, call[outside].astype(np.int64), finder)
     bare &= acting == NONE
     yield from _acting(idle, thread, acting)
     others = np.zeros(len(ops), np.bool_)
@@ -62,7 +63,8 @@ def _other_threads(idle: IdleReport) -> Said:
         mine = np.flatnonzero(bare & (process == one))
         ranges = np.flatnonzero(trace.threads["process"][trace.nvtx["thread"]] == one)
         covered = union(trace.nvtx["start"][ranges], trace.nvtx["end"][ranges])
-        others[mine[covered_length(covered, at[mine], at[mine] + 1) > 0]] = True
+        at = trace.api["start"][call[mine]]
+        others[mine[covered_length(covered, at, at + 1) > 0]] = True
     total = int(others.sum())
     if total and total >= OTHER_THREADS_SHARE * len(ops):
         threads = ", ".join(thread_named(idle, one) for one in distinct(thread[others]).tolist()[:3])

@@ -14,8 +14,6 @@ from nsysgap.analysis.idle.idle_report import DeviceIdle, IdleReport
 from nsysgap.analysis.idle.sm_active import SM_PARTS, SmActive, sm_active
 from nsysgap.analysis.idle.untraced import UntracedSummary, untraced_pieces, untraced_summary
 from nsysgap.analysis.relations.graph_launches import graph_summary
-from nsysgap.analysis.relations.syncs import sync_summary
-from nsysgap.analysis.relations.unqueued_latency import latency_summary
 from nsysgap.causes import PARTS
 from nsysgap.figures import Document, Header
 from nsysgap.tables import Notice
@@ -36,9 +34,9 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
         "schema": SCHEMA,
         "report": Header.of(trace, warnings or None).document(),
         "devices": _devices(idle),
-        "launches": latency_summary(trace, idle.latencies),
+        "launches": idle.latencies.summary,
         "graph_launches": graph_summary(idle.graph_launches),
-        "syncs": sync_summary(idle.syncs),
+        "syncs": idle.syncs.summary,
         "gaps": list(listed_gaps(idle, rows)),
     }
 

@@ -80,10 +80,11 @@ def _after_ops(
     after = np.full(len(at), NONE, np.int32)
     for some in stretches(len(at) if len(rows) else 0):
         first = np.searchsorted(start, at[some], side="left")
-        count = np.searchsorted(start, at[some], side="right") - first
-        after[some] = np.where(count > 0, rows[np.minimum(first, len(rows) - 1)], NONE)
-        for gap in np.flatnonzero(count > 1):
-            candidates = rows[first[gap] : first[gap] + count[gap]]
+        place, following = np.minimum(first, len(rows) - 1), np.minimum(first + 1, len(rows) - 1)
+        starts = start[place] == at[some]  # none does behind the last op
+        after[some] = np.where(starts, rows[place], NONE)
+        for gap in np.flatnonzero(starts & (following > first) & (start[following] == at[some])):
+            candidates = rows[first[gap] : np.searchsorted(start, at[some.start + gap], side="right")]
             after[some.start + gap] = candidates[_preference(trace, calls, candidates)[0]]
     return after
 

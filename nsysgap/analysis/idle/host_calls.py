@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.activities import LIBRARY, MPI
-from nsysgap.analysis.idle.idle_report import IdleReport
+from nsysgap.analysis.idle.idle_report import IdleReport, once
 from nsysgap.analysis.relations.calls import KERNEL_LAUNCHES
 from nsysgap.arrays import distinct, is_any
 from nsysgap.intervals import covered_length, union
@@ -59,6 +59,7 @@ def idle_of_launchers(idle: IdleReport, table: Table, device: int | None = None)
     return total
 
 
+@once
 def blocking_launches(idle: IdleReport) -> dict[int, tuple[int, int]]:
     """By process (row of processes): (launch calls that return only after their kernel has ended, all launch calls of
     single kernels)."""

@@ -43,7 +43,7 @@ def woken(idle: IdleReport) -> list[Woken]:
     """The gaps of which a long stretch was such a sleep, by launching thread and time."""
     trace, gaps = idle.trace, idle.gaps
     waits = np.flatnonzero(is_any(trace.osrt["name"], trace.names.find(SLEEPS)))
-    rows = np.flatnonzero(gaps.call != NONE)
+    rows = np.flatnonzero((gaps.call != NONE) & (gaps.duration > idle.attribution.hidden_after_ns))
     if not len(waits) or not len(rows):
         return []
     thread = trace.api["thread"][gaps.call[rows]]
@@ -59,7 +59,7 @@ def woken(idle: IdleReport) -> list[Woken]:
 
 def _sleeps(idle: IdleReport, waits: NDArray[np.intp], gaps: NDArray[np.intp]) -> Iterator[tuple[int, int, int, int]]:
     """(gap, last wait before its launch, from when to when inside the gap) of each one that it fills for long; of one
-    thread."""
+    thread. Only gaps that are longer than that need to be asked about."""
     osrt, found = idle.trace.osrt, idle.gaps
     waits = waits[np.argsort(osrt["end"][waits], kind="stable")]
     last = np.searchsorted(osrt["end"][waits], idle.trace.api["start"][found.call[gaps]], side="right") - 1

@@ -93,7 +93,7 @@ def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int
     for one, api in _calls_by_process(trace):
         mine = _rows(process == one)
         rows = _rows((records["process"] == one) & (records["correlation"] != 0))
-        keys = records["correlation"][rows]
+        keys = records["correlation"] if len(rows) == records.rows else records["correlation"][rows]
         if not is_sorted(keys):
             order = np.argsort(keys, kind="stable")
             keys, rows = keys[order], rows[order]
@@ -108,8 +108,11 @@ def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: 
     several = np.zeros(len(call), np.bool_)
     for some in stretches(len(call)):
         wanted = api["correlation"][call[some]]
-        first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, side="right") - 1
-        place[some], several[some] = np.where(first <= last, first, NONE), first < last
+        first = np.searchsorted(keys, wanted)
+        own, following = np.minimum(first, len(keys) - 1), np.minimum(first + 1, len(keys) - 1)
+        known = keys[own] == wanted  # none is behind the last key
+        place[some] = np.where(known, own, NONE)
+        several[some] = known & (following > own) & (keys[following] == wanted)
     again = np.flatnonzero(several)
     if len(again):  # the n-th call of a key has its n-th record
         wanted, at = api["correlation"][call[again]], api["start"][call[again]]

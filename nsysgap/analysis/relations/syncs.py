@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +33,8 @@ Indices = NDArray[np.integer[Any]]
 Times = NDArray[np.int64]
 NEVER = int(np.iinfo(np.int64).min)
 NO_EVENT_SYNC = 0
+KINDS = ("stream", "event", "context")
+STREAM, EVENT = KINDS.index("stream"), KINDS.index("event")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,17 @@ class Syncs:
         """How long after the GPU had finished the call returned, ns."""
         return np.where(self.waited, self.trace.api["end"][self.call] - self.finished, 0)
 
+    @cached_property
+    def summary(self) -> dict[str, object]:
+        """waited: count and the Stats of wait and tail in ns; found_nothing: how many calls had nothing to wait for."""
+        waited = self.waited
+        waits: dict[str, int | Stats | None] = {
+            "count": int(waited.sum()),
+            "wait_ns": stats(self.wait[waited]),
+            "tail_ns": stats(self.tail[waited]),
+        }
+        return {"waited": waits, "found_nothing": int((~waited).sum())}
+
     def take(self, rows: Indices) -> Syncs:
         """Some of the calls."""
         return Syncs(self.trace, self.call[rows], self.finished[rows], self.known[rows])
@@ -85,7 +99,7 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     known[known] = trace.sync_records["context"][record[known]] != NONE
     for some in stretches(len(call)):
         kind = _kinds(trace, call[some])
-        by_event[some] = (kind == "event") & (record[some] != NONE)
+        by_event[some] = (kind == EVENT) & (record[some] != NONE)
         found[some] = _finished(scopes, call[some], record[some], kind)
     events = np.flatnonzero(by_event)
     if len(events):
@@ -94,16 +108,16 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     return Syncs(trace, call, found, known)
 
 
-def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.str_]) -> Times:
+def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.int8]) -> Times:
     """The latest end of the ops that each sync call covers; of those of events it is still to be found."""
     trace, records = scopes.trace, scopes.trace.sync_records
     process = trace.threads["process"][trace.api["thread"][call]]
-    before = trace.api["start"][call]
+    before = _begun_before(trace.api["start"], call)
     found = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
-    by_event = (kind == "event") & (record != NONE)
-    by_stream = (kind == "stream") & (context != NONE) & (stream != NONE)
+    by_event = (kind == EVENT) & (record != NONE)
+    by_stream = (kind == STREAM) & (context != NONE) & (stream != NONE)
     green = np.where(record == NONE, 0, records["green_context"][record] if records.rows else 0)
     by_green = (context != NONE) & ~by_event & ~by_stream & (green != 0)
     by_context = (context != NONE) & ~by_event & ~by_stream & ~by_green
@@ -115,10 +129,19 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.
     return found
 
 
-def _kinds(trace: Trace, call: Indices) -> NDArray[np.str_]:
+def _begun_before(start: Times, call: Indices) -> Indices:
+    """How many of the API calls start before each of these (rows of api, in order), which are sorted by start."""
+    rows, found = np.maximum(call - 1, 0), call.copy()
+    together = np.flatnonzero((start[rows] == start[call]) & (call > 0))
+    found[together] = np.searchsorted(start, start[call[together]])
+    return found
+
+
+def _kinds(trace: Trace, call: Indices) -> NDArray[np.int8]:
+    """What each sync call waits for, as an index into KINDS."""
     present, code = codes(trace.api["name"][call])
-    kinds = np.array([SYNC_CALLS[trace.names[index]] for index in present.tolist()], dtype="U7")
-    return kinds[code] if len(kinds) else np.empty(0, "U7")
+    kinds = np.array([KINDS.index(SYNC_CALLS[trace.names[index]]) for index in present.tolist()], np.int8)
+    return kinds[code] if len(kinds) else kinds
 
 
 def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> tuple[Times, NDArray[np.bool_]]:
@@ -131,14 +154,15 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> tup
     known = awaited != NONE
     found = np.full(records.rows, NEVER)
     in_context, in_process = ~known & (records["context"] != NONE), ~known & (records["context"] == NONE)
+    started = scopes.begun_before(before)
     found[in_context] = scopes.latest_end(
-        before[in_context], records["process"][in_context], records["context"][in_context]
+        started[in_context], records["process"][in_context], records["context"][in_context]
     )
-    found[in_process] = scopes.latest_end(before[in_process], records["process"][in_process])
+    found[in_process] = scopes.latest_end(started[in_process], records["process"][in_process])
     events = trace.event_records.take(awaited[known])
     limit = recorded[awaited[known]]
     limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
-    found[known] = scopes.on_streams(limit, events["process"], events["context"], events["stream"])
+    found[known] = scopes.on_streams(scopes.begun_before(limit), events["process"], events["context"], events["stream"])
     return found, known
 
 
@@ -189,7 +213,10 @@ def _with_device_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.
 
 
 class _Scopes:
-    """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that."""
+    """The latest end of the ops launched before a moment, within a process, a context of it or a stream of that.
+
+    `before`: how many API calls start before each moment.
+    """
 
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
         self.trace = trace
@@ -203,24 +230,27 @@ class _Scopes:
             self.rows, self.calls = self.rows[order], self.calls[order]
         self._groups: dict[int, dict[tuple[int, ...], _Launched]] = {}
 
-    def latest_end(self, before: Times, *scope: NDArray[np.int32]) -> Times:
+    def begun_before(self, times: Times) -> Indices:
+        """How many API calls start before each time."""
+        return np.searchsorted(self.api["start"], times).astype(np.int32)
+
+    def latest_end(self, before: Indices, *scope: NDArray[np.int32]) -> Times:
         """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
         found = np.full(len(before), NEVER)
         if not len(before) or not len(self.rows):
             return found
         groups = self._grouped(len(scope))
-        limit = np.searchsorted(self.api["start"], before).astype(np.int32)
         wanted, number = combined_codes(*scope)
         waits_of = grouped(wanted, number)
         for code in distinct(wanted).tolist():
             waits = waits_of(code)
             group = groups.get(tuple(int(column[waits[0]]) for column in scope))
             if group is not None:
-                found[waits] = group.latest_end(limit[waits])
+                found[waits] = group.latest_end(before[waits])
         return found
 
     def on_streams(
-        self, before: Times, process: NDArray[np.int32], context: NDArray[np.int32], stream: NDArray[np.int32]
+        self, before: Indices, process: NDArray[np.int32], context: NDArray[np.int32], stream: NDArray[np.int32]
     ) -> Times:
         """`latest_end` of streams; waiting for a context's legacy null stream also waits for its blocking streams."""
         found = self.latest_end(before, process, context, stream)
@@ -235,7 +265,7 @@ class _Scopes:
         return found
 
     def in_green(
-        self, before: Times, process: NDArray[np.int32], context: NDArray[np.int32], green: NDArray[np.int32]
+        self, before: Indices, process: NDArray[np.int32], context: NDArray[np.int32], green: NDArray[np.int32]
     ) -> Times:
         """`latest_end` of green contexts: of all streams whose ops ran in them."""
         found = np.full(len(before), NEVER)
@@ -258,9 +288,13 @@ class _Scopes:
         if depth not in self._groups:
             columns = [self.ops[name] for name in ("process", "context", "stream")[:depth]]
             code, number = combined_codes(*(column[self.rows] for column in columns))
-            places_of, found = grouped(code, number), dict[tuple[int, ...], _Launched]()
-            for one in distinct(code).tolist():
-                places = places_of(one)
+            present, places_of, found = (
+                distinct(code).tolist(),
+                grouped(code, number),
+                dict[tuple[int, ...], _Launched](),
+            )
+            for one in present:
+                places = slice(None) if len(present) == 1 else places_of(one)
                 rows = self.rows[places]
                 found[tuple(int(column[rows[0]]) for column in columns)] = _Launched(
                     self.calls[places], Spans(self.ops, rows)
@@ -276,20 +310,10 @@ class _Launched:
     calls: NDArray[np.int32]
     ops: Spans
 
-    def latest_end(self, limit: NDArray[np.int32]) -> Times:
+    def latest_end(self, limit: Indices) -> Times:
         """For each limit the latest end of those launched by calls before it; int64's least without any."""
-        place = np.searchsorted(self.calls, limit)
-        low, high = int(place.min()), int(place.max())
+        # Limits are near each other: what lies around them fits into a processor's cache.
+        low, high = np.searchsorted(self.calls, np.array([limit.min(), limit.max()], self.calls.dtype)).tolist()
         ends = np.concatenate(([self.ops.reach(low)], self.ops.ends(low, high)))
-        found: Times = np.maximum.accumulate(ends)[place - low]
+        found: Times = np.maximum.accumulate(ends)[np.searchsorted(self.calls[low:high], limit)]
         return found
-
-
-def sync_summary(found: Syncs) -> dict[str, object]:
-    """waited: count and the Stats of wait and tail in ns; found_nothing: how many calls had nothing to wait for."""
-    waits: dict[str, int | Stats | None] = {
-        "count": int(found.waited.sum()),
-        "wait_ns": stats(found.wait[found.waited]),
-        "tail_ns": stats(found.tail[found.waited]),
-    }
-    return {"waited": waits, "found_nothing": int((~found.waited).sum())}

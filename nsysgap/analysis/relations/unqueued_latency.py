@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,25 +36,52 @@ class Latencies:
     @property
     def call(self) -> NDArray[np.int64]:
         """The call's duration, ns."""
-        return self.trace.api["end"][self.api_call] - self.trace.api["start"][self.api_call]
+        start, end = self.trace.api["start"], self.trace.api["end"]
+        return self._each(lambda _, call: end[call] - start[call])
 
     @property
     def latency(self) -> NDArray[np.int64]:
         """The op's start - the call's start, ns; negative where clocks are skewed."""
-        return self.trace.ops["start"][self.op] - self.trace.api["start"][self.api_call]
+        start, begun = self.trace.ops["start"], self.trace.api["start"]
+        return self._each(lambda op, call: start[op] - begun[call])
 
     @property
     def queue(self) -> NDArray[np.int64]:
         """The time from the call's return to the op's start, ns; 0 if the op started before."""
-        waited: NDArray[np.int64] = np.maximum(
-            self.trace.ops["start"][self.op] - self.trace.api["end"][self.api_call], 0
-        )
-        return waited
+        start, returned = self.trace.ops["start"], self.trace.api["end"]
+        return self._each(lambda op, call: np.maximum(start[op] - returned[call], 0))
+
+    def _each(self, time: Callable[[Indices, Indices], NDArray[np.int64]]) -> NDArray[np.int64]:
+        """The time of each op and its call, worked out where it stays in a processor's cache."""
+        found = np.empty(len(self.op), np.int64)
+        for some in stretches(len(found)):
+            found[some] = time(self.op[some], self.api_call[some])
+        return found
 
     def negative(self) -> tuple[int, int]:
         """(how many ops start before the call that launched them, the earliest by how many ns)."""
         latency = self.latency
         return int((latency < 0).sum()), -min(int(latency.min(initial=0)), 0)
+
+    @cached_property
+    def summary(self) -> dict[str, dict[str, int | Stats | None]]:
+        """Per op kind that has any: count and the Stats of call, latency, queue and unqueued latency, ns."""
+        kind = self.trace.ops["kind"][self.op]
+        summary: dict[str, dict[str, int | Stats | None]] = {}
+        for number, name in enumerate(OP_KINDS):
+            own = kind == number
+            if not own.any():
+                continue
+            mine = self if own.all() else self.take(np.flatnonzero(own))
+            latency = mine.latency
+            summary[name] = {
+                "count": len(mine.op),
+                "call_ns": stats(mine.call),
+                "latency_ns": stats(latency),
+                "queue_ns": stats(mine.queue),
+                "unqueued_latency_ns": stats(latency[mine.unqueued]),
+            }
+        return summary
 
     def take(self, rows: Array) -> Latencies:
         """Some of them."""
@@ -84,22 +113,3 @@ def stream_free_since(ops: Table) -> NDArray[np.int64]:
             earlier[start == start[0]] = first
             free[rows[some]] = reach[earlier - first]
     return free
-
-
-def latency_summary(trace: Trace, found: Latencies) -> dict[str, dict[str, int | Stats | None]]:
-    """Per op kind that has any: count and the Stats of call, latency, queue and unqueued latency, ns."""
-    kind = trace.ops["kind"][found.op]
-    summary: dict[str, dict[str, int | Stats | None]] = {}
-    for number, name in enumerate(OP_KINDS):
-        mine = found.take(np.flatnonzero(kind == number))
-        if not len(mine.op):
-            continue
-        latency = mine.latency
-        summary[name] = {
-            "count": len(mine.op),
-            "call_ns": stats(mine.call),
-            "latency_ns": stats(latency),
-            "queue_ns": stats(mine.queue),
-            "unqueued_latency_ns": stats(latency[mine.unqueued]),
-        }
-    return summary

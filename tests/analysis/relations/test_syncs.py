@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from report_builder import CUDA_EVENT, NO_ID, SYNCHRONIZATION, ReportBuilder
 
-from nsysgap.analysis.relations.syncs import sync_summary
-
 STREAM, DEVICE, EVENT = "cudaStreamSynchronize_v3020", "cudaDeviceSynchronize_v3020", "cudaEventSynchronize_v3020"
 
 
@@ -69,7 +67,7 @@ def test_found_nothing(report: ReportBuilder, tmp_path: Path) -> None:
     report.launch((10, 11), (20, 30)).sync(30, 40)  # ended just then
     report.sync(60, 61, context=9)  # no op in that context
     assert figures(report, tmp_path) == [None, None, None]
-    assert sync_summary(report.idle(tmp_path).syncs) == {
+    assert report.idle(tmp_path).syncs.summary == {
         "waited": {"count": 0, "wait_ns": None, "tail_ns": None},
         "found_nothing": 3,
     }

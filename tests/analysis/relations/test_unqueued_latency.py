@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from report_builder import ReportBuilder
 
-from nsysgap.analysis.relations.unqueued_latency import latency_summary
-
 
 def test_call_latency_and_queue(report: ReportBuilder, tmp_path: Path) -> None:
     report.launch((0, 10), (25, 30))  # started 15 after the call returned
@@ -69,7 +67,7 @@ def test_graph_ops_have_no_launch_latency(report: ReportBuilder, tmp_path: Path)
 def test_a_graph_traced_as_a_whole_has(report: ReportBuilder, tmp_path: Path) -> None:
     report.call(0, 5, 1, "cudaGraphLaunch_v10000").graph_trace(10, 20, 1)
     idle = report.idle(tmp_path)
-    assert latency_summary(idle.trace, idle.latencies)["graph"]["count"] == 1
+    assert idle.latencies.summary["graph"]["count"] == 1
 
 
 def test_summary_by_kind(report: ReportBuilder, tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ def test_summary_by_kind(report: ReportBuilder, tmp_path: Path) -> None:
     report.call(50, 54, 3, "cudaMemsetAsync").memset(60, 70, 3, stream=8)
     report.memcpy(200, 210)  # without a call: in no summary
     idle = report.idle(tmp_path)
-    found = latency_summary(idle.trace, idle.latencies)
+    found = idle.latencies.summary
     assert list(found) == ["kernel", "memset"]
     latency, unqueued = found["kernel"]["latency_ns"], found["kernel"]["unqueued_latency_ns"]
     assert (found["kernel"]["count"], found["memset"]["count"]) == (2, 1)
