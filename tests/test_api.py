@@ -98,6 +98,9 @@ def test_errors_are_those_of_the_commands(report: nsysgap.Report, tmp_path: Path
     for given in wrong:
         with pytest.raises(nsysgap.NsysgapError):
             report.gaps(**given)
+    with pytest.raises(nsysgap.NsysgapError) as refused:
+        report.whatif(faster={"(": 2})
+    assert refused.value.message in run("whatif", NAIVE, "--faster", "(=2").stderr
     copy = tmp_path / "report.json"
     copy.write_bytes(NAIVE.read_bytes())
     for name in ("report.json", "trace.txt"):

@@ -26,10 +26,10 @@ class SampledStacksOptions:
 
 @dataclass(frozen=True)
 class SampledStacksAnswer:
-    """The document "nsysgap.stacks/1", and whether its times are those of the capture without stacks."""
+    """The document "nsysgap.stacks/1", and the report whose times these are, None for its own."""
 
     document: Document
-    shared_out: bool
+    timed_by: str | None
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,18 @@ def sampled_stacks(path: str, options: SampledStacksOptions, asker: Asker = ask)
     calls = options.kind == "calls"
     asked = StacksOptions(options.selection, by, ("host",), None if calls else options.kind, calls)
     document = asker(path, _lines, asked)
-    if options.plain is None:
-        return SampledStacksAnswer(document, shared_out=False)
+    idle = None if options.plain is None else _idle_of(options.plain, options.selection, asker)
+    chosen = 0 if idle is None else sum(idle.parts[PARTS.index(part)] for part in document["causes"])
+    if idle is None or not chosen or not document["chosen_ns"]:
+        return SampledStacksAnswer(document, None)
+    return SampledStacksAnswer(_shared_out(document, idle, chosen), options.plain)
+
+
+def _idle_of(path: str, selection: Selection, asker: Asker) -> _Idle | None:
     try:
-        idle = asker(options.plain, _idle, options.selection)
+        return asker(path, _idle, selection)
     except NsysgapError:
-        return SampledStacksAnswer(document, shared_out=False)
-    chosen = sum(idle.parts[PARTS.index(part)] for part in document["causes"])
-    if not chosen or not document["chosen_ns"]:
-        return SampledStacksAnswer(document, shared_out=False)
-    return SampledStacksAnswer(_shared_out(document, idle, chosen), shared_out=True)
+        return None
 
 
 def _lines(report: OpenReport, options: StacksOptions) -> Document:

@@ -104,15 +104,14 @@ def stacks_text(plain: Captured, sampled: Captured, kind: str, ranges: Ranges) -
     from nsysgap.answers.selection import Selection
     from nsysgap.render.text.sampled_stacks import sampled_stacks_text
 
-    path, without = (str(one.target.file(".sqlite")) for one in (sampled, plain))
-    chosen = Selection(nvtx=ranges[0], domain=ranges[1])
-    options = SampledStacksOptions(kind, chosen, None if plain is sampled else without)
+    chosen, once = Selection(nvtx=ranges[0], domain=ranges[1]), plain is sampled
+    options = SampledStacksOptions(kind, chosen, None if once else str(plain.target.file(".sqlite")))
     try:
-        answer = sampled_stacks(path, options, answer_of)
+        answer = sampled_stacks(str(sampled.target.file(".sqlite")), options, answer_of)
     except NsysgapError as error:
         return f"\nnsysgap: {printable(str(error))}\n"
-    slower = None if plain is sampled else measured_ratio(plain.profiled.record, sampled.profiled.record)
-    return sampled_stacks_text(answer.document, path, without if answer.shared_out else None, slower)
+    slower = None if once else measured_ratio(plain.profiled.record, sampled.profiled.record)
+    return sampled_stacks_text(answer.document, answer.timed_by, slower)
 
 
 def _progress(percent: int) -> None:

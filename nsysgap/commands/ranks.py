@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from nsysgap.commands.common import (
-    progress_lines,
     rank_regex_option,
     reports_argument,
     selection,
@@ -16,6 +15,7 @@ from nsysgap.commands.common import (
     whole_option,
 )
 from nsysgap.commands.outputs import Destination, Outputs
+from nsysgap.commands.progress import progress_lines
 from nsysgap.commands.writing import write
 from nsysgap.render import pages, text
 

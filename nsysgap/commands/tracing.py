@@ -8,14 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from nsysgap.commands.common import (
-    Command,
-    critical_path_option,
-    progress_bar,
-    select_option,
-    selection,
-    selection_options,
-)
+from nsysgap.commands.common import Command, critical_path_option, select_option, selection, selection_options
+from nsysgap.commands.progress import progress_bar
 from nsysgap.units import counted
 
 if TYPE_CHECKING:

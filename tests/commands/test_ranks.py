@@ -19,7 +19,7 @@ from command_line import Done, run
 from rank_reports import ALL_REDUCE, TRANSFER, Rank, environment, save_job, save_together, steady
 from report_builder import ReportBuilder
 
-from nsysgap.commands import common
+from nsysgap.commands.progress import progress_lines
 
 SCREEN = 24
 
@@ -205,7 +205,7 @@ def test_a_line_a_report_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: now)
     shown, plain = Terminal(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", shown)
-    with common.progress_lines(3) as ready:
+    with progress_lines(3) as ready:
         ready("runs/rank0.sqlite", "ok")
         assert shown.getvalue() == ""
         now = 102.0
@@ -216,7 +216,7 @@ def test_a_line_a_report_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[2].endswith("bad.sqlite: no answer")
     assert "\x1b" not in lines[2]
     monkeypatch.setattr(sys, "stderr", plain)
-    with common.progress_lines(1) as ready:
+    with progress_lines(1) as ready:
         ready("a", "ok")
     assert plain.getvalue() == ""
 
