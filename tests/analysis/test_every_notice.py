@@ -21,7 +21,7 @@ ELSEWHERE = {
     "analysis.schedule.limits:_full_queue": "tests/analysis/schedule/test_model.py",
     "analysis.schedule.limits:_other_launches": "tests/commands/test_whatif.py",
     "commands.timeline:_warn_of_missing": "tests/commands/test_timeline.py",
-    "commands.check:limits_of": "what an error adds",
+    "answers.check:named_limits": "what an error adds",
     "answers.report:_NO_ANSWER": "a pattern, which nobody reads",
     "render.pages.report.sections:_section": "markup, which nobody reads",
 }
