@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,6 +13,7 @@ from nsysgap.commands import show_error
 from nsysgap.commands.progress import progress_bar
 from nsysgap.commands.values import Duration, Pattern, Top, top_of
 from nsysgap.errors import NsysgapError
+from nsysgap.memory import keep_one_heap
 
 if TYPE_CHECKING:
     from nsysgap.answers.opening import OpenReport
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = TypeVar("Options")
 Answer = TypeVar("Answer")
-M_ARENA_MAX = -8  # malloc.h
 WINDOW = ("device", "nvtx", "domain", "since", "until", "hidden_after_ns", "select")
 
 
@@ -162,7 +160,7 @@ def opened_report(path: str | os.PathLike[str]) -> Iterator[OpenReport]:
     """Open and read a report, with a progress bar on a terminal if it takes more than a moment."""
     from nsysgap.answers import opening
 
-    _share_one_heap()
+    keep_one_heap()
     with opening.opened(path, progress_bar) as report:
         yield report
 
@@ -188,10 +186,3 @@ def answers_of(
         except NsysgapError as error:
             failed.append(error.with_traceback(None))  # it would hold on to the report
     return answers, failed
-
-
-def _share_one_heap() -> None:
-    """Let all threads allocate from one heap: with one each, glibc holds on to 50 to 100 MB more on large reports."""
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option is not None:
-        set_option(M_ARENA_MAX, 1)
