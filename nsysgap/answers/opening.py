@@ -100,6 +100,10 @@ class OpenReport:
             with nullcontext() if steps is None else steps.shapes_beside():
                 chosen = self.select(selection)
                 self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
+                clocks = {} if steps is None else steps.judged_clocks
+                if steps is not None:
+                    steps.order.let_go()  # of which the clocks know all that is wanted until the gaps are cut
+                    give_back_memory()
                 self._idle[selection] = IdleReport(
                     self.trace,
                     selection=chosen.time,
@@ -108,7 +112,7 @@ class OpenReport:
                     hidden_after_ns=selection.hidden_after_ns,
                     all_at_once=all_at_once,
                     whole=self.whole,
-                    onlookers=None if steps is None else steps.judged_clocks,
+                    onlookers=clocks,
                 )
             give_back_memory()
         return self._idle[selection]
@@ -122,6 +126,7 @@ class OpenReport:
         """The loops of the report; they are found and measured when asked for, then kept."""
         if hidden_after_ns not in self._steps:
             self._steps[hidden_after_ns] = self._new_steps(hidden_after_ns)
+            give_back_memory()  # of what matching launches and ops took
         return self._steps[hidden_after_ns]
 
     def _new_steps(self, hidden_after_ns: int) -> Steps:

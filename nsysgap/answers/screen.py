@@ -26,6 +26,7 @@ from nsysgap.answers.selection import Selected, Selection
 from nsysgap.errors import NsysgapError
 from nsysgap.figures import Document, Header
 from nsysgap.intervals import EMPTY, covered_length
+from nsysgap.memory import give_back_memory
 from nsysgap.tables import NONE
 
 LONGEST = 3
@@ -134,17 +135,22 @@ def screen_with(
     """The first screen, with what limits the selection and what would gain as they are known."""
     report.idle(selection, all_at_once=True, with_windows=True)
     answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
+    give_back_memory()
     steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
     loops = () if steps is None else tuple(_loops(report, steps, _by_user(report, selection)))
     looped = bool(loops) and answer.selection.startswith("the loop")
-    ops, shared = report.trace.ops, collectives(report, selection)
+    windows = _windows(steps) if steps is not None and looped else {}
+    if steps is not None:
+        steps.order.let_go()
+    give_back_memory()
+    shared = collectives(report, selection)
     made = ScreenAnswer(
         header=answer.header,
         gaps=answer,
-        processes=len(set(ops["process"].tolist()) - {NONE}),
+        processes=len(set(report.trace.ops.distinct("process").tolist()) - {NONE}),
         loops=loops,
         looped=looped,
-        devices=tuple(_devices(report, selection, steps if looped else None, answer, shared)),
+        devices=tuple(_devices(report, selection, windows, answer, shared)),
         collectives=shared,
         limits=limiting,
         advice=advised,
@@ -227,7 +233,7 @@ def _spread(figures: LoopSteps) -> tuple[int, int, bool]:
 
 
 def _devices(
-    report: OpenReport, selection: Selection, steps: Steps | None, answer: GapsAnswer, shared: Collectives
+    report: OpenReport, selection: Selection, windows: dict[int, int], answer: GapsAnswer, shared: Collectives
 ) -> Iterator[ScreenDevice]:
     idle = report.idle(selection, all_at_once=True)
     ranges = other_work_ranges(idle)
@@ -240,7 +246,7 @@ def _devices(
             number=device.number,
             which=device.which,
             name=device.name,
-            steps=None if steps is None else _windows(steps, figures.device),
+            steps=windows.get(figures.device),
             busy_ns=figures.busy,
             idle_ns=figures.idle,
             parts_ns=parts,
@@ -264,8 +270,10 @@ def _named(idle: IdleReport, device: DeviceIdle, row: Document) -> Iterator[tupl
             yield name, ns
 
 
-def _windows(steps: Steps, device: int) -> int | None:
-    """How many windows the one loop on a GPU has there; None where none or several have."""
+def _windows(steps: Steps) -> dict[int, int]:
+    """How many windows the one loop on each GPU has there; GPUs on which none or several have some are left out."""
     loops = [steps.loops[number] for number in steps.judged.values()]
-    edges = [edge for loop in loops for edge in steps.edges(loop) if edge.device == device and len(edge.start)]
-    return len(edges[0].start) if len(edges) == 1 else None
+    numbers: dict[int, list[int]] = {}
+    for edges in (edges for loop in loops for edges in steps.edges(loop) if len(edges.start)):
+        numbers.setdefault(edges.device, []).append(len(edges.start))
+    return {device: of_loops[0] for device, of_loops in numbers.items() if len(of_loops) == 1}

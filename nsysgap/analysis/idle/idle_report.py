@@ -328,4 +328,16 @@ def _concatenated(parts: list[Gaps]) -> Gaps:
     if not parts:
         none, rows = np.empty(0, np.int64), np.empty(0, np.int32)
         return Gaps(rows, *(none,) * 4, *(rows,) * 3, none.astype(np.int8))
-    return Gaps(*(np.concatenate([getattr(part, name) for part in parts]) for name in Gaps.__dataclass_fields__))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _columns(parts)}
+    whole = {"gap_start": columns["start"], "gap_end": columns["end"]}  # where no selection cut any
+    return Gaps(**{**whole, **columns})
+
+
+def _columns(parts: list[Gaps]) -> list[str]:
+    """The columns that are not those of another name."""
+    uncut = {
+        f"gap_{name}"
+        for name in ("start", "end")
+        if all((getattr(part, f"gap_{name}") == getattr(part, name)).all() for part in parts)
+    }
+    return [name for name in Gaps.__dataclass_fields__ if name not in uncut]

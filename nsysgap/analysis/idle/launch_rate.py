@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.calls import LAUNCHES
+from nsysgap.analysis.relations.spans import Spans, stretches
 from nsysgap.arrays import distinct
-from nsysgap.intervals import covered_length, union
+from nsysgap.intervals import covered_length
 from nsysgap.tables import NONE
 from nsysgap.units import duration
 
@@ -59,7 +60,7 @@ def launch_rate(idle: IdleReport, device: int) -> LaunchRate | None:
     queued = end > start
     rows, call, start, end = rows[queued], call[queued], start[queued], end[queued]
     launching, period = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    launches = np.flatnonzero(LAUNCHES.rows(trace))
+    launches = np.flatnonzero(LAUNCHES.rows(trace)).astype(np.int32)
     thread = trace.api["thread"][launches]
     for one in distinct(trace.api["thread"][call]).tolist():
         mine = np.flatnonzero(trace.api["thread"][call] == one)
@@ -69,26 +70,28 @@ def launch_rate(idle: IdleReport, device: int) -> LaunchRate | None:
     behind = (launching > 0) & (period > 0)
     if not behind.any():
         return None
-    work = (trace.ops["end"] - trace.ops["start"])[gaps.after[rows[behind]]]
+    ops, after = trace.ops, gaps.after[rows[behind]]
+    work = ops["end"][after] - ops["start"][after]
     total = int((end - start).sum())
     return LaunchRate(total, int(launching.sum()), int(_median(period[behind])), int(_median(work)))
 
 
 def _later_launches(
-    idle: IdleReport, launches: NDArray[np.intp], call: NDArray[np.int32], start: Times, end: Times
+    idle: IdleReport, launches: NDArray[np.int32], call: NDArray[np.int32], start: Times, end: Times
 ) -> tuple[Times, Times]:
     """(time of [start, end) inside a thread's launch calls, from each call to the next launch call or 0), ns.
 
     The queued time begins when its own call has returned: whatever launch call covers it is a later one.
     """
-    api = idle.trace.api
-    busy = union(api["start"][launches], api["end"][launches])
-    inside = covered_length(busy, start, end)
-    starts = np.sort(api["start"][launches])
-    later = np.searchsorted(starts, api["end"][call], side="left")
-    found = later < len(starts)
-    period = np.zeros(len(call), np.int64)
-    period[found] = starts[later[found]] - api["start"][call[found]]
+    api, spans = idle.trace.api, Spans(idle.trace.api, launches)
+    starts = api["start"][launches]
+    inside, period = np.zeros(len(call), np.int64), np.zeros(len(call), np.int64)
+    for some in stretches(len(call)):
+        busy = spans.within(int(start[some].min()), int(end[some].max()))
+        inside[some] = covered_length(busy, start[some], end[some])
+        later = np.searchsorted(starts, api["end"][call[some]], side="left")
+        found = np.flatnonzero(later < len(starts))
+        period[some][found] = starts[later[found]] - api["start"][call[some][found]]
     return inside, period
 
 

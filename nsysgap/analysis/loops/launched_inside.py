@@ -20,16 +20,26 @@ Times = NDArray[np.int64]
 class Launched:
     """One process's API calls and ops in order of launch.
 
-    `api_start`: starts of all its API calls, sorted, ns. `op`: rows of the ops with a launch call, by that call's
+    `started`: the starts of all API calls of the report, sorted, ns; `own`: which of them are the process's, None for
+    all. `op`: rows of the ops with a launch call, by that call's
     start, the call's row, then their own; `op_time`: those calls' starts, ns. `call_time`: the starts of the distinct
     launch calls, sorted, ns. `on_device`: `op` and `op_time` of each GPU's ops alone, by device.
     """
 
-    api_start: Times
+    started: Times
+    own: Indices | None
     op: Indices
     op_time: Times
     call_time: Times
     on_device: dict[int, tuple[Indices, Times]]
+
+    def api_calls(self, start: Times, end: Times) -> Times:
+        """How many of the process's API calls start in each [start, end)."""
+        low, high = span_edges(self.started, start, end)
+        if self.own is None:
+            return high - low
+        low, high = (np.searchsorted(self.own, edge.astype(self.own.dtype)) for edge in (low, high))
+        return high - low
 
 
 class LaunchOrder:
@@ -46,19 +56,23 @@ class LaunchOrder:
             self._found[process] = self._launched(process)
         return self._found[process]
 
+    def let_go(self) -> None:
+        """Release the memory, some 40 bytes a call: what is asked for again is worked out again."""
+        self._found = {}
+
     def _launched(self, process: int) -> Launched:
         api, of_process = self.trace.api, self.trace.threads["process"] == process
         launched = np.flatnonzero(self.calls != NONE).astype(np.int32)
-        starts = api["start"]
+        own = None
         if not of_process.all():  # an op is of its call's process
             launched = launched[self.trace.ops["process"][launched] == process]
-            starts = starts[of_process[api["thread"]]]
+            own = np.flatnonzero(of_process[api["thread"]]).astype(np.int32)
         # API rows are sorted by start: the order of rows is that of starts.
         launched, call = _in_order(launched, self.calls[launched], api.rows)
         heads = np.concatenate(([True], call[1:] != call[:-1])) if len(call) else np.empty(0, np.bool_)
         op_time = api["start"][call]
         call_time = op_time if heads.all() else op_time[heads]
-        return Launched(starts, launched, op_time, call_time, self._by_device(launched, op_time))
+        return Launched(api["start"], own, launched, op_time, call_time, self._by_device(launched, op_time))
 
     def _by_device(self, launched: Indices, op_time: Times) -> dict[int, tuple[Indices, Times]]:
         device = self.trace.ops["device"][launched]

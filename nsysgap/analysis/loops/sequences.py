@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.loops.launched_inside import Launched, positions, span_edges
-from nsysgap.arrays import WIDE, codes, narrowed
+from nsysgap.analysis.relations.spans import ROWS, stretches
+from nsysgap.arrays import WIDE, codes, index_type, narrowed
 from nsysgap.tables import Trace
 
 Rows = NDArray[np.intp]
@@ -33,31 +34,35 @@ def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Rows, dict[str, NDArra
     present = ops.distinct("name")
     number: dict[str, int] = {}
     of_name = np.fromiter((number.setdefault(trace.name(int(i)), len(number)) for i in present), np.int32, len(present))
-    shape = of_name[np.searchsorted(present, ops["name"])] * np.int32(4)
-    shape += ops["kind"]
+    shape = np.empty(ops.rows, np.int32)
+    for some in stretches(ops.rows):
+        shape[some] = of_name[np.searchsorted(present, ops["name"][some])] * np.int32(4) + ops["kind"][some]
     beyond = 4 * len(number)
     for rows, table_rows, columns in details:
         found = [columns.pop(name) for name in SHAPE_COLUMNS if name in columns]
-        of_table = np.zeros(len(found[0]) if found else 0, np.int64)
+        of_table: NDArray[Any] = np.zeros(len(found[0]) if found else 0, np.int32)
         while found:  # each is held no longer than it is needed
             of_table = _folded(of_table, found.pop())
-        of_kind = shape[rows].astype(np.int64)
+        of_kind = shape[rows]
         if len(of_table):
             of_kind = _folded(of_kind, narrowed(of_table)[table_rows])
-        of_kind = codes(of_kind)[1]
-        shape[rows] = of_kind + np.int64(beyond)
-        beyond += int(of_kind.max(initial=0)) + 1
+        present, of_kind = codes(of_kind)
+        shape[rows] = of_kind.astype(np.int32) + np.int32(beyond)
+        beyond += len(present)
     return shape
 
 
-def _folded(shape: Times, values: NDArray[Any]) -> Times:
-    """A number for each pair; numbers stay small, so that numbering them anew needs no sort."""
+def _folded(shape: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """A number for each pair, as int32 where they fit; they stay small: numbering them anew needs no sort."""
     if not len(values) or (values == values[0]).all():
         return shape
     present, code = codes(values)
     if int(shape.max()) * len(present) >= WIDE:
-        shape = codes(shape)[1].astype(np.int64)
-    return shape * len(present) + code
+        shape = codes(shape)[1]
+    number = (int(shape.max()) + 1) * len(present)
+    pair: NDArray[Any] = shape.astype(index_type(number)) * len(present)
+    pair += code.astype(pair.dtype)
+    return pair
 
 
 class Shapes:
@@ -100,10 +105,15 @@ class Sequences:
     @cached_property
     def _sums(self) -> NDArray[np.uint64]:
         """Prefix sums of mixed * base**i for every i, modulo 2**64: shape (ops + 1,)."""
-        spread = mixed(self.shapes.of_ops[self.launched.op])
-        spread *= powers(BASE, len(spread))
-        sums = np.zeros(len(spread) + 1, np.uint64)
-        np.cumsum(spread, out=sums[1:])
+        op, shape = self.launched.op, self.shapes.of_ops
+        sums, factors = np.zeros(len(op) + 1, np.uint64), powers(BASE, min(len(op), ROWS))
+        for some in stretches(len(op)):
+            spread = mixed(shape[op[some]])
+            spread *= factors[: len(spread)]
+            spread *= np.uint64(pow(BASE, some.start, 1 << 64))
+            np.cumsum(spread, out=spread)
+            spread += sums[some.start]
+            sums[some.start + 1 : some.stop + 1] = spread
         return sums
 
     def identical(self, start: Times, end: Times) -> NDArray[np.bool_]:

@@ -194,10 +194,8 @@ class Steps:
 
     def _figures(self, loop: Loop, sequences: Sequences, windows: tuple[GpuWindows, ...]) -> LoopSteps:
         launched = sequences.launched
-        launches, ops, api_calls = (
-            number_inside(times, loop.start, loop.end)
-            for times in (launched.call_time, launched.op_time, launched.api_start)
-        )
+        launches, ops = (number_inside(times, loop.start, loop.end) for times in (launched.call_time, launched.op_time))
+        api_calls = launched.api_calls(loop.start, loop.end)
         return LoopSteps(loop, launches, ops, api_calls, windows, sequences)
 
 

@@ -123,7 +123,12 @@ def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: 
 
 def _keys_among(api: Table, rows: Indices, wanted: NDArray[np.int64]) -> CallKeys:
     """The calls of a process that have one of these keys: records are few beside the calls."""
-    return CallKeys(api, rows[is_any(api["correlation"][rows], wanted)])
+    keys, chosen = distinct(wanted), [rows[:0]]
+    for some in stretches(len(rows) if len(keys) else 0):
+        own = api["correlation"][rows[some]]
+        known = keys[np.minimum(np.searchsorted(keys, own), len(keys) - 1)] == own
+        chosen.append(rows[some][known])
+    return CallKeys(api, np.concatenate(chosen))
 
 
 def by_stream(ops: Table) -> tuple[Indices, Indices]:

@@ -11,6 +11,7 @@ from report_builder import ReportBuilder, gap_parts
 from nsysgap.analysis.idle import idle_report as module
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.relations.ranges import select_ranges
+from nsysgap.answers.opening import opened
 from nsysgap.answers.selection import Selection
 from nsysgap.errors import NsysgapError
 
@@ -179,3 +180,17 @@ def test_from_and_to_alone(two_gaps: ReportBuilder, tmp_path: Path) -> None:
 def test_nothing_selected(two_gaps: ReportBuilder, tmp_path: Path, since: int, until: int, said: str) -> None:
     with pytest.raises(NsysgapError, match=said):
         Selection(since=since, until=until).resolve(two_gaps.trace(tmp_path))
+
+
+def test_gaps_of_two_gpus_keep_what_a_selection_cuts_off(report: ReportBuilder, tmp_path: Path) -> None:
+    for device in (0, 1):
+        for start in (10, 40, 70):
+            report.kernel(start + device, start + device + 10, deviceId=device)
+    path = report.save(tmp_path)
+    with opened(path) as whole:
+        gaps = whole.idle().gaps
+        assert gaps.gap_start.tolist() == gaps.start.tolist() == [20, 50, 21, 51]
+        assert gaps.gap_end.tolist() == gaps.end.tolist() == [40, 70, 41, 71]
+        cut = whole.idle(Selection(since=25, until=65)).gaps
+        assert (cut.start.tolist(), cut.gap_start.tolist()) == ([25, 50, 25, 51], [20, 50, 21, 51])
+        assert (cut.end.tolist(), cut.gap_end.tolist()) == ([40, 65, 41, 65], [40, 70, 41, 71])
