@@ -40,8 +40,8 @@ def run(*arguments: str | Path) -> Any:
 
 
 def write_page(report: Path, *options: str) -> Path:
-    """The page of a report, beside it."""
-    page = report.with_suffix(".html")
+    """The page of a report, beside it; all have one name (Watched.open says why)."""
+    page = report.with_name("page.html")
     result = run("timeline", report, "-o", page, "--force", *options)
     assert result.exit_code == 0, result.output
     return page

@@ -98,8 +98,8 @@ def test_idle_by_cause_is_that_of_gaps(watched: Watched, tmp_path: Path, name: s
     )
 
 
-def test_pixel_columns_sum_to_what_is_stored(watched: Watched, naive: Path, tmp_path: Path) -> None:
-    page = ready(watched, naive)
+def test_pixel_columns_sum_to_what_is_stored(naive_page: Any, tmp_path: Path) -> None:
+    page = naive_page
     for seed, width in ((1, 1200), (2, 37), (3, 701)):
         found = page.evaluate(SUMS, [seed, 25, width])
         assert found["wrong"] == []
@@ -134,8 +134,8 @@ def test_times_above_2_to_the_53_stay_exact(watched: Watched, tmp_path: Path) ->
     assert f"v={base + end - 40},{base + end + 10}" in page.evaluate("location.hash")
 
 
-def test_names_are_text_whatever_they_hold(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_names_are_text_whatever_they_hold(rich_page: Any) -> None:
+    page = rich_page
     for tab in ("kernels", "ranges"):
         page.click(f"#tab-{tab}")
         titles = page.evaluate(
@@ -170,8 +170,8 @@ def test_no_other_script_may_run(browser: Any, rich: Path) -> None:
 # --------------------------------------------------------------------------------------------------------- navigation
 
 
-def test_a_gap_of_a_microsecond_explains_itself(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_a_gap_of_a_microsecond_explains_itself(rich_page: Any) -> None:
+    page = rich_page
     reference, start, end = gap_place(page, US)
     page.click("#gaps-table tbody tr:has-text('1.00 us'):has-text('second') button.go")
     settle(page)
@@ -198,8 +198,8 @@ def test_a_gap_of_a_microsecond_explains_itself(watched: Watched, rich: Path) ->
     assert page.evaluate("document.querySelectorAll('#overlay .flow.chosen').length") == 1
 
 
-def test_wheel_keys_and_buttons_zoom(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_wheel_keys_and_buttons_zoom(rich_page: Any) -> None:
+    page = rich_page
     whole = view(page)
     box: Box = page.locator("#surface").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 40)
@@ -223,15 +223,14 @@ def test_wheel_keys_and_buttons_zoom(watched: Watched, rich: Path) -> None:
     assert view(page)[1] - view(page)[0] < whole[1] - whole[0]
 
 
-def test_a_link_opens_at_the_same_place(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_a_link_opens_at_the_same_place(rich_page: Any, watched: Watched, rich: Path) -> None:
+    page = rich_page
     reference, start, end = gap_place(page, US)
     page.evaluate("(r) => nsysgap.choose(r)", reference)
     page.evaluate("nsysgap.setFilter({ cause: 2 })")
     page.evaluate("([a, b]) => nsysgap.setView(a, b)", [start - 100, end + 100])
     settle(page)
     fragment = page.evaluate("location.hash")
-    page.goto("about:blank")
     again = ready(watched, rich, fragment)
     assert view(again) == [start - 100, end + 100]
     assert again.evaluate("[nsysgap.state.chosen, nsysgap.state.cause]") == [reference, 2]
@@ -242,8 +241,8 @@ def test_a_link_opens_at_the_same_place(watched: Watched, rich: Path) -> None:
     assert odd.evaluate("[nsysgap.state.chosen, nsysgap.state.cause]") == [0, -1]
 
 
-def test_dragging_measures_a_span(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_dragging_measures_a_span(rich_page: Any) -> None:
+    page = rich_page
     box: Box = page.locator("#surface").bounding_box()
     page.mouse.move(box["x"] + 300, box["y"] + 50)
     page.mouse.down()
@@ -266,8 +265,8 @@ def test_dragging_measures_a_span(watched: Watched, rich: Path) -> None:
     assert page.evaluate("nsysgap.state.chosen") == 0
 
 
-def test_filters_leave_the_matching_gaps(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_filters_leave_the_matching_gaps(rich_page: Any) -> None:
+    page = rich_page
     every = page.evaluate("nsysgap.page.tables.listed.length")
     page.click(".cause:has-text('in the call that launched')")
     cats = page.evaluate("nsysgap.page.tables.listed.map(({ track, i }) => track.cat[i])")
@@ -292,8 +291,8 @@ def test_filters_leave_the_matching_gaps(watched: Watched, rich: Path) -> None:
     assert page.evaluate("nsysgap.page.tables.listed.map(({ track }) => track.device)") == [1]
 
 
-def test_a_histogram_bar_filters(watched: Watched, naive: Path) -> None:
-    page = ready(watched, naive)
+def test_a_histogram_bar_filters(naive_page: Any) -> None:
+    page = naive_page
     bars = page.locator(".histogram >> nth=0 >> .points path")
     largest = max(range(bars.count()), key=lambda k: (bars.nth(k).bounding_box() or {"height": 0})["height"])
     box = bars.nth(largest).bounding_box()
@@ -306,8 +305,8 @@ def test_a_histogram_bar_filters(watched: Watched, naive: Path) -> None:
     assert page.evaluate("nsysgap.page.tables.listed.length") == counts[chosen["bin"]] == max(counts)
 
 
-def test_search_goes_from_match_to_match(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_search_goes_from_match_to_match(rich_page: Any) -> None:
+    page = rich_page
     page.keyboard.press("/")
     page.keyboard.type("cudamemcpy")
     assert page.inner_text("#search-note") == "2 found"
@@ -323,8 +322,8 @@ def test_search_goes_from_match_to_match(watched: Watched, rich: Path) -> None:
     assert page.inner_text("#search-note") == "nothing found"
 
 
-def test_groups_fold(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_groups_fold(rich_page: Any) -> None:
+    page = rich_page
     before = page.evaluate("nsysgap.rows.height")
     group = page.locator("#gutter button.group").first
     group.focus()
@@ -339,8 +338,8 @@ def test_groups_fold(watched: Watched, rich: Path) -> None:
     assert page.evaluate("nsysgap.rows.height") == before
 
 
-def test_two_processes_and_gpus_have_their_rows(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_two_processes_and_gpus_have_their_rows(rich_page: Any) -> None:
+    page = rich_page
     labels = page.locator("#gutter").inner_text()
     for label in (
         "Process 1",
@@ -375,8 +374,8 @@ def test_dark_by_the_system_and_by_the_switch(browser: Any, rich: Path) -> None:
         watched.check()
 
 
-def test_keyboard_alone_reaches_a_gap(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_keyboard_alone_reaches_a_gap(rich_page: Any) -> None:
+    page = rich_page
     for _ in range(80):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('go')"):
@@ -418,8 +417,8 @@ def test_a_phone_shows_it_all(browser: Any, naive: Path) -> None:
 
 
 @pytest.mark.parametrize(("format_", "begins"), [("png", b"\x89PNG"), ("svg", b"<svg")])
-def test_the_view_can_be_saved(watched: Watched, rich: Path, tmp_path: Path, format_: str, begins: bytes) -> None:
-    page = ready(watched, rich)
+def test_the_view_can_be_saved(rich_page: Any, tmp_path: Path, format_: str, begins: bytes) -> None:
+    page = rich_page
     with page.expect_download() as waiting:
         page.click(f"#save-{format_}")
     target = tmp_path / f"view.{format_}"

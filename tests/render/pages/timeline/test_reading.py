@@ -43,8 +43,8 @@ def go_to(page: Any, reference: int) -> None:
 # ---------------------------------------------------------------------------------------------------- what it says
 
 
-def test_a_first_look_says_what_to_do(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_a_first_look_says_what_to_do(rich_page: Any) -> None:
+    page = rich_page
     assert "Look first at" in page.inner_text("#next")
     assert "press n for the next gap" in page.inner_text("#details")
     facts = page.inner_text("#facts")
@@ -143,9 +143,9 @@ def test_ops_side_by_side_have_lanes_of_their_own(watched: Watched, tmp_path: Pa
     assert boxes[0] < boxes[1]
 
 
-def test_a_length_is_never_cut(watched: Watched, naive: Path) -> None:
+def test_a_length_is_never_cut(naive_page: Any) -> None:
     """ "37...us" reads as another time than 372 us."""
-    page = ready(watched, naive)
+    page = naive_page
     reference = page.evaluate(
         "nsysgap.page.tables.go(nsysgap.page.tables.listed[2].track, nsysgap.page.tables.listed[2].i), 1"
     )
@@ -160,8 +160,8 @@ def test_a_length_is_never_cut(watched: Watched, naive: Path) -> None:
     assert not [text for text in lengths if "\u2026" in text]
 
 
-def test_a_double_click_zooms_to_the_measured_span(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_a_double_click_zooms_to_the_measured_span(rich_page: Any) -> None:
+    page = rich_page
     box = page.locator("#surface").bounding_box()
     x, y = box["x"] + 300, box["y"] + 50
     page.mouse.move(x, y)
@@ -173,8 +173,8 @@ def test_a_double_click_zooms_to_the_measured_span(watched: Watched, rich: Path)
     assert view(page) == measured
 
 
-def test_shift_and_the_wheel_scroll_the_rows(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_shift_and_the_wheel_scroll_the_rows(rich_page: Any) -> None:
+    page = rich_page
     page.set_viewport_size({"width": 1200, "height": 400})
     settle(page)
     before = view(page)
@@ -191,8 +191,8 @@ def test_shift_and_the_wheel_scroll_the_rows(watched: Watched, rich: Path) -> No
 # ------------------------------------------------------------------------------------------------------- getting there
 
 
-def test_the_minimap_moves_the_view(watched: Watched, naive: Path) -> None:
-    page = ready(watched, naive)
+def test_the_minimap_moves_the_view(naive_page: Any) -> None:
+    page = naive_page
     whole = view(page)
     page.hover("#minimap")
     assert view(page) == whole
@@ -212,8 +212,8 @@ def test_the_minimap_moves_the_view(watched: Watched, naive: Path) -> None:
     assert view(page)[0] > moved[0]
 
 
-def test_keys_go_to_what_is_chosen_and_to_the_whole(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_keys_go_to_what_is_chosen_and_to_the_whole(rich_page: Any) -> None:
+    page = rich_page
     reference, start, end = gap_place(page, US)
     page.evaluate("(r) => nsysgap.choose(r)", reference)
     page.keyboard.press("f")
@@ -227,8 +227,8 @@ def test_keys_go_to_what_is_chosen_and_to_the_whole(watched: Watched, rich: Path
     assert view(page)[0] < low < high < view(page)[1]
 
 
-def test_tables_sort_and_lead_to_their_place(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_tables_sort_and_lead_to_their_place(rich_page: Any) -> None:
+    page = rich_page
     page.click("#gaps-table th button:has-text('Start')")
     starts = page.evaluate("nsysgap.page.tables.listed.map(({ track, i }) => track.start[i])")
     assert starts == sorted(starts, reverse=True)
@@ -269,8 +269,8 @@ def table_shown(page: Any) -> Any:
     )
 
 
-def test_a_link_shows_the_same_table(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_a_link_shows_the_same_table(rich_page: Any, watched: Watched, rich: Path) -> None:
+    page = rich_page
     whole = table_shown(page)
     page.select_option("#gap-device", "0")
     page.fill("#gap-nvtx", "EPOCH ")
@@ -285,7 +285,6 @@ def test_a_link_shows_the_same_table(watched: Watched, rich: Path) -> None:
     settle(page)
     ranges, fragment = table_shown(page), page.evaluate("location.hash")
     assert "&g=0&n=EPOCH&t=ranges&o=Idle+inside,down" in fragment
-    page.goto("about:blank")
     again = ready(watched, rich, fragment)
     assert table_shown(again) == ranges
     again.click("#tab-gaps")
@@ -300,11 +299,10 @@ def test_a_link_shows_the_same_table(watched: Watched, rich: Path) -> None:
     assert table_shown(again) == filtered
 
 
-def test_an_odd_link_shows_the_first_table(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
-    whole = table_shown(page)
-    page.goto("about:blank")
-    assert table_shown(ready(watched, rich, "#g=9&t=secrets&o=Op before,up&o=x")) == whole
+def test_an_odd_link_shows_the_first_table(rich_page: Any, watched: Watched, rich: Path) -> None:
+    whole = table_shown(rich_page)
+    page = ready(watched, rich, "#g=9&t=secrets&o=Op before,up&o=x")
+    assert table_shown(page) == whole
     page.fill("#gap-nvtx", "100 % <b>&n=\u00b5#\u2026'")
     settle(page)
     fragment = page.evaluate("location.hash")
@@ -315,8 +313,8 @@ def test_an_odd_link_shows_the_first_table(watched: Watched, rich: Path) -> None
     assert again.is_visible("#release")
 
 
-def test_gaps_that_the_table_leaves_out_turn_grey(watched: Watched, rich: Path) -> None:
-    page = ready(watched, rich)
+def test_gaps_that_the_table_leaves_out_turn_grey(rich_page: Any) -> None:
+    page = rich_page
     page.select_option("#gap-device", "1")
     grey = page.evaluate(
         "nsysgap.store.gapTracks.map((track) => [track.device, track.shown.every((cat) => cat === 254)])"
@@ -398,8 +396,8 @@ def test_a_print_shows_the_whole_view_on_light_paper(browser: Any, naive: Path, 
         watched.check()
 
 
-def test_a_saved_view_has_what_is_chosen(watched: Watched, rich: Path, tmp_path: Path) -> None:
-    page = ready(watched, rich)
+def test_a_saved_view_has_what_is_chosen(rich_page: Any, tmp_path: Path) -> None:
+    page = rich_page
     reference, *_ = gap_place(page, US)
     page.evaluate(
         "(r) => { const { track, i } = nsysgap.store.locate(r); nsysgap.page.tables.go(track, i); }", reference
@@ -531,9 +529,9 @@ def test_the_marks_of_a_histogram_lie_apart(watched: Watched, tmp_path: Path) ->
         assert apart, (one, other)
 
 
-def test_the_ruler_cuts_no_time_off(watched: Watched, naive: Path) -> None:
+def test_the_ruler_cuts_no_time_off(naive_page: Any) -> None:
     """ "+20" reads as another time than "+20 ms"."""
-    page = ready(watched, naive)
+    page = naive_page
     for _ in range(12):
         page.evaluate("nsysgap.zoom(0.77)")
         settle(page)

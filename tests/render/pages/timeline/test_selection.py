@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Watched
+from kept_pages import KeptPage
 from report_builder import ReportBuilder
 from timeline_pages import ready, settle, write_page
 
 
-@pytest.fixture
-def turns(report: ReportBuilder, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def kept_turns(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptPage]:
     """Two gaps. [100, 1000): sync, profiler, host, a wait for an event, host, launch, queued. [1100, 1200): queued."""
-    report.launch((0, 10), (20, 100), "first")
+    report = ReportBuilder().launch((0, 10), (20, 100), "first")
     report.call(50, 130, name="cudaStreamSynchronize_v3020").overhead(130, 430).nvtx(60, 960, "step")
     report.call(500, 600, name="cudaStreamWaitEvent_v3020")
     report.launch((700, 950), (1000, 1100), "second").launch((1050, 1090), (1200, 1300), "third")
-    return write_page(report.save(tmp_path))
+    kept = KeptPage(browser, write_page(report.save(tmp_path_factory.mktemp("turns"))))
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def turns_page(kept_turns: KeptPage) -> Iterator[Any]:
+    with kept_turns.opened() as page:
+        yield page
 
 
 def choose(page: Any, start: int) -> None:
@@ -32,8 +42,8 @@ def choose(page: Any, start: int) -> None:
     settle(page)
 
 
-def test_a_gap_is_told_in_the_order_of_time(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_a_gap_is_told_in_the_order_of_time(turns_page: Any) -> None:
+    page = turns_page
     choose(page, 100)
     said = page.inner_text("#details .about-sentence")
     assert said == (
@@ -63,8 +73,8 @@ def test_many_turns_are_summed_up_and_counted(watched: Watched, report: ReportBu
     assert page.locator("#details .parts span").count() == 12
 
 
-def test_a_dragged_span_says_causes_and_so_do_the_list_and_the_advice(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_a_dragged_span_says_causes_and_so_do_the_list_and_the_advice(turns_page: Any) -> None:
+    page = turns_page
     page.evaluate("nsysgap.state.drag = [90, 440], nsysgap.setFilter({})")
     page.evaluate("nsysgap.page.status(), nsysgap.page.causes.fill(), nsysgap.page.nextStep()")
     assert page.inner_text("#status").endswith(
@@ -79,8 +89,8 @@ def test_a_dragged_span_says_causes_and_so_do_the_list_and_the_advice(watched: W
     assert page.locator("#causes .cause-name").count() == 6
 
 
-def test_causes_and_advice_follow_the_nvtx_filter(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_causes_and_advice_follow_the_nvtx_filter(turns_page: Any) -> None:
+    page = turns_page
     page.evaluate("nsysgap.setFilter({ nvtx: 'step' })")
     settle(page)
     assert page.inner_text("#causes-note") == "900 ns launched inside NVTX ranges \u201cstep\u201d"
@@ -91,8 +101,8 @@ def test_causes_and_advice_follow_the_nvtx_filter(watched: Watched, turns: Path)
     assert page.evaluate("[nsysgap.state.nvtx, nsysgap.state.cause]") == ["step", 3]
 
 
-def test_the_note_tells_whole_gaps_from_the_cause_s_own_time(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_the_note_tells_whole_gaps_from_the_cause_s_own_time(turns_page: Any) -> None:
+    page = turns_page
     page.evaluate("nsysgap.setFilter({ cause: 1 })")
     settle(page)
     assert page.inner_text("#gap-note") == (
@@ -101,8 +111,8 @@ def test_the_note_tells_whole_gaps_from_the_cause_s_own_time(watched: Watched, t
     )
 
 
-def test_the_overview_dims_what_a_filter_leaves_out(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_the_overview_dims_what_a_filter_leaves_out(turns_page: Any) -> None:
+    page = turns_page
     names = "document.querySelector('.minimap-plot').data.map((trace) => trace.name)"
     assert "not chosen" not in page.evaluate(names)
     page.evaluate("nsysgap.setFilter({ cause: 1 })")
@@ -116,8 +126,8 @@ def test_the_overview_dims_what_a_filter_leaves_out(watched: Watched, turns: Pat
     assert "launched, not yet started" in [name for name, _ in shown]
 
 
-def test_search_says_which_of_the_matches(watched: Watched, turns: Path) -> None:
-    page = ready(watched, turns)
+def test_search_says_which_of_the_matches(turns_page: Any) -> None:
+    page = turns_page
     page.fill("#search", "cudaLaunchKernel")
     assert page.inner_text("#search-note") == "3 found"
     page.evaluate("nsysgap.setView(0, 40)")
