@@ -80,7 +80,7 @@ def launch_costs(
     launching = _launching(trace, calls, chosen)
     of_kernels = stats(launching.spent[launching.singly])
     ranges, rows = _ranges(trace, launching, chosen)
-    folded = [one.row() for one in folded_ranges(trace, calls, rows)] if chosen.fold else []
+    folded = [group.row() for group in folded_ranges(trace, calls, rows)] if chosen.fold else []
     return {
         "kernels": _kernels(trace, calls, kernels, details),
         "ranges": ranges,
@@ -115,7 +115,7 @@ def _times(
     """(positions, the time selected for them; None: all), by what each position belongs to: a GPU, a process."""
     if by_owner is None:
         return [(np.arange(len(whose)), time)]
-    return [(np.flatnonzero(whose == one), known) for one, known in by_owner.items()]
+    return [(np.flatnonzero(whose == owner), known) for owner, known in by_owner.items()]
 
 
 def _launching(trace: Trace, calls: NDArray[np.int32], selection: LaunchSelection) -> _Launching:
@@ -145,9 +145,9 @@ def _starts_inside(time: NDArray[np.int64], selection: IntervalSet) -> NDArray[n
 def _by_text(trace: Trace, names: NDArray[np.int32]) -> tuple[list[str], Indices]:
     """(distinct texts, the position of each name's among them): two indices may carry the same text."""
     present, code = codes(names)
-    texts = [trace.name(int(one)) for one in present.tolist()]
-    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    return list(place), np.array([place[text] for text in texts], np.intp)[code]
+    texts = [trace.name(int(index)) for index in present.tolist()]
+    position = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    return list(position), np.array([position[text] for text in texts], np.intp)[code]
 
 
 def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: Table) -> list[Document]:
@@ -155,18 +155,18 @@ def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: 
     ops = trace.ops
     texts, group = _by_text(trace, ops["name"][kernels])
     number = len(texts)
-    found = latencies(trace, calls, kernels.astype(np.int32))
-    own = group[np.searchsorted(kernels, found.op)]
+    single = latencies(trace, calls, kernels.astype(np.int32))
+    own = group[np.searchsorted(kernels, single.op)]
     duration = ops["end"][kernels] - ops["start"][kernels]
-    ran = grouped_stats(ops["end"][found.op] - ops["start"][found.op], own, number)
-    unqueued = found.unqueued
+    ran = grouped_stats(ops["end"][single.op] - ops["start"][single.op], own, number)
+    unqueued = single.unqueued
     columns = {
         "count": np.bincount(group, minlength=number).tolist(),
         "in_graphs": np.bincount(group[ops["graph_node"][kernels] != NO_GRAPH_NODE], minlength=number).tolist(),
         "duration_ns": grouped_stats(duration, group, number),
-        "call_ns": grouped_stats(found.call, own, number),
-        "latency_ns": grouped_stats(found.latency, own, number),
-        "unqueued_latency_ns": grouped_stats(found.latency[unqueued], own[unqueued], number),
+        "call_ns": grouped_stats(single.call, own, number),
+        "latency_ns": grouped_stats(single.latency, own, number),
+        "unqueued_latency_ns": grouped_stats(single.latency[unqueued], own[unqueued], number),
         "grids": _grids(details, kernels, group, number),
         "back_to_back": np.bincount(group[packed(ops, kernels)], minlength=number).tolist(),
     }
@@ -175,7 +175,7 @@ def _kernels(trace: Trace, calls: NDArray[np.int32], kernels: Indices, details: 
         for i, (text, row) in enumerate(zip(texts, zip(*columns.values(), strict=True), strict=True))
     ]
     return sorted(
-        rows, key=lambda one: (-(one["call_ns"].total if one["call_ns"] else 0), -one["duration_ns"].total, one["name"])
+        rows, key=lambda row: (-(row["call_ns"].total if row["call_ns"] else 0), -row["duration_ns"].total, row["name"])
     )
 
 
@@ -193,10 +193,10 @@ def _grids(details: Table, rows: Indices, group: Indices, number: int) -> list[l
     new = np.append(True, (sizes[1:] != sizes[:-1]).any(axis=1)) if len(rows) else np.empty(0, np.bool_)
     heads = np.flatnonzero(new)
     times = np.diff(np.append(heads, len(rows)))
-    found: list[list[Document]] = [[] for _ in range(number)]
+    by_group: list[list[Document]] = [[] for _ in range(number)]
     for head, time in zip(sizes[heads].tolist(), times.tolist(), strict=True):
-        found[head[0]].append({"grid": head[1:4], "block": head[4:], "count": time})
-    return [sorted(shapes, key=lambda one: -one["count"]) for shapes in found]
+        by_group[head[0]].append({"grid": head[1:4], "block": head[4:], "count": time})
+    return [sorted(shapes, key=lambda shape: -shape["count"]) for shapes in by_group]
 
 
 def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> tuple[list[Document], Indices]:
@@ -215,18 +215,21 @@ def _ranges(trace: Trace, launching: _Launching, selection: LaunchSelection) -> 
     texts, group = _by_text(trace, nvtx["name"][rows[inside]])
     if selection.fold:
         shown = folded(texts)
-        texts, place = numbered_texts([shown[text] for text in texts])
-        group = place[group]
+        texts, of_text = numbered_texts([shown[text] for text in texts])
+        group = of_text[group]
     keys = ("launches", "ops", "calls_ns", "kernel_launches", "kernel_calls_ns")
     columns = {
         "name": texts,
         "count": np.bincount(group, minlength=len(texts)).tolist(),
         "duration_ns": grouped_stats(long[inside], group, len(texts)),
         "launches_each": grouped_stats(sums[0][inside], group, len(texts)),
-        **{key: _summed(one[inside], group, len(texts)).tolist() for key, one in zip(keys, sums, strict=True)},
+        **{key: _summed(total[inside], group, len(texts)).tolist() for key, total in zip(keys, sums, strict=True)},
     }
-    found = [_with_price(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-    listed = sorted((one for one in found if one["launches"]), key=lambda one: (-one["launches"], one["name"]))
+    documents = [_with_price(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+    listed = sorted(
+        (document for document in documents if document["launches"]),
+        key=lambda document: (-document["launches"], document["name"]),
+    )
     return listed, rows[inside]
 
 
@@ -234,23 +237,23 @@ def _selected_pieces(
     start: NDArray[np.int64], end: NDArray[np.int64], process: NDArray[np.int32], selection: LaunchSelection
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Indices]:
     """(low, high, owner): what of the ranges of each process lies in its selected time."""
-    found = []
+    parts = []
     for mine, time in _times(process, selection.by_process, selection.time):
         if time is None:
-            found.append((start[mine], end[mine], mine))
+            parts.append((start[mine], end[mine], mine))
         else:
             low, high, owner = pieces(start[mine], end[mine], time)
-            found.append((low, high, mine[owner]))
-    if not found:
+            parts.append((low, high, mine[owner]))
+    if not parts:
         return start[:0], end[:0], np.empty(0, np.intp)
-    low, high, owner = (np.concatenate(column) for column in zip(*found, strict=True))
+    low, high, owner = (np.concatenate(column) for column in zip(*parts, strict=True))
     return low, high, owner
 
 
-def _with_price(one: Document) -> Document:
+def _with_price(document: Document) -> Document:
     """A range's document with what a million of its launches of kernels take, at their mean."""
-    number, spent = one["kernel_launches"], one["kernel_calls_ns"]
-    return {**one, "per_million_ns": spent * MILLION // number if number else None}
+    number, spent = document["kernel_launches"], document["kernel_calls_ns"]
+    return {**document, "per_million_ns": spent * MILLION // number if number else None}
 
 
 def _summed(values: NDArray[np.int64], group: Indices, number: int) -> NDArray[np.int64]:
@@ -272,13 +275,13 @@ def _launched_in(
     """
     singly = launching.singly
     values = (np.ones(len(singly), np.int64), launching.ops, launching.spent, singly, launching.spent * singly)
-    found = [_summed(high - low, owner, len(process)), *(np.zeros(len(process), np.int64) for _ in values)]
-    for one in distinct(process).tolist():
-        mine, own = np.flatnonzero(process[owner] == one), launching.process == one
+    totals = [_summed(high - low, owner, len(process)), *(np.zeros(len(process), np.int64) for _ in values)]
+    for process_row in distinct(process).tolist():
+        mine, own = np.flatnonzero(process[owner] == process_row), launching.process == process_row
         bounds = [np.searchsorted(launching.start[own], time[mine]) for time in (low, high)]
-        for sums, value in zip(found[1:], values, strict=True):
+        for sums, value in zip(totals[1:], values, strict=True):
             np.add.at(sums, owner[mine], _between(value[own], *bounds))
-    return found
+    return totals
 
 
 def _between(values: NDArray[Any], low: Indices, high: Indices) -> NDArray[np.int64]:
@@ -288,5 +291,5 @@ def _between(values: NDArray[Any], low: Indices, high: Indices) -> NDArray[np.in
 
 def _typical(ranges: Iterable[Document]) -> Document | None:
     """The range to do the arithmetic with: the most frequent that launches, such as a token or a step."""
-    best = max(ranges, key=lambda one: (one["count"], one["launches"]), default=None)
+    best = max(ranges, key=lambda document: (document["count"], document["launches"]), default=None)
     return best if best is not None and best["count"] > 1 else None

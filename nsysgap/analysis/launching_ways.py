@@ -53,8 +53,8 @@ def launch_figures(idle: IdleReport, record: Mapping[str, Any] | None = None) ->
     kernels = rows[ops["kind"][rows] == KERNEL]
     said = (record or {}).get("kernels_of_work")
     work = said if isinstance(said, int) and said > 0 else len(kernels)
-    busy, whole = sum(one.busy for one in idle.devices), sum(one.busy + one.idle for one in idle.devices)
-    causes = sum((one.idle_by_part for one in idle.devices), np.zeros(len(PARTS), np.int64))
+    busy, whole = sum(device.busy for device in idle.devices), sum(device.busy + device.idle for device in idle.devices)
+    causes = sum((device.idle_by_part for device in idle.devices), np.zeros(len(PARTS), np.int64))
     latency, launched_by = _launch_latency(idle)
     waited = idle.syncs
     return LaunchFigures(
@@ -75,20 +75,20 @@ def launch_figures(idle: IdleReport, record: Mapping[str, Any] | None = None) ->
 
 
 def _idle_without_untraced(idle: IdleReport) -> list[int]:
-    low = {one.device: one.idle_low_ns for one in untraced_summary(idle)}
-    return [low.get(one.device, one.idle) for one in idle.devices]
+    low = {summary.device: summary.idle_low_ns for summary in untraced_summary(idle)}
+    return [low.get(device.device, device.idle) for device in idle.devices]
 
 
 def _launch_latency(idle: IdleReport) -> tuple[int | None, str | None]:
     """(median in ns, what was launched): kernels, else graphs node by node, else graphs recorded as a whole."""
-    found = idle.latencies
-    kind = idle.trace.ops["kind"][found.op]
+    single = idle.latencies
+    kind = idle.trace.ops["kind"][single.op]
     graphs = idle.graph_launches
     known = graphs.api_call != NONE
     for said, values in (
-        ("kernel launch", found.latency[found.unqueued & (kind == KERNEL)]),
+        ("kernel launch", single.latency[single.unqueued & (kind == KERNEL)]),
         ("graph launch", graphs.latency[known]),
-        ("graph launch", found.latency[found.unqueued & (kind == GRAPH)]),
+        ("graph launch", single.latency[single.unqueued & (kind == GRAPH)]),
     ):
         if len(values):
             return _median(values), said
@@ -103,8 +103,8 @@ def _api_calls(idle: IdleReport) -> int:
 
 
 def _median(values: NDArray[np.int64]) -> int | None:
-    found = stats(values)
-    return None if found is None else found.median
+    figures = stats(values)
+    return None if figures is None else figures.median
 
 
 def _per_1000(number: int, work: int) -> float | None:

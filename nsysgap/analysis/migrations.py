@@ -48,8 +48,8 @@ def _gaps(idle: IdleReport) -> NDArray[np.intp]:
     after = gaps.after[rows]
     names = distinct(ops["name"][after]).tolist()
     unified = [name for name in names if idle.trace.names[name].startswith("[CUDA memcpy Unified")]
-    found: NDArray[np.intp] = rows[is_any(ops["name"][after], unified) & (ops["kind"][after] == MEMCPY)]
-    return found
+    migrated: NDArray[np.intp] = rows[is_any(ops["name"][after], unified) & (ops["kind"][after] == MEMCPY)]
+    return migrated
 
 
 def migration_advice(idle: IdleReport) -> str:

@@ -29,18 +29,23 @@ def all_notices(idle: IdleReport, latencies: Latencies, missing: list[Loss] | No
     `missing`: the report's losses, where the caller knows them.
     """
     missing = losses(idle) if missing is None else missing
-    found = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, missing)]
-    found += [*clock_notices(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle)]
-    found += [*other_work_notices(idle), *program_notices(idle)]
-    found += [*migration_notices(idle), *_failed_launches(idle.trace), *_graphs(idle), *open_range_notices(idle.trace)]
-    found += [*_missing_sources(idle.trace)]
-    return in_order(found)
+    notices = [*idle.trace.warnings, *no_kernels(idle.trace), *loss_notices(idle, missing)]
+    notices += [*clock_notices(latencies, idle.syncs), *_missing_calls(idle), *held_notices(idle)]
+    notices += [*other_work_notices(idle), *program_notices(idle)]
+    notices += [
+        *migration_notices(idle),
+        *_failed_launches(idle.trace),
+        *_graphs(idle),
+        *open_range_notices(idle.trace),
+    ]
+    notices += [*_missing_sources(idle.trace)]
+    return in_order(notices)
 
 
-def in_order(found: Iterable[Notice]) -> tuple[Notice, ...]:
+def in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     """Notices, none twice: what is incomplete first, then warnings, then notes."""
     levels = ("incomplete", "warning", "note")
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: levels.index(one.level)))
+    return tuple(sorted(dict.fromkeys(notices), key=lambda notice: levels.index(notice.level)))
 
 
 def no_kernels(trace: Trace) -> list[Notice]:
@@ -57,15 +62,15 @@ def _missing_calls(idle: IdleReport) -> list[Notice]:
     ops, misled = idle.trace.ops, len(misled_ops(idle.trace, idle.calls))
     without_call = (idle.calls == NONE) & names_launch(ops["correlation"])
     lost = int(without_call.sum()) - misled
-    found = misled_notices(idle)
+    notices = misled_notices(idle)
     if not lost:
-        return found
+        return notices
     have, such = ("has", "it") if lost == 1 else ("have", "one of them")
     said = f"{count(lost)} of {counted(ops.rows, 'op', 'ops')} {have} no launch call in the report"
     nameless = int((idle.trace.processes["global_pid"][ops["process"][without_call]] == 0).sum())
     if nameless:
         said += f" (without globalPid, so whose calls to match is unknown: {count(nameless)})"
-    return [*found, Notice("warning", f"{said}: gaps that end with {such} are 'unknown'.")]
+    return [*notices, Notice("warning", f"{said}: gaps that end with {such} are 'unknown'.")]
 
 
 def misled_notices(idle: IdleReport) -> list[Notice]:
@@ -117,15 +122,15 @@ def _missing_sources(trace: Trace) -> list[Notice]:
     """Parts that stay 0 because the capture did not record what they need."""
     if not trace.ops.rows:
         return []
-    found = []
+    texts = []
     if not trace.osrt.rows:
-        found.append(
+        texts.append(
             "OS runtime calls were not recorded: 'os' time counts as 'host' (nsys profile --trace=cuda,nvtx,osrt)."
         )
     if not trace.nvtx.rows:
-        found.append(f"There are no NVTX ranges: gaps cannot be told by phase ({marking(trace)}).")
+        texts.append(f"There are no NVTX ranges: gaps cannot be told by phase ({marking(trace)}).")
     if (trace.ops["kind"] == GRAPH).any():
-        found.append(
+        texts.append(
             "CUDA graphs were traced as a whole: time between their nodes counts as busy (--cuda-graph-trace=node)."
         )
-    return [Notice("note", text) for text in found]
+    return [Notice("note", text) for text in texts]

@@ -51,7 +51,7 @@ def folded_inside(idle: IdleReport) -> list[Document]:
     nvtx, rows = idle.trace.nvtx, None
     if idle.selection is not None:
         rows = np.flatnonzero(runs_inside(nvtx["start"], nvtx["end"], idle.selection))
-    return [one.row() for one in folded_ranges(idle.trace, idle.calls, rows)]
+    return [group.row() for group in folded_ranges(idle.trace, idle.calls, rows)]
 
 
 def _by_cause(idle: IdleReport) -> list[Group]:
@@ -78,10 +78,10 @@ def _by_gap(idle: IdleReport, by: str, *, fold: bool) -> list[Group]:
     keys, name = {"kernel": _kernel_keys, "nvtx": _nvtx_keys, "thread": _thread_keys, "process": _process_keys}[by](
         idle
     )
-    present, place = np.unique(keys, return_inverse=True)
+    present, code = np.unique(keys, return_inverse=True)
     named = [name(key) for key in present.tolist()]
     texts, of_text = numbered_texts(_folded(named) if fold else named)
-    group = of_text[place.reshape(-1)]
+    group = of_text[code.reshape(-1)]
     duration = idle.gaps.duration
     sums = np.zeros((len(texts), len(PARTS)), np.int64)
 
@@ -111,8 +111,8 @@ def numbered_texts(texts: Iterable[str]) -> tuple[list[str], NDArray[np.intp]]:
     Different indices may carry the same text: they are one group, whose main cause is the largest of its parts.
     """
     numbers: dict[str, int] = {}
-    place = [numbers.setdefault(text, len(numbers)) for text in texts]
-    return list(numbers), np.array(place, np.intp)
+    of_text = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return list(numbers), np.array(of_text, np.intp)
 
 
 Keys = tuple[NDArray[np.int64], Callable[[int], str]]

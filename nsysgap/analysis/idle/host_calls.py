@@ -25,8 +25,8 @@ NAMED = 3
 def mpi_ranges(trace: Trace) -> NDArray[np.intp]:
     """Rows of nvtx that are MPI calls, by their names; those without an end are none."""
     mpi = [index for index in trace.nvtx.distinct("name").tolist() if MPI_RANGE.fullmatch(trace.names[index])]
-    found: NDArray[np.intp] = np.flatnonzero(is_any(trace.nvtx["name"], mpi) & (trace.nvtx["end"] != OPEN_END))
-    return found
+    rows: NDArray[np.intp] = np.flatnonzero(is_any(trace.nvtx["name"], mpi) & (trace.nvtx["end"] != OPEN_END))
+    return rows
 
 
 def host_calls(trace: Trace, *, mpi: bool = True, libraries: bool = True) -> Table:
@@ -51,9 +51,9 @@ def idle_of_launchers(idle: IdleReport, table: Table, device: int | None = None)
     rows = np.flatnonzero((gaps.call != NONE) & (True if device is None else gaps.device == device))
     thread: NDArray[np.int32] = api["thread"][gaps.call[rows]] if len(rows) else np.empty(0, np.int32)
     total = 0
-    for one in distinct(table["thread"]).tolist():
-        mine = rows[thread == one]
-        own = table["thread"] == one
+    for caller in distinct(table["thread"]).tolist():
+        mine = rows[thread == caller]
+        own = table["thread"] == caller
         covered = union(table["start"][own], table["end"][own])
         total += int(covered_length(covered, gaps.start[mine], gaps.end[mine]).sum())
     return total

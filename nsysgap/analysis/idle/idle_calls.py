@@ -54,8 +54,8 @@ def idle_by_call(idle: IdleReport, stacks: Stacks | None = None) -> list[Group]:
     calls.whole_parts()
     launched = launched_gaps(idle)
     thread = idle.trace.api["thread"][idle.gaps.call[launched]] if len(launched) else np.empty(0, np.int32)
-    for one in np.unique(thread).tolist():
-        calls.of_thread(one, launched[thread == one])
+    for launcher in np.unique(thread).tolist():
+        calls.of_thread(launcher, launched[thread == launcher])
     return sorted((group for group in calls.groups() if group.idle), key=lambda group: (-group.idle, group.name))
 
 
@@ -146,7 +146,7 @@ class _Calls:
         self.add(NO_CALL[HOST], left, HOST)
 
     def _waits(self, name: str) -> bool:
-        return any(self.idle.trace.names[one] == name for one in self.idle.attribution.sync_names)
+        return any(self.idle.trace.names[index] == name for index in self.idle.attribution.sync_names)
 
     def groups(self) -> list[Group]:
         """All rows; a waiting call's part is `untraced` where the report's waiting is mostly that."""
@@ -162,7 +162,7 @@ class _Calls:
 def _labels(idle: IdleReport, names: NDArray[np.int32]) -> tuple[NDArray[np.int64], list[str]]:
     """(a code for each row's name, the text of each code)."""
     present, code = codes(names)
-    return code.astype(np.int64), [idle.trace.names[int(one)] for one in present.tolist()]
+    return code.astype(np.int64), [idle.trace.names[int(index)] for index in present.tolist()]
 
 
 def _os_names(idle: IdleReport, stacks: Stacks | None) -> tuple[NDArray[np.int64], list[str]]:
@@ -180,7 +180,8 @@ def _full_buffers(trace: Trace) -> dict[int, IntervalSet]:
         return {}
     rows = np.flatnonzero((table["kind"] == FULL_BUFFER) & (table["thread"] != NONE))
     return {
-        one: _union_of(table, rows[table["thread"][rows] == one]) for one in np.unique(table["thread"][rows]).tolist()
+        thread: _union_of(table, rows[table["thread"][rows] == thread])
+        for thread in np.unique(table["thread"][rows]).tolist()
     }
 
 
@@ -211,10 +212,10 @@ def _shares(start: Times, end: Times, segments: IntervalSet, code: NDArray[np.in
     """(code, how much of each [start, end) passed in its segments), for each code that has any."""
     low, high, owner = pieces(start, end, segments)
     of = code[np.searchsorted(segments.ends, low, side="right")] if len(low) else np.empty(0, np.int64)
-    found = []
-    for one in np.unique(of).tolist():
-        chosen = np.flatnonzero(of == one)
+    by_code = []
+    for label_code in np.unique(of).tolist():
+        chosen = np.flatnonzero(of == label_code)
         shares = np.zeros(len(start), np.int64)
         np.add.at(shares, owner[chosen], (high - low)[chosen])
-        found.append((one, shares))
-    return found
+        by_code.append((label_code, shares))
+    return by_code

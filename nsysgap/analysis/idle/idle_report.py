@@ -145,11 +145,11 @@ class IdleReport:
         self.attribution = whole.attribution(hidden_after_ns)
         self.only_device = device
         self._onlookers = onlookers or {}
-        found = [one for one in whole.gaps if device is None or one.device == device]
+        chosen = [gaps for gaps in whole.gaps if device is None or gaps.device == device]
         self.devices: list[DeviceIdle] = []
         self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
         with self._latencies_and_syncs_beside() if all_at_once and trace.ops.rows >= BESIDE_OPS else nullcontext():
-            cut = [self._cut(one) for one in found]
+            cut = [self._cut(gaps) for gaps in chosen]
         parts = [part for part in cut if part is not None]
         self.gaps = _concatenated(parts)
         offsets = np.cumsum([0, *(len(part) for part in parts)])
@@ -212,7 +212,7 @@ class IdleReport:
         """Rows of the ops that run inside the selection (a zero-length op: begins inside), of one GPU if given."""
         ops = self.trace.ops
         if self.by_device is not None and device is None:
-            rows = [self.selected_ops(one) for one in ops.distinct("device").tolist()]
+            rows = [self.selected_ops(gpu) for gpu in ops.distinct("device").tolist()]
             return rows[0] if len(rows) == 1 else np.sort(np.concatenate([np.empty(0, np.intp), *rows]))
         inside = np.ones(ops.rows, np.bool_) if device is None else ops["device"] == device
         selected = self.selection if device is None else self.selected_on(device)
@@ -233,9 +233,9 @@ class IdleReport:
     def parts(self, rows: Indices) -> NDArray[np.int64]:
         """The ten parts of the gaps with these numbers, ns: int64 of shape (rows, 10)."""
         gaps = self.gaps
-        place = np.searchsorted(self._kept_rows, rows)
-        if len(rows) <= KEPT and (place < len(self._kept_rows)).all() and (self._kept_rows[place] == rows).all():
-            return self._kept_parts[place]
+        position = np.searchsorted(self._kept_rows, rows)
+        if len(rows) <= KEPT and (position < len(self._kept_rows)).all() and (self._kept_rows[position] == rows).all():
+            return self._kept_parts[position]
         return self.attribution.parts(Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows]))
 
     def gaps_by_cause(self) -> dict[str, int]:
@@ -252,19 +252,21 @@ class IdleReport:
     @cached_property
     def graph_launches(self) -> GraphLaunches:
         """The graph launches whose first op is selected."""
-        found = graph_launches(self.trace, self.calls)
+        launches = graph_launches(self.trace, self.calls)
         if self.selection is None and self.only_device is None:
-            return found
-        return found.take(np.flatnonzero(np.isin(found.first_op, self.selected_ops(self.only_device))))
+            return launches
+        return launches.take(np.flatnonzero(np.isin(launches.first_op, self.selected_ops(self.only_device))))
 
     @cached_property
     def syncs(self) -> Syncs:
         """The synchronising calls that run inside the selection. They belong to no GPU: --device keeps them all."""
-        found = syncs(self.trace, self.calls)
+        all_syncs = syncs(self.trace, self.calls)
         if self.selection is None:
-            return found
+            return all_syncs
         api = self.trace.api
-        return found.take(np.flatnonzero(runs_inside(api["start"][found.call], api["end"][found.call], self.selection)))
+        return all_syncs.take(
+            np.flatnonzero(runs_inside(api["start"][all_syncs.call], api["end"][all_syncs.call], self.selection))
+        )
 
 
 def _selected(whole: DeviceGaps, selected: IntervalSet) -> tuple[Times, Times, Indices | slice]:
@@ -314,12 +316,12 @@ def once(make: Callable[[IdleReport], Found]) -> Callable[[IdleReport], Found]:
 
 def runs_inside(start: NDArray[np.int64], end: NDArray[np.int64], selection: IntervalSet) -> NDArray[np.bool_]:
     """Whether each [start, end) overlaps the selection; an empty one: whether its moment lies inside."""
-    found = np.empty(len(start), np.bool_)
+    inside = np.empty(len(start), np.bool_)
     for some in stretches(len(start)):
         shown = np.maximum(end[some], start[some] + 1)
         begun, over = np.searchsorted(selection.starts, shown), np.searchsorted(selection.ends, start[some], "right")
-        found[some] = begun > over
-    return found
+        inside[some] = begun > over
+    return inside
 
 
 def _concatenated(parts: list[Gaps]) -> Gaps:

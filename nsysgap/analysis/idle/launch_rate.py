@@ -46,7 +46,7 @@ class LaunchRate:
 
 def limiting_rate(idle: IdleReport) -> LaunchRate | None:
     """Of all GPUs' launch rates the one behind most queued time; None where that is not what limits there."""
-    rates = [rate for one in idle.devices if (rate := launch_rate(idle, one.device)) is not None]
+    rates = [rate for device in idle.devices if (rate := launch_rate(idle, device.device)) is not None]
     most = max(rates, key=lambda rate: rate.queued_ns, default=None)
     return most if most is not None and most.limits else None
 
@@ -62,10 +62,10 @@ def launch_rate(idle: IdleReport, device: int) -> LaunchRate | None:
     launching, period = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     launches = np.flatnonzero(LAUNCHES.rows(trace)).astype(np.int32)
     thread = trace.api["thread"][launches]
-    for one in distinct(trace.api["thread"][call]).tolist():
-        mine = np.flatnonzero(trace.api["thread"][call] == one)
+    for launcher in distinct(trace.api["thread"][call]).tolist():
+        mine = np.flatnonzero(trace.api["thread"][call] == launcher)
         launching[mine], period[mine] = _later_launches(
-            idle, launches[thread == one], call[mine], start[mine], end[mine]
+            idle, launches[thread == launcher], call[mine], start[mine], end[mine]
         )
     behind = (launching > 0) & (period > 0)
     if not behind.any():
@@ -90,8 +90,8 @@ def _later_launches(
         busy = spans.within(int(start[some].min()), int(end[some].max()))
         inside[some] = covered_length(busy, start[some], end[some])
         later = np.searchsorted(starts, api["end"][call[some]], side="left")
-        found = np.flatnonzero(later < len(starts))
-        period[some][found] = starts[later[found]] - api["start"][call[some][found]]
+        followed = np.flatnonzero(later < len(starts))
+        period[some][followed] = starts[later[followed]] - api["start"][call[some][followed]]
     return inside, period
 
 

@@ -32,25 +32,25 @@ def exclusive_lengths(layers: Sequence[Layer], a: Times, b: Times) -> Iterator[t
     in_a, in_b = np.searchsorted(start, a) - 1, np.searchsorted(start, b) - 1
     present = np.flatnonzero(np.bincount(rank)).tolist()
     seen: Times | int = 0
-    for one in present:
+    for this_rank in present:
         # Intervals of higher ranks are as if they took no time.
-        reach = np.maximum.accumulate(end if one == present[-1] else np.where(rank <= one, end, start))
+        reach = np.maximum.accumulate(end if this_rank == present[-1] else np.where(rank <= this_rank, end, start))
         # What is covered before t is before[i] + min(t, reach[i]) - start[i], where interval i is the last to start.
         covered = np.minimum(reach[:-1], start[1:])
         covered -= start[:-1]
         before = -start
         before[1:] += np.cumsum(covered, out=covered)
         until_here = before[in_b] - before[in_a] + np.minimum(b, reach[in_b]) - np.minimum(a, reach[in_a])
-        yield one, until_here - seen
+        yield this_rank, until_here - seen
         seen = until_here
 
 
 def _merged(layers: Sequence[Layer], first: int) -> Layer:
     """All intervals in order of start, behind one of no length that starts before them and at the latest at `first`."""
-    first = min([first, *(int(one.start[0]) - 1 for one in layers if len(one.start))])
+    first = min([first, *(int(intervals.start[0]) - 1 for intervals in layers if len(intervals.start))])
     moment = np.array([first], np.int64)
-    lowest = min((int(one.rank.min()) for one in layers if len(one.rank)), default=0)
-    parts = [layer(moment, moment, lowest), *(one for one in layers if len(one.start))]
+    lowest = min((int(intervals.rank.min()) for intervals in layers if len(intervals.rank)), default=0)
+    parts = [layer(moment, moment, lowest), *(intervals for intervals in layers if len(intervals.start))]
     start, end, rank = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     if not is_sorted(start):
         order = np.argsort(start, kind="stable")

@@ -22,34 +22,34 @@ Times = NDArray[np.int64]
 
 def loading_by_thread(trace: Trace, calls: NDArray[np.int32]) -> dict[int, IntervalSet]:
     """When each thread (row of threads) was loading modules. `calls`: as `launch_calls`."""
-    found: dict[int, IntervalSet] = {}
+    loading: dict[int, IntervalSet] = {}
     table = trace.activities
     if table is not None:
         rows = np.flatnonzero((table["kind"] == LOADING) & (table["thread"] != NONE))
         for thread in distinct(table["thread"][rows]).tolist():
             mine = rows[table["thread"][rows] == thread]
-            found[thread] = union(table["start"][mine], table["end"][mine])
+            loading[thread] = union(table["start"][mine], table["end"][mine])
     for thread, when in _unknown_work(trace, calls).items():
-        found[thread] = union_of(found.get(thread, when), when)
-    return found
+        loading[thread] = union_of(loading.get(thread, when), when)
+    return loading
 
 
 def _unknown_work(trace: Trace, calls: NDArray[np.int32]) -> dict[int, IntervalSet]:
     """Rows of the profiler named "Unknown" inside calls that load modules and first launches of kernels."""
     unknown = np.flatnonzero(is_any(trace.overhead["name"], trace.names.find((UNKNOWN_WORK,))))
-    found: dict[int, IntervalSet] = {}
+    loading: dict[int, IntervalSet] = {}
     if not len(unknown) or not trace.api.rows:
-        return found
+        return loading
     loads = MODULE_LOADS.rows(trace)
     loads[_first_launches(trace, calls)] = True
     thread = trace.overhead["thread"][unknown]
-    for one in distinct(thread).tolist():
-        mine, around = unknown[thread == one], np.flatnonzero(loads & (trace.api["thread"] == one))
+    for caller in distinct(thread).tolist():
+        mine, around = unknown[thread == caller], np.flatnonzero(loads & (trace.api["thread"] == caller))
         work = union(trace.overhead["start"][mine], trace.overhead["end"][mine])
         inside = intersect(work, union(trace.api["start"][around], trace.api["end"][around]))
         if len(inside.starts):
-            found[one] = inside
-    return found
+            loading[caller] = inside
+    return loading
 
 
 def _first_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -69,20 +69,20 @@ def loading_time(idle: IdleReport) -> dict[int, int]:
     It lies before the launch call and in it, in the parts launch, profiler, sync, cuda_api, os and host.
     """
     gaps, api = idle.gaps, idle.trace.api
-    found = {device.device: 0 for device in idle.devices}
+    spent = {device.device: 0 for device in idle.devices}
     loading = loading_by_thread(idle.trace, idle.calls)
     rows = launched_gaps(idle)
     thread = api["thread"][gaps.call[rows]] if len(rows) else np.empty(0, np.int32)
-    for one, when in loading.items():
-        mine = rows[thread == one]
+    for launcher, when in loading.items():
+        mine = rows[thread == launcher]
         covered = covered_length(when, gaps.start[mine], np.minimum(gaps.end[mine], api["end"][gaps.call[mine]]))
-        for device in found:
-            found[device] += int(covered[gaps.device[mine] == device].sum())
-    return found
+        for device in spent:
+            spent[device] += int(covered[gaps.device[mine] == device].sum())
+    return spent
 
 
 def launched_gaps(idle: IdleReport) -> NDArray[np.intp]:
     """Numbers of the gaps whose time is cut by what a thread did: a call launched what ended them, no graph did."""
     gaps = idle.gaps
-    found: NDArray[np.intp] = np.flatnonzero(idle.attribution.whole_parts(gaps.after, gaps.call) == NONE)
-    return found
+    numbers: NDArray[np.intp] = np.flatnonzero(idle.attribution.whole_parts(gaps.after, gaps.call) == NONE)
+    return numbers

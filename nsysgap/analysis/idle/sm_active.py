@@ -37,7 +37,7 @@ class SmActive:
     samples: int
 
 
-def sm_active(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> SmActive | None:
+def sm_active(idle: IdleReport, device: DeviceIdle, pieces: UntracedPieces) -> SmActive | None:
     """What the hardware counter says about one GPU's parts; None where the report has no samples inside the window."""
     samples = idle.trace.sm_active
     gpu = idle.trace.device(device.device)
@@ -46,7 +46,7 @@ def sm_active(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> Sm
     if len(time) < 2:
         return None
     start, end, value = _intervals(time, value)
-    covered = np.stack([covered_length(part, start, end) for part in _parts(idle, device, found)], axis=1)
+    covered = np.stack([covered_length(part, start, end) for part in _parts(idle, device, pieces)], axis=1)
     inside = covered.sum(axis=1) == end - start
     if not inside.any():
         return None
@@ -64,14 +64,14 @@ def _intervals(time: Times, value: Times) -> tuple[Times, Times, Times]:
     return time[good], time[good + 1], value[good]
 
 
-def _parts(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> tuple[IntervalSet, ...]:
+def _parts(idle: IdleReport, device: DeviceIdle, pieces: UntracedPieces) -> tuple[IntervalSet, ...]:
     window = IntervalSet(np.array([device.window[0]]), np.array([device.window[1]]))
     selected = idle.selected_on(device.device)
     if selected is not None:
         window = intersect(window, selected)
-    of_gap, of_piece = (idle.gaps.device == device.device), (idle.gaps.device[found.gap] == device.device)
+    of_gap, of_piece = (idle.gaps.device == device.device), (idle.gaps.device[pieces.gap] == device.device)
     gaps = union(idle.gaps.start[of_gap], idle.gaps.end[of_gap])
-    hidden = union(found.start[of_piece], found.end[of_piece])
+    hidden = union(pieces.start[of_piece], pieces.end[of_piece])
     return subtract(window, gaps), subtract(gaps, hidden), hidden
 
 
@@ -79,19 +79,19 @@ def _means(shares: Floats, value: Floats) -> list[float | None]:
     """The mean of each part, rounded to a tenth; shares has shape (samples, 3)."""
     present = np.flatnonzero(shares.sum(axis=0) >= 1)
     a = shares[:, present]
-    found: list[float | None] = [None] * shares.shape[1]
+    means: list[float | None] = [None] * shares.shape[1]
     if len(present) and np.linalg.matrix_rank(a) == len(present):
         for part, mean in zip(present, _bounded(a.T @ a, a.T @ value), strict=True):
-            found[part] = round(float(mean), 1)
-    return found
+            means[part] = round(float(mean), 1)
+    return means
 
 
 def _bounded(square: Floats, right: Floats) -> Floats:
     """The x within [0, 100] that minimises x'Sx - 2r'x: the best over every choice of free and clamped unknowns."""
     best, least = np.zeros(len(right)), np.inf
     for choice in product((None, 0.0, 100.0), repeat=len(right)):
-        x = np.array([0.0 if one is None else one for one in choice])
-        free = np.flatnonzero([one is None for one in choice])
+        x = np.array([0.0 if bound is None else bound for bound in choice])
+        free = np.flatnonzero([bound is None for bound in choice])
         if len(free):
             x[free] = np.linalg.solve(square[np.ix_(free, free)], right[free] - square[free] @ x)
         cost = float(x @ square @ x - 2 * right @ x)

@@ -54,9 +54,9 @@ def idle_stretches(
         collected.add(QUEUED, rows, np.maximum(start, call_end), end)
         collected.add(LAUNCH, rows, np.maximum(start, call_start), np.minimum(end, call_end))
         thread = api["thread"][call]
-        for one in distinct(thread):
-            mine = np.flatnonzero((thread == one) & (call_start > start))
-            collected.before(int(one), rows[mine], start[mine], np.minimum(end, call_start)[mine])
+        for launcher in distinct(thread):
+            mine = np.flatnonzero((thread == launcher) & (call_start > start))
+            collected.before(int(launcher), rows[mine], start[mine], np.minimum(end, call_start)[mine])
     return collected.stretches()
 
 
@@ -76,13 +76,13 @@ class _Collector:
     def __init__(self, idle: IdleReport, parts: frozenset[int]) -> None:
         self.idle = idle
         self.parts = parts
-        self.found: list[tuple[Times, Times, NDArray[np.int64], int]] = []
+        self.collected: list[tuple[Times, Times, NDArray[np.int64], int]] = []
 
     def add(self, part: int, gaps: Indices, start: Times, end: Times) -> None:
         """Stretches of gaps; those that are empty are no stretches."""
         if part in self.parts:
             lasting = np.flatnonzero(end > start)
-            self.found.append((start[lasting], end[lasting], gaps[lasting].astype(np.int64), part))
+            self.collected.append((start[lasting], end[lasting], gaps[lasting].astype(np.int64), part))
 
     def before(self, thread: int, gaps: Indices, start: Times, end: Times) -> None:
         """What a thread was doing in [start, end), before it began the launch call."""
@@ -100,11 +100,11 @@ class _Collector:
 
     def stretches(self) -> Stretches:
         """All of them, in order."""
-        if not self.found:
+        if not self.collected:
             none = np.empty(0, np.int64)
             return Stretches(none, none, none, none.astype(np.int8), none.astype(np.int32))
-        start, end, gap = (np.concatenate([one[i] for one in self.found]) for i in range(3))
-        part = np.concatenate([np.full(len(one[0]), one[3], np.int8) for one in self.found])
+        start, end, gap = (np.concatenate([batch[i] for batch in self.collected]) for i in range(3))
+        part = np.concatenate([np.full(len(batch[0]), batch[3], np.int8) for batch in self.collected])
         order = np.lexsort((start, part, gap))
         call = self.idle.gaps.call[gap[order]]
         api = self.idle.trace.api

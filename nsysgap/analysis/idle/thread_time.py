@@ -56,18 +56,18 @@ class ThreadTime:
 
     def _layers(self, low: int, high: int) -> list[Layer]:
         """What the thread did in [low, high), ranked as in RANKS."""
-        found = [layer(*_between(self.untraced, low, high), RANKS.index(UNTRACED))]
+        layers = [layer(*_between(self.untraced, low, high), RANKS.index(UNTRACED))]
         for part, spans in ((PROFILER, self.overhead), (OS, self.osrt), (CUDA_API, self.calls), (SYNC, self.syncs)):
             first, last, rank = spans.position(low), spans.position(high), RANKS.index(part)
             reach = spans.reach(first)
             if reach > low:  # begun before, still going on
-                found.append(layer(np.array([low]), np.array([reach]), rank))
+                layers.append(layer(np.array([low]), np.array([reach]), rank))
             if spans is self.calls:  # of which the syncs are some
                 ranks = np.where(self.syncs.named(first, last), np.int8(RANKS.index(SYNC)), np.int8(rank))
-                found.append(Layer(*spans.between(first, last), ranks))
+                layers.append(Layer(*spans.between(first, last), ranks))
             elif spans is not self.syncs:
-                found.append(layer(*spans.between(first, last), rank))
-        return found
+                layers.append(layer(*spans.between(first, last), rank))
+        return layers
 
 
 def _between(covered: IntervalSet, low: int, high: int) -> IntervalSet:
@@ -111,7 +111,7 @@ class ThreadTimes:
     def _untraced(self, thread: int, syncs: Spans) -> IntervalSet:
         """The long stretches of a thread's synchronising calls in which no op of its process runs."""
         ops = self._ops_of(int(self.trace.threads["process"][thread]))
-        found = [EMPTY]
+        untraced = [EMPTY]
         for some in stretches(len(syncs)):
             start, end = syncs.between(some.start, some.stop, every=True)
             long = np.flatnonzero(end - start > self.hidden_after_ns)  # a shorter call has no longer stretch
@@ -120,8 +120,8 @@ class ThreadTimes:
             if len(start):
                 start, end, _ = pieces(start, end, complement(ops.within(int(start[0]), int(end.max()))))
                 hidden = end - start > self.hidden_after_ns
-                found.append(union(start[hidden], end[hidden]))
-        return union_of(*found)
+                untraced.append(union(start[hidden], end[hidden]))
+        return union_of(*untraced)
 
     def _ops_of(self, process: int) -> Spans:
         """The ops of a process, on any GPU."""

@@ -72,15 +72,15 @@ class UntracedSummary:
         return 100 * self.idle_low_ns / whole, 100 * self.idle_high_ns / whole
 
 
-def untraced_summary(idle: IdleReport, found: UntracedPieces | None = None) -> tuple[UntracedSummary, ...]:
-    """The untraced time of every GPU that has any, by device. `found`: its pieces, where the caller has them."""
-    if found is None:
-        found = untraced_pieces(idle)
-    return tuple(_of_device(idle, device, found) for device in idle.devices if device.idle_by_part[UNTRACED])
+def untraced_summary(idle: IdleReport, untraced: UntracedPieces | None = None) -> tuple[UntracedSummary, ...]:
+    """The untraced time of every GPU that has any, by device. `untraced`: its pieces, where the caller has them."""
+    if untraced is None:
+        untraced = untraced_pieces(idle)
+    return tuple(_of_device(idle, device, untraced) for device in idle.devices if device.idle_by_part[UNTRACED])
 
 
-def _of_device(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> UntracedSummary:
-    mine = np.flatnonzero(idle.gaps.device[found.gap] == device.device)
+def _of_device(idle: IdleReport, device: DeviceIdle, untraced: UntracedPieces) -> UntracedSummary:
+    mine = np.flatnonzero(idle.gaps.device[untraced.gap] == device.device)
     hidden = int(device.idle_by_part[UNTRACED])
     return UntracedSummary(
         device=device.device,
@@ -88,7 +88,7 @@ def _of_device(idle: IdleReport, device: DeviceIdle, found: UntracedPieces) -> U
         idle_low_ns=device.idle - hidden,
         idle_high_ns=device.idle,
         window_ns=device.busy + device.idle,
-        kernels=_kernels(idle.trace, device.device, found.before[mine], found.start[mine], found.end[mine]),
+        kernels=_kernels(idle.trace, device.device, untraced.before[mine], untraced.start[mine], untraced.end[mine]),
     )
 
 
@@ -101,7 +101,7 @@ def _kernels(
     returned = _sync_returned(trace, before, start)
     names = distinct(trace.ops["name"][before]).tolist()
     named = trace.ops["name"][is_any(trace.ops["name"], names) & (trace.ops["device"] == device)]
-    found = []
+    kernels = []
     for name in names:
         mine = np.flatnonzero(trace.ops["name"][before] == name)
         kind = int(trace.ops["kind"][before[mine[0]]])
@@ -109,29 +109,29 @@ def _kernels(
         runs = max(int((named == name).sum()), dark)
         likely = LEAST_RUNS <= dark >= NEARLY_ALL * runs and not returned[mine].any()
         total = int(length[mine].sum())
-        found.append(UntracedKernel(OP_KINDS[kind], trace.name(name), len(mine), total, dark, runs, likely))
-    return tuple(sorted(found, key=lambda one: (-one.untraced_ns, one.name)))
+        kernels.append(UntracedKernel(OP_KINDS[kind], trace.name(name), len(mine), total, dark, runs, likely))
+    return tuple(sorted(kernels, key=lambda kernel: (-kernel.untraced_ns, kernel.name)))
 
 
 def _sync_returned(trace: Trace, before: NDArray[np.int64], start: Times) -> NDArray[np.bool_]:
     """Whether a sync call of the op's process had returned between the op's end and the start of the piece after it."""
-    found = np.zeros(len(before), np.bool_)
+    returned = np.zeros(len(before), np.bool_)
     calls = np.flatnonzero(SYNCS.rows(trace))
     of_call = trace.threads["process"][trace.api["thread"][calls]] if len(calls) else np.empty(0, np.int32)
     process, done = trace.ops["process"][before], trace.ops["end"][before]
-    for one in distinct(process).tolist():
-        mine = np.flatnonzero(process == one)
-        ends = np.sort(trace.api["end"][calls[of_call == one]])
+    for process_row in distinct(process).tolist():
+        mine = np.flatnonzero(process == process_row)
+        ends = np.sort(trace.api["end"][calls[of_call == process_row]])
         first, last = np.searchsorted(ends, done[mine], side="left"), np.searchsorted(ends, start[mine], side="right")
-        found[mine] = last > first
-    return found
+        returned[mine] = last > first
+    return returned
 
 
 def untraced_pieces(idle: IdleReport) -> UntracedPieces:
     """Every untraced piece of every gap, by gap and start; per GPU their lengths sum to its part `untraced`."""
     gaps = _gaps_with_untraced(idle)
     thread = idle.trace.api["thread"][idle.gaps.call[gaps]] if len(gaps) else np.empty(0, np.int32)
-    cut = [_of_thread(idle, int(one), gaps[thread == one]) for one in distinct(thread)]
+    cut = [_of_thread(idle, int(launcher), gaps[thread == launcher]) for launcher in distinct(thread)]
     start, end, gap, before = (
         np.concatenate([part[i] for part in cut]) if cut else np.empty(0, np.int64) for i in range(4)
     )
@@ -140,16 +140,16 @@ def untraced_pieces(idle: IdleReport) -> UntracedPieces:
 
 
 def _gaps_with_untraced(idle: IdleReport) -> Indices:
-    found: list[Indices] = []
+    untraced: list[Indices] = []
 
     def keep(part: int, rows: Indices, values: Times) -> None:
         if part == UNTRACED:
-            found.append(rows[values > 0])
+            untraced.append(rows[values > 0])
 
     gaps = idle.gaps
     if any(device.idle_by_part[UNTRACED] for device in idle.devices):
         idle.attribution.each_part(Pieces(gaps.start, gaps.end, gaps.gap_end, gaps.after), keep)
-    return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+    return np.sort(np.concatenate(untraced)) if untraced else np.empty(0, np.intp)
 
 
 def _of_thread(idle: IdleReport, thread: int, gaps: Indices) -> tuple[Times, Times, Indices, NDArray[np.int64]]:
@@ -171,5 +171,5 @@ def _last_ops(trace: Trace, process: int, at: Times) -> NDArray[np.int64]:
     end = trace.ops["end"][rows]
     reach = np.maximum.accumulate(end)
     latest = np.maximum.accumulate(np.where(end == reach, np.arange(len(end)), 0))
-    place = np.searchsorted(trace.ops["start"][rows], at, side="left") - 1
-    return np.where(place >= 0, rows[latest[np.maximum(place, 0)]] if len(rows) else NONE, NONE)
+    position = np.searchsorted(trace.ops["start"][rows], at, side="left") - 1
+    return np.where(position >= 0, rows[latest[np.maximum(position, 0)]] if len(rows) else NONE, NONE)

@@ -47,24 +47,27 @@ def woken(idle: IdleReport) -> list[Woken]:
     if not len(waits) or not len(rows):
         return []
     thread = trace.api["thread"][gaps.call[rows]]
-    awake, found = _Awake(idle), list[Woken]()
-    for one in distinct(thread).tolist():
-        own = waits[trace.osrt["thread"][waits] == one]
-        for gap, wait, start, end in _sleeps(idle, own, rows[thread == one]):
-            waker = awake.alone(one, int(trace.osrt["end"][wait]))
+    awake, sleeps = _Awake(idle), list[Woken]()
+    for sleeper in distinct(thread).tolist():
+        own = waits[trace.osrt["thread"][waits] == sleeper]
+        for gap, wait, start, end in _sleeps(idle, own, rows[thread == sleeper]):
+            waker = awake.alone(sleeper, int(trace.osrt["end"][wait]))
             if waker != NONE:
-                found.append(Woken(gap, one, waker, int(trace.osrt["name"][wait]), start, end))
-    return found
+                sleeps.append(Woken(gap, sleeper, waker, int(trace.osrt["name"][wait]), start, end))
+    return sleeps
 
 
 def _sleeps(idle: IdleReport, waits: NDArray[np.intp], gaps: NDArray[np.intp]) -> Iterator[tuple[int, int, int, int]]:
     """(gap, last wait before its launch, from when to when inside the gap) of each one that it fills for long; of one
     thread. Only gaps that are longer than that need to be asked about."""
-    osrt, found = idle.trace.osrt, idle.gaps
+    osrt, all_gaps = idle.trace.osrt, idle.gaps
     waits = waits[np.argsort(osrt["end"][waits], kind="stable")]
-    last = np.searchsorted(osrt["end"][waits], idle.trace.api["start"][found.call[gaps]], side="right") - 1
+    last = np.searchsorted(osrt["end"][waits], idle.trace.api["start"][all_gaps.call[gaps]], side="right") - 1
     gaps, wait = gaps[last >= 0], waits[last[last >= 0]]
-    start, end = np.maximum(osrt["start"][wait], found.start[gaps]), np.minimum(osrt["end"][wait], found.end[gaps])
+    start, end = (
+        np.maximum(osrt["start"][wait], all_gaps.start[gaps]),
+        np.minimum(osrt["end"][wait], all_gaps.end[gaps]),
+    )
     long = end - start > idle.attribution.hidden_after_ns
     columns = (gaps[long], wait[long], start[long], end[long])
     yield from zip(*(column.tolist() for column in columns), strict=True)
@@ -77,14 +80,16 @@ class _Awake:
         trace = idle.trace
         self.process = trace.threads["process"]
         self.threads = distinct(np.concatenate((trace.api.distinct("thread"), trace.nvtx.distinct("thread")))).tolist()
-        self.calls = {one: np.flatnonzero(trace.osrt["thread"] == one) for one in self.threads}
-        self.start = {one: trace.osrt["start"][rows] for one, rows in self.calls.items()}
-        self.reach = {one: np.maximum.accumulate(trace.osrt["end"][rows]) for one, rows in self.calls.items()}
+        self.calls = {thread: np.flatnonzero(trace.osrt["thread"] == thread) for thread in self.threads}
+        self.start = {thread: trace.osrt["start"][rows] for thread, rows in self.calls.items()}
+        self.reach = {thread: np.maximum.accumulate(trace.osrt["end"][rows]) for thread, rows in self.calls.items()}
 
     def alone(self, sleeper: int, until: int) -> int:
         """The only other thread of the sleeper's process that was awake just before it woke; NONE if not one."""
-        others = [one for one in self.threads if one != sleeper and self.process[one] == self.process[sleeper]]
-        awake = [one for one in others if not self._in_call(one, until - WAKING_NS)]
+        others = [
+            thread for thread in self.threads if thread != sleeper and self.process[thread] == self.process[sleeper]
+        ]
+        awake = [thread for thread in others if not self._in_call(thread, until - WAKING_NS)]
         return awake[0] if len(awake) == 1 else NONE
 
     def _in_call(self, thread: int, at: int) -> bool:
@@ -92,16 +97,16 @@ class _Awake:
         return number > 0 and bool(self.reach[thread][number - 1] > at)
 
 
-def waker_did(idle: IdleReport, found: list[Woken]) -> NDArray[np.int64]:
-    """What the waker did while the launching thread slept, ns: shape (found, 10), columns as in PARTS.
+def waker_did(idle: IdleReport, sleeps: list[Woken]) -> NDArray[np.int64]:
+    """What the waker did while the launching thread slept, ns: shape (sleeps, 10), columns as in PARTS.
 
     In its calls and outside of them, as before a launch: profiler, untraced, sync, cuda_api, os, host.
     """
-    parts = np.zeros((len(found), len(PARTS)), np.int64)
-    wakers = np.array([one.waker for one in found], np.int64)
+    parts = np.zeros((len(sleeps), len(PARTS)), np.int64)
+    wakers = np.array([sleep.waker for sleep in sleeps], np.int64)
     for waker in distinct(wakers).tolist():
         mine = np.flatnonzero(wakers == waker)
-        start, end = (np.array([getattr(found[i], name) for i in mine], np.int64) for name in ("start", "end"))
+        start, end = (np.array([getattr(sleeps[i], name) for i in mine], np.int64) for name in ("start", "end"))
         seen = np.zeros(len(mine), np.int64)
         for part, covered in idle.attribution.threads.of(waker).sets(int(start.min()), int(end.max())):
             until_here = covered_length(covered, start, end)
@@ -113,37 +118,37 @@ def waker_did(idle: IdleReport, found: list[Woken]) -> NDArray[np.int64]:
 
 def via_column(idle: IdleReport, rows: NDArray[np.intp]) -> Coded | None:
     """Of each of these gaps through whom it was held up, None where nobody is known; None if that is so of all."""
-    found = woken(idle)
+    sleeps = woken(idle)
     listed = np.zeros(len(idle.gaps), np.bool_)
     listed[rows] = True
-    found = [one for one in found if listed[one.gap]]
-    if not found:
+    sleeps = [sleep for sleep in sleeps if listed[sleep.gap]]
+    if not sleeps:
         return None
-    values = [_document(idle, one, did) for one, did in zip(found, waker_did(idle, found).tolist(), strict=True)]
-    code = np.full(len(idle.gaps), len(found), np.int32)
-    code[[one.gap for one in found]] = np.arange(len(found))
+    values = [_document(idle, sleep, did) for sleep, did in zip(sleeps, waker_did(idle, sleeps).tolist(), strict=True)]
+    code = np.full(len(idle.gaps), len(sleeps), np.int32)
+    code[[sleep.gap for sleep in sleeps]] = np.arange(len(sleeps))
     return Coded(code[rows], [*values, None])
 
 
-def _document(idle: IdleReport, one: Woken, did: list[int]) -> Document:
+def _document(idle: IdleReport, sleep: Woken, did: list[int]) -> Document:
     threads = idle.trace.threads
     return {
-        "process": int(idle.trace.processes["pid"][threads["process"][one.waker]]),
-        "thread": int(threads["tid"][one.waker]),
-        "name": idle.trace.name(int(threads["name"][one.waker])),
-        "call": idle.trace.name(one.call),
-        "ns": one.end - one.start,
+        "process": int(idle.trace.processes["pid"][threads["process"][sleep.waker]]),
+        "thread": int(threads["tid"][sleep.waker]),
+        "name": idle.trace.name(int(threads["name"][sleep.waker])),
+        "call": idle.trace.name(sleep.call),
+        "ns": sleep.end - sleep.start,
         "did_ns": {name: ns for name, ns in zip(PARTS, did, strict=True) if ns},
     }
 
 
 def woken_notices(idle: IdleReport) -> list[Notice]:
     """Who slept until whom woke it, and what that did meanwhile."""
-    found = woken(idle)
-    did = waker_did(idle, found)
+    sleeps = woken(idle)
+    did = waker_did(idle, sleeps)
     spent: dict[tuple[int, int, int], list[int]] = {}
-    for row, one in enumerate(found):
-        spent.setdefault((one.sleeper, one.waker, one.call), []).append(row)
+    for row, sleep in enumerate(sleeps):
+        spent.setdefault((sleep.sleeper, sleep.waker, sleep.call), []).append(row)
     said = []
     for (sleeper, waker, call), rows in spent.items():
         parts = did[rows].sum(axis=0)
@@ -155,7 +160,7 @@ def woken_notices(idle: IdleReport) -> list[Notice]:
             f"was awake. What that did meanwhile: {', '.join(most)}."
         )
         said.append((whole, text))
-    return [Notice("note", text) for _, text in sorted(said, key=lambda one: (-one[0], one[1]))[:SAID]]
+    return [Notice("note", text) for _, text in sorted(said, key=lambda timed: (-timed[0], timed[1]))[:SAID]]
 
 
 def thread_named(idle: IdleReport, thread: int) -> str:

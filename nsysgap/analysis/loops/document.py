@@ -17,8 +17,8 @@ from nsysgap.tables import Trace
 
 def loop_rows(trace: Trace, steps: Sequence[LoopSteps]) -> list[Document]:
     """One document per loop of a report, in order: all loops, since `inside` is looked up among them."""
-    loops = [one.loop for one in steps]
-    return [_loop_row(trace, loops, one) for one in steps]
+    loops = [loop_steps.loop for loop_steps in steps]
+    return [_loop_row(trace, loops, loop_steps) for loop_steps in steps]
 
 
 def _loop_row(trace: Trace, loops: Sequence[Loop], steps: LoopSteps) -> Document:
@@ -41,7 +41,7 @@ def _loop_row(trace: Trace, loops: Sequence[Loop], steps: LoopSteps) -> Document
         "launches": stats(steps.launches),
         "ops": stats(steps.ops),
         "api_calls": stats(steps.api_calls),
-        "devices": [_device_row(trace, one) for one in steps.windows],
+        "devices": [_device_row(trace, windows) for windows in steps.windows],
     }
 
 
@@ -78,7 +78,7 @@ def iteration_rows(trace: Trace, steps: LoopSteps) -> list[Document]:
     ]
     if not steps.windows:
         return [{**row, **_no_window({"device": None})} for row in host]
-    gpu = [_window_rows(trace.device(one.edges.device).named(), one, loop.count) for one in steps.windows]
+    gpu = [_window_rows(trace.device(windows.edges.device).named(), windows, loop.count) for windows in steps.windows]
     return [{**row, **of_device[i]} for i, row in enumerate(host) for of_device in gpu]
 
 

@@ -67,10 +67,10 @@ class GpuWindows:
 
 def window_edges(start: Times, end: Times, launched: Launched, ops: Table) -> list[WindowEdges]:
     """The windows of the iterations [start, end) of one process on every GPU they launched ops on, by device."""
-    found = (
+    all_edges = (
         _edges(device, *span_edges(time, start, end), ops, rows) for device, (rows, time) in launched.on_device.items()
     )
-    return [edges for edges in found if edges is not None]
+    return [edges for edges in all_edges if edges is not None]
 
 
 def _edges(device: int, low: Times, high: Times, ops: Table, rows: NDArray[np.int32]) -> WindowEdges | None:
@@ -98,7 +98,7 @@ class WindowClock:
     """
 
     def __init__(self, whole: DeviceGaps, edges: Sequence[WindowEdges]) -> None:
-        self.times = distinct(np.concatenate([time for one in edges for time in (one.start, one.end)]))
+        self.times = distinct(np.concatenate([time for edge in edges for time in (edge.start, edge.end)]))
         self.busy = covered_before(whole.busy, self.times)
         self.pieces, self._segment = _cut_at(whole, self.times)
         self._inside = np.zeros((len(self.times), len(PARTS)), np.int64)

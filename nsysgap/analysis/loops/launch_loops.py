@@ -55,7 +55,7 @@ def launch_loops(
     Threads that hand over to each other are one: of the thread with most calls. Within one step of a loop what repeats
     there is a loop of its own.
     """
-    found: list[Loop] = []
+    loops: list[Loop] = []
     for process in distinct(trace.threads["process"]).tolist():
         launched = order.of(process)
         launching = distinct(trace.api["thread"][calls[launched.op]]).tolist()
@@ -67,10 +67,10 @@ def launch_loops(
             tokens = call_tokens(trace, calls, shapes.of_ops, launched, threads)
             first_seen = _first_seen(tokens.token)
             for steps in _steps(trace, tokens, first_seen):
-                found.append(_loop(trace, launched, threads, tokens, steps.firsts, steps.period))
+                loops.append(_loop(trace, launched, threads, tokens, steps.firsts, steps.period))
                 inner = _inside(trace, tokens, first_seen, steps)
-                found += [_loop(trace, launched, threads, tokens, one.firsts, one.period) for one in inner]
-    return found
+                loops += [_loop(trace, launched, threads, tokens, nested.firsts, nested.period) for nested in inner]
+    return loops
 
 
 def _launching_threads(
@@ -79,7 +79,7 @@ def _launching_threads(
     """The threads of a process that launch something, those that hand over to each other as one."""
     if len(launching) < 2:
         return [(thread,) for thread in launching]
-    return [group for group in process_threads(trace, process, calls) if any(one in launching for one in group)]
+    return [group for group in process_threads(trace, process, calls) if any(thread in launching for thread in group)]
 
 
 def call_tokens(
@@ -111,20 +111,20 @@ def call_tokens(
 
 
 @dataclass(frozen=True)
-class _Found:
+class _TokenLoop:
     """A loop among tokens: where each iteration begins, and how many tokens it has."""
 
     firsts: Indices
     period: int
 
 
-def _steps(trace: Trace, tokens: CallTokens, first_seen: Times, since: int = 0) -> Iterator[_Found]:
+def _steps(trace: Trace, tokens: CallTokens, first_seen: Times, since: int = 0) -> Iterator[_TokenLoop]:
     """The loops of some tokens: of several stretches of one body the one with most iterations.
 
     `first_seen`: where each token of the thread is first, counted from `since` before these tokens.
     """
     pause = np.concatenate(([0], tokens.start[1:] - tokens.end[:-1]))
-    best: dict[tuple[int, int], _Found] = {}
+    best: dict[tuple[int, int], _TokenLoop] = {}
     for runs in repeated(tokens.token):
         for start, length, period in zip(*(column.tolist() for column in runs), strict=True):
             begin = start + _first_of_step(trace, tokens, pause, start, length, period)
@@ -136,24 +136,24 @@ def _steps(trace: Trace, tokens: CallTokens, first_seen: Times, since: int = 0) 
                 continue
             key = period, int(mixed(tokens.token[body]).sum())
             if key not in best or len(best[key].firsts) < count:
-                best[key] = _Found(np.arange(begin, begin + count * period, period), period)
+                best[key] = _TokenLoop(np.arange(begin, begin + count * period, period), period)
     yield from best.values()
 
 
-def _inside(trace: Trace, tokens: CallTokens, first_seen: Times, outer: _Found) -> Iterator[_Found]:
+def _inside(trace: Trace, tokens: CallTokens, first_seen: Times, outer: _TokenLoop) -> Iterator[_TokenLoop]:
     """What repeats within one step (that in the middle stands for all: their tokens are the same)."""
     if outer.period < LEAST_TOKENS:
         return
     middle = int(outer.firsts[len(outer.firsts) // 2])
-    for one in _steps(trace, tokens.part(middle, middle + outer.period), first_seen, middle):
-        yield _Found((outer.firsts[:, None] + one.firsts).reshape(-1), one.period)
+    for inner in _steps(trace, tokens.part(middle, middle + outer.period), first_seen, middle):
+        yield _TokenLoop((outer.firsts[:, None] + inner.firsts).reshape(-1), inner.period)
 
 
 def _first_seen(token: NDArray[np.int32]) -> Times:
     """Where each token first is: shape (tokens' greatest + 1,)."""
-    found = np.full(int(token.max(initial=0)) + 1, len(token), np.int64)
-    np.minimum.at(found, token, np.arange(len(token)))
-    return found
+    first = np.full(int(token.max(initial=0)) + 1, len(token), np.int64)
+    np.minimum.at(first, token, np.arange(len(token)))
+    return first
 
 
 def _first_of_step(trace: Trace, tokens: CallTokens, pause: Times, start: int, length: int, period: int) -> int:

@@ -79,7 +79,7 @@ class LaunchOrder:
         devices = distinct(device).tolist()
         if len(devices) == 1:
             return {devices[0]: (launched, op_time)}
-        return {one: (launched[device == one], op_time[device == one]) for one in devices}
+        return {gpu: (launched[device == gpu], op_time[device == gpu]) for gpu in devices}
 
 
 def _in_order(launched: Indices, call: Indices, calls: int) -> tuple[Indices, Indices]:
@@ -121,8 +121,8 @@ def reduced(reduce: np.ufunc, values: Array, low: Times, high: Times) -> Array:
     else:
         inside, first = positions(low, high)
         values = values[inside]
-    found: Array = reduce.reduceat(values, first)
-    return found
+    per_span: Array = reduce.reduceat(values, first)
+    return per_span
 
 
 @dataclass(frozen=True)
@@ -140,17 +140,17 @@ def launched_extents(trace: Trace, calls: Indices, ranges: NDArray[np.intp]) -> 
     """The GPU's time for some ranges (rows of nvtx), whichever thread of their processes launched the work."""
     order, nvtx, ops = LaunchOrder(trace, calls), trace.nvtx, trace.ops
     process = trace.threads["process"][nvtx["thread"][ranges]]
-    found: dict[int, list[IntervalSet]] = {}
+    extents: dict[int, list[IntervalSet]] = {}
     latest: dict[int, int] = {}
-    for one in distinct(process).tolist():
-        launched, mine = order.of(one), ranges[process == one]
+    for process_row in distinct(process).tolist():
+        launched, mine = order.of(process_row), ranges[process == process_row]
         for number, (work, time) in launched.on_device.items():
             low, high = span_edges(time, nvtx["start"][mine], nvtx["end"][mine])
             some = np.flatnonzero(high > low)
             if len(some):
                 first = ops["start"][reduced(np.minimum, work, low[some], high[some])]  # ops are sorted by start
                 last = reduced(np.maximum, ops["end"][work], low[some], high[some])
-                found.setdefault(number, []).append(union(first, last))
+                extents.setdefault(number, []).append(union(first, last))
                 late = int((last - nvtx["end"][mine[some]]).max())
                 latest[number] = max(late, latest.get(number, late))
-    return LaunchedExtents({device: union_of(*sets) for device, sets in sorted(found.items())}, latest)
+    return LaunchedExtents({device: union_of(*sets) for device, sets in sorted(extents.items())}, latest)

@@ -55,7 +55,7 @@ class Loop:
 
 def nvtx_loops(trace: Trace, order: LaunchOrder) -> list[Loop]:
     """Every loop that NVTX ranges tell, in no particular order, `inside` not yet known."""
-    found = []
+    loops = []
     for rows, label in _ranges_by_label(trace):
         start, end = trace.nvtx["start"][rows], trace.nvtx["end"][rows]
         if len(rows) < LEAST_ITERATIONS or (start[1:] < end[:-1]).any():
@@ -64,8 +64,8 @@ def nvtx_loops(trace: Trace, order: LaunchOrder) -> list[Loop]:
         launched = number_inside(order.of(int(trace.threads["process"][thread])).op_time, start, end)
         if 2 * int((launched > 0).sum()) >= len(rows):
             domain = int(trace.nvtx["domain"][rows[0]])
-            found.append(Loop(label, NVTX, domain, thread, start, end, int(launched.sum())))
-    return found
+            loops.append(Loop(label, NVTX, domain, thread, start, end, int(launched.sum())))
+    return loops
 
 
 def _ranges_by_label(trace: Trace) -> Iterator[tuple[Indices, str]]:
@@ -91,8 +91,8 @@ def in_order(loops: Sequence[Loop]) -> list[Loop]:
     """The loops with `inside`: outermost ones first, then by ops, total duration (both descending) and first start."""
     inside = _innermost(loops)
     ranks = sorted(range(len(loops)), key=lambda i: _rank(loops[i], nested=inside[i] != NONE))
-    place = {number: i for i, number in enumerate(ranks)}
-    return [replace(loops[i], inside=NONE if inside[i] == NONE else place[inside[i]]) for i in ranks]
+    position = {number: i for i, number in enumerate(ranks)}
+    return [replace(loops[i], inside=NONE if inside[i] == NONE else position[inside[i]]) for i in ranks]
 
 
 def _rank(loop: Loop, *, nested: bool) -> tuple[bool, int, int, int, int, str, int]:
@@ -101,7 +101,7 @@ def _rank(loop: Loop, *, nested: bool) -> tuple[bool, int, int, int, int, str, i
 
 def _innermost(loops: Sequence[Loop]) -> list[int]:
     """The number of the innermost loop around each, -1 none."""
-    found = [NONE] * len(loops)
+    around = [NONE] * len(loops)
     for thread in {loop.thread for loop in loops}:
         mine = [i for i, loop in enumerate(loops) if loop.thread == thread]
         mine.sort(key=lambda i: (loops[i].total, -loops[i].count, int(loops[i].start[0]), loops[i].label))
@@ -109,16 +109,16 @@ def _innermost(loops: Sequence[Loop]) -> list[int]:
         first_end = np.array([loops[i].end[0] for i in mine])
         for outer in mine:  # the shortest first: the first that holds a loop is the innermost around it
             holds_first = _held(first_start, first_end, loops[outer])
-            for inner in (mine[place] for place in np.flatnonzero(holds_first).tolist()):
-                if found[inner] == NONE and is_inside(loops[inner], loops[outer]):
-                    found[inner] = outer
-    return found
+            for inner in (mine[position] for position in np.flatnonzero(holds_first).tolist()):
+                if around[inner] == NONE and is_inside(loops[inner], loops[outer]):
+                    around[inner] = outer
+    return around
 
 
 def _held(start: Times, end: Times, outer: Loop) -> NDArray[np.bool_]:
     """Whether each [start, end) lies within one iteration."""
-    place = np.searchsorted(outer.start, start, side="right") - 1
-    held: NDArray[np.bool_] = (place >= 0) & (end <= outer.end[np.maximum(place, 0)])
+    iteration = np.searchsorted(outer.start, start, side="right") - 1
+    held: NDArray[np.bool_] = (iteration >= 0) & (end <= outer.end[np.maximum(iteration, 0)])
     return held
 
 
@@ -138,10 +138,10 @@ def is_inside(inner: Loop, outer: Loop) -> bool:
 
 def main_loops(trace: Trace, loops: Sequence[Loop]) -> dict[int, int]:
     """The number of each process's main loop, by row of processes: the first of `in_order`, or what it gives way to."""
-    found: dict[int, int] = {}
+    first: dict[int, int] = {}
     for number, loop in enumerate(loops):
-        found.setdefault(int(trace.threads["process"][loop.thread]), number)
-    return {process: _given_way(loops, number) for process, number in found.items()}
+        first.setdefault(int(trace.threads["process"][loop.thread]), number)
+    return {process: _given_way(loops, number) for process, number in first.items()}
 
 
 def _given_way(loops: Sequence[Loop], number: int) -> int:

@@ -39,15 +39,15 @@ class Runs(NamedTuple):
 def repeated(tokens: Tokens) -> list[Runs]:
     """What repeats, the most of it first: the runs of the longest period that covers it, then of what is left."""
     left = all_runs(tokens)
-    found = []
+    runs = []
     for _ in range(DEPTH):
         if not len(left.start):
             break
         period = best_period(left)
         chosen = (period % left.period == 0) & (left.length >= REPEATS * period)
-        found.append(left.take(chosen))
+        runs.append(left.take(chosen))
         left = _cut(left.take(~chosen), left.take(chosen))
-    return found
+    return runs
 
 
 def all_runs(tokens: Tokens) -> Runs:
@@ -84,8 +84,8 @@ def _periods(tokens: Tokens) -> list[int]:
         key = (sums[most:] - sums[:-most]) * inverse[: len(tokens) - most + 1]
         # A run of period p holds so many places from which `most` tokens and their recurrence lie inside it.
         step = max(1, 2 * (above + 1) - most + 1)
-        found, number = np.unique(_recurrences(key, most, step), return_counts=True)
-        for period, times in zip(found.tolist(), number.tolist(), strict=True):
+        periods, number = np.unique(_recurrences(key, most, step), return_counts=True)
+        for period, times in zip(periods.tolist(), number.tolist(), strict=True):
             if period > above:
                 evidence[period] = times * step
     affordable = max(WORK // max(len(tokens), 1), 1)
@@ -110,13 +110,13 @@ def _recurrences(key: NDArray[np.uint64], most: int, step: int) -> Numbers:
     beyond = np.full(most, ~key[-1], np.uint64)
     ahead = np.lib.stride_tricks.sliding_window_view(np.concatenate((key[1:], beyond)), most)[::step]
     here = key[::step]
-    found = []
+    distances = []
     rows = max(1, CHUNK // most)
     for low in range(0, len(here), rows):
         same = ahead[low : low + rows] == here[low : low + rows, None]
         first = same.argmax(axis=1)
-        found.append(first[same[np.arange(len(first)), first]] + 1)
-    return np.concatenate(found).astype(np.int64)
+        distances.append(first[same[np.arange(len(first)), first]] + 1)
+    return np.concatenate(distances).astype(np.int64)
 
 
 def best_period(runs: Runs) -> int:
@@ -163,8 +163,8 @@ def _cut(runs: Runs, taken: Runs) -> Runs:
     for start, length, period in zip(*(column.tolist() for column in runs), strict=True):
         low = int(np.searchsorted(left_end, start, side="right"))
         high = int(np.searchsorted(left_start, start + length, side="left"))
-        for place in range(low, high):
-            begin, end = max(start, int(left_start[place])), min(start + length, int(left_end[place]))
+        for stretch in range(low, high):
+            begin, end = max(start, int(left_start[stretch])), min(start + length, int(left_end[stretch]))
             if end - begin >= max(REPEATS * period, LEAST_TOKENS):
                 pieces.append((begin, end - begin, period))
     columns = np.array(sorted(set(pieces)), np.int64).reshape(-1, 3)

@@ -39,10 +39,10 @@ def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Rows, dict[str, NDArra
         shape[some] = of_name[np.searchsorted(present, ops["name"][some])] * np.int32(4) + ops["kind"][some]
     beyond = 4 * len(number)
     for rows, table_rows, columns in details:
-        found = [columns.pop(name) for name in SHAPE_COLUMNS if name in columns]
-        of_table: NDArray[Any] = np.zeros(len(found[0]) if found else 0, np.int32)
-        while found:  # each is held no longer than it is needed
-            of_table = _folded(of_table, found.pop())
+        shape_columns = [columns.pop(name) for name in SHAPE_COLUMNS if name in columns]
+        of_table: NDArray[Any] = np.zeros(len(shape_columns[0]) if shape_columns else 0, np.int32)
+        while shape_columns:  # each is held no longer than it is needed
+            of_table = _folded(of_table, shape_columns.pop())
         of_kind = shape[rows]
         if len(of_table):
             of_kind = _folded(of_kind, narrowed(of_table)[table_rows])
@@ -140,31 +140,31 @@ class Sequences:
 
 def powers(base: int, number: int) -> NDArray[np.uint64]:
     """base**i modulo 2**64 for i below a number."""
-    found = np.full(number, np.uint64(base % (1 << 64)))
+    raised = np.full(number, np.uint64(base % (1 << 64)))
     if number:
-        found[0] = 1
-        np.multiply.accumulate(found, out=found)
-    return found
+        raised[0] = 1
+        np.multiply.accumulate(raised, out=raised)
+    return raised
 
 
 def powers_at(base: int, exponents: Times) -> NDArray[np.uint64]:
     """base**i modulo 2**64 for some i, by squaring."""
-    found = np.ones(len(exponents), np.uint64)
+    raised = np.ones(len(exponents), np.uint64)
     left = exponents.astype(np.uint64)
     while left.any():
         odd = (left & np.uint64(1)).astype(np.bool_)
-        found[odd] *= np.uint64(base % (1 << 64))
+        raised[odd] *= np.uint64(base % (1 << 64))
         base = base * base % (1 << 64)
         left >>= np.uint64(1)
-    return found
+    return raised
 
 
 def mixed(numbers: NDArray[np.int32]) -> NDArray[np.uint64]:
     """Numbers spread over 64 bits: the finaliser of splitmix64 (Steele, Lea, Flood, 2014)."""
-    found = numbers.astype(np.uint64) + np.uint64(1)
-    found *= np.uint64(0x9E3779B97F4A7C15)
+    spread = numbers.astype(np.uint64) + np.uint64(1)
+    spread *= np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        found ^= found >> np.uint64(shift)
-        found *= np.uint64(factor)
-    found ^= found >> np.uint64(31)
-    return found
+        spread ^= spread >> np.uint64(shift)
+        spread *= np.uint64(factor)
+    spread ^= spread >> np.uint64(31)
+    return spread

@@ -72,11 +72,11 @@ class LoopSteps:
     def step(self) -> int:
         """What a step takes, ns: the longer of the host's median (with its share of the time between) and the GPU's."""
         host = lower_median(self.duration) + self.between // (self.loop.count - 1)
-        return max([host, *(lower_median(one.window) for one in self.windows)])
+        return max([host, *(lower_median(windows.window) for windows in self.windows)])
 
     def covered(self, device: int) -> IntervalSet | None:
         """The loop's GPU windows on a device as one set; None where it launched nothing there."""
-        return next((one.edges.covered for one in self.windows if one.edges.device == device), None)
+        return next((windows.edges.covered for windows in self.windows if windows.edges.device == device), None)
 
 
 def lower_median(values: Times) -> int:
@@ -143,20 +143,20 @@ class Steps:
     @cached_property
     def judged_time(self) -> dict[int, IntervalSet]:
         """The GPU windows of these loops together, by device; the whole window of a GPU that ran none of them."""
-        found = {one.device: _interval(*one.window) for one in self.whole.gaps}
+        windows = {gaps.device: _interval(*gaps.window) for gaps in self.whole.gaps}
         loops = [self.loops[number] for number in self.judged.values()]
         covered: dict[int, list[IntervalSet]] = {}
         for edges in (edge for loop in loops for edge in self.edges(loop)):
             covered.setdefault(edges.device, []).append(edges.covered)
         together = {device: union_of(*sets) for device, sets in covered.items()}
-        return found | {device: time for device, time in together.items() if len(time.starts)}
+        return windows | {device: time for device, time in together.items() if len(time.starts)}
 
     @cached_property
     def judged_host_time(self) -> dict[int, IntervalSet]:
         """The iterations of these loops by row of processes; all time for a process without one."""
-        found = {one: everything() for one in distinct(self.trace.threads["process"]).tolist()}
+        time = {process: everything() for process in distinct(self.trace.threads["process"]).tolist()}
         loops = {process: self.loops[number] for process, number in self.judged.items()}
-        return found | {process: union(loop.start, loop.end) for process, loop in loops.items()}
+        return time | {process: union(loop.start, loop.end) for process, loop in loops.items()}
 
     def edges(self, loop: Loop) -> list[WindowEdges]:
         """The GPU windows of a loop, without what happened in them."""
@@ -174,7 +174,7 @@ class Steps:
 
     def of(self, loops: Sequence[Loop], *, compared: bool = True) -> list[LoopSteps]:
         """The figures of some loops. `compared`: which iterations are identical will be asked for, too."""
-        sequences = {one: Sequences(self.order.of(one), self.shapes) for one in map(self._process, loops)}
+        sequences = {process: Sequences(self.order.of(process), self.shapes) for process in map(self._process, loops)}
         edges = [self.edges(loop) for loop in loops]
         judged = [self.loops[number] for number in self.judged.values()]
         shared = all(any(loop is own for own in judged) for loop in loops)

@@ -36,8 +36,8 @@ class Fan:
         """(`first`, `more`) of some things, 0 where there are no more."""
         if not len(self.things):
             return np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-        place, there = lookup(self.things, rows)
-        return np.where(there, self.first[place], 0), np.where(there, self.more[place], 0)
+        position, there = lookup(self.things, rows)
+        return np.where(there, self.first[position], 0), np.where(there, self.more[position], 0)
 
 
 def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
@@ -45,8 +45,8 @@ def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
     order = np.argsort(thing, kind="stable")
     starts = thing[order]
     fresh = np.append(True, starts[1:] != starts[:-1])[: len(starts)]
-    place = np.arange(len(order))
-    turn = place - np.maximum.accumulate(np.where(fresh, place, 0))
+    position = np.arange(len(order))
+    turn = position - np.maximum.accumulate(np.where(fresh, position, 0))
     heads = np.flatnonzero(fresh)
     more = np.diff(np.append(heads, len(starts))) - 1
     several = np.flatnonzero(more)
@@ -62,8 +62,8 @@ def lookup(sorted_values: NDArray[np.int64], wanted: Rows) -> tuple[NDArray[np.i
     """(where each wanted value is among the sorted ones, whether it is there)."""
     if not len(sorted_values):
         return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
-    place = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
-    return place, sorted_values[place] == wanted
+    position = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
+    return position, sorted_values[position] == wanted
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,21 @@ def launch_flows(
     possible = (begun < end) | (begun <= trace.ops["start"][rows])
     ends[rows[possible]] = True
     starts[calls[rows[possible]]] = True
-    found = LaunchFlows(starts, ends, int((~possible).sum()))
+    flows = LaunchFlows(starts, ends, int((~possible).sum()))
     if by_correlation:
-        found = replace(found, numbers=_correlations(trace, kept.api))
-    return replace(found, fan=_op_fan(trace, calls, rows[possible], found))
+        flows = replace(flows, numbers=_correlations(trace, kept.api))
+    return replace(flows, fan=_op_fan(trace, calls, rows[possible], flows))
 
 
 def _correlations(trace: Trace, kept: Rows) -> NDArray[np.int64]:
     """The correlation ID of each call; numbers beyond all of them where calls of several kept processes have it."""
     given = trace.api["correlation"]
     process = trace.threads["process"][trace.api["thread"][kept]]
-    known, place = codes(given[kept])
+    known, code = codes(given[kept])
     process_of = np.zeros(len(known), process.dtype)
-    process_of[place] = process  # of several any
+    process_of[code] = process  # of several any
     single = (known > 0) & (known < MOST_CORRELATION)
-    single[place[process_of[place] != process]] = False
+    single[code[process_of[code] != process]] = False
     own = is_any(given, known[single])
     return np.where(own, given, MOST_CORRELATION + np.arange(len(given)))
 
@@ -130,10 +130,10 @@ def _op_fan(trace: Trace, calls: NDArray[np.int32], rows: Rows, flows: LaunchFlo
     if not len(call) or int(np.bincount(call).max()) < 2:
         return None
     own = flows.of_calls(call)
-    found = fan(call, own, max(2 * trace.api.rows + 1, int(own.max())))
+    op_fan = fan(call, own, max(2 * trace.api.rows + 1, int(own.max())))
     pair = np.zeros(trace.ops.rows, np.int64)
-    pair[rows] = found.pair
-    return replace(found, pair=pair)
+    pair[rows] = op_fan.pair
+    return replace(op_fan, pair=pair)
 
 
 def _first_of_graphs(trace: Trace, calls: NDArray[np.int32], rows: Rows) -> NDArray[np.bool_]:
@@ -189,21 +189,21 @@ class EventEnds:
     def of_calls(self, rows: Rows, at: NDArray[np.int64]) -> list[Flow]:
         """The ends at these calls, which begin at these times."""
         order = np.argsort(self.record, kind="stable")
-        place, there = lookup(self.record[order].astype(np.int64), rows)
-        begins = order[place] if len(order) else place
+        position, there = lookup(self.record[order].astype(np.int64), rows)
+        begins = order[position] if len(order) else position
         first, more = self.fan.of(rows)
         ids, shared = np.where(there, self.ids[begins], 0), there & self.shared[begins]
         out = Flow(FLOW_EVENT, True, ids, at, shared, first, more)
-        place, there = lookup(self.wait.astype(np.int64), rows)
-        ids, shared = np.where(there, self.ids[place], 0), there & self.shared[place]
-        return [out, Flow(FLOW_EVENT, False, ids, at, shared, self.fan.pair[place])]
+        position, there = lookup(self.wait.astype(np.int64), rows)
+        ids, shared = np.where(there, self.ids[position], 0), there & self.shared[position]
+        return [out, Flow(FLOW_EVENT, False, ids, at, shared, self.fan.pair[position])]
 
 
-def event_ends(found: EventFlows, shared: NDArray[np.bool_], after: int) -> EventEnds:
+def event_ends(flows: EventFlows, shared: NDArray[np.bool_], after: int) -> EventEnds:
     """Number event arrows, given which API calls share their moment; numbers of further arrows come after `after`."""
-    ids = found.record.astype(np.int64) + 1 + len(shared)
-    either = shared[found.record] | shared[found.wait]
+    ids = flows.record.astype(np.int64) + 1 + len(shared)
+    either = shared[flows.record] | shared[flows.wait]
     # All arrows of one record are bound in one way, so that they are joined.
-    sharing = np.unique(found.record[either])
-    bound = lookup(sharing.astype(np.int64), found.record)[1]
-    return EventEnds(found.record, found.wait, ids, fan(found.record, ids, after), bound)
+    sharing = np.unique(flows.record[either])
+    bound = lookup(sharing.astype(np.int64), flows.record)[1]
+    return EventEnds(flows.record, flows.wait, ids, fan(flows.record, ids, after), bound)

@@ -42,22 +42,22 @@ def busy_and_idle_in_ranges(idle: IdleReport) -> list[Document]:
     if idle.selection is not None:
         keep &= runs_inside(nvtx["start"], end, idle.selection)
     rows = np.flatnonzero(keep)
-    present, place = np.unique(nvtx["name"][rows], return_inverse=True)
-    wall, longest = sums_and_largest(place, (end - nvtx["start"])[rows], len(present))
+    present, code = np.unique(nvtx["name"][rows], return_inverse=True)
+    wall, longest = sums_and_largest(code, (end - nvtx["start"])[rows], len(present))
     values = {"ops": work.ops, "busy_ns": work.busy, "idle_ns": idle_time}
-    sums = {key: sums_and_largest(place, one[rows], len(present))[0] for key, one in values.items()}
-    count = np.bincount(place, minlength=len(present))
-    found: list[Document] = [
+    sums = {key: sums_and_largest(code, of_range[rows], len(present))[0] for key, of_range in values.items()}
+    count = np.bincount(code, minlength=len(present))
+    documents: list[Document] = [
         {
             "name": index,
             "count": int(count[i]),
             "wall_ns": int(wall[i]),
-            **{key: int(one[i]) for key, one in sums.items()},
+            **{key: int(total[i]) for key, total in sums.items()},
             "at": [int(nvtx["start"][rows[longest[i]]]), int(end[rows[longest[i]]])],
         }
         for i, index in enumerate(present.tolist())
     ]
-    return sorted(found, key=lambda one: (-one["busy_ns"], -one["wall_ns"], one["name"]))
+    return sorted(documents, key=lambda document: (-document["busy_ns"], -document["wall_ns"], document["name"]))
 
 
 def processes_of_device(idle: IdleReport) -> NDArray[np.bool_]:

@@ -82,19 +82,19 @@ def counters(
 
 def _streams(layout: Layout, track: NDArray[np.int32]) -> Iterator[tuple[str, NDArray[np.intp]]]:
     """(name, positions) per stream, its overflow lanes taken together."""
-    present, place = np.unique(track, return_inverse=True)
-    base = [layout.tracks[one].name.split(" (")[0] for one in present]
+    present, code = np.unique(track, return_inverse=True)
+    base = [layout.tracks[index].name.split(" (")[0] for index in present]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(base))}
-    places = grouped(np.array([numbers[name] for name in base], np.intp)[place.reshape(-1)], len(numbers))
+    positions = grouped(np.array([numbers[name] for name in base], np.intp)[code.reshape(-1)], len(numbers))
     for name, number in numbers.items():
-        yield name, places(number)
+        yield name, positions(number)
 
 
 def _copies(trace: Trace, rows: NDArray[np.int32], names: dict[int, str]) -> Iterator[tuple[str, NDArray[np.int32]]]:
     copies = rows[trace.ops["kind"][rows] == MEMCPY]
     index = trace.ops["name"][copies]
-    for one in np.unique(index).tolist():
-        yield names[one], copies[index == one]
+    for direction in np.unique(index).tolist():
+        yield names[direction], copies[index == direction]
 
 
 def memory_counters(layout: Layout, trace: Trace, events: Table, kinds: tuple[str, ...], cut: Cut) -> Iterator[Counter]:
@@ -119,7 +119,7 @@ def metric_counters(layout: Layout, trace: Trace, samples: Table, cut: Cut) -> I
 
 
 def _sampled_devices(samples: Table, cut: Cut) -> list[int]:
-    return [one for one in np.unique(samples["device"]).tolist() if cut.device in (None, one)]
+    return [device for device in np.unique(samples["device"]).tolist() if cut.device in (None, device)]
 
 
 def _held(time: Times, value: Times, selection: IntervalSet | None) -> tuple[Times, Times]:

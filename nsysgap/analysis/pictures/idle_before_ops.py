@@ -19,19 +19,19 @@ def idle_before_ops(idle: IdleReport) -> list[Document]:
     rows = idle.selected_ops(idle.only_device)
     duration = ops["end"] - ops["start"]
     name = ops["name"][rows]
-    present, place = np.unique(name, return_inverse=True)
-    count = np.bincount(place, minlength=len(present))
-    total, longest = sums_and_largest(place, duration[rows], len(present))
+    present, code = np.unique(name, return_inverse=True)
+    count = np.bincount(code, minlength=len(present))
+    total, longest = sums_and_largest(code, duration[rows], len(present))
     ended = np.flatnonzero(gaps.after != NONE)
     slot = np.searchsorted(present, ops["name"][gaps.after[ended]])
     known = slot < len(present)
     ended, slot = ended[known], slot[known]
     idle_sum, worst = sums_and_largest(slot, gaps.duration[ended], len(present))
-    found = []
+    documents = []
     for i, index in enumerate(present.tolist()):
         op, gap = int(rows[longest[i]]), int(ended[worst[i]]) if worst[i] != NONE else NONE
         at = (gaps.start[gap], gaps.end[gap]) if gap != NONE else (ops["start"][op], ops["end"][op])
-        found.append(
+        documents.append(
             {
                 "name": index,
                 "count": int(count[i]),
@@ -41,16 +41,16 @@ def idle_before_ops(idle: IdleReport) -> list[Document]:
                 "at": [int(at[0]), int(at[1])],
             }
         )
-    return sorted(found, key=lambda one: (-one["total_ns"], one["name"]))
+    return sorted(documents, key=lambda document: (-document["total_ns"], document["name"]))
 
 
-def sums_and_largest(place: Indices, values: Times, number: int) -> tuple[Times, Indices]:
+def sums_and_largest(group: Indices, values: Times, number: int) -> tuple[Times, Indices]:
     """(the sum, the position of the largest value or -1) of each of `number` groups."""
     total = np.zeros(number, np.int64)
-    np.add.at(total, place, values)
-    order = np.lexsort((-values, place))
+    np.add.at(total, group, values)
+    order = np.lexsort((-values, group))
     largest = np.full(number, NONE, np.intp)
     if len(order):
-        heads = order[np.concatenate(([True], place[order][1:] != place[order][:-1]))]
-        largest[place[heads]] = heads
+        heads = order[np.concatenate(([True], group[order][1:] != group[order][:-1]))]
+        largest[group[heads]] = heads
     return total, largest

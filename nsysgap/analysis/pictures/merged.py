@@ -51,16 +51,16 @@ def joins(matched: Matched, op: Sequence[NDArray[np.intp]], rows: Sequence[int],
     has; `shift`: ns to add to its times for the common clock."""
     units, number = matched.wait.shape
     start = matched.start + np.array(shift, np.int64)[:, None]
-    place = np.argsort(np.argsort(start, axis=0, kind="stable"), axis=0)
+    turn = np.argsort(np.argsort(start, axis=0, kind="stable"), axis=0)
     first = units * IDS_OF_A_REPORT + 1 + np.arange(number) * units
-    found = []
+    arrows = []
     for unit in range(units):
         of = op[unit][matched.number[unit]]
         out, into = np.zeros(rows[unit], np.int64), np.zeros(rows[unit], np.int64)
-        out[of] = np.where(place[unit] < units - 1, first + place[unit], 0)
-        into[of] = np.where(place[unit] > 0, first + place[unit] - 1, 0)
-        found.append(Joins(out, into))
-    return found
+        out[of] = np.where(turn[unit] < units - 1, first + turn[unit], 0)
+        into[of] = np.where(turn[unit] > 0, first + turn[unit] - 1, 0)
+        arrows.append(Joins(out, into))
+    return arrows
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def _track(track: Track, group: Group, offset: int, pids: Sequence[int], tids: s
 
 
 def _free(wanted: int, taken: set[int]) -> int:
-    found = wanted
-    if found in taken:
-        found = (MOST_PID if wanted < OWN_IDS else OWN_IDS) + len(taken)
-        while found in taken:
-            found += 1
-    taken.add(found)
-    return found
+    pid = wanted
+    if pid in taken:
+        pid = (MOST_PID if wanted < OWN_IDS else OWN_IDS) + len(taken)
+        while pid in taken:
+            pid += 1
+    taken.add(pid)
+    return pid
 
 
 def _shifted(source: Source, shift: int, first_track: int, number: int) -> Callable[[int, int], Slices]:

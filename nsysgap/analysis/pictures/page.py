@@ -167,7 +167,7 @@ def timeline_data(  # noqa: PLR0913 - what a page shows
         stretches=in_order_of_time(idle_stretches(idle, chosen=gap_rows)),
         tracks=tracks,
         summary=gaps_document(idle, np.empty(0, np.intp), warnings),
-        gaps_by_cause=sum((one.gaps_by_cause for one in idle.devices), np.zeros(10, np.int64)),
+        gaps_by_cause=sum((device.gaps_by_cause for device in idle.devices), np.zeros(10, np.int64)),
         latencies=latencies,
         untraced=union(hidden.start, hidden.end),
         op_names=idle_before_ops(idle),
@@ -213,8 +213,8 @@ def _streams(idle: IdleReport) -> Iterator[Track]:
     ops = idle.trace.ops
     stream, number = combined_codes(*(ops[name][rows] for name in ("process", "device", "context", "stream")))
     of_stream = grouped(stream, number)
-    for one in distinct(stream).tolist():
-        mine = rows[of_stream(one)]
+    for code in distinct(stream).tolist():
+        mine = rows[of_stream(code)]
         process, device, context, name = (int(ops[key][mine[0]]) for key in ("process", "device", "context", "stream"))
         ids = (process, device, NONE, context, name)
         yield _laid_out("stream", ids, mine, ops["start"][mine], ops["end"][mine], assign_lanes)
@@ -240,11 +240,11 @@ def stacked_lanes(start: Times, end: Times) -> NDArray[np.int32]:
     """The lane of each interval: its depth where intervals nest like calls, else the lowest free lane."""
     order = np.lexsort((-end, start))
     try:
-        found = nesting(start, end)
+        nested = nesting(start, end)
     except ValueError:
         return assign_lanes(start, end)
     lane = np.empty(len(order), np.int32)
-    lane[found.order] = found.depth
+    lane[nested.order] = nested.depth
     # Intervals of no length nest in nothing, yet may share a lane with what surrounds them.
     return lane if _disjoint(start, end, lane) else assign_lanes(start, end)
 
@@ -277,10 +277,10 @@ def _domains(idle: IdleReport) -> tuple[Indices, list[str]]:
 
 def _by_domain(idle: IdleReport, rows: Indices) -> Iterator[tuple[str, Indices]]:
     """(name, its ranges) of each domain of some ranges, the default one first; all as one where the report has one."""
-    place, names = _domains(idle)
-    of_row = place[rows]
-    for one in sorted(distinct(of_row).tolist(), key=lambda one: (names[one] != DEFAULT, names[one])):
-        yield names[one], rows[of_row == one]
+    of_range, names = _domains(idle)
+    of_row = of_range[rows]
+    for domain in sorted(distinct(of_row).tolist(), key=lambda domain: (names[domain] != DEFAULT, names[domain])):
+        yield names[domain], rows[of_row == domain]
 
 
 def _calls_by_device(idle: IdleReport) -> Iterator[tuple[int, NDArray[np.int32]]]:
@@ -296,9 +296,9 @@ def _projected(idle: IdleReport, device: int, calls: NDArray[np.int32]) -> Itera
     if idle.selection is not None:
         used &= runs_inside(work.first, work.last, idle.selection)
     process = trace.threads["process"][trace.nvtx["thread"]]
-    for one in np.unique(process[used]):
-        ids = (int(one), device, NONE, NONE, NONE)
-        for domain, rows in _by_domain(idle, np.flatnonzero(used & (process == one))):
+    for process_row in np.unique(process[used]):
+        ids = (int(process_row), device, NONE, NONE, NONE)
+        for domain, rows in _by_domain(idle, np.flatnonzero(used & (process == process_row))):
             laid_out = _laid_out("projected", ids, rows, work.first[rows], work.last[rows], stacked_lanes)
             yield replace(laid_out, domain=domain)
 
@@ -310,10 +310,10 @@ def _near(trace: Trace, tracks: tuple[Track, ...]) -> tuple[tuple[Track, ...], t
     )
     low, high = anchor - FARTHEST_NS, anchor + FARTHEST_NS
     near = [(track.start > low) & (track.end < high) for track in tracks]
-    lost = sum(int((~one).sum()) for one in near)
+    lost = sum(int((~inside).sum()) for inside in near)
     if not lost:
         return tracks, ()
-    kept = tuple(track.take(one) for track, one in zip(tracks, near, strict=True))
+    kept = tuple(track.take(inside) for track, inside in zip(tracks, near, strict=True))
     lie = counted(lost, "event lies", "events lie")
     said = f"{lie} more than 26 days away from the GPU's work (a damaged clock): not shown here."
     return kept, (Notice("warning", said),)
@@ -348,13 +348,13 @@ def run_facts(
 ) -> tuple[tuple[str, str], ...]:
     """What this run was, (label, text) in the order in which people ask; `target` describes the machine."""
     programs = dict.fromkeys(trace.name(int(name)) for name in trace.processes["name"])
-    found = (
+    facts = (
         ("Program", command or ", ".join(name for name in programs if name)),
-        ("GPU", ", ".join(dict.fromkeys(one.name for one in trace.devices if one.name))),
+        ("GPU", ", ".join(dict.fromkeys(device.name for device in trace.devices if device.name))),
         ("Started", f"{started.replace('T', ' ')} UTC".replace("UTC UTC", "UTC") if started else ""),
         ("Recorded", f"{trace.duration_ns / 1e9:,.2f} s" if trace.duration_ns else ""),
         ("nsys", trace.nsys_version or ""),
         ("Driver", target.get("NvDriverVersion", "")),
         ("System", target.get("OsDescription", "")),
     )
-    return tuple((label, text) for label, text in found if text)
+    return tuple((label, text) for label, text in facts if text)

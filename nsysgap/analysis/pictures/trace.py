@@ -92,30 +92,30 @@ class View:
     def viewed(self, facts: dict[str, Any] | None = None) -> Viewed:
         """Everything, to be written; `facts` are added to otherData."""
         zero = self._zero()
-        found: dict[str, Any] = {"time_zero_ns": zero, "session_start_utc_ns": self.extras.session_start}
+        noted: dict[str, Any] = {"time_zero_ns": zero, "session_start_utc_ns": self.extras.session_start}
         if self.flows.backwards:
-            one, many = "op ended before its launch call began", "ops ended before their launch calls began"
-            found["flows_left_out"] = counted(self.flows.backwards, one, many)
+            singular, many = "op ended before its launch call began", "ops ended before their launch calls began"
+            noted["flows_left_out"] = counted(self.flows.backwards, singular, many)
         return Viewed(
             groups=tuple(self.layout.groups),
             tracks=tuple(self.layout.tracks),
             sources=tuple(source for source in self.sources if source.count),
             counters=self._counters if self.show.counters and not self.cut.kernels_only else lambda: (),
             zero=zero,
-            facts={**found, **(facts or {})},
+            facts={**noted, **(facts or {})},
             gpus=tuple(self._gpu(group.gpu) for group in self.layout.groups if group.gpu is not None),
         )
 
     def _gpu(self, number: int) -> dict[str, Any]:
         device = self.trace.device(number)
-        found = {
+        properties = {
             "id": number,
             "which": device.which,
             "name": device.name,
             "totalGlobalMem": device.total_memory,
             "numSms": device.sm_count,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in properties.items() if value is not None}
 
     def _zero(self) -> int:
         """The first kept moment where times are negative or too large for a double, else the session's start."""
@@ -160,7 +160,7 @@ class View:
 
         def make(low: int, high: int) -> Slices:
             part, number = steps.row[low:high], steps.number[low:high]
-            name = Texts(np.arange(len(part)), [f"ProfilerStep#{one}" for one in number.tolist()])
+            name = Texts(np.arange(len(part)), [f"ProfilerStep#{step}" for step in number.tolist()])
             start, end, tied = nvtx["start"][part], nvtx["end"][part], np.ones(len(part), np.bool_)
             return Slices("user_annotation", name, start, end, track[low:high], tied=tied)
 
@@ -238,19 +238,19 @@ class View:
         if not len(ends):
             return []
         order = np.argsort(ends)
-        place = order[np.minimum(np.searchsorted(ends, part, sorter=order), len(ends) - 1)]
-        here = ends[place] == part
+        capture = order[np.minimum(np.searchsorted(ends, part, sorter=order), len(ends) - 1)]
+        here = ends[capture] == part
         figures = {"captured launches": self.launches_of_captures, "capture took ns": self.captures.duration}
-        return [Arg(name, values[place], here) for name, values in figures.items()]
+        return [Arg(name, values[capture], here) for name, values in figures.items()]
 
     def _event_ends(self) -> EventEnds | None:
-        found = event_flows(self.trace, self.kept)
-        if not len(found.record):
+        flows = event_flows(self.trace, self.kept)
+        if not len(flows.record):
             return None
         shared = np.zeros(self.trace.api.rows, np.bool_)
         shared[self.kept.api] = self.stacks.shared["api"]
         launches = self.flows.fan
-        return event_ends(found, shared, 2 * self.trace.api.rows + 1 if launches is None else launches.last)
+        return event_ends(flows, shared, 2 * self.trace.api.rows + 1 if launches is None else launches.last)
 
     def _ops(self) -> None:
         shared = np.zeros(self.trace.api.rows + 1, np.bool_)  # the last element stands for "no call"
@@ -269,11 +269,11 @@ class View:
         for device in np.unique(gaps.device[rows]).tolist():
             group = self.layout.gpu(self.trace, device)
             track[gaps.device[rows] == device] = self.layout.add_track(group, UNPLACED, "Idle gaps")
-        found = untraced_pieces(self.idle)
-        place = np.full(len(gaps), NONE, np.int32)
-        place[rows] = track
-        hidden = np.flatnonzero(place[found.gap] != NONE)
-        starts = np.unique(found.start[hidden])
+        untraced = untraced_pieces(self.idle)
+        track_of_gap = np.full(len(gaps), NONE, np.int32)
+        track_of_gap[rows] = track
+        hidden = np.flatnonzero(track_of_gap[untraced.gap] != NONE)
+        starts = np.unique(untraced.start[hidden])
 
         def make(low: int, high: int) -> Slices:
             part = rows[low:high]
@@ -284,10 +284,10 @@ class View:
 
         def make_hidden(low: int, high: int) -> Slices:
             part = hidden[low:high]
-            start, end = found.start[part], found.end[part]
+            start, end = untraced.start[part], untraced.end[part]
             name = Texts(np.zeros(len(part), np.int32), ("untraced",))
             tied = np.ones(len(part), np.bool_)
-            return Slices("untraced", name, start, end, place[found.gap[part]], tied=tied)
+            return Slices("untraced", name, start, end, track_of_gap[untraced.gap[part]], tied=tied)
 
         self.sources.append(Source("gpu_idle", len(rows), make))
         self.sources.append(Source("untraced", len(hidden), make_hidden))
@@ -332,14 +332,14 @@ class View:
 
     def _syncs(self) -> None:
         """How long synchronising calls waited for the GPU, and their tails after it had finished."""
-        found = self.idle.syncs
+        syncs = self.idle.syncs
         kept = np.zeros(self.trace.api.rows, np.bool_)
         kept[self.kept.api] = True
-        rows = np.flatnonzero(found.waited & kept[found.call])
-        begin, leave = self.trace.api["start"][found.call[rows]], self.trace.api["end"][found.call[rows]]
-        done = np.minimum(found.finished[rows], leave)
+        rows = np.flatnonzero(syncs.waited & kept[syncs.call])
+        begin, leave = self.trace.api["start"][syncs.call[rows]], self.trace.api["end"][syncs.call[rows]]
+        done = np.minimum(syncs.finished[rows], leave)
         start, end = np.column_stack((begin, done)).ravel(), np.column_stack((done, leave)).ravel()
-        call, tail = np.repeat(found.call[rows], 2), np.tile(np.array([0, 1], np.int8), len(rows))
+        call, tail = np.repeat(syncs.call[rows], 2), np.tile(np.array([0, 1], np.int8), len(rows))
         some = np.flatnonzero(end > start)
         start, end, call, tail = start[some], end[some], call[some], tail[some]
         thread = self.trace.api["thread"][call]
@@ -362,17 +362,17 @@ class View:
         kept = np.zeros(api.rows, np.bool_)
         kept[self.kept.api] = True
         device = spans["device"]
-        found = cuda_syncs(self.trace, spans, kept, np.isin(device, np.unique(self.trace.ops["device"][self.kept.ops])))
-        track, thread = np.empty(len(found.call), np.int32), api["thread"][found.call]
-        for gpu in np.unique(device[found.record]).tolist():
-            mine = np.flatnonzero(device[found.record] == gpu)
-            times = (found.start[mine], found.end[mine])
+        waits = cuda_syncs(self.trace, spans, kept, np.isin(device, np.unique(self.trace.ops["device"][self.kept.ops])))
+        track, thread = np.empty(len(waits.call), np.int32), api["thread"][waits.call]
+        for gpu in np.unique(device[waits.record]).tolist():
+            mine = np.flatnonzero(device[waits.record] == gpu)
+            times = (waits.start[mine], waits.end[mine])
             track[mine] = lanes_by_thread(self.layout, self.trace, thread[mine], times, "CUDA syncs", gpu)
 
         def make(low: int, high: int) -> Slices:
-            return sync_slices(self.trace, found, slice(low, high), device, track)
+            return sync_slices(self.trace, waits, slice(low, high), device, track)
 
-        self.sources.append(Source("cuda_sync", len(found.call), make))
+        self.sources.append(Source("cuda_sync", len(waits.call), make))
 
     def _paths(self) -> None:
         """The critical path of each process, where it was asked for."""
