@@ -18,11 +18,11 @@ def stats(values: NDArray[np.int64]) -> Stats | None:
     n = len(values)
     if n == 0:
         return None
-    ordered, found = values.copy(), list[int]()
+    ordered, quantiles = values.copy(), list[int]()
     for rank in ((n - 1) // 2, -(-9 * n // 10) - 1, -(-99 * n // 100) - 1):
         ordered.partition(rank)  # one at a time: for that numpy uses vector instructions
-        found.append(int(ordered[rank]))
-    median, p90, p99 = found
+        quantiles.append(int(ordered[rank]))
+    median, p90, p99 = quantiles
     return Stats(n, int(values.sum()), int(values.min()), median, p90, p99, int(values.max()))
 
 
@@ -36,7 +36,7 @@ def grouped_stats(values: NDArray[np.int64], group: NDArray[np.integer[Any]], nu
     ranks = (0 * n, (n - 1) // 2, -(-9 * n // 10) - 1, -(-99 * n // 100) - 1, n - 1)
     total = np.add.reduceat(ordered, at) if len(some) else ordered
     columns = [n, total, *(ordered[at + rank] for rank in ranks)]
-    found: list[Stats | None] = [None] * number
-    for place, row in zip(some.tolist(), zip(*(column.tolist() for column in columns), strict=True), strict=True):
-        found[place] = Stats(*row)
-    return found
+    by_group: list[Stats | None] = [None] * number
+    for index, row in zip(some.tolist(), zip(*(column.tolist() for column in columns), strict=True), strict=True):
+        by_group[index] = Stats(*row)
+    return by_group

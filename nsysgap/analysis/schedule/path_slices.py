@@ -41,7 +41,7 @@ def path_slices(model: Model, path: Path, host: HostTime) -> PathSlices:
     start[order[1:]] = np.maximum(start[order[1:]], reach[:-1])
     order = order[end[order] > start[order]]
     present, number = np.unique(name[order], return_inverse=True)
-    texts = tuple(OWN_CODE if one == _OWN else model.trace.name(one) for one in present.tolist())
+    texts = tuple(OWN_CODE if index == _OWN else model.trace.name(index) for index in present.tolist())
     return PathSlices(
         model.calls.process, start[order], end[order], part[order].astype(np.int8), number.reshape(-1), texts
     )

@@ -39,16 +39,18 @@ def without_profiler(bodies: Bodies, host_share: float, plain: int, calibration:
         return PlainSchedule(quick, f"{duration(quicker)} less between ops", "")
     if plain <= recorded:
         cost = _bisect(
-            lambda one: run_loop(bodies, cheaper(bodies, quick, int(one))).length, plain, PROFILER_AT_MOST, 0
+            lambda per_call: run_loop(bodies, cheaper(bodies, quick, int(per_call))).length, plain, PROFILER_AT_MOST, 0
         )
-        found = cheaper(bodies, quick, int(cost))
-        if _near(run_loop(bodies, found).length, plain):
-            return PlainSchedule(found, f"{duration(int(cost))} of nsys per call taken out", "")
-    factor = _bisect(lambda one: run_loop(bodies, scaled(quick, one, 1.0)).length, plain, FASTEST, SLOWEST)
-    found = scaled(quick, factor, 1.0)
-    length = run_loop(bodies, found).length
+        schedule = cheaper(bodies, quick, int(cost))
+        if _near(run_loop(bodies, schedule).length, plain):
+            return PlainSchedule(schedule, f"{duration(int(cost))} of nsys per call taken out", "")
+    factor = _bisect(
+        lambda host_factor: run_loop(bodies, scaled(quick, host_factor, 1.0)).length, plain, FASTEST, SLOWEST
+    )
+    schedule = scaled(quick, factor, 1.0)
+    length = run_loop(bodies, schedule).length
     if _near(length, plain):
-        return PlainSchedule(found, f"the host ran at another speed: its times x {factor:.2f}", "")
+        return PlainSchedule(schedule, f"the host ran at another speed: its times x {factor:.2f}", "")
     why = f"No cost of nsys and no speed of the host gives the plain time: {duration(length)} is as near as it gets."
     return PlainSchedule(model.schedule, "", why)
 

@@ -67,7 +67,7 @@ class Predicted:
 
 def apply(changes: Sequence[Change], schedule: Schedule, case: str) -> Schedule:
     """All changes made to a schedule."""
-    for change in sorted(changes, key=lambda one: (ORDER.index(one.name), one.target)):
+    for change in sorted(changes, key=lambda planned: (ORDER.index(planned.name), planned.target)):
         schedule = change.edit(schedule, case)
     return schedule
 

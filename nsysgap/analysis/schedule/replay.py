@@ -36,10 +36,10 @@ def _fill(times: Replay, part: Part, schedule: Schedule, reached: Reached) -> No
     sums = sums_of(schedule)
     own, walk = _joined(schedule, sums, reached.streams)
     held = [[(BEFORE_ALL, until), *walk.awaited.get(stream, ())] for stream, until in enumerate(reached.streams)]
-    found = all_times(schedule, sums, own, held, walk.carried)
+    replayed = all_times(schedule, sums, own, held, walk.carried)
     for column, rows in zip(REPLAYED, (*3 * (part[0],), *3 * (part[1],)), strict=True):
-        getattr(times, column)[rows] = getattr(found, column)
-    reached.go_on(schedule, found, held)
+        getattr(times, column)[rows] = getattr(replayed, column)
+    reached.go_on(schedule, replayed, held)
 
 
 def _joined(schedule: Schedule, sums: Sums, streams: Sequence[int]) -> tuple[Times, _Walk]:
@@ -94,9 +94,9 @@ def _since_last(line: Times, marked: NDArray[np.bool_]) -> Indices:
     if not len(line):
         return np.empty(0, np.intp)
     first = np.flatnonzero(np.concatenate(([True], line[1:] != line[:-1])))
-    place = np.arange(len(line))
-    last = np.maximum.reduceat(np.where(marked, place, NONE), first)
-    return np.flatnonzero(place >= np.repeat(last, np.diff(np.append(first, len(line)))))
+    position = np.arange(len(line))
+    last = np.maximum.reduceat(np.where(marked, position, NONE), first)
+    return np.flatnonzero(position >= np.repeat(last, np.diff(np.append(first, len(line)))))
 
 
 class _Walk:
@@ -127,10 +127,10 @@ class _Walk:
         columns = (joints.which, joints.call, joints.thread, joints.start, joints.end, joints.tail, joints.key)
         rows = zip(first, joints.what.tolist(), *(column.tolist() for column in columns), strict=True)
         for until, what, *waiting in rows:
-            for one in range(done, until):
-                into = stream[one]
-                reached = streams[into] + step[one]
-                launched = shift[thread[one]] + host[one]
+            for group in range(done, until):
+                into = stream[group]
+                reached = streams[into] + step[group]
+                launched = shift[thread[group]] + host[group]
                 streams[into] = reached if reached > launched else launched
             done = until
             steps[what](*waiting)
@@ -146,7 +146,7 @@ class _Walk:
             self._wait(call, thread, end, covered + tail)
 
     def _latest(self, members: tuple[int, ...]) -> int:
-        return max([self.streams[one] for one in members], default=NEVER)
+        return max([self.streams[stream] for stream in members], default=NEVER)
 
     def _wait(self, call: int, thread: int, end: int, until: int) -> None:
         later = until - end - self.shift[thread]

@@ -37,8 +37,8 @@ def replay_by_loop(schedule: Schedule) -> Replay:
         last = min(first + AT_A_TIME, calls)
         low, high = np.searchsorted(schedule.call, (first, last)).tolist()
         rows = list(_walk(schedule, state, first, last, low, high, times[3:]))
-        for place, column in enumerate(zip(*rows, strict=True)):
-            times[place][first:last] = column
+        for index, column in enumerate(zip(*rows, strict=True)):
+            times[index][first:last] = column
     return Replay(*times)
 
 
@@ -49,14 +49,14 @@ def _walk(
     columns = (schedule.thread, schedule.gap, schedule.base, schedule.waits, schedule.awaits, schedule.records)
     ops = iter(_op_rows(schedule, low, high))
     op = next(ops, None)
-    found: list[tuple[int, int, int, int]] = []
+    ran: list[tuple[int, int, int, int]] = []
     rows = zip(*(column[first:last].tolist() for column in columns), strict=True)
     for number, (thread, gap, base, waits, awaits, records) in enumerate(rows, first):
         start = state.threads[thread] + gap
         end, covered = start + base, NEVER
         while op is not None and op[1] == number:
             if op[3]:
-                end, covered = _run(state, op, start, end, covered, found)
+                end, covered = _run(state, op, start, end, covered, ran)
             op = next(ops, None)
         if waits:
             covered = _covered(schedule, state, number)
@@ -70,10 +70,10 @@ def _walk(
             state.streams[own] = max(state.streams[own], state.carried.get(awaits, NEVER))
         state.threads[thread] = end
         yield start, end, covered
-    if found:
-        values = np.array(found, np.int64)
-        for place, times in enumerate(op_times):
-            times[values[:, 0]] = values[:, place + 1]
+    if ran:
+        values = np.array(ran, np.int64)
+        for index, times in enumerate(op_times):
+            times[values[:, 0]] = values[:, index + 1]
 
 
 def _op_rows(schedule: Schedule, low: int, high: int) -> Iterator[tuple[int, ...]]:
@@ -90,7 +90,7 @@ def _run(
     call_start: int,
     call_end: int,
     covered: int,
-    found: list[tuple[int, int, int, int]],
+    ran: list[tuple[int, int, int, int]],
 ) -> tuple[int, int]:
     """Run an op; (the end of its call, what that waited for)."""
     number, _, stream, _, latency, delta, duration, blocks, tail, room, room_tail = op
@@ -106,7 +106,7 @@ def _run(
         state.ends[number] = end
     if number in state.sources:
         state.reached[number] = state.streams[stream]
-    found.append((number, start, end, before))
+    ran.append((number, start, end, before))
     if blocks:
         call_end, covered = max(call_end, end + tail), end
     if room != NONE and room in state.ends:

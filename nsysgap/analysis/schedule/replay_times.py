@@ -59,8 +59,8 @@ def _events(schedule: Schedule, carried: Mapping[int, int]) -> Times:
 def _latest(key: Times, until: Times, asked: Times) -> Times:
     """For each asked key the latest end of those with a smaller one; NEVER for none. `key` is sorted."""
     reach = np.concatenate(([NEVER], np.maximum.accumulate(until)))
-    found: Times = reach[np.searchsorted(key, asked)]
-    return found
+    latest: Times = reach[np.searchsorted(key, asked)]
+    return latest
 
 
 def _before(schedule: Schedule, sums: Sums, rows: Indices, host: Times, held: Times) -> Times:
@@ -72,9 +72,9 @@ def _before(schedule: Schedule, sums: Sums, rows: Indices, host: Times, held: Ti
     earlier = steps - sums.step[rows]
     if len(held):
         key, until = held.T
-        place = np.searchsorted(PHASES * schedule.call[rows] + 1, key)
-        used = (place < len(rows)) & (until > NEVER // 2)
-        place, until = place[used], until[used]
-        np.maximum.at(reach, place, until - earlier[place])
+        position = np.searchsorted(PHASES * schedule.call[rows] + 1, key)
+        used = (position < len(rows)) & (until > NEVER // 2)
+        position, until = position[used], until[used]
+        np.maximum.at(reach, position, until - earlier[position])
     reached: Times = np.maximum.accumulate(reach) + earlier
     return reached

@@ -53,11 +53,11 @@ def loop_stretch(model: Model, loop: Loop) -> Stretch:
     later of its last call's end and the end of the last op launched in it."""
     number = _logical(model, loop)
     start, end = int(loop.start[0]), int(loop.end[-1])
-    found = End(end, thread=number)
+    last = End(end, thread=number)
     if loop.source != NVTX:
-        found = _end_of_work(model, start, end, number)
+        last = _end_of_work(model, start, end, number)
     return Stretch(
-        loop.label, start, found, loop.thread, number, loop.source == NVTX, loop.start, loop.end, loop.domain or 0
+        loop.label, start, last, loop.thread, number, loop.source == NVTX, loop.start, loop.end, loop.domain or 0
     )
 
 

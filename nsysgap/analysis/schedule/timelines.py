@@ -110,8 +110,8 @@ def _calls(bodies: Bodies, run: LoopRun, texts: _Words, categories: _Words, pred
     names = model.trace.api["name"][model.calls.row[rows]]
     present, number = np.unique(names, return_inverse=True)
     groups = call_groups(model.trace)
-    name = np.array([texts.of(model.trace.name(one)) for one in present.tolist()], np.intp)[number.reshape(-1)]
-    group = [categories.of(f"api_{groups[one]}") for one in present.tolist()]
+    name = np.array([texts.of(model.trace.name(index)) for index in present.tolist()], np.intp)[number.reshape(-1)]
+    group = [categories.of(f"api_{groups[index]}") for index in present.tolist()]
     if predicted:
         merged = np.isin(rows, model.ops.call[_merged(bodies, run) > model.ops.nodes])
         name[merged] = texts.of("cudaGraphLaunch" if "graph" in predicted else "one launch instead of several")
@@ -127,8 +127,8 @@ def _merged(bodies: Bodies, run: LoopRun) -> Times:
     ops, alive = bodies.model.ops, run.schedule.alive
     thread = run.schedule.thread[ops.call]
     order = np.argsort(thread, kind="stable")
-    place = np.maximum.accumulate(np.where(alive[order], np.arange(len(order)), 0))
-    nodes = np.bincount(order[place], ops.nodes[order], minlength=len(order)).astype(np.int64)
+    last_alive = np.maximum.accumulate(np.where(alive[order], np.arange(len(order)), 0))
+    nodes = np.bincount(order[last_alive], ops.nodes[order], minlength=len(order)).astype(np.int64)
     return np.where(alive, nodes, 0)
 
 

@@ -28,8 +28,8 @@ def median(values: Times) -> int | None:
     """The lower median, sorted[(n - 1) // 2]; None of nothing."""
     if not len(values):
         return None
-    place = (len(values) - 1) // 2
-    return int(np.partition(values, place)[place])
+    middle = (len(values) - 1) // 2
+    return int(np.partition(values, middle)[middle])
 
 
 def medians(group: NDArray[np.int64], values: Times, groups: int) -> tuple[Times, NDArray[np.int64]]:
@@ -37,10 +37,10 @@ def medians(group: NDArray[np.int64], values: Times, groups: int) -> tuple[Times
     count = np.bincount(group, minlength=groups)
     order = np.lexsort((values, group))
     first = np.cumsum(count) - count
-    found = np.zeros(groups, np.int64)
+    middle = np.zeros(groups, np.int64)
     some = count > 0
-    found[some] = values[order][first[some] + (count[some] - 1) // 2]
-    return found, count
+    middle[some] = values[order][first[some] + (count[some] - 1) // 2]
+    return middle, count
 
 
 def launch_latency(trace: Trace, calls: Calls, ops: Ops, before: Times) -> Array:
@@ -66,9 +66,9 @@ def launch_latency(trace: Trace, calls: Calls, ops: Ops, before: Times) -> Array
 def queue_gap(calls: Calls, ops: Ops, before: Times) -> Array:
     """The typical time from op to op of each op's kind, ns: over ops that were waiting when the one before ended."""
     waiting = calls.end[ops.call] <= before
-    found = [median((ops.start - before)[waiting & (ops.kind == kind)]) for kind in range(len(OP_KINDS))]
-    otherwise = QUEUE_GAP if found[KERNEL] is None else found[KERNEL]
-    return narrowed(np.array([otherwise if one is None else one for one in found], np.int64))[ops.kind]
+    gaps = [median((ops.start - before)[waiting & (ops.kind == kind)]) for kind in range(len(OP_KINDS))]
+    otherwise = QUEUE_GAP if gaps[KERNEL] is None else gaps[KERNEL]
+    return narrowed(np.array([otherwise if gap is None else gap for gap in gaps], np.int64))[ops.kind]
 
 
 def sync_times(calls: Calls, covered: Times) -> tuple[Mask, Times, Times]:

@@ -46,10 +46,10 @@ def call_paths(stacks: Stacks, chosen: NDArray[np.intp]) -> tuple[list[Times], l
     while len(active):
         stack = chosen[active]
         frame = stacks.chain[first[stack] + count[stack] - 1 - level].astype(np.int64)
-        key, place = np.unique((node[active] + 1) * stacks.frames.rows + frame, return_inverse=True)
+        key, number = np.unique((node[active] + 1) * stacks.frames.rows + frame, return_inverse=True)
         parents.append(key // stacks.frames.rows - 1)
         frames.append(key % stacks.frames.rows)
-        node[active] = size + place
+        node[active] = size + number
         size, level = size + len(key), level + 1
         active = active[count[chosen[active]] > level]
     return parents, frames, node
@@ -106,7 +106,7 @@ class Place:
         return self.self_samples < FEW_SAMPLES
 
 
-def places(
+def places_by(
     tree: Table, frames: Table, by: str, effective: float, tell: NDArray[np.int8] | None = None, sort: str = "self"
 ) -> list[Place]:
     """The tree summed up by one of BY, by one of SORTS: most time first, then the other time, then as listed in frames.
@@ -129,12 +129,12 @@ def places(
     times = (sums["total_ns"], sums["self_ns"])
     order = np.lexsort((np.arange(number), *(-time for time in (times if sort == "self" else times[::-1]))))
     seen = order[(sums["total_ns"][order] > 0) | (sums["total_samples"][order] > 0)]
-    found = []
-    for one in seen.tolist():
-        own_ns, near, inclusive, own_samples, samples = (int(sums[name][one]) for name in summed)
+    listed = []
+    for index in seen.tolist():
+        own_ns, near, inclusive, own_samples, samples = (int(sums[name][index]) for name in summed)
         low, high = interval(own_ns, whole, effective)
-        found.append(Place(int(stands_for[one]), own_ns, near, inclusive, own_samples, samples, low, high))
-    return found
+        listed.append(Place(int(stands_for[index]), own_ns, near, inclusive, own_samples, samples, low, high))
+    return listed
 
 
 def _most_telling(parent: NDArray[np.int32], tell: NDArray[np.int8]) -> NDArray[np.int64]:

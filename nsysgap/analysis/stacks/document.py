@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.idle.idle_report import IdleReport
-from nsysgap.analysis.stacks.call_tree import Place, places
+from nsysgap.analysis.stacks.call_tree import Place, places_by
 from nsysgap.analysis.stacks.code_owner import kind_of, short_paths, tells
 from nsysgap.analysis.stacks.idle_stacks import SAMPLED, IdleStacks
 from nsysgap.tables import NONE, Table, Trace
@@ -34,51 +34,51 @@ class StackRows:
     innermost: bool = False
 
 
-def stack_rows(idle: IdleReport, found: IdleStacks, causes: Sequence[str], shown: StackRows) -> Document:
+def stack_rows(idle: IdleReport, shared: IdleStacks, causes: Sequence[str], shown: StackRows) -> Document:
     """How much idle time of these causes, how it was shared out, every line, function or file."""
-    describe, by = frame_describer(idle, found), shown.by
-    own = None if shown.innermost or found.source == "nvtx" else frames_tell(idle.trace, found.stacks.frames)
+    describe, by = frame_describer(idle, shared), shown.by
+    own = None if shown.innermost or shared.source == "nvtx" else frames_tell(idle.trace, shared.stacks.frames)
     return {
         "idle_ns": sum(device.idle for device in idle.devices),
         "causes": list(causes),
-        "chosen_ns": found.total,
-        "stacks": found.source,
-        "samples": found.samples,
-        "period_ns": found.period or None,
-        "inside_ns": found.inside_ns,
-        "nearest_ns": found.near_ns,
-        "no_stack_ns": found.rest_ns,
+        "chosen_ns": shared.total,
+        "stacks": shared.source,
+        "samples": shared.samples,
+        "period_ns": shared.period or None,
+        "inside_ns": shared.inside_ns,
+        "nearest_ns": shared.near_ns,
+        "no_stack_ns": shared.rest_ns,
         "by": by,
         "sort": shown.sort,
         "self": "innermost" if own is None else "own code",
         "rows": [
-            _row(place, describe(place.frame), by, sampled=found.source in SAMPLED)
-            for place in places(found.tree, found.stacks.frames, by, found.effective, own, shown.sort)
+            _row(summed, describe(summed.frame), by, sampled=shared.source in SAMPLED)
+            for summed in places_by(shared.tree, shared.stacks.frames, by, shared.effective, own, shown.sort)
         ],
     }
 
 
-def _row(place: Place, frame: Document, by: str, *, sampled: bool) -> Document:
+def _row(summed: Place, frame: Document, by: str, *, sampled: bool) -> Document:
     shown = {**frame, "line": frame["line"] if by == "line" else None}
     if by == "file":
         shown["function"] = None if frame["file"] else frame["function"]
     return {
         **shown,
-        "self_ns": place.self_ns,
-        "nearest_ns": place.near_ns,
-        "self_low_ns": place.low_ns,
-        "self_high_ns": place.high_ns,
-        "self_samples": place.self_samples,
-        "inclusive_ns": place.inclusive_ns,
-        "inclusive_samples": place.inclusive_samples,
-        "few_samples": sampled and place.few and not frame["placeholder"],
+        "self_ns": summed.self_ns,
+        "nearest_ns": summed.near_ns,
+        "self_low_ns": summed.low_ns,
+        "self_high_ns": summed.high_ns,
+        "self_samples": summed.self_samples,
+        "inclusive_ns": summed.inclusive_ns,
+        "inclusive_samples": summed.inclusive_samples,
+        "few_samples": sampled and summed.few and not frame["placeholder"],
     }
 
 
-def frame_describer(idle: IdleReport, found: IdleStacks) -> Callable[[int], Document]:
+def frame_describer(idle: IdleReport, shared: IdleStacks) -> Callable[[int], Document]:
     """`describer` of the frames that received idle time."""
-    rest = (found.rest_frame, found.rest_name)
-    return describer(idle.trace, found.stacks.frames, rest, files=found.source != "nvtx", labels=found.labels)
+    rest = (shared.rest_frame, shared.rest_name)
+    return describer(idle.trace, shared.stacks.frames, rest, files=shared.source != "nvtx", labels=shared.labels)
 
 
 def describer(
@@ -122,10 +122,10 @@ def describer(
 
 def frames_tell(trace: Trace, frames: Table) -> NDArray[np.int8]:
     """How much each frame says of the program (code_owner): int8 of shape (frames,)."""
-    pairs, place = np.unique(np.stack((frames["file"], frames["native"])), axis=1, return_inverse=True)
+    pairs, pair = np.unique(np.stack((frames["file"], frames["native"])), axis=1, return_inverse=True)
     texts = ("" if file == NONE else text_of(trace, int(file), native=bool(native)) for file, native in pairs.T)
-    found = [tells(text, native=bool(native)) for text, native in zip(texts, pairs[1], strict=True)]
-    return np.array(found, np.int8)[place.reshape(-1)]
+    tell = [tells(text, native=bool(native)) for text, native in zip(texts, pairs[1], strict=True)]
+    return np.array(tell, np.int8)[pair.reshape(-1)]
 
 
 def text_of(trace: Trace, index: int, *, native: bool) -> str:
@@ -141,24 +141,24 @@ def line_name(trace: Trace, frames: Table, frame: int, *, place_first: bool = Fa
     function = text_of(trace, int(frames["function"][frame]), native=native)
     if native and file and _ADDRESS.match(function):
         return f"({file})"
-    place = f"{file}:{line}" if line else file
-    return (f"{place} {function}" if place_first else f"{function} {place}").strip()
+    where = f"{file}:{line}" if line else file
+    return (f"{where} {function}" if place_first else f"{function} {where}").strip()
 
 
-def tree_document(idle: IdleReport, found: IdleStacks, causes: Sequence[str], selected: str = "") -> Document:
+def tree_document(idle: IdleReport, shared: IdleStacks, causes: Sequence[str], selected: str = "") -> Document:
     """The call tree for flame graphs: {path, stacks, causes, selection, total_ns, frames, nodes}.
 
     Nodes are columns, parents before children; `selection` says what part of the report counts ("" for all).
     """
-    used, frame = np.unique(found.tree["frame"], return_inverse=True)
-    describe = frame_describer(idle, found)
-    nodes = {name: found.tree[name].tolist() for name in found.tree if name != "frame"}
+    used, frame = np.unique(shared.tree["frame"], return_inverse=True)
+    describe = frame_describer(idle, shared)
+    nodes = {name: shared.tree[name].tolist() for name in shared.tree if name != "frame"}
     return {
         "path": idle.trace.path,
-        "stacks": found.source,
+        "stacks": shared.source,
         "causes": list(causes),
         "selection": selected,
-        "total_ns": found.total,
-        "frames": [describe(int(one)) for one in used],
+        "total_ns": shared.total,
+        "frames": [describe(int(row)) for row in used],
         "nodes": {**nodes, "frame": frame.reshape(-1).tolist()},
     }

@@ -40,13 +40,13 @@ class LineShares:
         self.sampled = source in SAMPLED
         samples, period = samples_of(stacks, source if self.sampled else "python")
         numbered = self.stretches._replace(gap=np.arange(len(self.stretches.gap)))
-        found = share_among_samples(numbered, samples, PERIODS_AWAY * period)
-        self.ns, self.stretch, self.receiver = found.ns, found.gap, found.receiver
+        shares = share_among_samples(numbered, samples, PERIODS_AWAY * period)
+        self.ns, self.stretch, self.receiver = shares.ns, shares.gap, shares.receiver
         self.gap, self.part = self.stretches.gap[self.stretch], self.stretches.part[self.stretch]
-        stack = samples["stack"][found.receiver] if samples.rows else np.zeros(len(found.ns), np.int32)
-        some = (found.receiver != NONE) & (stacks.stacks["count"][stack] > 0 if stacks.stacks.rows else False)
+        stack = samples["stack"][shares.receiver] if samples.rows else np.zeros(len(shares.ns), np.int32)
+        some = (shares.receiver != NONE) & (stacks.stacks["count"][stack] > 0 if stacks.stacks.rows else False)
         self.stack = np.where(some, stack, NONE).astype(np.int64)
-        self.frame = np.full(len(found.ns), NONE, np.int64)
+        self.frame = np.full(len(shares.ns), NONE, np.int64)
         self.frame[some] = most_telling(stacks, frames_tell(idle.trace, stacks.frames), stack[some])
 
     def name(self, frame: int, *, place_first: bool = False) -> str:
@@ -60,13 +60,13 @@ def most_telling(stacks: Stacks, tell: NDArray[np.int8], stack: NDArray[np.int64
     """For each of these non-empty stacks its innermost frame of the program's own code, where it has none its innermost
     above driver, C library and kernel, else its innermost. `tell`: of each frame, see code_owner."""
     first, count = stacks.stacks["first"][stack], stacks.stacks["count"][stack]
-    found = first.copy()
+    chosen = first.copy()
     for least in (ABOVE, OWN):
-        places = np.flatnonzero(tell[stacks.chain] >= least)
-        if len(places):
-            nearest = places[np.minimum(np.searchsorted(places, first), len(places) - 1)]
-            found = np.where((nearest >= first) & (nearest < first + count), nearest, found)
-    return np.asarray(stacks.chain[found], np.int32)
+        telling = np.flatnonzero(tell[stacks.chain] >= least)
+        if len(telling):
+            nearest = telling[np.minimum(np.searchsorted(telling, first), len(telling) - 1)]
+            chosen = np.where((nearest >= first) & (nearest < first + count), nearest, chosen)
+    return np.asarray(stacks.chain[chosen], np.int32)
 
 
 def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:
@@ -77,14 +77,14 @@ def _take(stretches: Stretches, chosen: NDArray[np.bool_]) -> Stretches:
 def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
     """The idle time of all gaps by line of the launching thread, as in `LineShares`: sums to the idle time, exactly."""
     shares = LineShares(idle, stacks)
-    present, place = np.unique(shares.frame, return_inverse=True)
+    present, number = np.unique(shares.frame, return_inverse=True)
     names, of_name = numbered_texts([shares.name(frame) for frame in present.tolist()])
-    group = of_name[place.reshape(-1)]
+    group = of_name[number.reshape(-1)]
     sums = np.zeros((len(names), len(PARTS)), np.int64)
     np.add.at(sums, (group, shares.part), shares.ns)
-    of_gap, place = np.unique(np.stack((group, shares.gap), axis=1), axis=0, return_inverse=True)
+    of_gap, pair = np.unique(np.stack((group, shares.gap), axis=1), axis=0, return_inverse=True)
     share = np.zeros(len(of_gap), np.int64)
-    np.add.at(share, place.reshape(-1), shares.ns)
+    np.add.at(share, pair.reshape(-1), shares.ns)
     gaps = np.bincount(of_gap[:, 0], minlength=len(names)) if len(of_gap) else np.zeros(0, np.int64)
     longest = np.zeros(len(names), np.int64)
     np.maximum.at(longest, of_gap[:, 0], share)
@@ -92,7 +92,7 @@ def idle_by_line(idle: IdleReport, stacks: Stacks) -> list[Group]:
         Group(name, int(sums[i].sum()), int(gaps[i]), int(longest[i]), PARTS[int(sums[i].argmax())])
         for i, name in enumerate(names)
     ]
-    return sorted((one for one in groups if one.idle), key=lambda one: (-one.idle, one.name))
+    return sorted((line for line in groups if line.idle), key=lambda line: (-line.idle, line.name))
 
 
 def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> Coded:
@@ -109,5 +109,5 @@ def lines_of_gaps(idle: IdleReport, stacks: Stacks, gaps: Indices) -> Coded:
     first = most[np.append(True, gap[most][1:] != gap[most][:-1])[: len(most)]]
     line = np.full(len(idle.gaps), NONE, np.int64)
     line[gap[first]] = frame[first]
-    present, place = np.unique(line[gaps], return_inverse=True)
-    return Coded(place, [None if one == NONE else shares.name(one, place_first=True) for one in present.tolist()])
+    present, number = np.unique(line[gaps], return_inverse=True)
+    return Coded(number, [None if row == NONE else shares.name(row, place_first=True) for row in present.tolist()])

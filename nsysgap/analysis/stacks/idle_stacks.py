@@ -96,7 +96,9 @@ def idle_stacks(
         shares = share_among_samples(stretches, samples, PERIODS_AWAY * period)
         return _weighed(stacks, shares, samples["stack"].astype(np.int64), source, period)
     if source == "calls":
-        spans = {int(one): call_spans(stacks, int(one)) for one in np.unique(stretches.thread) if one != NONE}
+        spans = {
+            int(thread): call_spans(stacks, int(thread)) for thread in np.unique(stretches.thread) if thread != NONE
+        }
     else:
         standing, labels = ({}, {}) if unfold else folded_names(idle.trace)
         stacks, spans = nvtx_stacks(idle.trace, standing)
@@ -106,11 +108,11 @@ def idle_stacks(
 
 def _among_spans(stretches: Stretches, spans: dict[int, Spans]) -> Shares:
     empty = Spans(EMPTY, np.empty(0, np.int64))
-    found = []
+    shares = []
     for thread in np.unique(stretches.thread).tolist():
         time, stack = spans.get(thread, empty)
-        found.append(share_among_spans(stretches, thread, time, stack))
-    return joined(found)
+        shares.append(share_among_spans(stretches, thread, time, stack))
+    return joined(shares)
 
 
 def samples_of(stacks: Stacks, source: str) -> tuple[Table, int]:
@@ -128,9 +130,9 @@ def samples_by_thread(stacks: Stacks) -> Iterator[tuple[int, Times, NDArray[np.i
     samples = stacks.samples
     order = np.lexsort((samples["time"], samples["thread"]))
     thread = samples["thread"][order]
-    for one in np.unique(thread[thread != NONE]).tolist():
-        rows = order[np.searchsorted(thread, one) : np.searchsorted(thread, one, side="right")]
-        yield one, samples["time"][rows], samples["stack"][rows], samples["source"][rows]
+    for owner in np.unique(thread[thread != NONE]).tolist():
+        rows = order[np.searchsorted(thread, owner) : np.searchsorted(thread, owner, side="right")]
+        yield owner, samples["time"][rows], samples["stack"][rows], samples["source"][rows]
 
 
 def launched_from(idle: IdleReport, stretches: Stretches, stacks: Stacks, source: str) -> IdleStacks:
@@ -152,8 +154,10 @@ def launched_from(idle: IdleReport, stretches: Stretches, stacks: Stacks, source
     if source in SAMPLED:
         samples, period = samples_of(stacks, source)
         wanted = known[~exact[known]]
-        place = nearest_before(samples, api["thread"][call[wanted]], api["start"][call[wanted]], PERIODS_AWAY * period)
-        receiver[wanted] = np.where(place == NONE, NONE, samples["stack"][place] if samples.rows else NONE)
+        nearest = nearest_before(
+            samples, api["thread"][call[wanted]], api["start"][call[wanted]], PERIODS_AWAY * period
+        )
+        receiver[wanted] = np.where(nearest == NONE, NONE, samples["stack"][nearest] if samples.rows else NONE)
     shares = Shares(receiver, ns[rows], rows.astype(np.int64), (receiver != NONE) & ~exact)
     return _weighed(stacks, shares, np.arange(stacks.stacks.rows), "launch", period)
 
@@ -164,16 +168,16 @@ def _stacks_of_calls(stacks: Stacks, thread: NDArray[np.int32], correlation: Tim
     usable = np.isin(calls["source"], (PYTHON_CALL, CUDA_CALL)) & (calls["correlation"] > 0) & (calls["thread"] != NONE)
     rows = np.flatnonzero(usable)
     order = rows[np.lexsort((calls["source"][rows], calls["correlation"][rows], calls["thread"][rows]))]
-    found = np.full(len(thread), NONE, np.int64)
-    for one in np.unique(thread):
-        low, high = np.searchsorted(calls["thread"][order], (one, one + 1))
-        mine = np.flatnonzero(thread == one)
+    stack = np.full(len(thread), NONE, np.int64)
+    for caller in np.unique(thread):
+        low, high = np.searchsorted(calls["thread"][order], (caller, caller + 1))
+        mine = np.flatnonzero(thread == caller)
         keys = calls["correlation"][order[low:high]]
-        place = np.searchsorted(keys, correlation[mine])
-        inside = place < len(keys)
-        inside[inside] = keys[place[inside]] == correlation[mine[inside]]
-        found[mine[inside]] = calls["stack"][order[low + place[inside]]]
-    return found
+        position = np.searchsorted(keys, correlation[mine])
+        inside = position < len(keys)
+        inside[inside] = keys[position[inside]] == correlation[mine[inside]]
+        stack[mine[inside]] = calls["stack"][order[low + position[inside]]]
+    return stack
 
 
 def _weighed(stacks: Stacks, shares: Shares, stack: NDArray[Any], source: str, period: int = 0) -> IdleStacks:

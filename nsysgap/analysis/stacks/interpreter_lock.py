@@ -25,13 +25,13 @@ _WRAPPERS = re.compile(r"_{0,3}pthread_cond_(?:timed|clock)?wait\d*(?:@.*|\..*)?
 
 def waits_for_lock(trace: Trace, stacks: Stacks | None = None) -> NDArray[np.bool_]:
     """Whether each row of `trace.osrt` waits for Python's lock, as far as its call stack or its thread shows it."""
-    found = np.zeros(trace.osrt.rows, np.bool_)
+    waits = np.zeros(trace.osrt.rows, np.bool_)
     waiting = np.flatnonzero(is_any(trace.osrt["name"], trace.names.find(WAITS)))
     if len(waiting):
-        found[waiting] = _begin_in_a_wait(trace, waiting)
+        waits[waiting] = _begin_in_a_wait(trace, waiting)
         if stacks is not None:
-            found[waiting] |= _stack_shows_it(trace, stacks, waiting)
-    return found
+            waits[waiting] |= _stack_shows_it(trace, stacks, waiting)
+    return waits
 
 
 def _begin_in_a_wait(trace: Trace, waiting: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -72,8 +72,8 @@ def idle_lines(idle: IdleReport, stacks: Stacks, gaps: Indices, most_nodes: int 
         parent=parent,
         node_frame=np.searchsorted(used, node_frame),
         frames=[
-            {**describe(one), "text": line_name(idle.trace, stacks.frames, one, place_first=True)}
-            for one in used.tolist()
+            {**describe(row), "text": line_name(idle.trace, stacks.frames, row, place_first=True)}
+            for row in used.tolist()
         ],
     )
 
@@ -81,12 +81,12 @@ def idle_lines(idle: IdleReport, stacks: Stacks, gaps: Indices, most_nodes: int 
 def _tree(stacks: Stacks, stack: Times, ns: Times, most: int) -> tuple[Times, Times, Times]:
     """(parent and frame of each node, the node where the path of each piece ends; -1 for no stack)."""
     sampled = stack != NONE
-    present, place = np.unique(stack[sampled], return_inverse=True)
+    present, which = np.unique(stack[sampled], return_inverse=True)
     parents, frames, leaf = call_paths(stacks, present)
     empty = np.empty(0, np.int64)
     parent, frame = np.concatenate([empty, *parents]), np.concatenate([empty, *frames])
     node = np.full(len(stack), NONE, np.int64)
-    node[sampled] = leaf[place.reshape(-1)]
+    node[sampled] = leaf[which.reshape(-1)]
     if len(parent) <= most:
         return parent, frame, node
     total = np.zeros(len(parent), np.int64)

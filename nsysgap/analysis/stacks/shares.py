@@ -53,14 +53,14 @@ def measured_period(samples: Table, asked: int | None = None) -> int:
 
 def share_among_samples(stretches: Stretches, samples: Table, reach: int) -> Shares:
     """Share the stretches out among the samples (STACK_SAMPLES, sorted by time); receivers are rows of `samples`."""
-    found = []
+    shares = []
     threads = np.unique(stretches.thread)
     of_thread = grouped(samples["thread"] + 1, int(threads.max(initial=0)) + 2) if samples.rows else None
     for thread in threads:
         mine = np.flatnonzero(stretches.thread == thread)
         rows = np.empty(0, np.intp) if thread == NONE or of_thread is None else of_thread(int(thread) + 1)
-        found.append(_share_on_thread(stretches, mine, samples["time"][rows], rows, reach))
-    return joined(found)
+        shares.append(_share_on_thread(stretches, mine, samples["time"][rows], rows, reach))
+    return joined(shares)
 
 
 def _share_on_thread(stretches: Stretches, mine: Indices, time: Times, rows: Indices, reach: int) -> Shares:
@@ -82,9 +82,9 @@ def _equal_shares(length: Times, low: Indices, high: Indices) -> tuple[Indices, 
     """Each length in equal integers to the samples low to high: (sample, ns, number of the length) of each share."""
     count = high - low
     owner = np.repeat(np.arange(len(low)), count)
-    place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+    position = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     each, left = np.divmod(length[owner], np.maximum(count[owner], 1))
-    return low[owner] + place, each + (place < left), owner
+    return low[owner] + position, each + (position < left), owner
 
 
 def _nearest(time: Times, start: Times, end: Times, low: Indices, reach: int) -> NDArray[np.int64]:
@@ -117,12 +117,12 @@ def share_among_spans(stretches: Stretches, thread: int, spans: IntervalSet, rec
 
 def nearest_before(samples: Table, thread: NDArray[np.int32], time: Times, reach: int) -> NDArray[np.int64]:
     """The row of the last sample of each thread at or before each time, NONE if it is more than `reach` earlier."""
-    found = np.full(len(time), NONE, np.int64)
-    for one in np.unique(thread):
-        rows = np.flatnonzero(samples["thread"] == one)
-        mine = np.flatnonzero(thread == one)
-        place = np.searchsorted(samples["time"][rows], time[mine], side="right") - 1
-        seen = place >= 0
-        seen[seen] = time[mine[seen]] - samples["time"][rows[place[seen]]] <= reach
-        found[mine[seen]] = rows[place[seen]]
-    return found
+    nearest = np.full(len(time), NONE, np.int64)
+    for owner in np.unique(thread):
+        rows = np.flatnonzero(samples["thread"] == owner)
+        mine = np.flatnonzero(thread == owner)
+        position = np.searchsorted(samples["time"][rows], time[mine], side="right") - 1
+        seen = position >= 0
+        seen[seen] = time[mine[seen]] - samples["time"][rows[position[seen]]] <= reach
+        nearest[mine[seen]] = rows[position[seen]]
+    return nearest

@@ -41,7 +41,10 @@ def nvtx_stacks(trace: Trace, labels: Mapping[int, int] | None = None) -> tuple[
     `labels`: the name that stands for a name (indices), of those that differ in numbers only; none for each its own.
     """
     paths: dict[tuple[int, ...], int] = {}
-    spans = {int(one): _thread_paths(trace, int(one), paths, labels or {}) for one in np.unique(trace.nvtx["thread"])}
+    spans = {
+        int(thread): _thread_paths(trace, int(thread), paths, labels or {})
+        for thread in np.unique(trace.nvtx["thread"])
+    }
     names = sorted({name for path in paths for name in path})
     row = {name: i for i, name in enumerate(names)}
     count = np.array([len(path) for path in paths], np.int32)
@@ -58,9 +61,9 @@ def nvtx_stacks(trace: Trace, labels: Mapping[int, int] | None = None) -> tuple[
 
 def _thread_paths(trace: Trace, thread: int, paths: dict[tuple[int, ...], int], labels: Mapping[int, int]) -> Spans:
     rows = np.flatnonzero(trace.nvtx["thread"] == thread)
-    name = [labels.get(one, one) for one in trace.nvtx["name"][rows].tolist()]
-    found = list(_segments(trace.nvtx, rows, name, paths))
-    start, end, stack = np.array(found, np.int64).reshape(len(found), 3).T
+    name = [labels.get(index, index) for index in trace.nvtx["name"][rows].tolist()]
+    segments = list(_segments(trace.nvtx, rows, name, paths))
+    start, end, stack = np.array(segments, np.int64).reshape(len(segments), 3).T
     return Spans(IntervalSet(start, end), stack)
 
 
@@ -74,14 +77,14 @@ def _segments(
     order = np.lexsort((which, begins, times))  # at the same time, ranges end before others begin
     opened: dict[int, int] = {}
     before = 0
-    for time, begin, one in zip(times[order].tolist(), begins[order].tolist(), which[order].tolist(), strict=True):
+    for time, begin, number in zip(times[order].tolist(), begins[order].tolist(), which[order].tolist(), strict=True):
         if opened and time > before:
             yield before, time, paths.setdefault(tuple(opened.values()), len(paths))
         before = time
         if begin:
-            opened[one] = name[one]
+            opened[number] = name[number]
         else:
-            opened.pop(one, None)
+            opened.pop(number, None)
 
 
 def folded_names(trace: Trace) -> tuple[dict[int, int], dict[int, str]]:

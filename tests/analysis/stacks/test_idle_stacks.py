@@ -14,7 +14,7 @@ from stack_reports import MAIN, OTHER, StackReport
 
 from nsysgap.analysis.idle.idle_report import IdleReport
 from nsysgap.analysis.idle.stretches import idle_stretches
-from nsysgap.analysis.stacks.call_tree import places
+from nsysgap.analysis.stacks.call_tree import places_by
 from nsysgap.analysis.stacks.document import frame_describer
 from nsysgap.analysis.stacks.idle_stacks import idle_stacks, samples_by_thread
 from nsysgap.causes import HOST, PARTS
@@ -29,7 +29,7 @@ def rows(found: Answer, by: str = "line", column: str = "self_ns") -> dict[tuple
     frames, describe = stacks.stacks.frames, frame_describer(idle, stacks)
     return {
         (describe(one.frame)["function"], int(frames["line"][one.frame])): getattr(one, column)
-        for one in places(stacks.tree, frames, by, stacks.effective)
+        for one in places_by(stacks.tree, frames, by, stacks.effective)
         if getattr(one, column)
     }
 
