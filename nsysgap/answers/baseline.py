@@ -27,18 +27,18 @@ def baseline_document(captures: Sequence[Capture]) -> Document:
         "nsysgap_version": __version__,
         "captures": [
             {
-                "report": report_name(one.path),
-                "loop": one.loop,
-                "iterations": one.iterations,
-                "chosen": one.chosen,
-                "gpus": list(one.gpus),
-                "gpu_count": one.gpu_count,
-                "graph_trace": one.graph_trace,
-                "longest_gap_ns": one.longest_gap,
-                "figures": dict(one.figures),
-                **({"role": one.role} if one.role else {}),
+                "report": report_name(capture.path),
+                "loop": capture.loop,
+                "iterations": capture.iterations,
+                "chosen": capture.chosen,
+                "gpus": list(capture.gpus),
+                "gpu_count": capture.gpu_count,
+                "graph_trace": capture.graph_trace,
+                "longest_gap_ns": capture.longest_gap,
+                "figures": dict(capture.figures),
+                **({"role": capture.role} if capture.role else {}),
             }
-            for one in captures
+            for capture in captures
         ],
     }
 
@@ -74,7 +74,7 @@ def read_baseline(path: str) -> tuple[Capture, ...]:
         is_what = f"a document '{schema}'" if isinstance(schema, str) else "no document of nsysgap"
         raise NsysgapError(f"{path} is {is_what}, not a baseline {SCHEMA}.", HINT)
     try:
-        captures = tuple(_capture(one) for one in document["captures"])
+        captures = tuple(_capture(row) for row in document["captures"])
     except (KeyError, TypeError, ValueError):
         captures = ()
     if not captures:
@@ -82,24 +82,24 @@ def read_baseline(path: str) -> tuple[Capture, ...]:
     return captures
 
 
-def _capture(one: Mapping[str, Any]) -> Capture:
-    figures = {name: _whole(one["figures"][name]) for name in FIGURES}
-    iterations, gpus = _whole(one["iterations"]), _whole(one["gpu_count"])
+def _capture(row: Mapping[str, Any]) -> Capture:
+    figures = {name: _whole(row["figures"][name]) for name in FIGURES}
+    iterations, gpus = _whole(row["iterations"]), _whole(row["gpu_count"])
     if iterations is None or gpus is None:
         raise TypeError
     return Capture(
-        path=str(one["report"]),
-        loop=None if one["loop"] is None else str(one["loop"]),
+        path=str(row["report"]),
+        loop=None if row["loop"] is None else str(row["loop"]),
         iterations=iterations,
         figures=figures,
         steps=(),
         ops={},
-        gpus=tuple(str(name) for name in one["gpus"]),
+        gpus=tuple(str(name) for name in row["gpus"]),
         gpu_count=gpus,
-        graph_trace=None if one["graph_trace"] is None else str(one["graph_trace"]),
-        longest_gap=_whole(one["longest_gap_ns"]),
-        chosen=bool(one["chosen"]),
-        role=str(one.get("role", "")),
+        graph_trace=None if row["graph_trace"] is None else str(row["graph_trace"]),
+        longest_gap=_whole(row["longest_gap_ns"]),
+        chosen=bool(row["chosen"]),
+        role=str(row.get("role", "")),
     )
 
 

@@ -46,13 +46,13 @@ class CalibrateAnswer:
 
     def figures(self) -> tuple[Figure, ...]:
         """What graph launches cost, and the copies' rates."""
-        one = self.calibration
+        calibration = self.calibration
         costs = [
             Figure(f"{name}_ns", values[how][0], "ns", "lower", how)
-            for name, values in (("graph_call", one.graph_call), ("graph_latency", one.graph_latency))
+            for name, values in (("graph_call", calibration.graph_call), ("graph_latency", calibration.graph_latency))
             for how in values
         ]
-        rates = zip(("to the GPU", "from it"), one.pinned_rate or (), strict=False)
+        rates = zip(("to the GPU", "from it"), calibration.pinned_rate or (), strict=False)
         return (*costs, *(Figure("pinned_gb_per_s", rate, "GB/s", "higher", way) for way, rate in rates))
 
 

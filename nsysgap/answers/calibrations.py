@@ -25,7 +25,7 @@ def gpus_of(model: Model) -> tuple[str, ...]:
     """The names of the GPUs that a process's ops ran on, "" for one that the report does not name."""
     ran = set(distinct(model.trace.ops["device"][model.ops.row]).tolist())
     names = {device.id: device.name or "" for device in model.trace.devices}
-    return tuple(sorted({names.get(one, "") for one in ran}))
+    return tuple(sorted({names.get(device, "") for device in ran}))
 
 
 def constants_of(trace: Trace, gpus: tuple[str, ...], asked: str | None) -> Constants:
@@ -54,7 +54,7 @@ def cache_file(gpu: str, driver: str) -> Path:
 
 def shipped() -> dict[str, Calibration]:
     """The calibrations that come with nsysgap, by name."""
-    return {one.stem: from_document(json.loads(one.read_text())) for one in sorted(SHIPPED.glob("*.json"))}
+    return {file.stem: from_document(json.loads(file.read_text())) for file in sorted(SHIPPED.glob("*.json"))}
 
 
 def read_calibration(path: Path) -> Calibration:

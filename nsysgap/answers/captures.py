@@ -80,23 +80,23 @@ def capture(report: OpenReport, options: CaptureOptions = CaptureOptions()) -> C
 
 def _loop(report: OpenReport, options: CaptureOptions) -> tuple[LoopSteps | None, list[str]]:
     """The loop to compare, None without one, and what to say of how it was chosen."""
-    found = report.steps(options.selection.hidden_after_ns)
+    steps = report.steps(options.selection.hidden_after_ns)
     if options.loop is None:
-        numbers = list(found.main.values())
+        numbers = list(steps.main.values())
     else:
-        numbers = loops_called(found.loops, options.loop)
+        numbers = loops_called(steps.loops, options.loop)
         if not numbers:
-            raise no_such_loop(found, options.loop)
+            raise no_such_loop(steps, options.loop)
     if not numbers:
         return None, []
-    best = max(numbers, key=lambda number: (found.loops[number].ops, -number))
-    loop = found.loops[best]
-    processes = {int(found.trace.threads["process"][found.loops[number].thread]) for number in numbers}
+    best = max(numbers, key=lambda number: (steps.loops[number].ops, -number))
+    loop = steps.loops[best]
+    processes = {int(steps.trace.threads["process"][steps.loops[number].thread]) for number in numbers}
     said = []
     if len(processes) > 1:
-        pid = int(found.trace.processes["pid"][found.trace.threads["process"][loop.thread]])
+        pid = int(steps.trace.processes["pid"][steps.trace.threads["process"][loop.thread]])
         said.append(f"{counted(len(processes), 'process has', 'processes have')} such a loop: compared is {pid}'s.")
-    return found.of([loop])[0], said
+    return steps.of([loop])[0], said
 
 
 def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said: list[str]) -> Capture:
@@ -118,7 +118,7 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
             f"Not steady: its iterations went from {duration(drifting.first)} to {duration(drifting.last)} (medians of "
             f"the first and the last quarter, Spearman {drifting.correlation:+.2f})."
         )
-    gaps = {one.device: IntervalSet(one.start, one.end) for one in report.whole.gaps}
+    gaps = {gpu.device: IntervalSet(gpu.start, gpu.end) for gpu in report.whole.gaps}
     size = _sizes(report)
     return Capture(
         path=report.path,
@@ -127,7 +127,7 @@ def _of_loop(report: OpenReport, options: CaptureOptions, steps: LoopSteps, said
         figures=loop_figures(steps, on_gpus, tails, exposed),
         steps=tuple(step_lengths(steps, on_gpus).tolist()),
         ops=op_times(trace, size, rows, short=options.short),
-        gpus=_gpu_names(trace, {one.edges.device for one in steps.windows}),
+        gpus=_gpu_names(trace, {window.edges.device for window in steps.windows}),
         gpu_count=0 if on_gpus is None else on_gpus.gpus,
         graph_trace=_graph_trace(trace),
         longest_gap=longest_gap(steps, gaps),
@@ -149,7 +149,7 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         calls = int((covered_length(idle.selection, start, start + 1) > 0).sum())
     figures = window_figures(idle, launch_calls_of(idle.calls, rows), calls, _exposed_in_window(report, options))
     length, size = figures[STEP], _sizes(report)
-    longest = max(idle.devices, key=lambda one: one.busy + one.idle, default=None)
+    longest = max(idle.devices, key=lambda device: device.busy + device.idle, default=None)
     span = None if longest is None else (longest.device, *longest.window)
     return Capture(
         path=report.path,
@@ -158,10 +158,10 @@ def _of_window(report: OpenReport, options: CaptureOptions) -> Capture:
         figures=figures,
         steps=() if length is None else (length,),
         ops=op_times(trace, size, rows, short=options.short),
-        gpus=_gpu_names(trace, {one.device for one in idle.devices}),
+        gpus=_gpu_names(trace, {device.device for device in idle.devices}),
         gpu_count=len(idle.devices),
         graph_trace=_graph_trace(trace),
-        longest_gap=max((one.longest_gap for one in idle.devices), default=None),
+        longest_gap=max((device.longest_gap for device in idle.devices), default=None),
         warnings=tuple(note.text for note in report.select(options.selection).notes),
         incomplete=_incomplete(report, idle),
         chosen=options.selects_time or options.whole,
@@ -207,11 +207,11 @@ def _incomplete(report: OpenReport, idle: IdleReport | None = None) -> tuple[str
     """Why the report does not hold everything that ran. `idle`: of the selection, where a window is compared."""
     trace = report.trace
     missing = trace_losses(trace, report.whole.calls) if idle is None else losses(idle)
-    said = [one.text for one in trace.warnings if one.level == "incomplete"]
+    said = [notice.text for notice in trace.warnings if notice.level == "incomplete"]
     if idle is None:
-        said += [one.text for one in missing if one.text]
+        said += [loss.text for loss in missing if loss.text]
     else:
-        said += [one.text for one in loss_notices(idle, missing)]
+        said += [notice.text for notice in loss_notices(idle, missing)]
     return tuple(dict.fromkeys(said))
 
 
@@ -236,11 +236,11 @@ def _bare_waits(report: OpenReport, options: CaptureOptions) -> dict[int, Interv
 
 
 def _exposed_per_iteration(steps: LoopSteps, bare: dict[int, IntervalSet]) -> Times:
-    found = np.zeros(steps.loop.count, np.int64)
-    for one in steps.windows:
-        waits = bare.get(one.edges.device, EMPTY)
-        found[one.edges.iteration] += covered_length(waits, one.edges.start, one.edges.end)
-    return found
+    exposed = np.zeros(steps.loop.count, np.int64)
+    for window in steps.windows:
+        waits = bare.get(window.edges.device, EMPTY)
+        exposed[window.edges.iteration] += covered_length(waits, window.edges.start, window.edges.end)
+    return exposed
 
 
 def _exposed_in_window(report: OpenReport, options: CaptureOptions) -> int | None:
@@ -248,7 +248,7 @@ def _exposed_in_window(report: OpenReport, options: CaptureOptions) -> int | Non
     if bare is None:
         return None
     time = report.select(options.selection).time
-    wanted = [one for device, one in bare.items() if options.selection.device in (None, device)]
+    wanted = [waits for device, waits in bare.items() if options.selection.device in (None, device)]
     if time is None:
-        return sum(one.total for one in wanted)
-    return sum(int(covered_length(one, time.starts, time.ends).sum()) for one in wanted)
+        return sum(waits.total for waits in wanted)
+    return sum(int(covered_length(waits, time.starts, time.ends).sum()) for waits in wanted)

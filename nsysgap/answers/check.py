@@ -62,8 +62,8 @@ class CheckAnswer:
     @property
     def verdict(self) -> Verdict:
         """ "fail" where a limit is broken, else "unknown" where something cannot be told, else "pass"."""
-        found = {one.verdict for one in self.judged} | ({UNKNOWN} if self.untold else set())
-        return BROKEN if BROKEN in found else UNKNOWN if UNKNOWN in found else HOLDS
+        verdicts = {judged.verdict for judged in self.judged} | ({UNKNOWN} if self.untold else set())
+        return BROKEN if BROKEN in verdicts else UNKNOWN if UNKNOWN in verdicts else HOLDS
 
     @property
     def exit_code(self) -> int:
@@ -73,15 +73,15 @@ class CheckAnswer:
     @property
     def ranks(self) -> tuple[str, ...]:
         """Which ranks of a job each capture is, where they are those of one job; else none."""
-        job = len({one.role for one in self.captures}) == len(self.captures)
-        return tuple(one.ranks for one in self.captures) if job else ()
+        job = len({capture.role for capture in self.captures}) == len(self.captures)
+        return tuple(capture.ranks for capture in self.captures) if job else ()
 
     @property
     def text(self) -> str:
         """What came out, in a sentence."""
         number = len(self.judged)
-        broken = sum(one.verdict == BROKEN for one in self.judged)
-        unknown = sum(one.verdict == UNKNOWN for one in self.judged)
+        broken = sum(judged.verdict == BROKEN for judged in self.judged)
+        unknown = sum(judged.verdict == UNKNOWN for judged in self.judged)
         if number == 1 and (broken or unknown):
             return "The limit is broken." if broken else "Whether the limit holds cannot be told."
         if broken:
@@ -96,16 +96,18 @@ class CheckAnswer:
         """The contract "nsysgap.check/1"."""
         return {
             "schema": SCHEMA,
-            "reports": [_row(one) for one in self.captures],
+            "reports": [_row(capture) for capture in self.captures],
             "unit": self.captures[0].unit,
-            "baseline": [_row(one) for one in self.baseline] or None,
+            "baseline": [_row(capture) for capture in self.baseline] or None,
             "verdict": self.verdict,
             "exit_code": self.exit_code,
             "text": self.text,
-            "limits": [_limit_row(one) for one in self.judged],
+            "limits": [_limit_row(judged) for judged in self.judged],
             "figures": {name: side_value(self.captures, name) for name in FIGURES},
             "reasons": list(self.reasons),
-            "warnings": [f"{printable(one.path)}: {text}" for one in self.captures for text in one.warnings],
+            "warnings": [
+                f"{printable(capture.path)}: {text}" for capture in self.captures for text in capture.warnings
+            ],
         }
 
     def figures(self) -> tuple[Figure, ...]:
@@ -131,18 +133,18 @@ def named_limits(causes: Named, figures: Named) -> tuple[Limit, ...]:
 
     Raises NsysgapError (usage) for what is no cause and no figure.
     """
-    found: list[Limit] = []
+    limits: list[Limit] = []
     for cause, percent in causes:
         if cause not in PARTS:
             raise NsysgapError(f"'{printable(cause)}' is no cause.", f"There are {', '.join(PARTS)}.", exit_code=2)
-        found.append(Limit(CAUSE, percent, cause))
+        limits.append(Limit(CAUSE, percent, cause))
     for name, percent in figures:
         figure = figure_named(name)
         if figure is None:
             hint = "Such as step, busy, idle, idle_host, launches, ops, api_calls, sync_tail."
             raise NsysgapError(f"'{printable(name)}' is no figure of a step.", hint, exit_code=2)
-        found.append(Limit(WORSE, percent, figure))
-    return tuple(found)
+        limits.append(Limit(WORSE, percent, figure))
+    return tuple(limits)
 
 
 def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> CheckAnswer:
@@ -156,20 +158,20 @@ def check(reports: Sequence[str], options: CheckOptions, asker: Asker = ask) -> 
     kept: tuple[Capture, ...] = ()
     if options.baseline is not None:
         kept = _baseline(options.baseline, options.capture, asker)
-    found = side_captures(reports, options.capture, asker, job=options.job)
-    untold = _untold(found)
+    captures = side_captures(reports, options.capture, asker, job=options.job)
+    untold = _untold(captures)
     why: list[str] = []
     if kept:
-        loops = labels_of(kept), labels_of(found)
-        why = reasons(kept, found, loops, anyway=options.anyway)
-        if not why and not same_loops(*loops) and {one.unit for one in (*kept, *found)} != {"iteration"}:
+        loops = labels_of(kept), labels_of(captures)
+        why = reasons(kept, captures, loops, anyway=options.anyway)
+        if not why and not same_loops(*loops) and {capture.unit for capture in (*kept, *captures)} != {"iteration"}:
             why = ["One side has a loop and the other has none: a step and a window are not compared."]
     judged: list[Judged] = []
-    for role in roles_of(found):
-        mine, before = of_role(found, role), of_role(kept, role)
+    for role in roles_of(captures):
+        mine, before = of_role(captures, role), of_role(kept, role)
         rows = judge(options.limits, mine, before, untold, why[0].rstrip(".") if why else "")
-        judged += [replace(one, role=role) for one in rows]
-    return CheckAnswer(found, kept, tuple(judged), untold, tuple(why))
+        judged += [replace(row, role=role) for row in rows]
+    return CheckAnswer(captures, kept, tuple(judged), untold, tuple(why))
 
 
 def _baseline(path: str, options: CaptureOptions, asker: Asker) -> tuple[Capture, ...]:
@@ -180,31 +182,31 @@ def _baseline(path: str, options: CaptureOptions, asker: Asker) -> tuple[Capture
 
 def _untold(side: Sequence[Capture]) -> str:
     """Why the reports tell nothing that limits could be held against, "" if they do."""
-    for one in side:
-        if not one.has_gpu_work:
-            return f"{printable(one.path)} holds no GPU work"
-        if one.incomplete:
-            return f"{printable(one.path)} is incomplete: {printable(one.incomplete[0]).rstrip('.')}"
+    for capture in side:
+        if not capture.has_gpu_work:
+            return f"{printable(capture.path)} holds no GPU work"
+        if capture.incomplete:
+            return f"{printable(capture.path)} is incomplete: {printable(capture.incomplete[0]).rstrip('.')}"
     if not same_loops(labels_of(side), labels_of(side)):
         return "the reports do not have the same loop"
     return ""
 
 
-def _row(one: Capture) -> Document:
-    return {"path": one.path, "loop": one.loop, "iterations": one.iterations}
+def _row(capture: Capture) -> Document:
+    return {"path": capture.path, "loop": capture.loop, "iterations": capture.iterations}
 
 
-def _limit_row(one: Judged) -> Document:
-    most = one.limit.most
+def _limit_row(judged: Judged) -> Document:
+    most = judged.limit.most
     return {
-        "limit": one.limit.option,
-        "of": one.limit.of or None,
-        **({"role": one.role} if one.role else {}),
-        "unit": one.limit.unit,
-        "value": one.value,
+        "limit": judged.limit.option,
+        "of": judged.limit.of or None,
+        **({"role": judged.role} if judged.role else {}),
+        "unit": judged.limit.unit,
+        "value": judged.value,
         "most": int(most) if most.denominator == 1 else float(most),
-        "verdict": one.verdict,
-        "p": one.p,
-        "why": one.why or None,
-        "largest_cause": one.largest or None,
+        "verdict": judged.verdict,
+        "p": judged.p,
+        "why": judged.why or None,
+        "largest_cause": judged.largest or None,
     }

@@ -117,17 +117,23 @@ class CompareAnswer:
             "warnings": list(self.warnings),
         }
         if self.outcomes is not None:
-            document["predicted"] = [{**as_json(one), "off_percent": one.off_percent} for one in self.outcomes]
+            document["predicted"] = [
+                {**as_json(outcome), "off_percent": outcome.off_percent} for outcome in self.outcomes
+            ]
         return document
 
     def pictures(self) -> tuple[tuple[Document | None, Document | None], tuple[list[int], list[int]]]:
         """What a page draws of each side: (its typical step, of the capture in the middle; all steps of all, ns)."""
-        before, after = ([step for one in side for step in one.steps] for side in (self.before, self.after))
+        before, after = ([step for report in side for step in report.steps] for side in (self.before, self.after))
         return (as_json(_middle(self.before).drawn), as_json(_middle(self.after).drawn)), (before, after)
 
     def figures(self) -> tuple[Figure, ...]:
         """The change of every figure that both sides have."""
-        return tuple(Figure(one.name, one.change, one.unit, "lower") for one in self.changes if one.change is not None)
+        return tuple(
+            Figure(change.name, change.change, change.unit, "lower")
+            for change in self.changes
+            if change.change is not None
+        )
 
     def frame(self) -> pd.DataFrame:
         """One row per kernel, copy, memset and graph, per iteration; of a job's ranks with their role."""
@@ -178,13 +184,13 @@ def _compared(
 ) -> CompareAnswer:
     changes = compare_figures(first, second)
     ops = match_ops(first, second)
-    found, said = None, _warnings(first, second)
+    predicted, said = None, _warnings(first, second)
     step = changes[0]
     if document is not None:
         if step.before is None or step.after is None:
             raise NsysgapError("A side has no GPU work: nothing tells how the prediction held.", step_hint())
         held, warned = outcomes(document, first[0].loop, step.before, step.after)
-        found, said = tuple(held), [*said, *warned]
+        predicted, said = tuple(held), [*said, *warned]
     return CompareAnswer(
         before=first,
         after=second,
@@ -194,7 +200,7 @@ def _compared(
         ops=tuple(ops),
         matched=coverage(ops),
         warnings=tuple(said),
-        outcomes=found,
+        outcomes=predicted,
     )
 
 
@@ -212,8 +218,8 @@ def sides(
     if not same_loops(*loops):
         whole = replace(options, whole=True, loop=None)
         first, second = (
-            tuple(one if one.loop is None else asker(one.path, capture, whole) for one in side)
-            if not any(one.role for one in side)
+            tuple(report if report.loop is None else asker(report.path, capture, whole) for report in side)
+            if not any(report.role for report in side)
             else side_captures(names, whole, asker, job=job)
             for side, names in ((first, before), (second, after))
         )
@@ -234,12 +240,12 @@ def read_prediction(path: str) -> Any:
 
 def _warnings(before: Sequence[Capture], after: Sequence[Capture]) -> list[str]:
     said = [
-        f"{name}: {printable(report_name(one.path))}: {text}"
+        f"{name}: {printable(report_name(report.path))}: {text}"
         for name, side in (("before", before), ("after", after))
-        for one in side
-        for text in one.warnings
+        for report in side
+        for text in report.warnings
     ]
-    ways = {one.graph_trace for side in (before, after) for one in side}
+    ways = {report.graph_trace for side in (before, after) for report in side}
     if "graph" in ways and None in ways:
         said.append(
             "CUDA graphs were traced as a whole where they ran: their kernels are not in the table, and time between "
@@ -250,12 +256,12 @@ def _warnings(before: Sequence[Capture], after: Sequence[Capture]) -> list[str]:
 
 def _middle(side: Sequence[Capture]) -> Capture:
     """The capture whose step is the median of all."""
-    ordered = sorted(side, key=lambda one: one.figures[STEP] or 0)
+    ordered = sorted(side, key=lambda report: report.figures[STEP] or 0)
     return ordered[(len(ordered) - 1) // 2]
 
 
 def _side_row(side: Sequence[Capture]) -> Document:
-    reports = [{"path": one.path, "loop": one.loop, "iterations": one.iterations} for one in side]
+    reports = [{"path": report.path, "loop": report.loop, "iterations": report.iterations} for report in side]
     return {"reports": reports, "unit": side[0].unit}
 
 

@@ -150,7 +150,7 @@ def path_document(report: OpenReport, chosen: ProcessLoop) -> Document:
 
 def path_tracks(report: OpenReport) -> tuple[PathSlices, ...]:
     """The path of every process's main loop as slices. Raises NsysgapError where none can be told."""
-    found, refused = [], []
+    slices, refused = [], []
     for chosen in chosen_loops(report):
         model, stretch = chosen.model, chosen.stretch
         against = refusals(model, stretch)
@@ -159,15 +159,15 @@ def path_tracks(report: OpenReport) -> tuple[PathSlices, ...]:
             continue
         path = critical_path(model.schedule, model.unchanged, stretch.start, stretch.end)
         host = host_time(model, path, loop_ranges(report.trace.nvtx, stretch.starts, stretch.ends))
-        found.append(path_slices(model, path, host))
-    if not found:
+        slices.append(path_slices(model, path, host))
+    if not slices:
         raise refused_all(report, refused)
-    return tuple(found)
+    return tuple(slices)
 
 
 def _notes(model: Model, stretch: Stretch) -> list[str]:
     names = [
-        [printable(model.trace.name(int(model.trace.threads["name"][one])) or "unnamed", 30) for one in group]
+        [printable(model.trace.name(int(model.trace.threads["name"][thread])) or "unnamed", 30) for thread in group]
         for group in model.calls.merged
     ]
     said = [f"Threads that hand over to each other count as one: {', '.join(group)}." for group in names]

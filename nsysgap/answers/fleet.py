@@ -36,8 +36,8 @@ def ranks_of(
     paths = report_paths(named)
     with progress(len(paths)) as ready:
 
-        def done(one: Asked[ReportUnits]) -> None:
-            ready(one.path, "no answer" if one.answer is None else one.answer.status)
+        def done(reply: Asked[ReportUnits]) -> None:
+            ready(reply.path, "no answer" if reply.answer is None else reply.answer.status)
 
         if cluster is None:
             asked = ask_all(paths, report_units, options, workers=workers, done=done)
@@ -45,7 +45,7 @@ def ranks_of(
             from nsysgap.fleet.cluster import ask_cluster
 
             asked = ask_cluster(paths, report_units, options, cluster=cluster, workers=workers, done=done)
-    return ranks([_units(one) for one in asked])
+    return ranks([_units(reply) for reply in asked])
 
 
 def _units(asked: Asked[ReportUnits]) -> ReportUnits:

@@ -41,14 +41,14 @@ def side_captures(
     """
     if job:
         return _job(report_paths(names), _named(names), options, asker)
-    found: list[Capture] = []
+    captures: list[Capture] = []
     for name in names:
         several = reports_of(name)
         if several is None:
-            found.append(asker(name, capture, options))
+            captures.append(asker(name, capture, options))
         else:
-            found += _job(several, unsigned(name).rstrip("/") or name, options, asker)
-    return tuple(found)
+            captures += _job(several, unsigned(name).rstrip("/") or name, options, asker)
+    return tuple(captures)
 
 
 def _named(names: Sequence[str]) -> str:
@@ -60,24 +60,24 @@ def _job(paths: Sequence[str], name: str, options: CaptureOptions, asker: Asker)
     if len(paths) == 1:
         return (asker(paths[0], capture, options),)
     asked: list[RankCapture] = [asker(path, rank_capture, options) for path in paths]
-    for one in asked:
-        if one.units.status != OK or len(one.units.units) > 1:
-            said = one.units.text or "several processes of it have GPU work."
-            raise NsysgapError(f"{one.units.path} is no report of one rank: {said}", "Leave it out.")
-    answer = ranks([one.units for one in asked])
-    place = {one.units.path: number for number, one in enumerate(asked)}
-    captures = [_with_wait(asked[place[unit.path]].capture, answer, row) for row, unit in enumerate(answer.units)]
+    for rank in asked:
+        if rank.units.status != OK or len(rank.units.units) > 1:
+            said = rank.units.text or "several processes of it have GPU work."
+            raise NsysgapError(f"{rank.units.path} is no report of one rank: {said}", "Leave it out.")
+    answer = ranks([rank.units for rank in asked])
+    number_of = {rank.units.path: number for number, rank in enumerate(asked)}
+    captures = [_with_wait(asked[number_of[unit.path]].capture, answer, row) for row, unit in enumerate(answer.units)]
     return by_role(captures, [unit.name for unit in answer.units], answer.verdict.unit, name)
 
 
-def _with_wait(one: Capture, answer: RanksAnswer, row: int) -> Capture:
+def _with_wait(alone: Capture, answer: RanksAnswer, row: int) -> Capture:
     """The capture with the exposed wait that only all ranks together tell: per iteration, or in the window."""
     if answer.matched is None:
-        return one
+        return alone
     wait = answer.figures[row].exposed_wait
-    if one.loop is not None:
+    if alone.loop is not None:
         if answer.iterations is None:
-            return one
+            return alone
         waits = answer.iterations.wait[row]
         wait = lower_median(waits[waits != NO_WINDOW])
-    return replace(one, figures={**one.figures, EXPOSED_WAIT: wait})
+    return replace(alone, figures={**alone.figures, EXPOSED_WAIT: wait})

@@ -196,8 +196,12 @@ def _completeness(idle: IdleReport, missing: list[Loss]) -> Iterator[Document]:
     """What the report lacks, each with the range of idle time of every GPU that it leaves."""
     for loss in missing:
         ranges = [
-            {**idle.trace.device(one.device).named(), "idle_range_ns": [one.low, one.high], "of_ns": one.of}
-            for one in loss_ranges(idle, loss)
+            {
+                **idle.trace.device(idle_range.device).named(),
+                "idle_range_ns": [idle_range.low, idle_range.high],
+                "of_ns": idle_range.of,
+            }
+            for idle_range in loss_ranges(idle, loss)
         ]
         yield as_json({**asdict(loss), "idle_ranges": ranges})
 
@@ -233,8 +237,8 @@ def _in_loop(report: OpenReport, gaps: Gaps, rows: NDArray[np.intp], options: Ga
         return None
     inside = np.zeros(len(rows), np.bool_)
     device, start = gaps.device[rows], gaps.start[rows]
-    for one, time in steps.judged_time.items():
-        mine = np.flatnonzero(device == one)
+    for gpu, time in steps.judged_time.items():
+        mine = np.flatnonzero(device == gpu)
         inside[mine] = covered_before(time, start[mine] + 1) > covered_before(time, start[mine])
     return inside
 
@@ -272,8 +276,7 @@ def _groups(report: OpenReport, idle: IdleReport, stacks: Stacks | None, options
     from nsysgap.analysis.idle.grouping import Group, idle_by
 
     if by == "held":
-        found = holders(idle)
-        return [Group(one.name, one.held, one.gaps, one.longest, "queued") for one in found]
+        return [Group(holder.name, holder.held, holder.gaps, holder.longest, "queued") for holder in holders(idle)]
     if by == "api":
         from nsysgap.analysis.idle.idle_calls import idle_by_call
 

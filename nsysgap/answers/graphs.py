@@ -91,12 +91,12 @@ def graphs(report: OpenReport, options: GraphsOptions = GraphsOptions()) -> Grap
     missing = losses(idle)
     hidden = unrecorded(idle)
     said = [*report.trace.warnings, *loss_notices(idle, missing), *unrecorded_notices(hidden)]
-    found = {
+    document = {
         **graph_overview(view, report.details, options.number),
         "launched_by_gpu": by_gpu_document(report.trace),
         "unrecorded": hidden,
     }
-    return GraphsAnswer(report.header((*said, *misled_notices(idle), *by_gpu_notices(report.trace))), as_json(found))
+    return GraphsAnswer(report.header((*said, *misled_notices(idle), *by_gpu_notices(report.trace))), as_json(document))
 
 
 def graph_drawing(report: OpenReport, options: GraphsOptions = GraphsOptions()) -> GraphDrawing:
@@ -109,13 +109,13 @@ def graph_drawing(report: OpenReport, options: GraphsOptions = GraphsOptions()) 
 
 def _graph_figures(graph: Document) -> list[Figure]:
     whose = f"graph {graph['graph']}"
-    found = [Figure("node_count", graph["node_count"], "", "none", whose)]
+    figures = [Figure("node_count", graph["node_count"], "", "none", whose)]
     replays = graph["replays"]
     if replays is not None:
-        found.append(Figure("replays", replays["count"], "", "none", whose))
+        figures.append(Figure("replays", replays["count"], "", "none", whose))
         if replays["whole_ns"] is not None:
-            found.append(Figure("replay_ns", replays["whole_ns"]["median"], "ns", "lower", whose))
-    return found
+            figures.append(Figure("replay_ns", replays["whole_ns"]["median"], "ns", "lower", whose))
+    return figures
 
 
 def _view(report: OpenReport, number: int | None) -> GraphView:

@@ -57,7 +57,7 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
         "devices": _devices(trace),
         "processes": _processes(trace),
         "threads": _threads(trace),
-        "domains": [asdict(one) for one in domains(trace)],
+        "domains": [asdict(domain) for domain in domains(trace)],
         "tables": [{"table": table, "rows": rows} for table, rows in about.rows],
         "unread": [table for table, _ in about.rows if table in trace.unread],
         "questions": [asdict(question) for question in questions(trace, launchers_sampled=_launchers_sampled(report))],
@@ -68,12 +68,14 @@ def info(report: OpenReport, options: InfoOptions = InfoOptions()) -> InfoAnswer
     return InfoAnswer(report.header(_notices(report)), holds)
 
 
-def _diagnostics(found: list[Diagnostic]) -> list[Document]:
+def _diagnostics(diagnostics: list[Diagnostic]) -> list[Document]:
     """What nsys said, equal texts counted; of processes that have nothing to do with the figures `of` says whom."""
-    number = Counter((one.severity, one.text, one.level, one.without) for one in found)
+    number = Counter(
+        (diagnostic.severity, diagnostic.text, diagnostic.level, diagnostic.without) for diagnostic in diagnostics
+    )
     processes: dict[tuple[str, str], set[int | None]] = {}
-    for one in found:
-        processes.setdefault((one.text, one.without), set()).add(one.process)
+    for diagnostic in diagnostics:
+        processes.setdefault((diagnostic.text, diagnostic.without), set()).add(diagnostic.process)
     return [
         {
             "severity": severity,

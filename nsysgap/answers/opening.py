@@ -73,7 +73,7 @@ class OpenReport:
         loops = [steps.loops[number] for number in steps.judged.values()]
         named = ", ".join(f"{count(loop.count)} x {printable(loop.label, 40)}" for loop in loops[:3])
         more = f" and {counted(len(loops) - 3, 'more loop', 'more loops')}" if len(loops) > 3 else ""
-        window = {one.device: one.window for one in self.whole.gaps}
+        window = {gpu.device: gpu.window for gpu in self.whole.gaps}
         before, after = (
             max(length)
             for length in zip(

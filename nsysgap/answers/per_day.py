@@ -23,20 +23,20 @@ def per_day(
 
     `gone_hours` is [least, most]: what an iteration takes less at worst and at best; below 0 it takes more.
     """
-    found: dict[str, Any] = {"per_day": days_iterations, "hours": _hours(days_iterations, iteration.length)}
-    found["idle_hours"] = _hours(days_iterations, max(iteration.length - iteration.busy, 0))
-    found["launches"] = round(days_iterations * iteration.launches)
+    figures: dict[str, Any] = {"per_day": days_iterations, "hours": _hours(days_iterations, iteration.length)}
+    figures["idle_hours"] = _hours(days_iterations, max(iteration.length - iteration.busy, 0))
+    figures["launches"] = round(days_iterations * iteration.launches)
     if change is not None:
         document, launches = change
         prediction = document["plain"] or document["under_nsys"]
         edges = prediction["best_ns"], prediction["worst_ns"]
-        found["change"] = document["change"]
-        found["hours_with"] = [_hours(days_iterations, edge) for edge in edges]
-        found["gone_hours"] = [_hours(days_iterations, iteration.length - edge) for edge in reversed(edges)]
-        found["launches_with"] = round(days_iterations * launches)
+        figures["change"] = document["change"]
+        figures["hours_with"] = [_hours(days_iterations, edge) for edge in edges]
+        figures["gone_hours"] = [_hours(days_iterations, iteration.length - edge) for edge in reversed(edges)]
+        figures["launches_with"] = round(days_iterations * launches)
     if price is not None:
-        found["price"] = price
-    return found
+        figures["price"] = price
+    return figures
 
 
 def _hours(days_iterations: float, each: int) -> float:

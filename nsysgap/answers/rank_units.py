@@ -121,20 +121,20 @@ def _unit(
     loop = None if main is None else steps.of([steps.loops[main]], compared=False)[0]
     time = _time(report, options, process, loop)
     communicator = None if told is None else told.communicator
-    found = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
-    if found is None:
+    measured = unit_facts(report.whole, steps.attribution, process, time, loop, communicator, draw=options.draw)
+    if measured is None:
         return None
     rank, size, rank_source = _rank(report, options, facts, process, alone=alone)
-    ops = found.collectives.op
-    device = trace.device(found.device)
+    ops = measured.collectives.op
+    device = trace.device(measured.device)
     return Unit(
         path=trace.path,
-        facts=found,
+        facts=measured,
         rank=rank,
         rank_source=rank_source,
         world_size=size,
         host=facts.host,
-        gpu_uuid=facts.gpu_uuid.get(found.device),
+        gpu_uuid=facts.gpu_uuid.get(measured.device),
         device=device,
         utc_start_ns=facts.utc_start_ns,
         message_bytes=np.full(len(ops), -1, np.int64) if told is None else told.message_bytes[ops],
@@ -179,9 +179,9 @@ def _told_by_nccl(report: OpenReport, calls: Sequence[NcclCall]) -> ToldByNccl |
     if not calls:
         return None
     call = _nccl_calls(report, calls)
-    sizes = [-1 if one.message_bytes is None else min(one.message_bytes, LARGEST_MESSAGE) for one in calls]
+    sizes = [-1 if marked.message_bytes is None else min(marked.message_bytes, LARGEST_MESSAGE) for marked in calls]
     return ToldByNccl(
-        communicator=_of_calls([one.communicator for one in calls], call, 0, np.uint64),
+        communicator=_of_calls([marked.communicator for marked in calls], call, 0, np.uint64),
         message_bytes=_of_calls(sizes, call, -1, np.int64),
     )
 
@@ -189,7 +189,7 @@ def _told_by_nccl(report: OpenReport, calls: Sequence[NcclCall]) -> ToldByNccl |
 def _nccl_calls(report: OpenReport, calls: Sequence[NcclCall]) -> NDArray[np.intp]:
     """The marked NCCL call inside which each op was launched, an index into `calls`, NONE."""
     trace, launch = report.trace, report.whole.calls
-    found = np.full(trace.ops.rows, NONE, np.intp)
+    call_of = np.full(trace.ops.rows, NONE, np.intp)
     rows = np.flatnonzero(launch != NONE)
     tid = trace.threads["global_tid"][trace.api["thread"][launch[rows]]]
     time = trace.api["start"][launch[rows]]
@@ -199,8 +199,8 @@ def _nccl_calls(report: OpenReport, calls: Sequence[NcclCall]) -> NDArray[np.int
         of_thread = np.flatnonzero(tid == thread)
         latest = np.searchsorted(start, time[of_thread], side="right") - 1
         inside = (latest >= 0) & (time[of_thread] < end[np.maximum(latest, 0)])
-        found[rows[of_thread[inside]]] = np.array(mine, np.intp)[latest[inside]]
-    return found
+        call_of[rows[of_thread[inside]]] = np.array(mine, np.intp)[latest[inside]]
+    return call_of
 
 
 def _of_calls(values: Sequence[int], call: NDArray[np.intp], unknown: int, kind: type[Number]) -> NDArray[Number]:

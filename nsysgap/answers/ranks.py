@@ -62,7 +62,7 @@ class RanksAnswer:
 
     def document(self) -> Document:
         """The contract "nsysgap.ranks/1"."""
-        reports = [{"path": one.path, "status": one.status, "text": one.text} for one in self.reports]
+        reports = [{"path": report.path, "status": report.status, "text": report.text} for report in self.reports]
         document: Document = {
             "schema": SCHEMA,
             "reports": reports,
@@ -70,7 +70,8 @@ class RanksAnswer:
             "collectives": self._collectives(),
             "verdict": self._verdict(),
             "slow_iterations": [
-                {"iteration": one.iteration, "duration_ns": one.duration, **self._last(one.last)} for one in self.slow
+                {"iteration": slow.iteration, "duration_ns": slow.duration, **self._last(slow.last)}
+                for slow in self.slow
             ],
             "clocks": {
                 "aligned": self.clocks.offset is not None,
@@ -125,14 +126,14 @@ class RanksAnswer:
     def _collectives(self) -> Document:
         if self.matched is None:
             return {"matched": 0, "unmatched_reason": self.reason, "by_kind": []}
-        found = []
+        by_kind = []
         for kind in np.unique(self.matched.kind).tolist():
             mine = self.matched.take(np.flatnonzero(self.matched.kind == kind))
             waits = stats(mine.wait.ravel())
             sizes = self.units[0].message_bytes[mine.number[0]]
             row = {"kind": KINDS[kind], "count": len(mine), "transfer_ns": stats(mine.transfer), "wait_ns": waits}
-            found.append({**row, "message_bytes": stats(sizes[sizes >= 0])})
-        return {"matched": len(self.matched), "unmatched_reason": self.reason, "by_kind": found}
+            by_kind.append({**row, "message_bytes": stats(sizes[sizes >= 0])})
+        return {"matched": len(self.matched), "unmatched_reason": self.reason, "by_kind": by_kind}
 
     def _verdict(self) -> Document:
         judged = self.verdict
@@ -211,23 +212,23 @@ def ranks(reports: Sequence[ReportUnits]) -> RanksAnswer:
 
     Raises NsysgapError where two units have one rank, a rank is not below the world size, or no report has a unit.
     """
-    units = sorted((unit for one in reports for unit in one.units), key=_order)
+    units = sorted((unit for report in reports for unit in report.units), key=_order)
     if not units:
-        bad = next((one for one in reports if one.status != OK), None)
+        bad = next((report for report in reports if report.status != OK), None)
         raise NsysgapError("None of the reports holds GPU work.", "" if bad is None else f"{bad.path}: {bad.text}")
     missing = _check_ranks(units)
-    found = match([unit.facts.collectives for unit in units], [unit.name for unit in units])
-    reason = found if isinstance(found, str) else None
-    selected = None if isinstance(found, str) else found.take(_selected(found, units))
+    matched = match([unit.facts.collectives for unit in units], [unit.name for unit in units])
+    reason = matched if isinstance(matched, str) else None
+    selected = None if isinstance(matched, str) else matched.take(_selected(matched, units))
     waits = [0] * len(units)
     judged, clocks = Verdict("unknown"), Clocks(None)
     bare = [EMPTY] * len(units)
     if selected is not None:
         bare = [subtract(waits_of(selected, number), unit.facts.others) for number, unit in enumerate(units)]
-        waits = [exposed(one, EMPTY, unit.facts.selection) for one, unit in zip(bare, units, strict=True)]
+        waits = [exposed(uncovered, EMPTY, unit.facts.selection) for uncovered, unit in zip(bare, units, strict=True)]
         judged = verdict(selected, waits, [unit.facts.window for unit in units], _between(selected, units))
-    if not isinstance(found, str):
-        clocks = align(found, np.array([unit.utc_start_ns or 0 for unit in units], np.int64))
+    if not isinstance(matched, str):
+        clocks = align(matched, np.array([unit.utc_start_ns or 0 for unit in units], np.int64))
     last = None if selected is None else np.bincount(selected.last, minlength=len(units))
     figures = tuple(
         UnitFigures(
@@ -320,8 +321,10 @@ def _range_of_lateness(units: Sequence[Unit], straggler: int | None) -> tuple[st
         return None
     late = units[straggler].facts.host_by_range
     others = [unit.facts.host_by_range for number, unit in enumerate(units) if number != straggler]
-    more = {label: ns - sum(one.get(label, 0) for one in others) // len(others) for label, ns in late.items() if label}
+    more = {
+        label: ns - sum(other.get(label, 0) for other in others) // len(others) for label, ns in late.items() if label
+    }
     if not more:
         return None
-    label = max(more, key=lambda one: (more[one], one))
+    label = max(more, key=lambda name: (more[name], name))
     return (label, more[label]) if more[label] > 0 else None

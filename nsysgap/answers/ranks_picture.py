@@ -36,14 +36,19 @@ class RanksPicture:
 
 def ranks_picture(answer: RanksAnswer) -> RanksPicture:
     """The picture of an answer that was asked for with `draw`."""
-    found = answer.iterations
+    iterations = answer.iterations
     layers: dict[str, Times] = {}
-    if found is not None:
-        layers = {"step": found.window, "starved": found.starved, "wait": found.wait, "busy": found.busy}
-        layers |= {part: found.parts[:, :, number] for number, part in enumerate(PARTS)}
+    if iterations is not None:
+        layers = {
+            "step": iterations.window,
+            "starved": iterations.starved,
+            "wait": iterations.wait,
+            "busy": iterations.busy,
+        }
+        layers |= {part: iterations.parts[:, :, number] for number, part in enumerate(PARTS)}
     return RanksPicture(
         names=tuple(unit.name for unit in answer.units),
-        label="" if found is None else found.label,
+        label="" if iterations is None else iterations.label,
         layers=layers,
         step=_step(answer),
         waits=tuple(_longest_waits(answer)),
@@ -58,21 +63,23 @@ def _step(answer: RanksAnswer) -> Document | None:
     if number is None:
         return None
     shown = _drawn_units(answer)
-    drawn = [next(one for one in answer.units[row].facts.drawn if one.iteration == number) for row in shown]
-    zero = _zeros(answer, shown, [one.start for one in drawn])
+    drawn = [
+        next(iteration for iteration in answer.units[row].facts.drawn if iteration.iteration == number) for row in shown
+    ]
+    zero = _zeros(answer, shown, [iteration.start for iteration in drawn])
     most = MOST_STRETCHES // len(shown)
     lanes = []
-    for row, one, base in zip(shown, drawn, zero, strict=True):
-        work, idle = longest(one.work, most), longest(one.idle, most)
+    for row, iteration, base in zip(shown, drawn, zero, strict=True):
+        work, idle = longest(iteration.work, most), longest(iteration.idle, most)
         idle[:, :2] -= base
         lanes.append(
             {
                 "unit": row,
-                "from": one.start - base,
-                "to": one.end - base,
+                "from": iteration.start - base,
+                "to": iteration.end - base,
                 "work": (work - base).tolist(),
                 "idle": idle.tolist(),
-                "collectives": _collectives(answer, row, one.start, one.end, base),
+                "collectives": _collectives(answer, row, iteration.start, iteration.end, base),
             }
         )
     return {"iteration": number, "aligned": answer.clocks.offset is not None, "lanes": lanes}

@@ -29,21 +29,21 @@ def ranks_trace(
     """
     asked = RankOptions(replace(options.selection, nvtx=None, since=None, until=None), True, rank_regex)
     units = [report_units(report, asked) for report in reports]
-    bad = next((one for one in units if one.status != OK), None)
+    bad = next((report for report in units if report.status != OK), None)
     if bad is not None:
         raise NsysgapError(f"{bad.path} cannot be drawn with the others: {bad.text}", "Leave it out.")
     answer = ranks(units)
     shift = _shifts(answer, units)
-    ordered = sorted(range(len(reports)), key=lambda place: _first_unit(answer, reports[place].path))
+    ordered = sorted(range(len(reports)), key=lambda number: _first_unit(answer, reports[number].path))
     parts = []
     arrows = _joins(answer, reports, units, shift)
-    for place in ordered:
-        report = reports[place]
-        for _, viewed in to_chrome(report, options, say, arrows[place]):
-            parts.append(Part(viewed, _name(answer, report.path), shift[place]))
+    for number in ordered:
+        report = reports[number]
+        for _, viewed in to_chrome(report, options, say, arrows[number]):
+            parts.append(Part(viewed, _name(answer, report.path), shift[number]))
     facts = {
         "tool": f"nsysgap {__version__}",
-        "reports": [report_name(reports[place].path) for place in ordered],
+        "reports": [report_name(reports[number].path) for number in ordered],
         "clocks": "one clock" if len(reports) == 1 else "aligned by the ends of shared collectives",
         "residual_p50_ns": answer.clocks.residual_p50,
         "residual_p95_ns": answer.clocks.residual_p95,
@@ -76,16 +76,16 @@ def _shifts(answer: RanksAnswer, units: Sequence[ReportUnits]) -> list[int]:
         why = answer.reason or "they share fewer than ten collectives, or their ends contradict one another"
         raise NsysgapError(f"The clocks of the reports cannot be aligned: {why}.", "Draw each report by itself.")
     zero = []
-    for one in units:
-        offsets = sorted(int(answer.clocks.offset[number]) for number in _of_report(answer, one.path))
+    for report in units:
+        offsets = sorted(int(answer.clocks.offset[number]) for number in _of_report(answer, report.path))
         # Plain integers: UTC in ns leaves little room in 64 bits.
-        zero.append((one.units[0].utc_start_ns or 0) - offsets[(len(offsets) - 1) // 2])
+        zero.append((report.units[0].utc_start_ns or 0) - offsets[(len(offsets) - 1) // 2])
     return [start - min(zero) for start in zero]
 
 
 def _utc_of_zero(units: Sequence[ReportUnits], shift: Sequence[int]) -> int | None:
     """When the trace's moment 0 was, by the clock of the session that began first."""
-    return next((one.units[0].utc_start_ns for one, ns in zip(units, shift, strict=True) if ns == 0), None)
+    return next((report.units[0].utc_start_ns for report, ns in zip(units, shift, strict=True) if ns == 0), None)
 
 
 def _joins(
@@ -94,12 +94,12 @@ def _joins(
     """The arrows of each report; of one with several ranks those of all of them together."""
     if answer.matched is None or len(answer.units) < 2:
         return [None] * len(reports)
-    place = {one.path: number for number, one in enumerate(units)}
-    rows = [reports[place[unit.path]].trace.ops.rows for unit in answer.units]
+    number_of = {report.path: number for number, report in enumerate(units)}
+    rows = [reports[number_of[unit.path]].trace.ops.rows for unit in answer.units]
     own = [unit.facts.collectives.op for unit in answer.units]
-    found = joins(answer.matched, own, rows, [shift[place[unit.path]] for unit in answer.units])
+    arrows = joins(answer.matched, own, rows, [shift[number_of[unit.path]] for unit in answer.units])
     together: list[Joins | None] = [None] * len(reports)
-    for unit, one in zip(answer.units, found, strict=True):
-        before = together[place[unit.path]]
-        together[place[unit.path]] = one if before is None else before.with_other(one)
+    for unit, of_unit in zip(answer.units, arrows, strict=True):
+        before = together[number_of[unit.path]]
+        together[number_of[unit.path]] = of_unit if before is None else before.with_other(of_unit)
     return together

@@ -87,7 +87,7 @@ class SummaryAnswer:
             **{name: None if answer is None else answer.document() for name, answer in told.items()},
             "untold": {_KEYS.get(name, name): self.why_not(name) for name in self.untold},
             "busy": list(self.busy),
-            "commands": [{"asks": one.asks, "command": list(one.command)} for one in self.again],
+            "commands": [{"asks": question.asks, "command": list(question.command)} for question in self.again],
         }
 
     def why_not(self, part: str) -> str:
@@ -97,7 +97,7 @@ class SummaryAnswer:
 
     def figures(self) -> tuple[Figure, ...]:
         """Those of the answers that it is made of."""
-        told = [one for one in (self.path, self.advice, self.lines) if one is not None]
+        told = [answer for answer in (self.path, self.advice, self.lines) if answer is not None]
         parts = (self.screen.gaps, self.steps, *told)
         return tuple(figure for part in parts for figure in part.figures())
 

@@ -68,16 +68,16 @@ def _lines(report: OpenReport, options: StacksOptions) -> Document:
 
 def _idle(report: OpenReport, selection: Selection) -> _Idle:
     devices, words = report.idle(selection).devices, report.select(selection).words
-    parts = tuple(sum(int(one.idle_by_part[place]) for one in devices) for place in range(len(PARTS)))
-    return _Idle(sum(one.idle for one in devices), parts, words)
+    parts = tuple(sum(int(device.idle_by_part[part]) for device in devices) for part in range(len(PARTS)))
+    return _Idle(sum(device.idle for device in devices), parts, words)
 
 
 def _shared_out(document: Document, idle: _Idle, chosen: int) -> Document:
     """The document with the idle times of another capture, `chosen` ns of the same causes: shares stay, rounded."""
 
-    def scaled(one: dict[str, Any]) -> dict[str, Any]:
-        shares = [key for key in one if key.endswith("_ns") and key not in _NOT_SHARES]
-        return one | {key: one[key] * chosen // document["chosen_ns"] for key in shares}
+    def scaled(row: dict[str, Any]) -> dict[str, Any]:
+        shares = [key for key in row if key.endswith("_ns") and key not in _NOT_SHARES]
+        return row | {key: row[key] * chosen // document["chosen_ns"] for key in shares}
 
     made = {**scaled(document), "idle_ns": idle.total, "rows": [scaled(row) for row in document["rows"]]}
     return {**made, "selection": idle.words} if idle.words else made

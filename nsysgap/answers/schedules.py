@@ -58,8 +58,8 @@ def op_sizes(report: OpenReport) -> Table:
 
 def _processes(report: OpenReport) -> list[int]:
     """The processes that ran something on a GPU, by pid."""
-    present = [one for one in distinct(report.trace.ops["process"]).tolist() if one != NONE]
-    return sorted(present, key=lambda one: int(report.trace.processes["pid"][one]))
+    present = [process for process in distinct(report.trace.ops["process"]).tolist() if process != NONE]
+    return sorted(present, key=lambda process: int(report.trace.processes["pid"][process]))
 
 
 def _loops(report: OpenReport, label: str | None) -> dict[int, Loop]:
@@ -67,12 +67,12 @@ def _loops(report: OpenReport, label: str | None) -> dict[int, Loop]:
     steps = report.steps()
     if label is None:
         return {process: steps.loops[number] for process, number in steps.main.items()}
-    found: dict[int, Loop] = {}
+    loops: dict[int, Loop] = {}
     for number in loops_called(steps.loops, label):
         loop = steps.loops[number]
-        found.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
-    if not found:
+        loops.setdefault(int(report.trace.threads["process"][loop.thread]), loop)
+    if not loops:
         from nsysgap.answers.steps import no_such_loop
 
         raise no_such_loop(steps, label)
-    return found
+    return loops

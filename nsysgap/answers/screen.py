@@ -169,12 +169,16 @@ def _by_user(report: OpenReport, selection: Selection) -> Selected:
 def _loops(report: OpenReport, steps: Steps, chosen: Selected) -> Iterator[ScreenLoop]:
     """The main loops that stand for their processes, by pid; of selected time the loops that run in it."""
     trace = report.trace
-    window = {one.device: one.window for one in steps.whole.gaps}
-    numbers = sorted(_shown(steps, chosen).items(), key=lambda one: int(trace.processes["pid"][one[0]]))
+    window = {gpu.device: gpu.window for gpu in steps.whole.gaps}
+    numbers = sorted(_shown(steps, chosen).items(), key=lambda loop: int(trace.processes["pid"][loop[0]]))
     for (process, number), figures in zip(
         numbers, steps.of([steps.loops[number] for _, number in numbers]), strict=True
     ):
-        covered = {one.edges.device: one.edges.covered for one in figures.windows if len(one.edges.covered.starts)}
+        covered = {
+            gpu_window.edges.device: gpu_window.edges.covered
+            for gpu_window in figures.windows
+            if len(gpu_window.edges.covered.starts)
+        }
         before = [int(time.starts[0]) - window[device][0] for device, time in covered.items()]
         after = [window[device][1] - int(time.ends[-1]) for device, time in covered.items()]
         low, high, on_host = _spread(figures)
@@ -206,7 +210,7 @@ def _shown(steps: Steps, chosen: Selected) -> dict[int, int]:
     process = [int(steps.trace.threads["process"][loop.thread]) for loop in steps.loops]
     shown: dict[int, int] = {}
     for whose, main in steps.judged.items():
-        own = (number for number, one in enumerate(process) if one == whose)
+        own = (number for number, owner in enumerate(process) if owner == whose)
         running = next((number for number in (main, *own) if _selected(steps, number, chosen)), None)
         if running is not None:
             shown[whose] = running
@@ -225,7 +229,11 @@ def _selected(steps: Steps, number: int, chosen: Selected) -> int:
 
 def _spread(figures: LoopSteps) -> tuple[int, int, bool]:
     """(shortest, longest, whether on the host) of what a step is the median of: iterations, or a GPU's windows."""
-    windows = [one.window for one in figures.windows if len(one.window) and lower_median(one.window) == figures.step]
+    windows = [
+        window.window
+        for window in figures.windows
+        if len(window.window) and lower_median(window.window) == figures.step
+    ]
     times = windows[0] if windows else figures.duration
     if not windows and APART * figures.between > int(times.sum()):  # most of a step may lie between its ranges
         times = np.diff(figures.loop.start)
@@ -256,16 +264,16 @@ def _devices(
             loading_ns=row["loading_ns"],
             named=tuple(_named(idle, figures, row)),
             idle_range_ns=ranges.get(figures.device),
-            collectives=tuple(one for one in shared.times if one.device == figures.device),
+            collectives=tuple(collective for collective in shared.times if collective.device == figures.device),
         )
 
 
 def _named(idle: IdleReport, device: DeviceIdle, row: Document) -> Iterator[tuple[str, int]]:
     """(name, ns) of functions of MPI and libraries, holders and other work that much of the idle time passed in."""
     calls = idle_in_functions(idle, host_calls(idle.trace), device.device)
-    held = [(one["name"], one["held"]) for one in row["held_by"]]
-    covering = [(one["name"], one["idle_ns"]) for one in row["other_work"] if one["name"] not in dict(held)]
-    for name, ns in sorted([*calls, *held, *covering], key=lambda one: -one[1])[:NAMED]:
+    held = [(holder["name"], holder["held"]) for holder in row["held_by"]]
+    covering = [(work["name"], work["idle_ns"]) for work in row["other_work"] if work["name"] not in dict(held)]
+    for name, ns in sorted([*calls, *held, *covering], key=lambda named: -named[1])[:NAMED]:
         if 100 * ns >= NAMED_FROM * device.idle:
             yield name, ns
 

@@ -77,15 +77,15 @@ def plain_run(path: str) -> PlainRun | None:
     try:
         if not beside.is_file() or beside.stat().st_size > LARGEST_SUMMARY:
             return None
-        found: Any = json.loads(beside.read_bytes())
+        summary: Any = json.loads(beside.read_bytes())
     except (OSError, ValueError):
         return None
-    return _plain_of(found, name) if isinstance(found, dict) else None
+    return _plain_of(summary, name) if isinstance(summary, dict) else None
 
 
 def _plain_of(summary: dict[str, Any], name: str) -> PlainRun | None:
     measured, files = summary.get("perturbation"), summary.get("files")
-    mine = isinstance(files, list) and any(isinstance(one, str) and one.startswith(f"{name}.") for one in files)
+    mine = isinstance(files, list) and any(isinstance(file, str) and file.startswith(f"{name}.") for file in files)
     if summary.get("schema") != SUMMARY_SCHEMA or not mine or not isinstance(measured, dict):
         return None
     plain, profiled = measured.get("plain_s"), measured.get("profiled_s")
