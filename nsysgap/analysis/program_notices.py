@@ -27,7 +27,7 @@ OTHER_THREADS_SHARE = 0.05  # of the ops: fewer that other threads launched are 
 
 def program_notices(idle: IdleReport) -> list[Notice]:
     """Notices about the program, each when it holds."""
-    found = [
+    said = [
         *_other_threads(idle),
         *_loading(idle),
         *_unread(idle),
@@ -36,7 +36,7 @@ def program_notices(idle: IdleReport) -> list[Notice]:
         *host_call_notices(idle),
         *by_gpu_notices(idle.trace),
         *woken_notices(idle),
-        *(Notice(level, text) for level, text in found),
+        *(Notice(level, text) for level, text in said),
     ]
 
 
@@ -59,15 +59,15 @@ def _other_threads(idle: IdleReport) -> Said:
     yield from _acting(idle, thread, acting)
     others = np.zeros(len(ops), np.bool_)
     process = trace.threads["process"][thread]
-    for one in distinct(process[bare]).tolist():
-        mine = np.flatnonzero(bare & (process == one))
-        ranges = np.flatnonzero(trace.threads["process"][trace.nvtx["thread"]] == one)
+    for process_row in distinct(process[bare]).tolist():
+        mine = np.flatnonzero(bare & (process == process_row))
+        ranges = np.flatnonzero(trace.threads["process"][trace.nvtx["thread"]] == process_row)
         covered = union(trace.nvtx["start"][ranges], trace.nvtx["end"][ranges])
         at = trace.api["start"][call[mine]]
         others[mine[covered_length(covered, at, at + 1) > 0]] = True
     total = int(others.sum())
     if total and total >= OTHER_THREADS_SHARE * len(ops):
-        threads = ", ".join(thread_named(idle, one) for one in distinct(thread[others]).tolist()[:3])
+        threads = ", ".join(thread_named(idle, thread_row) for thread_row in distinct(thread[others]).tolist()[:3])
         said = (
             f"{count(total)} of {count(len(ops))} ops were launched by {threads}, which had no NVTX range open, while "
             "another thread of the process had one and was not seen to wait: --by nvtx has them outside."

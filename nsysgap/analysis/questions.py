@@ -45,7 +45,7 @@ def why_no_kernels(trace: Trace) -> tuple[str, str, tuple[str, ...]] | None:
     if has_kernels(trace):
         return None
     last = tuple(f"the program's last words: {printable(line, 200)}" for line in trace.last_words)
-    said = (*last, *(one.text for one in trace.warnings if one.level != "note"))
+    said = (*last, *(notice.text for notice in trace.warnings if notice.level != "note"))
     what = (
         "holds no kernel rows, only copies and memsets."
         if trace.ops.rows
@@ -93,27 +93,27 @@ def _reason(trace: Trace) -> tuple[str, str]:
 
 def limits(trace: Trace) -> list[Limit]:
     """What is missing from this report, most important first."""
-    found = []
+    missing = []
     ops, present = trace.ops, trace.tables_present
     if not has_kernels(trace):
-        found.append(Limit("kernel rows", "no idle time, no launch latency", "nsys profile --trace=cuda"))
+        missing.append(Limit("kernel rows", "no idle time, no launch latency", "nsys profile --trace=cuda"))
     if not trace.api.rows:
-        found.append(Limit("CUDA API calls", "causes of idle time are unknown", "nsys profile --trace=cuda"))
+        missing.append(Limit("CUDA API calls", "causes of idle time are unknown", "nsys profile --trace=cuda"))
     if (ops["kind"] == GRAPH).any():
-        found.append(Limit("graph nodes (traced as a whole)", "no kernels inside graphs", "--cuda-graph-trace=node"))
+        missing.append(Limit("graph nodes (traced as a whole)", "no kernels inside graphs", "--cuda-graph-trace=node"))
     if not trace.osrt.rows:
-        found.append(Limit("OS runtime calls", "'os' time counts as 'host'", "nsys profile --trace=cuda,nvtx,osrt"))
+        missing.append(Limit("OS runtime calls", "'os' time counts as 'host'", "nsys profile --trace=cuda,nvtx,osrt"))
     if not trace.nvtx.rows:
-        found.append(Limit("NVTX ranges", "no phases, no --nvtx", f"--trace=nvtx, and ranges ({marking(trace)})"))
+        missing.append(Limit("NVTX ranges", "no phases, no --nvtx", f"--trace=nvtx, and ranges ({marking(trace)})"))
     if _launches_graphs(trace) and not (ops["graph_node"] != NO_GRAPH_NODE).any() and not (ops["kind"] == GRAPH).any():
-        found.append(Limit("graph node IDs", "graph launches cannot be told apart", "--cuda-graph-trace=node"))
+        missing.append(Limit("graph node IDs", "graph launches cannot be told apart", "--cuda-graph-trace=node"))
     if not has_samples(trace):
         what = "stack samples" if _call_stacks(trace) else "call stacks"
         remedy = "--python-sampling=true or --sample=process-tree"
-        found.append(Limit(what, "no line of code for 'host' time", remedy))
+        missing.append(Limit(what, "no line of code for 'host' time", remedy))
     if "GPU_METRICS" not in present:
-        found.append(Limit("GPU metrics", "no hardware check of busy and idle", "--gpu-metrics-devices=all"))
-    return found
+        missing.append(Limit("GPU metrics", "no hardware check of busy and idle", "--gpu-metrics-devices=all"))
+    return missing
 
 
 def uses_graphs(trace: Trace) -> bool:
@@ -129,7 +129,7 @@ def _launches_graphs(trace: Trace) -> bool:
 def marking(trace: Trace) -> str:
     """How the program can mark its phases with NVTX ranges, in its language as far as processes' names tell it."""
     working = distinct(trace.ops["process"] if trace.ops.rows else np.arange(trace.processes.rows))
-    names = [trace.name(int(trace.processes["name"][one])).lower() for one in working.tolist() if one != NONE]
+    names = [trace.name(int(trace.processes["name"][row])).lower() for row in working.tolist() if row != NONE]
     python = bool(trace.python_stacks) or any(name.startswith(("python", "pt_", "ray::")) for name in names)
     if python:
         return "nvtx.annotate, torch.cuda.nvtx.range_push"

@@ -41,12 +41,14 @@ class OpSlices:
     def sources(self, rows: NDArray[np.int32], track: NDArray[np.int32]) -> list[Source]:
         """One source per kind of op; `track` is that of each row."""
         kind = self.trace.ops["kind"][rows]
-        found = []
+        sources = []
         for number, category in OP_CATEGORIES.items():
             mine = np.flatnonzero(kind == number)
             whole = len(mine) == len(rows)
-            found.append(self._source(number, category, rows if whole else rows[mine], track if whole else track[mine]))
-        return found
+            sources.append(
+                self._source(number, category, rows if whole else rows[mine], track if whole else track[mine])
+            )
+        return sources
 
     def _source(self, kind: int, category: str, rows: NDArray[np.int32], track: NDArray[np.int32]) -> Source:
         def make(low: int, high: int) -> Slices:

@@ -62,10 +62,10 @@ class SampleSlices:
 
         def make(low: int, high: int) -> Slices:
             part = slice(low, high)
-            used, place = np.unique(stack[part], return_inverse=True)
-            index = place.reshape(-1)
-            name = Texts(index, [self._line(one) for one in used.tolist()])
-            args = (Arg("stack", Texts(index, [self._stack(one) for one in used.tolist()])),) if self.full else ()
+            used, code = np.unique(stack[part], return_inverse=True)
+            index = code.reshape(-1)
+            name = Texts(index, [self._line(row) for row in used.tolist()])
+            args = (Arg("stack", Texts(index, [self._stack(row) for row in used.tolist()])),) if self.full else ()
             where = np.full(len(index), track, np.int32)
             return Slices(category, name, time[part], time[part], where, args, tied=tied[part])
 

@@ -41,12 +41,12 @@ def marked_steps(trace: Trace, loops: tuple[Loop, ...], kept: Rows) -> MarkedSte
 
 def inside_steps(trace: Trace, loops: tuple[Loop, ...], rows: Rows) -> NDArray[np.bool_]:
     """Which of these NVTX ranges are iterations of their process's main loop or lie inside one, on any thread."""
-    found = np.zeros(len(rows), np.bool_)
+    inside = np.zeros(len(rows), np.bool_)
     nvtx = trace.nvtx
     process = trace.threads["process"][nvtx["thread"][rows]]
     for loop in loops:
         mine = np.flatnonzero(process == trace.threads["process"][loop.thread])
         start, end = nvtx["start"][rows[mine]], nvtx["end"][rows[mine]]
         step = np.searchsorted(loop.start, start, side="right") - 1
-        found[mine] = (step != NONE) & (end <= loop.end[np.maximum(step, 0)])
-    return found
+        inside[mine] = (step != NONE) & (end <= loop.end[np.maximum(step, 0)])
+    return inside

@@ -68,11 +68,11 @@ def _kinds(trace: Trace, call: Rows) -> NDArray[np.int8]:
     """The kind of each record, -1 for none."""
     usable = call != NONE
     usable[usable] &= ~trace.api["failed"][call[usable]]
-    found = np.full(len(call), NONE, np.int8)
-    names, place = codes(trace.api["name"][call[usable]])
+    kind = np.full(len(call), NONE, np.int8)
+    names, code = codes(trace.api["name"][call[usable]])
     of_name = np.array([_kind(trace.name(index)) for index in names.tolist()], np.int8)
-    found[usable] = of_name[place]
-    return found
+    kind[usable] = of_name[code]
+    return kind
 
 
 def _kind(name: str) -> int:
@@ -100,8 +100,8 @@ def _recorded(trace: Trace, record: Rows, call: Rows, kind: NDArray[np.int8]) ->
 
 
 def _awaits_event(kind: NDArray[np.int8]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (kind == _EVENT) | (kind == _WAIT)
-    return found
+    awaiting: NDArray[np.bool_] = (kind == _EVENT) | (kind == _WAIT)
+    return awaiting
 
 
 def sync_slices(trace: Trace, syncs: CudaSyncs, part: slice, device: Times, track: NDArray[np.int32]) -> Slices:

@@ -36,13 +36,13 @@ class Namer:
 
     @staticmethod
     def _texts(keys: Rows, known: dict[int, str], make: Callable[[int], str]) -> Texts:
-        used, place = codes(keys)
+        used, code = codes(keys)
         texts = []
         for key in used.tolist():
             if key not in known:
                 known[key] = make(key)
             texts.append(known[key])
-        return Texts(place, texts)
+        return Texts(code, texts)
 
     def calls(self, rows: Rows) -> Texts:
         """The names of API calls; anything for row -1."""
@@ -54,7 +54,7 @@ class Namer:
         key = ops["name"][rows].astype(np.int64)
         copies = np.flatnonzero(ops["kind"][rows] == MEMCPY)
         if len(copies):
-            source, target = (one[rows[copies]].astype(np.int64) for one in self._copy_memory())
+            source, target = (column[rows[copies]].astype(np.int64) for column in self._copy_memory())
             key[copies] += (source + 1) << _SOURCE_SHIFT | (target + 1) << _TARGET_SHIFT
         return self._texts(key, self._of_op, self._op_name)
 
@@ -83,17 +83,19 @@ class Namer:
     def demangled_names(self, rows: Rows) -> tuple[Texts, Mask]:
         """Kernels' whole names, and where they say more than the short ones."""
         ops = self.trace.ops
-        used, place = codes(ops["name"][rows])
-        whole = [self.trace.name(one) for one in used.tolist()]
-        more = np.array([name != self._op_name(one) for one, name in zip(used.tolist(), whole, strict=True)], np.bool_)
-        return Texts(place, whole), more[place] & (ops["kind"][rows] == KERNEL)
+        used, code = codes(ops["name"][rows])
+        whole = [self.trace.name(index) for index in used.tolist()]
+        more = np.array(
+            [name != self._op_name(index) for index, name in zip(used.tolist(), whole, strict=True)], np.bool_
+        )
+        return Texts(code, whole), more[code] & (ops["kind"][rows] == KERNEL)
 
     def are_driver_calls(self, ids: Rows) -> Mask:
         """Which names are of the driver API: cuLaunchKernel, not cudaLaunchKernel."""
-        used, place = codes(ids)
-        names = [self.trace.name(one) for one in used.tolist()]
+        used, code = codes(ids)
+        names = [self.trace.name(index) for index in used.tolist()]
         driver = np.array([is_driver_call(name) for name in names], np.bool_)
-        return driver[place]
+        return driver[code]
 
     @staticmethod
     def runtime_launches(names: Texts, launching: Mask) -> tuple[Texts, Mask]:
@@ -106,19 +108,19 @@ class Namer:
     def copy_directions(self) -> dict[int, str]:
         """{name index: "HtoD"} of the copies."""
         copies = self.trace.ops["name"][self.trace.ops["kind"] == MEMCPY]
-        return {int(one): copy_direction(self.trace.name(int(one))) for one in np.unique(copies)}
+        return {int(index): copy_direction(self.trace.name(int(index))) for index in np.unique(copies)}
 
     def domains(self, rows: Rows) -> tuple[Texts, Mask]:
         """The domain of NVTX ranges, its number where it has no name; not for the default domain."""
-        place, names = range_domains(self.trace, rows)
-        return Texts(place, names or [""]), self.trace.nvtx["domain"][rows] != 0
+        code, names = range_domains(self.trace, rows)
+        return Texts(code, names or [""]), self.trace.nvtx["domain"][rows] != 0
 
     @staticmethod
     def colors(argb: Rows) -> tuple[Texts, Mask]:
         """Colours as "#RRGGBB", and where there is one."""
-        used, place = np.unique(argb, return_inverse=True)
-        texts = [f"#{one & 0xFFFFFF:06X}" for one in used.tolist()]
-        return Texts(place, texts or [""]), argb != NONE
+        used, code = np.unique(argb, return_inverse=True)
+        texts = [f"#{color & 0xFFFFFF:06X}" for color in used.tolist()]
+        return Texts(code, texts or [""]), argb != NONE
 
 
 def copy_direction(name: str) -> str:

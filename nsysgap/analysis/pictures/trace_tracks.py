@@ -68,11 +68,11 @@ class Layout:
 
 
 def _free(wanted: int, taken: set[int]) -> int:
-    found = wanted if wanted >= 0 else OWN_IDS
-    if found in taken:
-        found = max(OWN_IDS, max(taken) + 1)
-    taken.add(found)
-    return found
+    track_id = wanted if wanted >= 0 else OWN_IDS
+    if track_id in taken:
+        track_id = max(OWN_IDS, max(taken) + 1)
+    taken.add(track_id)
+    return track_id
 
 
 def thread_name(trace: Trace, thread: int) -> str:
@@ -88,9 +88,9 @@ def stream_tracks(layout: Layout, trace: Trace, rows: Rows) -> NDArray[np.int32]
     groups = list(_groups(keys))
     contexts = [tuple(key[mine[0]] for key in keys[:3]) for mine in groups]
     of_device: dict[int, set[tuple[int, ...]]] = {}
-    for one in contexts:
-        of_device.setdefault(one[0], set()).add(one[1:])
-    several = {device: len(found) > 1 for device, found in of_device.items()}
+    for context_key in contexts:
+        of_device.setdefault(context_key[0], set()).add(context_key[1:])
+    several = {device: len(own_contexts) > 1 for device, own_contexts in of_device.items()}
     for mine, (device, process, context) in zip(groups, contexts, strict=True):
         stream = int(keys[3][mine[0]])
         name = stream_name(stream)
@@ -108,8 +108,8 @@ def _groups(keys: list[Rows]) -> Iterable[NDArray[np.intp]]:
     if not len(keys[0]):
         return []
     code, number = combined_codes(*keys)
-    places = grouped(code, number)
-    return [place for place in map(places, range(number)) if len(place)]
+    positions_of = grouped(code, number)
+    return [positions for positions in map(positions_of, range(number)) if len(positions)]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def thread_tracks(layout: Layout, trace: Trace, kept: Kept, nvtx_ends: Times) ->
     shared = {name: np.zeros(len(rows), np.bool_) for name, rows in pieces.items()}
     for thread in _threads_with_rows(trace, kept):
         mine = {name: find(thread) for name, find in of_thread.items()}
-        picked = {name: pieces[name][place] for name, place in mine.items() if len(place)}
+        picked = {name: pieces[name][positions] for name, positions in mine.items() if len(positions)}
         if not picked:
             continue
         start = _joined([tables[name]["start"][rows] for name, rows in picked.items()])
@@ -179,8 +179,8 @@ def begin_together(start: Times) -> NDArray[np.bool_]:
     """Which elements have the same start as another one."""
     ordered = start if bool((start[1:] >= start[:-1]).all()) else np.sort(start)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    found: NDArray[np.bool_] = np.isin(start, twice) if len(twice) else np.zeros(len(start), np.bool_)
-    return found
+    shared: NDArray[np.bool_] = np.isin(start, twice) if len(twice) else np.zeros(len(start), np.bool_)
+    return shared
 
 
 def lanes_by_thread(
@@ -193,11 +193,11 @@ def lanes_by_thread(
 ) -> NDArray[np.int32]:
     """The track of each of some intervals: per thread one named after it, in its process or on a GPU, with lanes."""
     track = np.empty(len(thread), np.int32)
-    for one in np.unique(thread).tolist():
-        mine = np.flatnonzero(thread == one)
-        process = int(trace.threads["process"][one])
+    for thread_row in np.unique(thread).tolist():
+        mine = np.flatnonzero(thread == thread_row)
+        process = int(trace.threads["process"][thread_row])
         group = layout.process(trace, process) if gpu is None else layout.gpu(trace, gpu)
         pid = "" if gpu is None else f" of process {trace.processes['pid'][process]}"
         lanes = assign_nested_lanes(spans[0][mine], spans[1][mine])
-        track[mine] = layout.add_lanes(group, UNPLACED, f"{thread_name(trace, one)}{pid} {name}", lanes)
+        track[mine] = layout.add_lanes(group, UNPLACED, f"{thread_name(trace, thread_row)}{pid} {name}", lanes)
     return track
