@@ -24,9 +24,9 @@ def acted_for(trace: Trace, calls: Rows, finder: RangeFinder | None = None) -> N
     an OS call that waits, or where no OS calls were recorded of it, in a range in which it makes no CUDA call at all.
     Where several are, it acts for none.
     """
-    found = np.full(len(calls), NONE, np.int32)
+    acting = np.full(len(calls), NONE, np.int32)
     if not trace.nvtx.rows or not len(calls):
-        return found
+        return acting
     finder = RangeFinder(trace) if finder is None else finder
     thread, at = trace.api["thread"][calls], trace.api["start"][calls]
     bare = np.flatnonzero(finder.innermost(thread, at) == NONE)
@@ -36,9 +36,9 @@ def acted_for(trace: Trace, calls: Rows, finder: RangeFinder | None = None) -> N
         mine = np.flatnonzero((of_process[thread[bare]] == of_process[other]) & (thread[bare] != other))
         mine = mine[_blocked(trace, finder, other, at[bare[mine]])]
         waiting[mine] += 1
-        found[bare[mine]] = other
-    found[bare[waiting != 1]] = NONE
-    return found
+        acting[bare[mine]] = other
+    acting[bare[waiting != 1]] = NONE
+    return acting
 
 
 def _blocked(trace: Trace, finder: RangeFinder, thread: int, at: Rows) -> NDArray[np.bool_]:
@@ -69,13 +69,13 @@ def acted_for_column(trace: Trace, call: NDArray[np.int32]) -> Coded | None:
     if not len(some):
         return None
     path, names = finder.paths(acting[some], trace.api["start"][calls[some]])
-    keys, place = np.unique(np.column_stack((acting[some].astype(np.int64), path)), axis=0, return_inverse=True)
+    keys, index = np.unique(np.column_stack((acting[some].astype(np.int64), path)), axis=0, return_inverse=True)
     values: list[Document | None] = [
         {"thread": int(trace.threads["tid"][thread]), "nvtx": [trace.name(name) for name in names[number]]}
         for thread, number in keys.tolist()
     ]
     code = np.full(len(call), len(values), np.intp)
-    code[known[some]] = place.reshape(-1)
+    code[known[some]] = index.reshape(-1)
     return Coded(code, [*values, None])
 
 

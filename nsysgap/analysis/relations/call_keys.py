@@ -68,8 +68,8 @@ class CallKeys:
         """All but the calls nested in another of their key; of equal calls the report's first stays."""
         shared = np.zeros(len(keys), np.bool_)
         shared[again] = shared[again + 1] = True
-        places = np.flatnonzero(shared)
-        key, own = keys[places], rows[places]
+        positions = np.flatnonzero(shared)
+        key, own = keys[positions], rows[positions]
         own = own[np.lexsort((own, -self.api["end"][own], self.api["start"][own], key))]
         heads = np.concatenate(([True], key[1:] != key[:-1]))
         # Ranks of ends, raised from key to key: so the running maximum starts anew with each.
@@ -77,9 +77,9 @@ class CallKeys:
         reach = np.maximum.accumulate(rank)
         nested = ~heads & (np.concatenate((reach[:1], reach[:-1])) >= rank)
         rows = rows.copy()
-        rows[places] = own
+        rows[positions] = own
         keep = np.ones(len(keys), np.bool_)
-        keep[places[nested]] = False
+        keep[positions[nested]] = False
         return keys[keep], rows[keep]
 
     def latest(self, wanted: Keys, time: Times) -> NDArray[np.int32]:
@@ -103,30 +103,30 @@ class CallKeys:
 
     def number(self, wanted: Keys, time: Times) -> NDArray[np.intp]:
         """Which of its key's calls, counted from 0, is the latest that starts at or before each time; 0 for none."""
-        found = np.zeros(len(wanted), np.intp)
+        number = np.zeros(len(wanted), np.intp)
         if self._single is not None:
-            return found
+            return number
         several = np.flatnonzero(is_any(wanted, self.repeated))
         if len(several):
-            places = np.flatnonzero(is_any(self.keys, self.repeated))
-            times = np.concatenate((self.api["start"][self.rows[places]], time[several]))
+            positions = np.flatnonzero(is_any(self.keys, self.repeated))
+            times = np.concatenate((self.api["start"][self.rows[positions]], time[several]))
             rank = np.unique(times, return_inverse=True)[1]
-            key = np.unique(np.concatenate((self.keys[places], wanted[several])), return_inverse=True)[1]
+            key = np.unique(np.concatenate((self.keys[positions], wanted[several])), return_inverse=True)[1]
             by_key_and_time = key * len(times) + rank
-            starts, moments = np.split(by_key_and_time, [len(places)])
-            at = places[np.maximum(np.searchsorted(starts, moments, side="right") - 1, 0)]
-            found[several] = np.maximum(at - np.searchsorted(self.keys, wanted[several]), 0)
-        return found
+            starts, moments = np.split(by_key_and_time, [len(positions)])
+            at = positions[np.maximum(np.searchsorted(starts, moments, side="right") - 1, 0)]
+            number[several] = np.maximum(at - np.searchsorted(self.keys, wanted[several]), 0)
+        return number
 
     def _calls(self, wanted: Keys, number: NDArray[np.intp]) -> NDArray[np.int32]:
         """The call of each key with that number: rows of api, -1 where the key has none."""
         if not len(self.keys):
             return np.full(len(wanted), NONE, np.int32)
-        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        known = self.keys[place] == wanted
+        position = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        known = self.keys[position] == wanted
         if self.repeated:
-            place = place + number
-        return np.where(known, self.rows[place], NONE).astype(np.int32)
+            position = position + number
+        return np.where(known, self.rows[position], NONE).astype(np.int32)
 
 
 class _Single(NamedTuple):
@@ -137,12 +137,12 @@ class _Single(NamedTuple):
 
     def of(self, wanted: Keys) -> NDArray[np.int32]:
         """The call of each ID: rows of api, -1 none."""
-        found = np.full(len(wanted), NONE, np.int32)
+        row = np.full(len(wanted), NONE, np.int32)
         for some in stretches(len(wanted)):
-            place = wanted[some] - self.low
-            known = (place >= 0) & (place < len(self.row))
-            found[some] = np.where(known, self.row[np.where(known, place, 0)], NONE)
-        return found
+            index = wanted[some] - self.low
+            known = (index >= 0) & (index < len(self.row))
+            row[some] = np.where(known, self.row[np.where(known, index, 0)], NONE)
+        return row
 
 
 def _single(api: Table, rows: Indices) -> _Single | None:

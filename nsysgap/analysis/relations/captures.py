@@ -56,8 +56,8 @@ def captures(trace: Trace) -> Captures:
     for thread in distinct(api["thread"][begins]).tolist():
         rows = np.flatnonzero((begins | ends) & (api["thread"] == thread))
         pairs += _outermost(rows.tolist(), begins)
-    found = np.array(sorted(pairs), np.intp).reshape(-1, 2)
-    begin, end = found[:, 0], found[:, 1]
+    begin_and_end = np.array(sorted(pairs), np.intp).reshape(-1, 2)
+    begin, end = begin_and_end[:, 0], begin_and_end[:, 1]
     return Captures(begin, end, api["start"][begin], api["end"][end], api["thread"][begin])
 
 
@@ -82,16 +82,16 @@ def captured_calls(
     They lie inside a capture of their process, succeeded, and own no op. `calls`: the launch call of each op, `within`:
     the captures; where the caller knows them.
     """
-    found = np.zeros(trace.api.rows, np.bool_)
+    captured = np.zeros(trace.api.rows, np.bool_)
     within = captures(trace) if within is None else within
     if not len(within.begin):
-        return found
+        return captured
     owners = launch_calls(trace) if calls is None else calls
     candidates = CAPTURED_WORK.rows(trace) & ~trace.api["failed"]
     candidates[owners[owners != NONE]] = False
     rows = np.flatnonzero(candidates)
-    found[rows[_capture_of(trace, rows, within) != NONE]] = True
-    return found
+    captured[rows[_capture_of(trace, rows, within) != NONE]] = True
+    return captured
 
 
 def launches_of_captures(trace: Trace, within: Captures, captured: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -102,17 +102,17 @@ def launches_of_captures(trace: Trace, within: Captures, captured: NDArray[np.bo
 
 def _capture_of(trace: Trace, rows: Indices, within: Captures) -> Indices:
     """The capture around each row of api: one of its own thread, else one of its process; NONE without any."""
-    found = np.full(len(rows), NONE, np.intp)
+    capture = np.full(len(rows), NONE, np.intp)
     process = trace.threads["process"]
     for holder, lane in (
         (within.thread, trace.api["thread"][rows]),
         (process[within.thread], process[trace.api["thread"][rows]]),
     ):
-        for one in distinct(holder).tolist():
-            of = np.flatnonzero(holder == one)
-            mine = np.flatnonzero((lane == one) & (found == NONE))
-            found[mine] = _around(trace, rows[mine], within, of)
-    return found
+        for number in distinct(holder).tolist():
+            of = np.flatnonzero(holder == number)
+            mine = np.flatnonzero((lane == number) & (capture == NONE))
+            capture[mine] = _around(trace, rows[mine], within, of)
+    return capture
 
 
 def _around(trace: Trace, rows: Indices, within: Captures, of: Indices) -> Indices:
@@ -120,9 +120,9 @@ def _around(trace: Trace, rows: Indices, within: Captures, of: Indices) -> Indic
     stop = within.stop[of]
     latest = np.maximum.accumulate(stop)
     longest = np.flatnonzero(stop == latest)  # the captures that no earlier one outlives
-    place = np.searchsorted(within.start[of][longest], trace.api["start"][rows], side="right") - 1
-    inside = (place >= 0) & (trace.api["end"][rows] <= stop[longest][place])
-    return np.where(inside, of[longest][place], NONE)
+    position = np.searchsorted(within.start[of][longest], trace.api["start"][rows], side="right") - 1
+    inside = (position >= 0) & (trace.api["end"][rows] <= stop[longest][position])
+    return np.where(inside, of[longest][position], NONE)
 
 
 @dataclass(frozen=True)

@@ -28,27 +28,27 @@ def domain_name(trace: Trace, process: int, domain: int) -> str:
 def range_domains(trace: Trace, rows: Rows) -> tuple[NDArray[np.intp], list[str]]:
     """The domain of each of some ranges (rows of nvtx), as a place in the list of names, which differ."""
     process, domain = trace.threads["process"][trace.nvtx["thread"][rows]], trace.nvtx["domain"][rows]
-    present, place = codes(combined_codes(process, domain)[0])
+    present, code = codes(combined_codes(process, domain)[0])
     first = np.zeros(len(present), np.intp)
-    first[place[::-1]] = np.arange(len(rows))[::-1]
-    named = [domain_name(trace, int(process[one]), int(domain[one])) for one in first.tolist()]
+    first[code[::-1]] = np.arange(len(rows))[::-1]
+    named = [domain_name(trace, int(process[row]), int(domain[row])) for row in first.tolist()]
     names = list(dict.fromkeys(named))
-    return np.array([names.index(name) for name in named], np.intp)[place], names
+    return np.array([names.index(name) for name in named], np.intp)[code], names
 
 
 def of_domains(trace: Trace, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
     """Which ranges belong to a domain whose name the pattern is found in: bool of shape (nvtx rows,)."""
-    place, names = range_domains(trace, np.arange(trace.nvtx.rows))
-    chosen: NDArray[np.bool_] = np.array([bool(pattern.search(name)) for name in names], np.bool_)[place]
+    code, names = range_domains(trace, np.arange(trace.nvtx.rows))
+    chosen: NDArray[np.bool_] = np.array([bool(pattern.search(name)) for name in names], np.bool_)[code]
     return chosen
 
 
 def told_domains(trace: Trace) -> tuple[NDArray[np.intp], list[str]]:
     """(the domain of every range, as a place in the names; those names), one "" where all ranges are in one domain."""
     if trace.nvtx["domain"].any():
-        place, names = range_domains(trace, np.arange(trace.nvtx.rows))
+        code, names = range_domains(trace, np.arange(trace.nvtx.rows))
         if len(names) > 1:
-            return place, names
+            return code, names
     return np.zeros(trace.nvtx.rows, np.intp), [""]
 
 
@@ -63,11 +63,11 @@ class Domain:
 
 def domains(trace: Trace) -> list[Domain]:
     """Every domain that holds ranges, of all processes together, most ranges first."""
-    place, names = range_domains(trace, np.arange(trace.nvtx.rows))
-    number = np.bincount(place, minlength=len(names))
-    without_end = np.bincount(place[trace.nvtx["end"] == OPEN_END], minlength=len(names))
-    found = [Domain(*one) for one in zip(names, number.tolist(), without_end.tolist(), strict=True)]
-    return sorted(found, key=lambda one: (-one.ranges, one.name))
+    code, names = range_domains(trace, np.arange(trace.nvtx.rows))
+    number = np.bincount(code, minlength=len(names))
+    without_end = np.bincount(code[trace.nvtx["end"] == OPEN_END], minlength=len(names))
+    with_ranges = [Domain(*row) for row in zip(names, number.tolist(), without_end.tolist(), strict=True)]
+    return sorted(with_ranges, key=lambda domain: (-domain.ranges, domain.name))
 
 
 def open_range_notices(trace: Trace) -> Iterator[Notice]:
@@ -90,10 +90,10 @@ def _later_alike(trace: Trace, rows: Rows) -> list[tuple[int, int]]:
     nvtx, label = trace.nvtx, range_labels(trace)[0]
     code, several = combined_codes(label, nvtx["thread"], nvtx["domain"])
     of_code = np.bincount(code, minlength=several)
-    place = np.empty(nvtx.rows, np.int64)  # of each range among those of its code, by start
+    rank = np.empty(nvtx.rows, np.int64)  # of each range among those of its code, by start
     order = np.argsort(code, kind="stable")
-    place[order] = np.arange(nvtx.rows) - np.repeat(np.cumsum(of_code) - of_code, of_code)
-    later = np.where(nvtx["start_end"][rows], 0, of_code[code[rows]] - place[rows] - 1)
+    rank[order] = np.arange(nvtx.rows) - np.repeat(np.cumsum(of_code) - of_code, of_code)
+    later = np.where(nvtx["start_end"][rows], 0, of_code[code[rows]] - rank[rows] - 1)
     best = np.argsort(-later, kind="stable")
     return list(zip(rows[best].tolist(), later[best].tolist(), strict=True))
 

@@ -49,32 +49,32 @@ def folded_ranges(trace: Trace, calls: NDArray[np.int32], rows: Indices | None =
     present, code = codes(nvtx["name"][rows])
     texts = [trace.name(int(index)) for index in present.tolist()]
     by_label: dict[str, list[int]] = {}
-    for place, text in enumerate(texts):
-        by_label.setdefault(label_of(text), []).append(place)
-    several = {label: places for label, places in by_label.items() if len({texts[place] for place in places}) > 1}
+    for number, text in enumerate(texts):
+        by_label.setdefault(label_of(text), []).append(number)
+    several = {label: numbers for label, numbers in by_label.items() if len({texts[number] for number in numbers}) > 1}
     if not several:
         return []
     lasted = np.minimum(nvtx["end"][rows], trace_end(trace)) - nvtx["start"][rows]
     gpu = gpu_time_of(trace, calls, rows)
-    found = []
-    for label, places in several.items():
-        mine = is_any(code, places)
+    folded = []
+    for label, numbers in several.items():
+        mine = is_any(code, numbers)
         long = stats(lasted[mine])
         if long is not None:
-            different = len({texts[place] for place in places})
-            found.append(FoldedRanges(label, different, long, int(gpu[mine].sum())))
-    return sorted(found, key=lambda one: (-one.duration.total, one.label))
+            different = len({texts[number] for number in numbers})
+            folded.append(FoldedRanges(label, different, long, int(gpu[mine].sum())))
+    return sorted(folded, key=lambda folded_range: (-folded_range.duration.total, folded_range.label))
 
 
 def gpu_time_of(trace: Trace, calls: NDArray[np.int32], rows: Indices) -> Times:
     """The run time of all ops launched inside each of some ranges, on any thread of its process, ns."""
     order, nvtx, ops = LaunchOrder(trace, calls), trace.nvtx, trace.ops
     process = trace.threads["process"][nvtx["thread"][rows]]
-    found = np.zeros(len(rows), np.int64)
-    for one in distinct(process).tolist():
-        mine, launched = np.flatnonzero(process == one), order.of(one)
+    run_time = np.zeros(len(rows), np.int64)
+    for process_row in distinct(process).tolist():
+        mine, launched = np.flatnonzero(process == process_row), order.of(process_row)
         ran = ops["end"][launched.op] - ops["start"][launched.op]
         sums = np.concatenate(([0], np.cumsum(ran)))
         low, high = span_edges(launched.op_time, nvtx["start"][rows[mine]], nvtx["end"][rows[mine]])
-        found[mine] = sums[high] - sums[low]
-    return found
+        run_time[mine] = sums[high] - sums[low]
+    return run_time

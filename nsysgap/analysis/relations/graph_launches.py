@@ -65,14 +65,14 @@ def graph_launches(trace: Trace, calls: NDArray[np.int32]) -> GraphLaunches:
     )
 
 
-def graph_summary(found: GraphLaunches) -> dict[str, int | Stats | None]:
+def graph_summary(launches: GraphLaunches) -> dict[str, int | Stats | None]:
     """count and the Stats of call, latency, span, busy (ns) and node count."""
-    known = found.api_call != NONE
+    known = launches.api_call != NONE
     return {
-        "count": len(found.first_op),
-        "call_ns": stats(found.call[known]),
-        "latency_ns": stats(found.latency[known]),
-        "span_ns": stats(found.span),
-        "busy_ns": stats(found.busy),
-        "node_count": stats(found.nodes),
+        "count": len(launches.first_op),
+        "call_ns": stats(launches.call[known]),
+        "latency_ns": stats(launches.latency[known]),
+        "span_ns": stats(launches.span),
+        "busy_ns": stats(launches.busy),
+        "node_count": stats(launches.nodes),
     }

@@ -55,8 +55,8 @@ def _cannot_launch(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.bool_]:
     names = NO_LAUNCHES.names(trace)
     if not names:
         return np.zeros(len(calls), np.bool_)
-    found: NDArray[np.bool_] = (calls != NONE) & is_any(trace.api["name"], names)[calls]
-    return found
+    launching_nothing: NDArray[np.bool_] = (calls != NONE) & is_any(trace.api["name"], names)[calls]
+    return launching_nothing
 
 
 def _calls_by_process(trace: Trace) -> Iterator[tuple[int, Indices]]:
@@ -88,37 +88,37 @@ def match_calls(trace: Trace, records: Table) -> NDArray[np.int32]:
 def match_records(trace: Trace, records: Table, call: Indices) -> NDArray[np.int32]:
     """The record of each of these calls (rows of api), by (process, correlation), -1 for none: `match_calls` from the
     other side."""
-    found = np.full(len(call), NONE, np.int32)
+    record = np.full(len(call), NONE, np.int32)
     process = trace.threads["process"][trace.api["thread"][call]] if len(call) else np.empty(0, np.int32)
-    for one, api in _calls_by_process(trace):
-        mine = _rows(process == one)
-        rows = _rows((records["process"] == one) & (records["correlation"] != 0))
+    for process_row, api in _calls_by_process(trace):
+        mine = _rows(process == process_row)
+        rows = _rows((records["process"] == process_row) & (records["correlation"] != 0))
         keys = records["correlation"] if len(rows) == records.rows else records["correlation"][rows]
         if not is_sorted(keys):
             order = np.argsort(keys, kind="stable")
             keys, rows = keys[order], rows[order]
         if len(keys) and len(mine):
-            found[mine] = _of_keys(trace.api, api, keys, rows, call[mine])
-    return found
+            record[mine] = _of_keys(trace.api, api, keys, rows, call[mine])
+    return record
 
 
 def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: Indices) -> NDArray[np.int32]:
     """Of these calls of a process the rows with their keys, -1 for none. `keys` are sorted, `rows` beside them."""
-    place = np.full(len(call), NONE, np.int32)
+    position = np.full(len(call), NONE, np.int32)
     several = np.zeros(len(call), np.bool_)
     for some in stretches(len(call)):
         wanted = api["correlation"][call[some]]
         first = np.searchsorted(keys, wanted)
         own, following = np.minimum(first, len(keys) - 1), np.minimum(first + 1, len(keys) - 1)
         known = keys[own] == wanted  # none is behind the last key
-        place[some] = np.where(known, own, NONE)
+        position[some] = np.where(known, own, NONE)
         several[some] = known & (following > own) & (keys[following] == wanted)
     again = np.flatnonzero(several)
     if len(again):  # the n-th call of a key has its n-th record
         wanted, at = api["correlation"][call[again]], api["start"][call[again]]
         number = _keys_among(api, of_process, wanted).number(wanted, at)
-        place[again] = np.minimum(place[again] + number, np.searchsorted(keys, wanted, side="right") - 1)
-    return np.where(place == NONE, np.int32(NONE), rows[np.maximum(place, 0)])
+        position[again] = np.minimum(position[again] + number, np.searchsorted(keys, wanted, side="right") - 1)
+    return np.where(position == NONE, np.int32(NONE), rows[np.maximum(position, 0)])
 
 
 def _keys_among(api: Table, rows: Indices, wanted: NDArray[np.int64]) -> CallKeys:

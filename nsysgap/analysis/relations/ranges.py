@@ -31,14 +31,14 @@ class RangeFinder:
 
     def innermost(self, thread: NDArray[np.int32], time: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each (thread, time) the last range to begin that still runs: row of nvtx, -1 none."""
-        found = np.full(len(time), NONE, np.int64)
-        for one in distinct(thread).tolist():
-            rows, start, end, outer = self._of_thread(one)
+        row = np.full(len(time), NONE, np.int64)
+        for thread_row in distinct(thread).tolist():
+            rows, start, end, outer = self._of_thread(thread_row)
             if len(rows):
-                mine = np.flatnonzero(thread == one)
+                mine = np.flatnonzero(thread == thread_row)
                 inner = _running(np.searchsorted(start, time[mine], side="right") - 1, end, outer, time[mine])
-                found[mine] = np.where(inner == NONE, NONE, rows[inner])
-        return found
+                row[mine] = np.where(inner == NONE, NONE, rows[inner])
+        return row
 
     def _of_thread(self, thread: int) -> tuple[Indices, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """(row, start, end, position of the next outer one) of each range of a thread."""
@@ -57,9 +57,9 @@ class RangeFinder:
         """
         numbers = np.zeros(len(time), np.intp)
         names: list[tuple[int, ...]] = [()]
-        for one in distinct(thread).tolist():
-            rows, start, end, outer = self._of_thread(one)
-            mine = np.flatnonzero(thread == one)
+        for thread_row in distinct(thread).tolist():
+            rows, start, end, outer = self._of_thread(thread_row)
+            mine = np.flatnonzero(thread == thread_row)
             label = self.ranges["name"][rows].astype(np.int64)
             position = np.searchsorted(start, time[mine], side="right") - 1
             while len(mine):
@@ -67,8 +67,8 @@ class RangeFinder:
                 mine, position = mine[position != NONE], position[position != NONE]
                 _prefix(numbers, names, mine, label[position])
                 position -= 1
-        used, place = np.unique(numbers, return_inverse=True)
-        return place, [names[number] for number in used.tolist()]
+        used, path_number = np.unique(numbers, return_inverse=True)
+        return path_number, [names[number] for number in used.tolist()]
 
 
 def _running(
@@ -85,9 +85,9 @@ def _running(
 def _prefix(numbers: NDArray[np.intp], names: list[tuple[int, ...]], rows: Indices, label: NDArray[np.int64]) -> None:
     """Put a name before the paths of some rows: paths get new numbers, `names` what these stand for."""
     width = int(label.max(initial=0)) + 2  # a name may be -1
-    present, place = np.unique(numbers[rows] * width + label + 1, return_inverse=True)
-    numbers[rows] = len(names) + place
-    names += [(one % width - 1, *names[one // width]) for one in present.tolist()]
+    present, path_number = np.unique(numbers[rows] * width + label + 1, return_inverse=True)
+    numbers[rows] = len(names) + path_number
+    names += [(code % width - 1, *names[code // width]) for code in present.tolist()]
 
 
 def _previous_greater(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -146,7 +146,10 @@ def time_by_process(trace: Trace, rows: Indices) -> dict[int, IntervalSet]:
     """The time of some ranges (rows of nvtx) by row of processes; an open range reaches to the end of the trace."""
     start, end = trace.nvtx["start"][rows], np.minimum(trace.nvtx["end"][rows], trace_end(trace))
     process = trace.threads["process"][trace.nvtx["thread"][rows]]
-    return {one: union(start[process == one], end[process == one]) for one in distinct(process).tolist()}
+    return {
+        process_row: union(start[process == process_row], end[process == process_row])
+        for process_row in distinct(process).tolist()
+    }
 
 
 def trace_end(trace: Trace) -> int:
@@ -177,18 +180,18 @@ def range_work(trace: Trace, calls: NDArray[np.int32], threads: NDArray[np.int32
     `threads`: of each row of api the thread whose ranges hold it, else its own (relations/acting.py).
     """
     rows = trace.nvtx.rows
-    found = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
+    work = RangeWork(*(np.zeros(rows, np.int64) for _ in range(4)))
     launched = np.flatnonzero(calls != NONE)
     thread = (trace.api["thread"] if threads is None else threads)[calls[launched]]
-    for one in trace.nvtx.distinct("thread"):
-        mine = launched[thread == one]
+    for thread_row in trace.nvtx.distinct("thread"):
+        mine = launched[thread == thread_row]
         mine = mine[np.argsort(trace.api["start"][calls[mine]], kind="stable")]
         if len(mine):
-            _fill_work(found, trace, np.flatnonzero(trace.nvtx["thread"] == one), mine, calls)
-    return found
+            _fill_work(work, trace, np.flatnonzero(trace.nvtx["thread"] == thread_row), mine, calls)
+    return work
 
 
-def _fill_work(found: RangeWork, trace: Trace, ranges: Indices, ops: Indices, calls: NDArray[np.int32]) -> None:
+def _fill_work(work: RangeWork, trace: Trace, ranges: Indices, ops: Indices, calls: NDArray[np.int32]) -> None:
     at = trace.api["start"][calls[ops]]
     low = np.searchsorted(at, trace.nvtx["start"][ranges], side="left")
     high = np.searchsorted(at, trace.nvtx["end"][ranges], side="left")
@@ -196,11 +199,11 @@ def _fill_work(found: RangeWork, trace: Trace, ranges: Indices, ops: Indices, ca
     total = np.concatenate(([0], np.cumsum(end - start)))
     some = high > low
     ranges, low, high = ranges[some], low[some], high[some]
-    found.ops[ranges] = high - low
-    found.busy[ranges] = total[high] - total[low]
+    work.ops[ranges] = high - low
+    work.busy[ranges] = total[high] - total[low]
     if len(ranges):
-        found.first[ranges] = _over_spans(np.minimum, start, low, high)
-        found.last[ranges] = _over_spans(np.maximum, end, low, high)
+        work.first[ranges] = _over_spans(np.minimum, start, low, high)
+        work.last[ranges] = _over_spans(np.maximum, end, low, high)
 
 
 def _over_spans(reduce: np.ufunc, values: NDArray[np.int64], low: Indices, high: Indices) -> NDArray[np.int64]:

@@ -57,8 +57,8 @@ class Spans:
 
     def position(self, time: int) -> int:
         """How many of the rows start before a time."""
-        place = int(np.searchsorted(self.table["start"], time))
-        return place if self.rows is None else int(np.searchsorted(self.rows, self.rows.dtype.type(place)))
+        row = int(np.searchsorted(self.table["start"], time))
+        return row if self.rows is None else int(np.searchsorted(self.rows, self.rows.dtype.type(row)))
 
     def between(self, first: int, last: int, *, every: bool = False) -> tuple[Times, Times]:
         """(starts, ends) of the intervals among the rows of these positions; `every`: whatever their names."""

@@ -54,8 +54,8 @@ class Syncs:
     @property
     def waited(self) -> NDArray[np.bool_]:
         """Whether the call waited for the GPU."""
-        found: NDArray[np.bool_] = self.finished > self.trace.api["start"][self.call]
-        return found
+        waiting: NDArray[np.bool_] = self.finished > self.trace.api["start"][self.call]
+        return waiting
 
     @property
     def wait(self) -> Times:
@@ -92,7 +92,7 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     taken from the API's name, since syncType has five codings.
     """
     call = np.flatnonzero(SYNCS.rows(trace)).astype(np.int32)
-    scopes, found = _Scopes(trace, calls), np.full(len(call), NEVER)
+    scopes, finished = _Scopes(trace, calls), np.full(len(call), NEVER)
     record = match_records(trace, trace.sync_records, call)
     by_event = np.zeros(len(call), np.bool_)
     known = record != NONE
@@ -100,12 +100,12 @@ def syncs(trace: Trace, calls: NDArray[np.int32]) -> Syncs:
     for some in stretches(len(call)):
         kind = _kinds(trace, call[some])
         by_event[some] = (kind == EVENT) & (record[some] != NONE)
-        found[some] = _finished(scopes, call[some], record[some], kind)
+        finished[some] = _finished(scopes, call[some], record[some], kind)
     events = np.flatnonzero(by_event)
     if len(events):
         awaited = trace.sync_records.take(record[events])
-        found[events], known[events] = _events(trace, scopes, awaited, trace.api["start"][call[events]])
-    return Syncs(trace, call, found, known)
+        finished[events], known[events] = _events(trace, scopes, awaited, trace.api["start"][call[events]])
+    return Syncs(trace, call, finished, known)
 
 
 def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.int8]) -> Times:
@@ -113,7 +113,7 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.
     trace, records = scopes.trace, scopes.trace.sync_records
     process = trace.threads["process"][trace.api["thread"][call]]
     before = _begun_before(trace.api["start"], call)
-    found = np.full(len(call), NEVER)
+    finished = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
     by_event = (kind == EVENT) & (record != NONE)
@@ -122,19 +122,21 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.
     by_green = (context != NONE) & ~by_event & ~by_stream & (green != 0)
     by_context = (context != NONE) & ~by_event & ~by_stream & ~by_green
     whole = (context == NONE) & ~by_event  # no record, or one that names no context
-    found[whole] = scopes.latest_end(before[whole], process[whole])
-    found[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
-    found[by_stream] = scopes.on_streams(before[by_stream], process[by_stream], context[by_stream], stream[by_stream])
-    found[by_green] = scopes.in_green(before[by_green], process[by_green], context[by_green], green[by_green])
-    return found
+    finished[whole] = scopes.latest_end(before[whole], process[whole])
+    finished[by_context] = scopes.latest_end(before[by_context], process[by_context], context[by_context])
+    finished[by_stream] = scopes.on_streams(
+        before[by_stream], process[by_stream], context[by_stream], stream[by_stream]
+    )
+    finished[by_green] = scopes.in_green(before[by_green], process[by_green], context[by_green], green[by_green])
+    return finished
 
 
 def _begun_before(start: Times, call: Indices) -> Indices:
     """How many of the API calls start before each of these (rows of api, in order), which are sorted by start."""
-    rows, found = np.maximum(call - 1, 0), call.copy()
+    rows, number = np.maximum(call - 1, 0), call.copy()
     together = np.flatnonzero((start[rows] == start[call]) & (call > 0))
-    found[together] = np.searchsorted(start, start[call[together]])
-    return found
+    number[together] = np.searchsorted(start, start[call[together]])
+    return number
 
 
 def _kinds(trace: Trace, call: Indices) -> NDArray[np.int8]:
@@ -152,18 +154,20 @@ def _events(trace: Trace, scopes: _Scopes, records: Table, before: Times) -> tup
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
     awaited = awaited_records(trace.event_records, recorded, records, before)
     known = awaited != NONE
-    found = np.full(records.rows, NEVER)
+    latest = np.full(records.rows, NEVER)
     in_context, in_process = ~known & (records["context"] != NONE), ~known & (records["context"] == NONE)
     started = scopes.begun_before(before)
-    found[in_context] = scopes.latest_end(
+    latest[in_context] = scopes.latest_end(
         started[in_context], records["process"][in_context], records["context"][in_context]
     )
-    found[in_process] = scopes.latest_end(started[in_process], records["process"][in_process])
+    latest[in_process] = scopes.latest_end(started[in_process], records["process"][in_process])
     events = trace.event_records.take(awaited[known])
     limit = recorded[awaited[known]]
     limit = np.where(limit == NEVER, before[known], np.minimum(limit, before[known]))
-    found[known] = scopes.on_streams(scopes.begun_before(limit), events["process"], events["context"], events["stream"])
-    return found, known
+    latest[known] = scopes.on_streams(
+        scopes.begun_before(limit), events["process"], events["context"], events["stream"]
+    )
+    return latest, known
 
 
 def awaited_records(events: Table, recorded: Times, records: Table, before: Times) -> NDArray[np.int64]:
@@ -180,15 +184,15 @@ def awaited_records(events: Table, recorded: Times, records: Table, before: Time
     for pairs in by_event.values():
         pairs.sort()
     columns = (records[name].tolist() for name in ("process", "event", "event_sync"))
-    found = []
+    awaited = []
     for process, event, sync, limit in zip(*columns, before.tolist(), strict=True):
         row = by_sync.get((process, sync), NONE) if sync not in (NONE, NO_EVENT_SYNC) else NONE
         if row == NONE:
             pairs = by_event.get((process, event), [])
             earlier = bisect_left(pairs, (limit,))
             row = pairs[earlier - 1][1] if earlier else NONE
-        found.append(row)
-    return np.array(found, np.int64)
+        awaited.append(row)
+    return np.array(awaited, np.int64)
 
 
 def _with_device_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -201,15 +205,15 @@ def _with_device_launches(trace: Trace, calls: NDArray[np.int32]) -> NDArray[np.
     own = np.flatnonzero(graphs & ~names_launch(ops["correlation"]))
     if not len(own):
         return calls
-    found = calls.copy()
+    launch = calls.copy()
     order, bounds = by_stream(ops)
     for low, high in pairwise(bounds.tolist()):
         rows = order[low:high]
         known = np.where(calls[rows] != NONE, np.arange(len(rows)), NONE)
         latest = np.maximum.accumulate(known) if len(rows) else known
         mine = np.flatnonzero(np.isin(rows, own) & (latest != NONE))
-        found[rows[mine]] = calls[rows[latest[mine]]]
-    return found
+        launch[rows[mine]] = calls[rows[latest[mine]]]
+    return launch
 
 
 class _Scopes:
@@ -236,9 +240,9 @@ class _Scopes:
 
     def latest_end(self, before: Indices, *scope: NDArray[np.int32]) -> Times:
         """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
-        found = np.full(len(before), NEVER)
+        latest = np.full(len(before), NEVER)
         if not len(before) or not len(self.rows):
-            return found
+            return latest
         groups = self._grouped(len(scope))
         wanted, number = combined_codes(*scope)
         waits_of = grouped(wanted, number)
@@ -246,36 +250,36 @@ class _Scopes:
             waits = waits_of(code)
             group = groups.get(tuple(int(column[waits[0]]) for column in scope))
             if group is not None:
-                found[waits] = group.latest_end(before[waits])
-        return found
+                latest[waits] = group.latest_end(before[waits])
+        return latest
 
     def on_streams(
         self, before: Indices, process: NDArray[np.int32], context: NDArray[np.int32], stream: NDArray[np.int32]
     ) -> Times:
         """`latest_end` of streams; waiting for a context's legacy null stream also waits for its blocking streams."""
-        found = self.latest_end(before, process, context, stream)
+        latest = self.latest_end(before, process, context, stream)
         null = self.streams.take(self.streams["flag"] == LEGACY_NULL_STREAM)
-        for one in zip(*(null[name].tolist() for name in ("process", "context", "stream")), strict=True):
-            waits = np.flatnonzero((process == one[0]) & (context == one[1]) & (stream == one[2]))
-            for other in self._streams_of(one[0], one[1], "flag", BLOCKING_STREAM) if len(waits) else ():
+        for scope in zip(*(null[name].tolist() for name in ("process", "context", "stream")), strict=True):
+            waits = np.flatnonzero((process == scope[0]) & (context == scope[1]) & (stream == scope[2]))
+            for other in self._streams_of(scope[0], scope[1], "flag", BLOCKING_STREAM) if len(waits) else ():
                 ends = self.latest_end(
                     before[waits], process[waits], context[waits], np.full_like(stream[waits], other)
                 )
-                found[waits] = np.maximum(found[waits], ends)
-        return found
+                latest[waits] = np.maximum(latest[waits], ends)
+        return latest
 
     def in_green(
         self, before: Indices, process: NDArray[np.int32], context: NDArray[np.int32], green: NDArray[np.int32]
     ) -> Times:
         """`latest_end` of green contexts: of all streams whose ops ran in them."""
-        found = np.full(len(before), NEVER)
-        for one in {*zip(process.tolist(), context.tolist(), green.tolist(), strict=True)}:
-            waits = np.flatnonzero((process == one[0]) & (context == one[1]) & (green == one[2]))
-            for stream in self._streams_of(one[0], one[1], "green_context", one[2]):
+        latest = np.full(len(before), NEVER)
+        for scope in {*zip(process.tolist(), context.tolist(), green.tolist(), strict=True)}:
+            waits = np.flatnonzero((process == scope[0]) & (context == scope[1]) & (green == scope[2]))
+            for stream in self._streams_of(scope[0], scope[1], "green_context", scope[2]):
                 streams = np.full(len(waits), stream, np.int32)
                 ends = self.latest_end(before[waits], process[waits], context[waits], streams)
-                found[waits] = np.maximum(found[waits], ends)
-        return found
+                latest[waits] = np.maximum(latest[waits], ends)
+        return latest
 
     def _streams_of(self, process: int, context: int, column: str, value: int) -> list[int]:
         """The streams of a context whose column has a value."""
@@ -288,18 +292,18 @@ class _Scopes:
         if depth not in self._groups:
             columns = [self.ops[name] for name in ("process", "context", "stream")[:depth]]
             code, number = combined_codes(*(column[self.rows] for column in columns))
-            present, places_of, found = (
+            present, positions_of, launched = (
                 distinct(code).tolist(),
                 grouped(code, number),
                 dict[tuple[int, ...], _Launched](),
             )
-            for one in present:
-                places = slice(None) if len(present) == 1 else places_of(one)
-                rows = self.rows[places]
-                found[tuple(int(column[rows[0]]) for column in columns)] = _Launched(
-                    self.calls[places], Spans(self.ops, rows)
+            for scope_code in present:
+                positions = slice(None) if len(present) == 1 else positions_of(scope_code)
+                rows = self.rows[positions]
+                launched[tuple(int(column[rows[0]]) for column in columns)] = _Launched(
+                    self.calls[positions], Spans(self.ops, rows)
                 )
-            self._groups[depth] = found
+            self._groups[depth] = launched
         return self._groups[depth]
 
 
@@ -315,5 +319,5 @@ class _Launched:
         # Limits are near each other: what lies around them fits into a processor's cache.
         low, high = np.searchsorted(self.calls, np.array([limit.min(), limit.max()], self.calls.dtype)).tolist()
         ends = np.concatenate(([self.ops.reach(low)], self.ops.ends(low, high)))
-        found: Times = np.maximum.accumulate(ends)[np.searchsorted(self.calls[low:high], limit)]
-        return found
+        latest: Times = np.maximum.accumulate(ends)[np.searchsorted(self.calls[low:high], limit)]
+        return latest

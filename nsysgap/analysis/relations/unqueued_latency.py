@@ -53,10 +53,10 @@ class Latencies:
 
     def _each(self, time: Callable[[Indices, Indices], NDArray[np.int64]]) -> NDArray[np.int64]:
         """The time of each op and its call, worked out where it stays in a processor's cache."""
-        found = np.empty(len(self.op), np.int64)
-        for some in stretches(len(found)):
-            found[some] = time(self.op[some], self.api_call[some])
-        return found
+        times = np.empty(len(self.op), np.int64)
+        for some in stretches(len(times)):
+            times[some] = time(self.op[some], self.api_call[some])
+        return times
 
     def negative(self) -> tuple[int, int]:
         """(how many ops start before the call that launched them, the earliest by how many ns)."""
@@ -102,8 +102,8 @@ def stream_free_since(ops: Table) -> NDArray[np.int64]:
     """For each op the latest end of earlier-started ops of its (process, context, stream), int64's least for none."""
     stream, number = combined_codes(ops["process"], ops["context"], ops["stream"])
     rows_of, free = grouped(stream, number), np.empty(ops.rows, np.int64)
-    for one in distinct(stream).tolist():
-        rows = rows_of(one)
+    for stream_code in distinct(stream).tolist():
+        rows = rows_of(stream_code)
         spans = Spans(ops, rows)
         for some in stretches(len(rows)):
             start = ops["start"][rows[some]]
