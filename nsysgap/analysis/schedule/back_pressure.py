@@ -38,7 +38,7 @@ def back_pressure(calls: Calls, ops: Ops, blocks: NDArray[np.bool_]) -> BackPres
     """Find the streams whose queue was full. `blocks`: ops whose calls wait for the op itself."""
     took = calls.end[ops.call] - calls.start[ops.call]
     base = median(took[(took <= BLOCKED_LAUNCH) & ~blocks])
-    found = BackPressure(
+    pressure = BackPressure(
         blocked=np.zeros(len(took), np.bool_),
         room=np.full(len(took), NONE, np.int64),
         room_tail=np.zeros(len(took), np.int64),
@@ -54,29 +54,29 @@ def back_pressure(calls: Calls, ops: Ops, blocks: NDArray[np.bool_]) -> BackPres
             np.sort(ops.end[rows]), calls.start[ops.call[rows]], "right"
         )
         full = np.flatnonzero(long[rows] & (outstanding >= QUEUE_LENGTHS[0]))
-        if len(full) and not _explained(found, calls, ops, rows, full, stream):
+        if len(full) and not _explained(pressure, calls, ops, rows, full, stream):
             left.append(rows[full])
     return BackPressure(
-        *(held_once(found.blocked), held_once(found.room), held_once(found.room_tail)),
-        *(found.base, found.lengths),
+        *(held_once(pressure.blocked), held_once(pressure.room), held_once(pressure.room_tail)),
+        *(pressure.base, pressure.lengths),
         unexplained=ops.call[np.concatenate(left)] if left else np.empty(0, np.intp),
     )
 
 
-def _explained(found: BackPressure, calls: Calls, ops: Ops, rows: Indices, full: Indices, stream: int) -> bool:
+def _explained(pressure: BackPressure, calls: Calls, ops: Ops, rows: Indices, full: Indices, stream: int) -> bool:
     """Whether one length of the queue explains the full launches of a stream; fills in what follows from it."""
     if len(full) < FEWEST_BLOCKED:
         return False
-    length = min(QUEUE_LENGTHS, key=lambda one: _spread(calls, ops, rows, full, one)[0])
+    length = min(QUEUE_LENGTHS, key=lambda queue_length: _spread(calls, ops, rows, full, queue_length)[0])
     spread, usual = _spread(calls, ops, rows, full, length)
     if spread > QUEUE_SPREAD:
         return False
     later, room = rows[length:], rows[:-length]
     after_room = calls.end[ops.call[later]] - ops.end[room]
-    found.blocked[rows[full]] = True
-    found.room[later] = room
-    found.room_tail[later] = np.where(found.blocked[later], after_room, np.minimum(after_room, usual))
-    found.lengths[stream] = length
+    pressure.blocked[rows[full]] = True
+    pressure.room[later] = room
+    pressure.room_tail[later] = np.where(pressure.blocked[later], after_room, np.minimum(after_room, usual))
+    pressure.lengths[stream] = length
     return True
 
 

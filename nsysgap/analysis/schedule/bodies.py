@@ -52,9 +52,9 @@ class Bodies:
     @cached_property
     def op_of(self) -> Indices:
         """The first op of every call of the model, -1 none."""
-        found = np.full(len(self.model.calls.row), NONE, index_type(len(self.model.ops.call)))
-        found[self.model.ops.call[::-1]] = np.arange(len(self.model.ops.call))[::-1]
-        return found
+        first_op = np.full(len(self.model.calls.row), NONE, index_type(len(self.model.ops.call)))
+        first_op[self.model.ops.call[::-1]] = np.arange(len(self.model.ops.call))[::-1]
+        return first_op
 
     @cached_property
     def ops(self) -> Indices:
@@ -69,30 +69,30 @@ class Bodies:
         model, calls = self.model, self.model.calls
         op = self.op_of[self.calls]
         ops, some = model.ops, op != NONE
-        place = np.maximum(op, 0)
-        to_host = some & (ops.direction[place] == DEVICE_TO_HOST)
-        pageable = some & (ops.direction[place] == HOST_TO_DEVICE) & ops.pageable[place]
+        position = np.maximum(op, 0)
+        to_host = some & (ops.direction[position] == DEVICE_TO_HOST)
+        pageable = some & (ops.direction[position] == HOST_TO_DEVICE) & ops.pageable[position]
         waits = np.isin(calls.role[self.calls], SYNC_ROLES)
         waits |= (calls.role[self.calls] == FREE) & model.schedule.waits[self.calls]
-        blocks = some & model.schedule.blocks[place]
-        graph = some & (ops.kind[place] == GRAPH)
-        within, found = self._managing()
+        blocks = some & model.schedule.blocks[position]
+        graph = some & (ops.kind[position] == GRAPH)
+        within, blocking = self._managing()
         row = calls.row[self.calls]
-        found += [
+        blocking += [
             ("copy to the host", self.body[to_host], row[to_host]),
             ("copy of pageable memory", self.body[pageable], row[pageable]),
             *self._by_name(self.body[waits], row[waits]),
         ]
         copies = blocks & ~to_host & ~pageable
-        found.append(("blocking copy", self.body[copies], row[copies]))
-        return to_host | pageable | waits | blocks | graph, within, found
+        blocking.append(("blocking copy", self.body[copies], row[copies]))
+        return to_host | pageable | waits | blocks | graph, within, blocking
 
     def _by_name(self, body: Indices, rows: Indices) -> list[Blocking]:
         """Calls by what they are called, in order of the first of each."""
         name = self.model.trace.api["name"][rows]
-        of_name = [(one, np.flatnonzero(name == one)) for one in distinct(name).tolist()]
+        of_name = [(index, np.flatnonzero(name == index)) for index in distinct(name).tolist()]
         of_name.sort(key=lambda named: int(named[1][0]))
-        return [(self.model.trace.name(one), body[mine], rows[mine]) for one, mine in of_name]
+        return [(self.model.trace.name(index), body[mine], rows[mine]) for index, mine in of_name]
 
     def _managing(self) -> tuple[Mask, list[Blocking]]:
         """(calls with one in the gap before that allocates, loads, queries ..., all of those)."""
@@ -106,8 +106,8 @@ class Bodies:
         body = np.searchsorted(self.stretch.starts, api["start"][rows], side="right") - 1
         inside = (body >= 0) & (api["start"][rows] < self.stretch.ends[np.maximum(body, 0)])
         rows, body = rows[inside], body[inside]
-        place = np.searchsorted(calls.start[self.calls], api["start"][rows])
-        within[place[place < len(self.calls)]] = True
+        position = np.searchsorted(calls.start[self.calls], api["start"][rows])
+        within[position[position < len(self.calls)]] = True
         return within, self._by_name(body, rows)
 
     @cached_property
@@ -135,7 +135,7 @@ class Bodies:
                 first.setdefault(what, int(row[0]))
         number = {what: len(distinct(np.concatenate(mine))) for what, mine in bodies.items()}
         often = {what: count for what, count in number.items() if count >= RARE * self.count}
-        ordered = sorted(often.items(), key=lambda one: (-one[1], one[0]))
+        ordered = sorted(often.items(), key=lambda named_count: (-named_count[1], named_count[0]))
         return [Blocker(what, number, self.count, self._place(first[what])) for what, number in ordered]
 
     def _place(self, row: int) -> str:
@@ -143,9 +143,9 @@ class Bodies:
         trace = self.model.trace
         kept = np.flatnonzero(~loop_ranges(trace.nvtx, self.stretch.starts, self.stretch.ends))
         thread, start = trace.api["thread"][[row]], trace.api["start"][[row]]
-        found = int(RangeFinder(trace, trace.nvtx.take(kept)).innermost(thread, start)[0])
-        if found != NONE:
-            return trace.name(int(trace.nvtx["name"][kept[found]]))
+        innermost = int(RangeFinder(trace, trace.nvtx.take(kept)).innermost(thread, start)[0])
+        if innermost != NONE:
+            return trace.name(int(trace.nvtx["name"][kept[innermost]]))
         before = np.flatnonzero(self.model.calls.start[self.model.ops.call] < start[0])
         if not len(before):
             return ""

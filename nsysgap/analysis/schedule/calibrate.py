@@ -44,10 +44,10 @@ def _calibration(plain: _Plain, series: _Series, whole: _Series | None) -> Calib
     nodes, us = plain.nodes, plain.node_us
     traced = [series.graph(f"graph same {n} {us}") for n in nodes]
     kinds = [series.graph(f"graph {kind} {nodes[-1]} {us}") for kind in GRAPH_KINDS]
-    gaps = [plain.node_gap(kind, one["mean_duration"]) for kind, one in zip(GRAPH_KINDS, kinds, strict=True)]
-    call = {"nsys": _line(nodes, [one["call"] for one in traced]), "plain": plain.graph_call()}
+    gaps = [plain.node_gap(kind, times["mean_duration"]) for kind, times in zip(GRAPH_KINDS, kinds, strict=True)]
+    call = {"nsys": _line(nodes, [times["call"] for times in traced]), "plain": plain.graph_call()}
     latency = {
-        "nsys": _line(nodes, [one["latency"] for one in traced]),
+        "nsys": _line(nodes, [times["latency"] for times in traced]),
         "plain": (
             plain.graph_latency(traced[0]["mean_duration"], gaps[1], series.tail(f"graph same {nodes[0]} {us}")),
             0,
@@ -55,7 +55,9 @@ def _calibration(plain: _Plain, series: _Series, whole: _Series | None) -> Calib
     }
     if whole is not None:
         at_once = [whole.graph(f"graph same {n} {us}") for n in nodes]
-        call["graph"], latency["graph"] = (_line(nodes, [one[key] for one in at_once]) for key in ("call", "latency"))
+        call["graph"], latency["graph"] = (
+            _line(nodes, [times[key] for times in at_once]) for key in ("call", "latency")
+        )
     return Calibration(
         gpu=str(plain.first["gpu"]),
         driver=str(plain.first.get("driver") or ""),

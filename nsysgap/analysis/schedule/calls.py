@@ -91,8 +91,8 @@ def significant_calls(
     chosen = np.flatnonzero(role != OTHER)
     threads = logical_threads(trace, rows[chosen])
     number = np.full(trace.threads.rows, NONE, np.int32)
-    for place, group in enumerate(threads):
-        number[list(group)] = place
+    for index, group in enumerate(threads):
+        number[list(group)] = index
     thread = number[trace.api["thread"][rows]]
     gap, inside = _gaps(trace, rows, chosen, thread, origin)
     return Calls(
@@ -130,8 +130,8 @@ def _gaps(
     for number in distinct(thread[chosen]).tolist():
         mine = np.flatnonzero(thread[chosen] == number)
         gap[mine] = start[mine] - np.concatenate(([origin], end[mine][:-1]))
-        place = np.searchsorted(np.flatnonzero(thread == number), chosen[mine])
-        inside[mine] = np.diff(np.concatenate(([-1], place))) - 1
+        position = np.searchsorted(np.flatnonzero(thread == number), chosen[mine])
+        inside[mine] = np.diff(np.concatenate(([-1], position))) - 1
     return gap, inside
 
 
@@ -150,18 +150,20 @@ def logical_threads(trace: Trace, rows: Indices) -> tuple[tuple[int, ...], ...]:
     (20 calls or more) takes its turns in runs: three or more, 90 % of its calls in runs of five or more.
     """
     thread = trace.api["thread"][rows]
-    members = {one: np.flatnonzero(thread == one) for one in distinct(thread).tolist()}
-    left = sorted(members, key=lambda one: (-len(members[one]), one))
+    members = {thread_row: np.flatnonzero(thread == thread_row) for thread_row in distinct(thread).tolist()}
+    left = sorted(members, key=lambda thread_row: (-len(members[thread_row]), thread_row))
     groups: list[tuple[int, ...]] = []
     while left:
-        group, places = [left[0]], members[left.pop(0)]
+        group, positions = [left[0]], members[left.pop(0)]
         while True:
-            joined = next((one for one in left if _are_one(trace, rows, places, members[one])), None)
+            joined = next(
+                (thread_row for thread_row in left if _are_one(trace, rows, positions, members[thread_row])), None
+            )
             if joined is None:
                 break
             left.remove(joined)
             group.append(joined)
-            places = np.sort(np.concatenate((places, members[joined])))
+            positions = np.sort(np.concatenate((positions, members[joined])))
         groups.append(tuple(group))
     return tuple(groups)
 

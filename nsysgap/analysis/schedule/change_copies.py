@@ -44,8 +44,8 @@ def pinned_rate(model: Model, direction: int, constants: Constants = USUAL_CONST
     """(bytes a ns of pinned copies, where that is from)."""
     ops = model.ops
     large = (ops.kind == MEMCPY) & ~ops.pageable & (ops.bytes >= PINNED_RATE_BYTES) & (ops.duration > 0)
-    for one, said in ((direction, "of this report"), (HOST_TO_DEVICE + DEVICE_TO_HOST - direction, "of the other way")):
-        mine = large & (ops.direction == one)
+    for way, said in ((direction, "of this report"), (HOST_TO_DEVICE + DEVICE_TO_HOST - direction, "of the other way")):
+        mine = large & (ops.direction == way)
         if mine.any():
             rate = np.sort(ops.bytes[mine] / ops.duration[mine])
             return float(rate[(len(rate) - 1) // 2]), f"median of the pinned copies {said}"
@@ -87,9 +87,9 @@ def _plain_copy(model: Model) -> int:
 def _without_waits(bodies: Bodies, schedule: Schedule, copies: Indices) -> Schedule:
     """Without the waits that directly follow one of the copies and cover nothing later than it."""
     model = bodies.model
-    place = np.searchsorted(bodies.calls, schedule.call[copies]) + 1
-    inside = place < len(bodies.calls)
-    after, copy = bodies.calls[place[inside]], copies[inside]
+    position = np.searchsorted(bodies.calls, schedule.call[copies]) + 1
+    inside = position < len(bodies.calls)
+    after, copy = bodies.calls[position[inside]], copies[inside]
     only = np.isin(model.calls.role[after], SYNC_ROLES) & (model.unchanged.covered[after] == model.ops.end[copy])
     waits, base = schedule.waits.copy(), schedule.base.copy()
     waits[after[only]], base[after[only]] = False, 0

@@ -72,10 +72,13 @@ def node_gaps(model: Model, tracing: str, constants: Constants = USUAL_CONSTANTS
     joined = (ops["correlation"][before] == ops["correlation"][after]) & (ops["stream"][before] == ops["stream"][after])
     before, after = before[joined], after[joined]
     kind, gap = step_kinds(model, before, after), ops["start"][after] - ops["end"][before]
-    own = [median(gap[kind == one]) if (kind == one).sum() >= FEWEST_NODE_GAPS else None for one in range(3)]
-    found = [usual[one] if own[one] is None else int(own[one] or 0) for one in range(3)]
+    own = [
+        median(gap[kind == step_kind]) if (kind == step_kind).sum() >= FEWEST_NODE_GAPS else None
+        for step_kind in range(3)
+    ]
+    gaps = [usual[step_kind] if own[step_kind] is None else int(own[step_kind] or 0) for step_kind in range(3)]
     known = own[0] is not None, own[1] is not None, own[2] is not None
-    return NodeGaps((found[0], found[1], found[2]), tracing, known, constants)
+    return NodeGaps((gaps[0], gaps[1], gaps[2]), tracing, known, constants)
 
 
 def graph(

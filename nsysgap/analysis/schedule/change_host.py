@@ -39,8 +39,8 @@ def dropped_syncs(bodies: Bodies, every: int) -> Indices:
 def _without_reads(bodies: Bodies, schedule: Schedule, dropped: Indices) -> Schedule:
     """Small copies to the host right before a dropped wait, their calls and the gaps before those, left out."""
     ops = bodies.model.ops
-    place = np.searchsorted(bodies.calls, dropped)
-    before = bodies.calls[place[place > 0] - 1]
+    position = np.searchsorted(bodies.calls, dropped)
+    before = bodies.calls[position[position > 0] - 1]
     op = bodies.op_of[before]
     read = (op != NONE) & (ops.direction[op] == DEVICE_TO_HOST) & (ops.bytes[op] <= SMALL_READ_BYTES)
     return without(schedule, before[read], op[read])

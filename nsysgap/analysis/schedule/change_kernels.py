@@ -28,7 +28,7 @@ def faster_kernels(bodies: Bodies, schedule: Schedule, which: Mask, factor: floa
 def neighbours(bodies: Bodies, which: Mask, most: int | None = None) -> list[Indices]:
     """Runs of two or more ops of one stream that the mask is true of, launched one after the other without a blocker in
     between; cut into pieces of `most`."""
-    ops, found = bodies.model.ops, []
+    ops, runs = bodies.model.ops, []
     for calls in bodies.segments:
         row = bodies.op_of[calls]
         good = which[row] & (ops.kind[row] == KERNEL)
@@ -37,8 +37,8 @@ def neighbours(bodies: Bodies, which: Mask, most: int | None = None) -> list[Ind
             if not good[np.flatnonzero(row == part[0])[0]]:
                 continue
             size = len(part) if most is None else most
-            found += [part[at : at + size] for at in range(0, len(part), size)]
-    return [run for run in found if len(run) >= 2]
+            runs += [part[at : at + size] for at in range(0, len(part), size)]
+    return [run for run in runs if len(run) >= 2]
 
 
 def fused(bodies: Bodies, schedule: Schedule, runs: Sequence[Indices], case: str) -> Schedule:

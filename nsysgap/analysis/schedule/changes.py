@@ -152,7 +152,7 @@ class Changes:
         if not len(copies):
             return Candidate(asked, None, refused="No copy of 64 KiB or more in the loop is of pageable memory.")
         model = self.bodies.model
-        coherent = next((one.name for one in model.trace.devices if COHERENT.search(one.name or "")), None)
+        coherent = next((device.name for device in model.trace.devices if COHERENT.search(device.name or "")), None)
         if coherent is not None:
             why = (
                 f"{printable(coherent)} reaches the host's memory over NVLink: how pinned copies do there is not known."
@@ -281,8 +281,8 @@ class Changes:
         present = distinct(name).tolist()
         exact = [index for index in present if trace.name(index) == target]
         names = exact or [index for index in present if pattern.search(trace.name(index))]
-        found: NDArray[np.bool_] = np.isin(name, names) & (ops.kind == KERNEL)
-        return found
+        named: NDArray[np.bool_] = np.isin(name, names) & (ops.kind == KERNEL)
+        return named
 
     @cached_property
     def identical(self) -> tuple[int, int]:
@@ -313,15 +313,15 @@ def _runs(runs: list[Indices], bodies: int) -> Evidence:
 
 def _inside(bodies: Bodies, segments: list[Indices], spans: IntervalSet) -> list[Indices]:
     """The parts of segments whose calls begin inside one span; two calls or more."""
-    found = []
+    parts = []
     for calls in segments:
         start = bodies.model.calls.start[calls]
-        place = np.searchsorted(spans.starts, start, side="right") - 1
-        within = (place >= 0) & (start < spans.ends[np.maximum(place, 0)])
-        place = np.where(within, place, -1)
-        found += [
+        span = np.searchsorted(spans.starts, start, side="right") - 1
+        within = (span >= 0) & (start < spans.ends[np.maximum(span, 0)])
+        span = np.where(within, span, -1)
+        parts += [
             part
-            for part in np.split(calls, np.flatnonzero(np.diff(place)) + 1)
-            if len(part) >= 2 and place[np.flatnonzero(calls == part[0])[0]] >= 0
+            for part in np.split(calls, np.flatnonzero(np.diff(span)) + 1)
+            if len(part) >= 2 and span[np.flatnonzero(calls == part[0])[0]] >= 0
         ]
-    return found
+    return parts

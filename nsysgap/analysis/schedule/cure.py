@@ -24,7 +24,7 @@ class Limit:
 
 def limits_of(parts: Mapping[str, int], rows: Sequence[PathRow]) -> list[Limit]:
     """The path's shares by what would take them out, largest first."""
-    found = [
+    limits = [
         *_copies(rows),
         *_one("kernel", [row for row in rows if row.part == "gpu" and not row.detail]),
         *_range(rows),
@@ -34,7 +34,7 @@ def limits_of(parts: Mapping[str, int], rows: Sequence[PathRow]) -> list[Limit]:
         Limit("between ops", "", parts["between_ops"]),
         *_one("other calls", [row for row in rows if row.part == "other_calls"]),
     ]
-    return sorted((one for one in found if one.ns > 0), key=lambda one: -one.ns)
+    return sorted((limit for limit in limits if limit.ns > 0), key=lambda limit: -limit.ns)
 
 
 def _one(kind: str, mine: Sequence[PathRow]) -> list[Limit]:
@@ -66,7 +66,7 @@ def _range(rows: Sequence[PathRow]) -> list[Limit]:
     sums = _by_range(rows)
     if not sums:
         return []
-    name = max(sums, key=lambda one: (sums[one], one))
+    name = max(sums, key=lambda range_name: (sums[range_name], range_name))
     return [Limit("range", name, sums[name])]
 
 

@@ -33,7 +33,7 @@ class _Scopes:
 
     def __init__(self, trace: Trace, process: int, streams: Streams) -> None:
         self.streams = streams
-        self.number = {stream: place for place, stream in enumerate(streams)}
+        self.number = {stream: number for number, stream in enumerate(streams)}
         self.sets: dict[tuple[int, ...], int] = {}
         known = trace.streams.take(trace.streams["process"] == process)
         rows = zip(*(known[name].tolist() for name in ("context", "stream", "flag", "green_context")), strict=True)
@@ -49,8 +49,8 @@ class _Scopes:
         elif context != NONE and green:
             wanted = {row[:2] for row in self.known if row[0] == context and row[3] == green}
         else:
-            wanted = {one for one in self.streams if context in (NONE, one[0])}
-        members = sorted(self.number[one] for one in wanted if one in self.number)
+            wanted = {pair for pair in self.streams if context in (NONE, pair[0])}
+        members = sorted(self.number[pair] for pair in wanted if pair in self.number)
         return self.sets.setdefault(tuple(members), len(self.sets))
 
 
@@ -59,17 +59,17 @@ def dependencies(trace: Trace, calls: Calls, streams: Streams, counts_as: Indice
     record = _records_of(trace, trace.sync_records, counts_as, len(calls.row))
     made = _records_of(trace, trace.event_records, counts_as, len(calls.row))
     scopes = _Scopes(trace, calls.process, streams)
-    found = Dependencies(
+    waits = Dependencies(
         scope=np.full(len(calls.row), NO_SCOPE, np.int32),
         event=np.full(len(calls.row), NONE, np.int64),
         awaits=np.full(len(calls.row), NONE, np.int64),
         own_stream=np.full(len(calls.row), NONE, np.int32),
         scopes=(),
     )
-    _fill_scopes(found, trace, calls, record, scopes)
-    _fill_records(found, trace, calls, made, scopes)
-    _fill_events(found, trace, calls, record, scopes, counts_as)
-    return Dependencies(found.scope, found.event, found.awaits, found.own_stream, tuple(scopes.sets))
+    _fill_scopes(waits, trace, calls, record, scopes)
+    _fill_records(waits, trace, calls, made, scopes)
+    _fill_events(waits, trace, calls, record, scopes, counts_as)
+    return Dependencies(waits.scope, waits.event, waits.awaits, waits.own_stream, tuple(scopes.sets))
 
 
 def _records_of(trace: Trace, records: Table, counts_as: Indices, calls: int) -> Indices:
@@ -78,12 +78,12 @@ def _records_of(trace: Trace, records: Table, counts_as: Indices, calls: int) ->
     rows = np.flatnonzero(call != NONE)
     number = counts_as[call[rows]]
     rows, number = rows[number != NONE][::-1], number[number != NONE][::-1]
-    found = np.full(calls, NONE, index_type(records.rows))
-    found[number] = rows
-    return found
+    first = np.full(calls, NONE, index_type(records.rows))
+    first[number] = rows
+    return first
 
 
-def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: Indices, scopes: _Scopes) -> None:
+def _fill_scopes(waits: Dependencies, trace: Trace, calls: Calls, record: Indices, scopes: _Scopes) -> None:
     """Stream, context and other waiting calls: what their record names, the process without one."""
     mine = np.flatnonzero(np.isin(calls.role, (STREAM_SYNC, CONTEXT_SYNC, FREE)))
     known = record[mine] != NONE
@@ -92,23 +92,23 @@ def _fill_scopes(found: Dependencies, trace: Trace, calls: Calls, record: Indice
     green[known] = trace.sync_records["green_context"][record[mine[known]]]
     by_stream = known & (calls.role[mine] == STREAM_SYNC)
     stream[by_stream] = trace.sync_records["stream"][record[mine[by_stream]]]
-    present, place = codes(combined_codes(context, stream, green)[0].astype(np.int64))
+    present, code = codes(combined_codes(context, stream, green)[0].astype(np.int64))
     first = np.zeros(len(present), np.intp)
-    first[place[::-1]] = np.arange(len(place))[::-1]
+    first[code[::-1]] = np.arange(len(code))[::-1]
     number = np.zeros(len(present), np.int32)
-    for one in np.argsort(first).tolist():  # numbered as they come
-        number[one] = scopes.of(*(int(column[first[one]]) for column in (context, stream, green)))
-    found.scope[mine] = number[place]
+    for scope_code in np.argsort(first).tolist():  # numbered as they come
+        number[scope_code] = scopes.of(*(int(column[first[scope_code]]) for column in (context, stream, green)))
+    waits.scope[mine] = number[code]
 
 
-def _fill_records(found: Dependencies, trace: Trace, calls: Calls, made: Indices, scopes: _Scopes) -> None:
+def _fill_records(waits: Dependencies, trace: Trace, calls: Calls, made: Indices, scopes: _Scopes) -> None:
     for number in np.flatnonzero((calls.role == RECORD) & (made != NONE)).tolist():
-        place = tuple(int(trace.event_records[name][made[number]]) for name in ("context", "stream"))
-        found.own_stream[number] = scopes.number.get((place[0], place[1]), NONE)
+        pair = tuple(int(trace.event_records[name][made[number]]) for name in ("context", "stream"))
+        waits.own_stream[number] = scopes.number.get((pair[0], pair[1]), NONE)
 
 
 def _fill_events(
-    found: Dependencies,
+    waits: Dependencies,
     trace: Trace,
     calls: Calls,
     record: Indices,
@@ -122,19 +122,19 @@ def _fill_events(
     recorded = np.where(event_call == NONE, NEVER, trace.api["start"][event_call] if trace.api.rows else NEVER)
     rows = trace.sync_records.take(record[known])
     awaited = awaited_records(trace.event_records, recorded, rows, calls.start[known])
-    for place, (number, event) in enumerate(zip(known.tolist(), awaited.tolist(), strict=True)):
-        context, stream = int(rows["context"][place]), int(rows["stream"][place])
+    for row, (number, event) in enumerate(zip(known.tolist(), awaited.tolist(), strict=True)):
+        context, stream = int(rows["context"][row]), int(rows["stream"][row])
         by = int(counts_as[event_call[event]]) if event != NONE and event_call[event] != NONE else NONE
         by = by if by < number and by != NONE and calls.role[by] == RECORD else NONE
         if calls.role[number] == WAIT:
             own = scopes.number.get((context, stream), NONE)
-            found.own_stream[number] = own
-            found.awaits[number] = by if own != NONE else NONE
+            waits.own_stream[number] = own
+            waits.awaits[number] = by if own != NONE else NONE
         elif by != NONE:
-            found.event[number] = by
+            waits.event[number] = by
         elif event != NONE:
-            found.scope[number] = scopes.of(*(int(trace.event_records[name][event]) for name in ("context", "stream")))
+            waits.scope[number] = scopes.of(*(int(trace.event_records[name][event]) for name in ("context", "stream")))
         else:
-            found.scope[number] = scopes.of(context, NONE)
+            waits.scope[number] = scopes.of(context, NONE)
     for number in waiting[(record[waiting] == NONE) & (calls.role[waiting] == EVENT_SYNC)].tolist():
-        found.scope[number] = scopes.of(NONE, NONE)
+        waits.scope[number] = scopes.of(NONE, NONE)

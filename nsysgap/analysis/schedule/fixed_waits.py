@@ -42,7 +42,7 @@ class FixedWaits:
 def fixed_waits(schedule: Schedule, joints: Joints, groups: Groups, streams: Sequence[int]) -> FixedWaits:
     """Find them. `streams`: the greatest end on each stream before all of this."""
     finder = _Finder(schedule, joints, groups, streams)
-    return finder.found()
+    return finder.waits()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Finder:
         known = block & (self.delta + self.took >= 0)
         self.bound[known] = (joints.end - joints.tail)[known]
         self.lines = _Lines(schedule, joints, groups, np.where(covers, scope, NONE), streams)
-        self.row, self.place, self.place_of_group, self.begins = self._in_a_row(schedule)
+        self.row, self.position, self.position_of_group, self.begins = self._in_a_row(schedule)
         self.after_launch = np.zeros(len(groups.joint), np.bool_)
         for line in self.lines:
             self._fill_after_launch(line)
@@ -95,11 +95,11 @@ class _Finder:
         threads = int(schedule.thread.max(initial=0)) + 1
         by_thread = [delaying[mine] for mine in by_number(joints.thread[delaying], threads)]
         row, begins = np.concatenate(by_thread), np.cumsum([0, *map(len, by_thread[:-1])])
-        place, of_group = np.zeros(len(self.block), np.int64), np.zeros(len(groups.joint), np.int64)
-        place[row] = np.arange(len(row))
+        position, of_group = np.zeros(len(self.block), np.int64), np.zeros(len(groups.joint), np.int64)
+        position[row] = np.arange(len(row))
         for begin, mine, own in zip(begins.tolist(), by_thread, by_number(groups.thread, threads), strict=True):
             of_group[own] = begin + np.searchsorted(mine, groups.joint[own])
-        return row, place, of_group, begins
+        return row, position, of_group, begins
 
     def _fill_after_launch(self, line: _Line) -> None:
         """Groups whose stream is surely free: the first after a wait of their own thread, and launched late enough."""
@@ -113,7 +113,7 @@ class _Finder:
         """How far what the joint before each one of a line covers is at most, and what came before all of this."""
         return np.where(line.before == NONE, line.begun, self.bound[line.before])
 
-    def found(self) -> FixedWaits:
+    def waits(self) -> FixedWaits:
         """Round by round: what is known of some waits tells of those after them."""
         joints, groups, row = self.joints, self.groups, self.row
         fixed, wait = np.zeros(len(self.block), np.bool_), np.zeros(len(self.block), np.int64)
@@ -135,7 +135,7 @@ class _Finder:
         earlier[row] = sums[:-1] - since[joints.thread[row]]
         return FixedWaits(
             *(fixed, wait, done, self.after_launch, earlier),
-            earlier_group=sums[self.place_of_group] - since[groups.thread],
+            earlier_group=sums[self.position_of_group] - since[groups.thread],
         )
 
     def _known(self, sums: Times, open_joints: Times) -> tuple[Mask, Times]:
@@ -153,7 +153,7 @@ class _Finder:
             # One group, launched by the thread that waits: its end, and what the thread has waited since.
             some = np.flatnonzero(count == 1)
             joint, group = mine[some], line.groups[line.first[some]]
-            here, there = self.place[joint], self.place_of_group[group]
+            here, there = self.position[joint], self.position_of_group[group]
             told = self.after_launch[group] & (groups.thread[group] == joints.thread[joint])
             known[joint] &= told & (open_joints[here] == open_joints[there])
             latest[joint] = np.maximum(latest[joint], groups.host[group] + sums[there] - sums[here])

@@ -45,9 +45,9 @@ def host_pieces(
     owner = np.arange(len(start), dtype=index_type(len(start)))
     start, end, thread, owner, os = _cut(trace, trace.osrt, np.arange(trace.osrt.rows), start, end, thread, owner)
     kept = np.flatnonzero(~left_out)
-    places = np.arange(len(start), dtype=index_type(len(start)))
-    start, end, thread, place, found = _cut(trace, trace.nvtx, kept, start, end, thread, places)
-    return Pieces(start, end, thread, owner[place], os[place], found)
+    positions = np.arange(len(start), dtype=index_type(len(start)))
+    start, end, thread, position, innermost = _cut(trace, trace.nvtx, kept, start, end, thread, positions)
+    return Pieces(start, end, thread, owner[position], os[position], innermost)
 
 
 def _cut(
@@ -63,17 +63,17 @@ def _cut(
     spans = table.take(kept)
     finder = RangeFinder(trace, spans)
     parts = []
-    for one in distinct(thread).tolist():
-        mine = np.flatnonzero(thread == one)
-        own = np.flatnonzero(spans["thread"] == one)
+    for thread_row in distinct(thread).tolist():
+        mine = np.flatnonzero(thread == thread_row)
+        own = np.flatnonzero(spans["thread"] == thread_row)
         limits = np.array([start[mine].min(), end[mine].max()])
         edges = distinct(np.concatenate((limits, spans["start"][own], spans["end"][own])))
         within = IntervalSet(edges[:-1], edges[1:])
         for some in stretches(len(mine)):
             low, high, which = pieces(start[mine[some]], end[mine[some]], within)
-            threads = np.full(len(low), one, np.int32)
-            found = finder.innermost(threads, low)
-            rows = np.where(found == NONE, NONE, kept[found]) if len(kept) else found
+            threads = np.full(len(low), thread_row, np.int32)
+            innermost = finder.innermost(threads, low)
+            rows = np.where(innermost == NONE, NONE, kept[innermost]) if len(kept) else innermost
             parts.append((low, high, threads, owner[mine[some][which]], rows.astype(index_type(table.rows))))
     if not parts:
         empty = np.empty(0, np.int64)

@@ -26,14 +26,14 @@ Times = NDArray[np.int64]
 
 def refusals(model: Model, stretch: Stretch) -> list[str]:
     """Why the critical path of a stretch cannot be told, each a sentence; none where it can."""
-    found = (
+    sentences = (
         _inexact(model),
         _shared_device(model, stretch),
         _untraced(model, stretch),
         _unlaunched(model, stretch),
         _unexplained(model, stretch),
     )
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def doubts(model: Model, stretch: Stretch) -> list[str]:

@@ -81,17 +81,17 @@ def moved(bodies: Bodies, times: Replay, time: int) -> int:
     """Where a time of the loop's thread lies in a replay: as far into its gap or call as it was."""
     calls = bodies.model.calls
     line = np.flatnonzero(calls.thread == bodies.stretch.logical)
-    place = int(np.searchsorted(calls.start[line], time, side="right")) - 1
-    if place < 0:
+    position = int(np.searchsorted(calls.start[line], time, side="right")) - 1
+    if position < 0:
         low = new_low = min(calls.origin, time)
         high, new_high = int(calls.start[line[0]]), int(times.call_start[line[0]])
     else:
-        call = line[place]
+        call = line[position]
         low, new_low = int(calls.start[call]), int(times.call_start[call])
         high, new_high = int(calls.end[call]), int(times.call_end[call])
         if time >= high:
             low, new_low = high, new_high
-            if place + 1 == len(line):
+            if position + 1 == len(line):
                 return new_low + time - low
-            high, new_high = int(calls.start[line[place + 1]]), int(times.call_start[line[place + 1]])
+            high, new_high = int(calls.start[line[position + 1]]), int(times.call_start[line[position + 1]])
     return new_low + (time - low) * (new_high - new_low) // max(high - low, 1)

@@ -53,7 +53,7 @@ class Model:
             (self.unchanged.op_start, self.ops.start),
             (self.unchanged.op_end, self.ops.end),
         )
-        return max(int(np.abs(one - other).max(initial=0)) for one, other in pairs)
+        return max(int(np.abs(replayed - recorded).max(initial=0)) for replayed, recorded in pairs)
 
 
 def process_model(trace: Trace, sizes: Table, owner: NDArray[np.int32], process: int) -> Model:

@@ -78,8 +78,10 @@ def _streams(ops: Table, rows: Indices) -> tuple[tuple[tuple[int, int], ...], ND
     """((context, stream) by number, the number of each op's stream)."""
     (contexts, context), (streams, stream) = codes(ops["context"][rows]), codes(ops["stream"][rows])
     present, number = codes(context.astype(np.int64) * max(len(streams), 1) + stream)
-    pairs = [divmod(one, max(len(streams), 1)) for one in present.tolist()]
-    return tuple((int(contexts[one]), int(streams[two])) for one, two in pairs), number.astype(np.int32)
+    pairs = [divmod(code, max(len(streams), 1)) for code in present.tolist()]
+    return tuple(
+        (int(contexts[of_context]), int(streams[of_stream])) for of_context, of_stream in pairs
+    ), number.astype(np.int32)
 
 
 def _host_side(trace: Trace, sizes: Table, rows: Indices) -> tuple[NDArray[np.int32], NDArray[Any]]:

@@ -33,11 +33,11 @@ def parts_of(schedule: Schedule, at_a_time: int) -> Iterator[Part]:
 
 def _spans(schedule: Schedule) -> tuple[Indices, Indices]:
     """(the first, the last) call of everything that needs both in one part."""
-    found = [np.sort(schedule.call[schedule.edges].reshape(-1, 2), axis=1)]
+    pairs = [np.sort(schedule.call[schedule.edges].reshape(-1, 2), axis=1)]
     for column in (schedule.event, schedule.awaits):
         calls = np.flatnonzero(column != NONE)
-        found.append(np.stack((column[calls], calls), axis=1))
-    first, last = np.concatenate(found).T
+        pairs.append(np.stack((column[calls], calls), axis=1))
+    first, last = np.concatenate(pairs).T
     order = np.argsort(first, kind="stable")
     return first[order], last[order]
 

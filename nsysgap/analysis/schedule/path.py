@@ -135,15 +135,15 @@ class _Walk:
         """The call that ends last on the thread before the end, or the one in whose middle that is; -1 for none."""
         times = self.times
         line = np.flatnonzero(self.schedule.thread == end.thread)
-        place = int(np.searchsorted(times.call_start[line], end.time, side="left")) - 1
-        if place < 0:
+        position = int(np.searchsorted(times.call_start[line], end.time, side="left")) - 1
+        if position < 0:
             self.last = (int(line[0]) if len(line) else NONE, self.start, end.time)
             return NONE
-        call = int(line[place])
+        call = int(line[position])
         if times.call_end[call] > end.time:
             return call  # what of it comes after is clipped
         since = int(times.call_end[call])
-        after = int(line[place + 1]) if place + 1 < len(line) else NONE
+        after = int(line[position + 1]) if position + 1 < len(line) else NONE
         self.last = (after, max(since, self.start), end.time)
         return call if since > self.start else NONE
 
@@ -199,29 +199,29 @@ def _previous(number: NDArray[np.int32], dtype: np.dtype[Any]) -> NDArray[Any]:
     if not number.any():
         return np.arange(NONE, len(number) - 1, dtype=dtype)
     order = np.argsort(number, kind="stable")
-    found = np.full(len(number), NONE, dtype)
+    previous = np.full(len(number), NONE, dtype)
     same = number[order[1:]] == number[order[:-1]]
-    found[order[1:][same]] = order[:-1][same]
-    return found
+    previous[order[1:][same]] = order[:-1][same]
+    return previous
 
 
 def _waited_for(schedule: Schedule, times: Replay) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """(the op whose end decided when each call returned, -1 none; whether that made room in a full queue)."""
     alone = times.call_start + schedule.base
-    found = np.full(len(alone), NONE, index_type(len(alone) + len(schedule.call)))
+    op = np.full(len(alone), NONE, index_type(len(alone) + len(schedule.call)))
     for_room = np.zeros(len(alone), np.bool_)
     blocking = np.flatnonzero(schedule.blocks & schedule.alive)
     blocking = blocking[(times.op_end + schedule.op_tail)[blocking] > alone[schedule.call[blocking]]]
-    found[schedule.call[blocking]] = blocking
+    op[schedule.call[blocking]] = blocking
     full = np.flatnonzero((schedule.room != NONE) & schedule.alive)
     full = full[schedule.alive[schedule.room[full]]]
     full = full[(times.op_end[schedule.room[full]] + schedule.room_tail[full]) > alone[schedule.call[full]]]
-    found[schedule.call[full]] = schedule.room[full]
+    op[schedule.call[full]] = schedule.room[full]
     for_room[schedule.call[full]] = True
     waited = schedule.waits & (times.covered > times.call_start) & (times.covered + schedule.tail > alone)
     calls = np.flatnonzero(waited)
-    found[calls] = ops_ending(times, times.covered[calls], np.searchsorted(schedule.call, calls))
-    return found, for_room
+    op[calls] = ops_ending(times, times.covered[calls], np.searchsorted(schedule.call, calls))
+    return op, for_room
 
 
 def _predecessors(schedule: Schedule, times: Replay, dtype: np.dtype[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
@@ -247,9 +247,9 @@ def ops_ending(times: Replay, ends: Times, below: Times) -> Times:
     order = np.argsort(times.op_end, kind="stable")
     ordered = times.op_end[order]
     low, high = np.searchsorted(ordered, ends, "left"), np.searchsorted(ordered, ends, "right")
-    found: Times = order[np.maximum(high, 1) - 1]  # nearly always the only one that ends then
-    found[high == low] = NONE
-    for place in np.flatnonzero((high > low) & (found >= below)).tolist():
-        equal = order[low[place] : high[place]]
-        found[place] = equal[equal < below[place]].max(initial=NONE)
-    return found
+    last: Times = order[np.maximum(high, 1) - 1]  # nearly always the only one that ends then
+    last[high == low] = NONE
+    for position in np.flatnonzero((high > low) & (last >= below)).tolist():
+        equal = order[low[position] : high[position]]
+        last[position] = equal[equal < below[position]].max(initial=NONE)
+    return last

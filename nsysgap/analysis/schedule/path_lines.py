@@ -38,24 +38,24 @@ def path_lines(trace: Trace, stacks: Stacks, pieces: Pieces) -> list[tuple[int, 
 
 def line_time(trace: Trace, stacks: Stacks, start: Times, end: Times, call: Times, line: str) -> Times:
     """How much of each stretch before a call (row of api) is a line's, ns: "decode.py:12", or with its function."""
-    found = np.zeros(len(start), np.int64)
+    ns = np.zeros(len(start), np.int64)
     source = _source(stacks)
     if source is None or not len(start):
-        return found
+        return ns
     thread = trace.api["thread"][call]
     shares, frame = _shares(
         stacks, source, Stretches(start, end, np.arange(len(start)), np.zeros(len(start), np.int8), thread)
     )
-    present = [one for one in np.unique(frame).tolist() if one != NONE]
-    names = {one: line_name(trace, stacks.frames, one, place_first=True) for one in present}
-    mine = np.isin(frame, [one for one, name in names.items() if line in (name, name.split(" ")[0])])
-    np.add.at(found, shares.gap[mine], shares.ns[mine])
-    return found
+    present = [row for row in np.unique(frame).tolist() if row != NONE]
+    names = {row: line_name(trace, stacks.frames, row, place_first=True) for row in present}
+    mine = np.isin(frame, [row for row, name in names.items() if line in (name, name.split(" ")[0])])
+    np.add.at(ns, shares.gap[mine], shares.ns[mine])
+    return ns
 
 
 def _source(stacks: Stacks) -> str | None:
     """Which samples to take: Python's before native ones; None without any."""
-    return next((one for one, number in SAMPLED.items() if (stacks.samples["source"] == number).any()), None)
+    return next((source for source, number in SAMPLED.items() if (stacks.samples["source"] == number).any()), None)
 
 
 def _shares(stacks: Stacks, source: str, stretches: Stretches) -> tuple[Shares, Times]:

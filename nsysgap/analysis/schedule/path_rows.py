@@ -62,11 +62,11 @@ def parts_of(model: Model, path: Path, host: HostTime) -> dict[str, int]:
     launches = model.calls.role == LAUNCH
     length = host.pieces.end - host.pieces.start
     waiting = host.pieces.os != NONE
-    found = (
+    times = (
         *(path.gpu.sum(), path.between.sum(), path.latency.sum(), path.call[launches].sum()),
         *(path.call[~launches].sum(), path.tail.sum(), length[~waiting].sum() + host.rest, length[waiting].sum()),
     )
-    return {part: int(ns) for part, ns in zip(PARTS, found, strict=True)}
+    return {part: int(ns) for part, ns in zip(PARTS, times, strict=True)}
 
 
 def path_rows(model: Model, path: Path, host: HostTime, lines: Sequence[tuple[int, str, int]] = ()) -> list[PathRow]:
@@ -106,9 +106,9 @@ def _op_rows(model: Model, part: str, ns: Times) -> list[PathRow]:
     memory = memory_kind(model)
     name = trace.ops["name"][ops.row]
     graph = np.where((ops.kind == GRAPH) & (ops.nodes > 1), ops.nodes, 0)
-    found = _sums(ns, ops.kind, np.where(graph > 0, NONE, name), memory, graph)
+    sums = _sums(ns, ops.kind, np.where(graph > 0, NONE, name), memory, graph)
     rows = []
-    for op, total in found:
+    for op, total in sums:
         whole = graph[op] > 0
         said = f"CUDA graph of {counted(int(graph[op]), 'node', 'nodes')}" if whole else trace.name(int(name[op]))
         rows.append(PathRow(part, said, MEMORY_KINDS[memory[op]] if memory[op] != NONE else "", total))
@@ -130,25 +130,25 @@ def top_kernel(model: Model, path: Path) -> str:
     np.add.at(of_path, launch.reshape(-1), path.gpu[graphs])
     mine = np.isin(table["correlation"][nodes], present)
     nodes, ran = nodes[mine], ran[mine]
-    place = np.searchsorted(present, table["correlation"][nodes])
-    np.add.at(whole, place, ran)
+    position = np.searchsorted(present, table["correlation"][nodes])
+    np.add.at(whole, position, ran)
     kernels = table["kind"][nodes] == KERNEL
-    nodes, share = nodes[kernels], (ran * of_path[place] / np.maximum(whole[place], 1))[kernels]
+    nodes, share = nodes[kernels], (ran * of_path[position] / np.maximum(whole[position], 1))[kernels]
     names = np.concatenate((table["name"][ops.row[alone]], table["name"][nodes]))
     if not len(names):
         return ""
-    found, number = np.unique(names, return_inverse=True)
+    present_names, number = np.unique(names, return_inverse=True)
     total = np.bincount(number.reshape(-1), np.concatenate((path.gpu[alone], share)))
-    return model.trace.name(int(found[total.argmax()]))
+    return model.trace.name(int(present_names[total.argmax()]))
 
 
 def memory_kind(model: Model) -> NDArray[np.int32]:
     """The kind of host memory of each copy (MEMORY_KINDS), of device memory where no host is in it; -1 no copy."""
     ops = model.ops
     source, target = (model.sizes[name][ops.row] for name in ("source_kind", "target_kind"))
-    found = np.where(source == 2, target, source)  # the side that is not the device's
-    found = np.where((ops.kind == MEMCPY) & (found >= 0) & (found < len(MEMORY_KINDS)), found, NONE)
-    return found.astype(np.int32)
+    kind = np.where(source == 2, target, source)  # the side that is not the device's
+    kind = np.where((ops.kind == MEMCPY) & (kind >= 0) & (kind < len(MEMORY_KINDS)), kind, NONE)
+    return kind.astype(np.int32)
 
 
 def _call_rows(model: Model, part: str, ns: Times) -> list[PathRow]:
@@ -163,12 +163,12 @@ def _host_rows(model: Model, host: HostTime, lines: Sequence[tuple[int, str, int
     if lines:
         told = lines
     else:
-        found = _sums(np.where(own, pieces.end - pieces.start, 0), pieces.range)
-        told = [(int(pieces.range[place]), "", total) for place, total in found]
+        range_sums = _sums(np.where(own, pieces.end - pieces.start, 0), pieces.range)
+        told = [(int(pieces.range[piece]), "", total) for piece, total in range_sums]
     for row, line, ns in [*told, (NONE, "", host.rest)]:
         name = OWN_CODE if row == NONE else trace.name(int(trace.nvtx["name"][row]))
         sums[name, line] = sums.get((name, line), 0) + ns
-    ordered = sorted(sums.items(), key=lambda one: (-one[1], one[0]))
+    ordered = sorted(sums.items(), key=lambda named_ns: (-named_ns[1], named_ns[0]))
     return [PathRow("host", name, line, ns) for (name, line), ns in ordered if ns]
 
 
@@ -180,7 +180,7 @@ def _os_rows(model: Model, host: HostTime) -> list[PathRow]:
     named = np.full(len(pieces.os), NONE, np.int64)
     inside = np.flatnonzero(pieces.range != NONE)
     named[inside] = trace.nvtx["name"][pieces.range[inside]]
-    found = _sums(np.where(call != NONE, pieces.end - pieces.start, 0), call, named)
+    sums = _sums(np.where(call != NONE, pieces.end - pieces.start, 0), call, named)
     return [
-        PathRow("os_wait", trace.name(int(call[place])), trace.name(int(named[place])), total) for place, total in found
+        PathRow("os_wait", trace.name(int(call[piece])), trace.name(int(named[piece])), total) for piece, total in sums
     ]
