@@ -181,7 +181,7 @@ class _Writer:
     def _tied(self, tied: list[Slices]) -> Iterator[bytes | bytearray]:
         """Slices that begin at one moment, in rounds: first the longest of each track, which hold the others."""
         rounds = _rounds(tied)
-        for turn in range(max((int(one.max(initial=-1)) for one in rounds), default=-1) + 1):
+        for turn in range(max((int(turns.max(initial=-1)) for turns in rounds), default=-1) + 1):
             for slices, mine in zip(tied, rounds, strict=True):
                 rows = np.flatnonzero(mine == turn)
                 if len(rows):
@@ -207,8 +207,8 @@ class _Writer:
             yield packets.build(PACKET)
 
     def _ids(self, kind: int, texts: Texts) -> Times:
-        used, place = codes(texts.index)
-        ids: Times = np.array([self._intern(kind, texts.texts[i]) for i in used.tolist()], np.int64)[place]
+        used, index = codes(texts.index)
+        ids: Times = np.array([self._intern(kind, texts.texts[i]) for i in used.tolist()], np.int64)[index]
         return ids
 
     def _annotations(self, packets: Packets, args: tuple[Arg, ...]) -> None:
@@ -283,11 +283,11 @@ def _rounds(tied: list[Slices]) -> list[NDArray[np.int64]]:
     """For each slice how many of those that begin with it on its track hold it, the earlier given of equals first."""
     if not tied:
         return []
-    track = np.concatenate([one.track for one in tied])
-    start, end = np.concatenate([one.start for one in tied]), np.concatenate([one.end for one in tied])
+    track = np.concatenate([chunk.track for chunk in tied])
+    start, end = np.concatenate([chunk.start for chunk in tied]), np.concatenate([chunk.end for chunk in tied])
     order = np.lexsort((-end, start, track))
     fresh = np.append(True, (track[order][1:] != track[order][:-1]) | (start[order][1:] != start[order][:-1]))
-    place = np.arange(len(order))
+    position = np.arange(len(order))
     turn = np.empty(len(order), np.int64)
-    turn[order] = place - np.maximum.accumulate(np.where(fresh, place, 0))
-    return np.split(turn, np.cumsum([len(one) for one in tied])[:-1])
+    turn[order] = position - np.maximum.accumulate(np.where(fresh, position, 0))
+    return np.split(turn, np.cumsum([len(chunk) for chunk in tied])[:-1])

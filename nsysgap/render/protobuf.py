@@ -33,12 +33,12 @@ MORE, LAST = _pair_tables()
 def varint(value: int) -> bytes:
     """A non-negative integer, or a negative one as its 64-bit two's complement."""
     value &= (1 << 64) - 1
-    found = bytearray()
+    encoded = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    found.append(value)
-    return bytes(found)
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def tag(field: int, wire: int) -> bytes:

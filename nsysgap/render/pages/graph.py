@@ -27,7 +27,7 @@ COLORS = {"kernel": "#e3eefc", "memcpy": "#fdeed3", "memset": "#f3e6f8"}
 LONGEST_NAME = 40
 
 
-class _Place(NamedTuple):
+class _Corner(NamedTuple):
     """The upper left corner of a node, and the left edge and number of the column that it stands in."""
 
     x: int
@@ -41,10 +41,10 @@ def graph_svg(picture: Picture, title: str, number: int = 0) -> str:
 
     `number` tells the pictures of one page apart.
     """
-    places = _places(picture)
-    width = max((one.x for one in places.values()), default=0) + WIDTH + (GUTTER if picture.repeats else EDGE)
-    height = max((one.y for one in places.values()), default=0) + HEIGHT + EDGE
-    body = [*_fold_boxes(picture, places), *_edges(picture, places, number), *_nodes(picture, places)]
+    corners = _corners(picture)
+    width = max((corner.x for corner in corners.values()), default=0) + WIDTH + (GUTTER if picture.repeats else EDGE)
+    height = max((corner.y for corner in corners.values()), default=0) + HEIGHT + EDGE
+    body = [*_fold_boxes(picture, corners), *_edges(picture, corners, number), *_nodes(picture, corners)]
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="12">'
@@ -79,27 +79,27 @@ def _columns(rows: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], ...
     return _cut(rows, ceil(len(rows) / max(1, round(wanted))))
 
 
-def _places(picture: Picture) -> dict[int, _Place]:
-    found, left = {}, EDGE
+def _corners(picture: Picture) -> dict[int, _Corner]:
+    corners, left = {}, EDGE
     for column, rows in enumerate(_columns(_rows(picture))):
         widest = max((len(row) for row in rows), default=1)
         for y, row in enumerate(rows):
             indent = (widest - len(row)) * (WIDTH + ACROSS) // 2
             for x, number in enumerate(row):
                 corner = (left + indent + x * (WIDTH + ACROSS), EDGE + y * (HEIGHT + DOWN))
-                found[number] = _Place(*corner, column, left)
+                corners[number] = _Corner(*corner, column, left)
         left += widest * (WIDTH + ACROSS) - ACROSS + GUTTER
-    return found
+    return corners
 
 
-def _edges(picture: Picture, places: Mapping[int, _Place], number: int) -> list[str]:
+def _edges(picture: Picture, corners: Mapping[int, _Corner], number: int) -> list[str]:
     return [
-        f'<path d="{_path(places[a], places[b])}" fill="none" stroke="#667" marker-end="url(#arrow{number})"/>'
+        f'<path d="{_path(corners[a], corners[b])}" fill="none" stroke="#667" marker-end="url(#arrow{number})"/>'
         for a, b in picture.drawing.edges
     ]
 
 
-def _path(a: _Place, b: _Place) -> str:
+def _path(a: _Corner, b: _Corner) -> str:
     """The way of an edge: to another column between the rows, and up or down between the columns."""
     ax, ay, bx, by = a.x + WIDTH // 2, a.y + HEIGHT, b.x + WIDTH // 2, b.y
     if a.column != b.column:
@@ -109,16 +109,16 @@ def _path(a: _Place, b: _Place) -> str:
     return f"M{ax},{ay}L{bx},{by}" if ax == bx else f"M{ax},{ay}C{ax},{middle} {bx},{middle} {bx},{by}"
 
 
-def _fold_boxes(picture: Picture, places: Mapping[int, _Place]) -> list[str]:
+def _fold_boxes(picture: Picture, corners: Mapping[int, _Corner]) -> list[str]:
     """A frame around the folded nodes of each column, with how many there are of them beside the first frame."""
-    columns: dict[int, list[_Place]] = {}
+    columns: dict[int, list[_Corner]] = {}
     for number in picture.repeats:
-        columns.setdefault(places[number].column, []).append(places[number])
+        columns.setdefault(corners[number].column, []).append(corners[number])
     lines: list[str] = []
     for column in sorted(columns):
-        corners = columns[column]
-        left, top = min(one.x for one in corners) - 8, min(one.y for one in corners) - 8
-        right, bottom = max(one.x for one in corners) + WIDTH + 8, max(one.y for one in corners) + HEIGHT + 8
+        framed = columns[column]
+        left, top = min(corner.x for corner in framed) - 8, min(corner.y for corner in framed) - 8
+        right, bottom = max(corner.x for corner in framed) + WIDTH + 8, max(corner.y for corner in framed) + HEIGHT + 8
         size = f'width="{right - left}" height="{bottom - top}"'
         lines.append(f'<rect x="{left}" y="{top}" {size} rx="8" fill="#eee" stroke="#999" stroke-dasharray="6 4"/>')
         if len(lines) == 1:
@@ -127,13 +127,13 @@ def _fold_boxes(picture: Picture, places: Mapping[int, _Place]) -> list[str]:
     return lines
 
 
-def _nodes(picture: Picture, places: Mapping[int, _Place]) -> list[str]:
+def _nodes(picture: Picture, corners: Mapping[int, _Corner]) -> list[str]:
     slowest = max((node.mean_ns or 0 for node in picture.drawing.nodes), default=0)
-    return [line for node in picture.drawing.nodes for line in _node(node, places[node.number], slowest)]
+    return [line for node in picture.drawing.nodes for line in _node(node, corners[node.number], slowest)]
 
 
-def _node(node: DrawnNode, place: _Place, slowest: int) -> list[str]:
-    x, y = place.x, place.y
+def _node(node: DrawnNode, corner: _Corner, slowest: int) -> list[str]:
+    x, y = corner.x, corner.y
     bar = round((WIDTH - 2) * (node.mean_ns or 0) / slowest) if slowest else 0
     name = printable(short_kernel_name(node.name) if node.kind == "kernel" else node.name, LONGEST_NAME)
     time = "" if node.mean_ns is None else duration(node.mean_ns)

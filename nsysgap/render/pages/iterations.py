@@ -16,7 +16,7 @@ def loop_columns(loop: Document, zero: int | None = None) -> list[Columns]:
     """The columns of a loop with its iterations on each of its GPUs: times relative to `zero`, else to its start."""
     base = loop["span_ns"][0] if zero is None else zero
     devices = [_gpu(device) for device in loop["devices"]] or [(None, "")]
-    found = []
+    columns = []
     for device, which in devices:
         rows = [row for row in loop["iterations"] if _gpu(row) == (device, which)]
         gpu = "" if device is None else f", GPU {device} {which}".rstrip()
@@ -24,8 +24,8 @@ def loop_columns(loop: Document, zero: int | None = None) -> list[Columns]:
             f"{loop['label']} ({count(loop['count'])}){gpu}, thread {loop['process']}/{loop['thread']}", 120
         )
         about = {"title": title, "said": _loop_said(loop), "base": str(base), "device": device, "which": which}
-        found.append({**about, **_columns(rows, base)})
-    return found
+        columns.append({**about, **_columns(rows, base)})
+    return columns
 
 
 def _gpu(row: Document) -> tuple[int | None, str]:

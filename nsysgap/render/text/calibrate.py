@@ -32,8 +32,8 @@ def calibrate_blocks(document: Document, usual: Document) -> Iterable[Renderable
             if how in document[key]:
                 add(made, name, said, _line(document[key][how]), _line(usual[key].get(how)))
     for how in ("nsys", "plain"):
-        for place, name in enumerate(GAPS):
-            measured, known = document["node_gaps"][how][place], usual["node_gaps"][how][place]
+        for index, name in enumerate(GAPS):
+            measured, known = document["node_gaps"][how][index], usual["node_gaps"][how][index]
             add(made, name, how, f"{measured:,} ns", f"{known:,} ns")
     less, known = document["plain_queue_gap"], usual["plain_queue_gap"]
     add(made, "queue gap, less by", "plain", f"{less:,} ns", f"{known:,} ns")

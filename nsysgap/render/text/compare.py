@@ -77,12 +77,16 @@ def _sides(document: Document) -> Table:
 
 
 def _notices(document: Document, room: int | None) -> Iterator[RenderableType]:
-    found = [{"level": "incomplete", "text": f"Not comparable. {text}"} for text in document["reasons"]]
-    found += [{"level": "warning", "text": text} for text in document["warnings"]]
-    shown = found if room is None else [{**one, "text": _cut(one["text"])} for one in found[: 2 if room else 1]]
+    remarks = [{"level": "incomplete", "text": f"Not comparable. {text}"} for text in document["reasons"]]
+    remarks += [{"level": "warning", "text": text} for text in document["warnings"]]
+    shown = (
+        remarks
+        if room is None
+        else [{**remark, "text": _cut(remark["text"])} for remark in remarks[: 2 if room else 1]]
+    )
     yield from notices(shown, ("incomplete", "warning"))
-    if len(shown) < len(found):
-        yield Text(f"({counted(len(found) - len(shown), 'more remark', 'more remarks')}: --detail)", style="dim")
+    if len(shown) < len(remarks):
+        yield Text(f"({counted(len(remarks) - len(shown), 'more remark', 'more remarks')}: --detail)", style="dim")
 
 
 def _cut(text: str) -> str:
@@ -186,14 +190,14 @@ def _kernels(document: Document, matched: int, room: int | None) -> RenderableTy
 def kernel_cells(ops: Sequence[Document], room: int | None) -> list[list[str]]:
     """Name, before, after, change, runs and what came or went, of the first `room` ops; whole names for all."""
     names = told_apart(op["name"] for op in ops if op["kind"] == "kernel")
-    found = []
+    rows = []
     for op in ops[:room]:
         name = str(names[op["name"]]) if op["kind"] == "kernel" and room is not None else op["name"]
         change = op["after_ns"] - op["before_ns"]
         mark = "gone" if not op["after_count"] else "new" if not op["before_count"] else ""
         times = [duration(op["before_ns"]), duration(op["after_ns"]), signed(change, duration)]
-        found.append([printable(name), *times, _runs(op), mark])
-    return found
+        rows.append([printable(name), *times, _runs(op), mark])
+    return rows
 
 
 def _runs(op: Document) -> str:
@@ -202,31 +206,32 @@ def _runs(op: Document) -> str:
 
 
 def _outcomes(document: Document, room: int | None) -> Iterator[RenderableType]:
-    found = document.get("predicted")
-    if found is None:
+    predicted = document.get("predicted")
+    if predicted is None:
         return
-    shown = found if room is None else found[: 2 if room else 1]
-    for one in shown:
-        yield Text(printable(outcome_text(one), None if room is None else 160))
-    if len(shown) < len(found):
+    shown = predicted if room is None else predicted[: 2 if room else 1]
+    for prediction in shown:
+        yield Text(printable(outcome_text(prediction), None if room is None else 160))
+    if len(shown) < len(predicted):
         yield Text(
-            f"({counted(len(found) - len(shown), 'more prediction', 'more predictions')}: --detail)", style="dim"
+            f"({counted(len(predicted) - len(shown), 'more prediction', 'more predictions')}: --detail)", style="dim"
         )
 
 
-def outcome_text(one: Document) -> str:
+def outcome_text(prediction: Document) -> str:
     """How a prediction held, in a sentence."""
-    what = f"Predicted for {one['change']}{' of ' + one['target'] if one['target'] else ''}"
-    if one["best_ns"] is None or one["worst_ns"] is None:
-        return f"{what}: nothing ({one['refused']})."
-    held = "inside" if one["inside"] else "outside"
-    between = f"{duration(one['best_ns'])} to {duration(one['worst_ns'])}"
-    text = f"{what}: {between}; measured {duration(one['measured_ns'])} is {held}"
-    if one["central_ns"] is not None:
-        text += f", {one['off_percent']:+.1f} % off the central {duration(one['central_ns'])}"
-    if one["predicted_gain_percent"] is not None:
+    what = f"Predicted for {prediction['change']}{' of ' + prediction['target'] if prediction['target'] else ''}"
+    if prediction["best_ns"] is None or prediction["worst_ns"] is None:
+        return f"{what}: nothing ({prediction['refused']})."
+    held = "inside" if prediction["inside"] else "outside"
+    between = f"{duration(prediction['best_ns'])} to {duration(prediction['worst_ns'])}"
+    text = f"{what}: {between}; measured {duration(prediction['measured_ns'])} is {held}"
+    if prediction["central_ns"] is not None:
+        text += f", {prediction['off_percent']:+.1f} % off the central {duration(prediction['central_ns'])}"
+    if prediction["predicted_gain_percent"] is not None:
         text += (
-            f"; gain {one['measured_gain_percent']:.1f} % of the step, predicted {one['predicted_gain_percent']:.1f} %"
+            f"; gain {prediction['measured_gain_percent']:.1f} % of the step, "
+            f"predicted {prediction['predicted_gain_percent']:.1f} %"
         )
     return f"{text}."
 
@@ -246,7 +251,7 @@ def compare_markdown(answer: CompareAnswer, *, detail: bool = False) -> str:
         plain(explained_text(document, answer.explained)),
         plain(covered_text(document, answer.matched[0])),
         columns_markdown([[what, "before", "after", "change", "runs", ""], *kernels]) if kernels else "",
-        *(plain(outcome_text(one)) for one in document.get("predicted", ())),
+        *(plain(outcome_text(prediction)) for prediction in document.get("predicted", ())),
         plain(f"{_captures(document)} {answer.noise}"),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -254,7 +259,7 @@ def compare_markdown(answer: CompareAnswer, *, detail: bool = False) -> str:
 
 def _captures(document: Document) -> str:
     sides = [
-        f"{name} {', '.join(report_name(one['path']) for one in document[name]['reports'])}"
+        f"{name} {', '.join(report_name(report['path']) for report in document[name]['reports'])}"
         for name in ("before", "after")
     ]
     return f"Captures: {'; '.join(sides)}."

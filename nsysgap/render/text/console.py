@@ -74,15 +74,15 @@ def add(made: Table, *cells: RenderableType) -> None:
     made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
-def notices(found: Sequence[Document], levels: tuple[str, ...]) -> Iterable[RenderableType]:
+def notices(warnings: Sequence[Document], levels: tuple[str, ...]) -> Iterable[RenderableType]:
     """What the figures do not show, one line each."""
-    lines = [one for one in found if one["level"] in levels]
+    lines = [notice for notice in warnings if notice["level"] in levels]
     if not lines:
         return
     made = Table.grid(padding=(0, 1))
-    for one in lines:
-        text = printable(one["text"], LONGEST_NOTICE)
-        made.add_row(Text(f"{one['level']}:", style=LEVEL_STYLE[one["level"]]), Text(text))
+    for notice in lines:
+        text = printable(notice["text"], LONGEST_NOTICE)
+        made.add_row(Text(f"{notice['level']}:", style=LEVEL_STYLE[notice["level"]]), Text(text))
     yield made
 
 
@@ -98,7 +98,7 @@ class Hanging:
             further = cell_len(line.plain) - cell_len(line.plain.lstrip()) + 2
             first, *rest = line.wrap(to, options.max_width - further)
             yield first
-            yield from (Text(" " * further).append_text(one) for one in rest)
+            yield from (Text(" " * further).append_text(wrapped) for wrapped in rest)
 
 
 def print_blocks(to: Console, blocks: Iterable[RenderableType]) -> None:

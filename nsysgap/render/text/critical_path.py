@@ -36,9 +36,9 @@ def critical_path_blocks(
         yield _head(path)
         yield _parts(path)
         yield _rows(path, top)
-        yield from (Text(printable(one), style="dim") for one in said)
-    for one in document.get("refused", ()):
-        yield Text(f"Process {one['process']}: {printable(one['why'])}", "yellow")
+        yield from (Text(printable(sentence), style="dim") for sentence in said)
+    for refusal in document.get("refused", ()):
+        yield Text(f"Process {refusal['process']}: {printable(refusal['why'])}", "yellow")
 
 
 def _head(path: Document) -> Text:
@@ -58,7 +58,7 @@ def _parts(path: Document) -> Table:
     each = "each" if path["loop"] is not None else "in all"
     made = table("|limited by", each, "%")
     length = path["window_ns"][1] - path["window_ns"][0]
-    for part, ns in sorted(path["parts_ns"].items(), key=lambda one: -one[1]):
+    for part, ns in sorted(path["parts_ns"].items(), key=lambda part_ns: -part_ns[1]):
         if ns:
             add(made, PART_NAMES[part], duration(ns // path["iterations"]), percent(ns, length))
     return made

@@ -57,24 +57,24 @@ def report_head(report: Document, selected: str = "") -> Text:
 
 def _devices(devices: Sequence[Document]) -> Table:
     made = table("<GPU", "window", "busy", "idle", "idle %", "gaps", "longest")
-    for one in devices:
-        window = one["busy_ns"] + one["idle_ns"]
-        name = f"{gpu_label(one)} {printable(one['name'] or '', 24)}".strip()
-        times = (duration(window), duration(one["busy_ns"]), duration(one["idle_ns"]))
-        longest = duration(one["longest_gap_ns"])
-        add(made, name, *times, percent(one["idle_ns"], window), count(one["gap_count"]), longest)
+    for device in devices:
+        window = device["busy_ns"] + device["idle_ns"]
+        name = f"{gpu_label(device)} {printable(device['name'] or '', 24)}".strip()
+        times = (duration(window), duration(device["busy_ns"]), duration(device["idle_ns"]))
+        longest = duration(device["longest_gap_ns"])
+        add(made, name, *times, percent(device["idle_ns"], window), count(device["gap_count"]), longest)
     return made
 
 
 def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
     several = 1 < len(devices) <= 4
-    heads = [f"GPU {gpu_label(one)}" for one in devices] if several else []
+    heads = [f"GPU {gpu_label(device)}" for device in devices] if several else []
     made = table("|idle by cause", *heads, "time", "share", "gaps", *([] if several else ["<"]))
-    total = sum(one["idle_ns"] for one in devices)
-    sums = {cause: sum(one["idle_by_cause_ns"][cause] for one in devices) for cause in PARTS}
+    total = sum(device["idle_ns"] for device in devices)
+    sums = {cause: sum(device["idle_by_cause_ns"][cause] for device in devices) for cause in PARTS}
     for cause in sorted(sums, key=lambda cause: -sums[cause]):
         if sums[cause]:
-            each = [duration(one["idle_by_cause_ns"][cause]) for one in devices] if several else []
+            each = [duration(device["idle_by_cause_ns"][cause]) for device in devices] if several else []
             label = [] if several else [Text(LABELS[cause], style="dim")]
             figures = (duration(sums[cause]), percent(sums[cause], total), count(counts.get(cause, 0)))
             add(made, cause, *each, *figures, *label)
@@ -86,7 +86,7 @@ def _causes(devices: Sequence[Document], counts: Mapping[str, int]) -> Table:
 
 def _part_of_it(made: Table, devices: Sequence[Document], total: int, *, several: bool) -> None:
     """A row for what the ten causes do not tell apart: loading modules, for which fewer launches are no cure."""
-    times = [one.get("loading_ns", 0) for one in devices]
+    times = [device.get("loading_ns", 0) for device in devices]
     if any(times):
         each = [duration(time) for time in times] if several else []
         label = [] if several else [Text("warm up, or CUDA_MODULE_LOADING=EAGER", style="dim")]
@@ -95,10 +95,10 @@ def _part_of_it(made: Table, devices: Sequence[Document], total: int, *, several
 
 def _latencies(launches: Document, graphs: Document, syncs: Document) -> Iterable[RenderableType]:
     made = table("|launch latency", "|", "count", "median", "p90", "p99", "max")
-    for kind, one in launches.items():
+    for kind, latencies in launches.items():
         rows = (("call", "call_ns"), ("queue", "queue_ns"), ("unqueued", "unqueued_latency_ns"))
         for i, (label, key) in enumerate(rows):
-            _stats_row(made, kind if i == 0 else "", label, one[key])
+            _stats_row(made, kind if i == 0 else "", label, latencies[key])
     if made.row_count:
         yield made
     if graphs["count"]:

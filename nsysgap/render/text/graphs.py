@@ -33,8 +33,8 @@ def graphs_blocks(document: Document, top: int | None) -> Iterable[RenderableTyp
     if document["graphs"]:
         yield _overview(document["graphs"])
         yield from _compared(document["graphs"])
-    for one in document["graphs"]:
-        yield from _one_graph(one, top)
+    for graph in document["graphs"]:
+        yield from _one_graph(graph, top)
     if document["whole_graph_launches"]:
         yield _whole(document["whole_graph_launches"])
         why = "Traced as a whole: nodes are not in the report (nsys profile --cuda-graph-trace=node)."
@@ -50,20 +50,20 @@ def _events(document: Document) -> str:
 
 def _overview(graphs: Sequence[Document]) -> RenderableType:
     heads = ("no", "|built", "at", "\N{MULTIPLICATION SIGN}", "exec", "<nodes", "replays", "replay", "saved")
-    several = len({one["process"] for one in graphs}) > 1
+    several = len({graph["process"] for graph in graphs}) > 1
     made = table(*(("process",) if several else ()), *heads)
-    for one in graphs:
-        process = (str(one["process"]),) if several else ()
-        kinds = ", ".join(f"{number} {kind}" for kind, number in one["nodes_by_kind"].items()) + _bodies_of(one)
-        replays = one["replays"]
+    for graph in graphs:
+        process = (str(graph["process"]),) if several else ()
+        kinds = ", ".join(f"{number} {kind}" for kind, number in graph["nodes_by_kind"].items()) + _bodies_of(graph)
+        replays = graph["replays"]
         took = duration(replays["replay_ns"]["median"]) if replays and replays["replay_ns"] else "-"
-        at = "-" if one["built_at_ns"] is None else duration(one["built_at_ns"])
-        figures = (count(one["graphs"]), count(one["executables"]))
+        at = "-" if graph["built_at_ns"] is None else duration(graph["built_at_ns"])
+        figures = (count(graph["graphs"]), count(graph["executables"]))
         add(
             made,
             *process,
-            *(str(one["graph"]), one["built"], at, *figures, kinds or "-"),
-            *(count(replays["count"]) if replays else "0", took, _saved(one["launched_singly"])),
+            *(str(graph["graph"]), graph["built"], at, *figures, kinds or "-"),
+            *(count(replays["count"]) if replays else "0", took, _saved(graph["launched_singly"])),
         )
     return made
 
@@ -71,7 +71,7 @@ def _overview(graphs: Sequence[Document]) -> RenderableType:
 def _bodies_of(graph: Document) -> str:
     """What a graph's conditional nodes ran, beside its own nodes."""
     return "".join(
-        f" + {count(one['iterations']['median'])} x {count(one['node_count'])} in a body" for one in graph["bodies"]
+        f" + {count(body['iterations']['median'])} x {count(body['node_count'])} in a body" for body in graph["bodies"]
     )
 
 
@@ -82,10 +82,10 @@ def _saved(singly: Document | None) -> str:
 def _compared(graphs: Sequence[Document]) -> Iterable[RenderableType]:
     """How many runs the savings rest on, and that nsys makes them larger than they are."""
     said = [
-        f"{_graph_number(one, graphs)}{counted(one['launched_singly']['runs'], 'run', 'runs')} launched singly, "
-        f"{counted(one['replays']['replay_ns']['count'], 'replay', 'replays')}"
-        for one in graphs
-        if one["launched_singly"] is not None and one["launched_singly"]["saved_ns"] is not None
+        f"{_graph_number(graph, graphs)}{counted(graph['launched_singly']['runs'], 'run', 'runs')} launched singly, "
+        f"{counted(graph['replays']['replay_ns']['count'], 'replay', 'replays')}"
+        for graph in graphs
+        if graph["launched_singly"] is not None and graph["launched_singly"]["saved_ns"] is not None
     ]
     if said:
         yield Text(
@@ -94,24 +94,24 @@ def _compared(graphs: Sequence[Document]) -> Iterable[RenderableType]:
         )
 
 
-def _graph_number(one: Document, graphs: Sequence[Document]) -> str:
-    return f"graph {one['graph']}: " if len(graphs) > 1 else ""
+def _graph_number(graph: Document, graphs: Sequence[Document]) -> str:
+    return f"graph {graph['graph']}: " if len(graphs) > 1 else ""
 
 
-def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
-    if one["replays"] is None:
+def _one_graph(graph: Document, top: int | None) -> Iterable[RenderableType]:
+    if graph["replays"] is None:
         return
-    made = table(f"|graph {one['graph']}", "count", "min", "median", "p99", "max")
-    _row(made, "iterations", one["replays"]["iterations"], count)
+    made = table(f"|graph {graph['graph']}", "count", "min", "median", "p99", "max")
+    _row(made, "iterations", graph["replays"]["iterations"], count)
     for label, key in _FIGURES:
-        _row(made, label, one["replays"][key])
-    for body in one["bodies"]:
+        _row(made, label, graph["replays"][key])
+    for body in graph["bodies"]:
         _row(made, f"body {body['body']}: iterations", body["iterations"], count)
         for label, key in _OF_BODIES:
             _row(made, f"body {body['body']}: {label}", body[key])
-    _row(made, "built in", one["build_ns"])
-    _row(made, "instantiated in", one["instantiation_ns"])
-    singly = one["launched_singly"]
+    _row(made, "built in", graph["build_ns"])
+    _row(made, "instantiated in", graph["instantiation_ns"])
+    singly = graph["launched_singly"]
     if singly is not None:
         _row(made, "launched singly", singly["time_ns"])
         _row(
@@ -120,8 +120,8 @@ def _one_graph(one: Document, top: int | None) -> Iterable[RenderableType]:
             singly["calls_ns"],
         )
     yield made
-    if one["nodes"] and top != 0:
-        yield _nodes(one["nodes"], top)
+    if graph["nodes"] and top != 0:
+        yield _nodes(graph["nodes"], top)
 
 
 def _row(made: Any, label: str, stats: Document | None, unit: Callable[[int], str] = duration) -> None:
@@ -150,10 +150,10 @@ def _time_of(node: Document) -> int:
 
 def _whole(rows: Sequence[Document]) -> RenderableType:
     made = table("<whole graph", "launches", "call", "to its start", "span", "longest", "call to end")
-    for one in rows:
-        call, latency, whole = (_median(one[key]) for key in ("call_ns", "latency_ns", "whole_ns"))
-        span = (duration(one["span_ns"][key]) for key in ("median", "max"))
-        add(made, printable(one["name"]), count(one["count"]), call, latency, *span, whole)
+    for row in rows:
+        call, latency, whole = (_median(row[key]) for key in ("call_ns", "latency_ns", "whole_ns"))
+        span = (duration(row["span_ns"][key]) for key in ("median", "max"))
+        add(made, printable(row["name"]), count(row["count"]), call, latency, *span, whole)
     return made
 
 
@@ -164,8 +164,8 @@ def _costs(document: Document) -> Iterable[RenderableType]:
         _cost(made, f"capture ({count(captures['captured_launches'])} launches)", captures["duration_ns"])
     if document["instantiation_ns"] is not None:
         _cost(made, "instantiate", document["instantiation_ns"])
-    for one in document["updates"]:
-        _cost(made, printable(one["call"]), one["duration_ns"])
+    for update in document["updates"]:
+        _cost(made, printable(update["call"]), update["duration_ns"])
     if made.row_count:
         yield made
 

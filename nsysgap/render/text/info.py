@@ -45,7 +45,7 @@ def info_blocks(document: Document, *, tables: bool = False) -> Iterable[Rendera
     if document["unread"]:
         named = ", ".join(printable(table) for table in document["unread"])
         yield Text(f"not read: {named}. Work or waiting that these tables hold is in no figure.", style="yellow")
-    others = [one for one in document["report"]["warnings"] if not one["text"].startswith("nsys says")]
+    others = [notice for notice in document["report"]["warnings"] if not notice["text"].startswith("nsys says")]
     yield from notices(others, ("incomplete", "warning", "note"))
     if not tables:
         yield _left_out(document, len(said))
@@ -73,15 +73,15 @@ def _head(document: Document, *, full: bool) -> Text:
 
 def _machine(devices: Sequence[Document], *, full: bool) -> RenderableType:
     """`full`: each GPU; else those without ops are one row where there are several."""
-    idle = [] if full else [one for one in devices if not one["ops"]]
+    idle = [] if full else [device for device in devices if not device["ops"]]
     folded = idle if 1 < len(idle) < len(devices) else []
     made = table("|GPU", "<name", "SMs", "memory", "ops", "<known by")
-    for one in devices:
-        if one in folded:
+    for device in devices:
+        if device in folded:
             continue
-        memory = "-" if not one["total_memory"] else f"{one['total_memory'] / 2**30:.0f} GiB"
-        figures = ("-" if one["sm_count"] is None else str(one["sm_count"]), memory, count(one["ops"]))
-        add(made, gpu_label(one), printable(one["name"] or "not described"), *figures, one["resolved"] or "-")
+        memory = "-" if not device["total_memory"] else f"{device['total_memory'] / 2**30:.0f} GiB"
+        figures = ("-" if device["sm_count"] is None else str(device["sm_count"]), memory, count(device["ops"]))
+        add(made, gpu_label(device), printable(device["name"] or "not described"), *figures, device["resolved"] or "-")
     if folded:
         add(made, "", f"({count(len(folded))} more)", "", "", "0", "")
     return made
@@ -89,9 +89,16 @@ def _machine(devices: Sequence[Document], *, full: bool) -> RenderableType:
 
 def _processes(processes: Sequence[Document], most: int) -> RenderableType:
     made = table("process", "<name", "|GPUs", "GPU ops", "threads")
-    for one in processes[:most]:
-        gpus = ", ".join(map(_mapped, one["own_numbers"])) or "-"
-        add(made, str(one["pid"]), printable(one["name"]) or "-", gpus, count(one["ops"]), count(one["threads"]))
+    for process in processes[:most]:
+        gpus = ", ".join(map(_mapped, process["own_numbers"])) or "-"
+        add(
+            made,
+            str(process["pid"]),
+            printable(process["name"]) or "-",
+            gpus,
+            count(process["ops"]),
+            count(process["threads"]),
+        )
     if len(processes) > most:
         add(made, "", f"({count(len(processes) - most)} more)", "", *_sums(processes[most:], "ops", "threads"))
     return made
@@ -105,17 +112,17 @@ def _mapped(number: Document) -> str:
 
 def _has_domains(domains: Sequence[Document]) -> bool:
     """Whether there is another NVTX domain than the default one, or a range without an end."""
-    return any(one["name"] != DEFAULT or one["open"] for one in domains)
+    return any(domain["name"] != DEFAULT or domain["open"] for domain in domains)
 
 
 def _worth_a_table(domains: Sequence[Document], *, full: bool) -> bool:
     """Without ranges that have no end, the domains are told in one line."""
-    return _has_domains(domains) and (full or any(one["open"] for one in domains))
+    return _has_domains(domains) and (full or any(domain["open"] for domain in domains))
 
 
 def _domains_in_words(domains: Sequence[Document]) -> str:
     """The largest domains with the number of their ranges: "default 288, NCCL 204, (2 more) 9 NVTX ranges"."""
-    parts = [f"{printable(one['name'], LONGEST_DOMAIN)} {count(one['ranges'])}" for one in domains[:FEW_ROWS]]
+    parts = [f"{printable(domain['name'], LONGEST_DOMAIN)} {count(domain['ranges'])}" for domain in domains[:FEW_ROWS]]
     if len(domains) > FEW_ROWS:
         parts.append(f"({count(len(domains) - FEW_ROWS)} more) {next(iter(_sums(domains[FEW_ROWS:], 'ranges')))}")
     return f"{', '.join(parts)} NVTX ranges"
@@ -123,8 +130,8 @@ def _domains_in_words(domains: Sequence[Document]) -> str:
 
 def _domains(domains: Sequence[Document], most: int) -> RenderableType:
     made = table("<NVTX domain", "ranges", "without end")
-    for one in domains[:most]:
-        add(made, printable(one["name"]), count(one["ranges"]), count(one["open"]) if one["open"] else "-")
+    for domain in domains[:most]:
+        add(made, printable(domain["name"]), count(domain["ranges"]), count(domain["open"]) if domain["open"] else "-")
     if len(domains) > most:
         add(made, f"({count(len(domains) - most)} more)", *_sums(domains[most:], "ranges", "open"))
     return made
@@ -133,9 +140,9 @@ def _domains(domains: Sequence[Document], most: int) -> RenderableType:
 def _threads(threads: Sequence[Document], most: int) -> RenderableType:
     made = table("process", "thread", "<name", "CUDA calls", "NVTX", "OS calls")
     keys = ("api", "nvtx", "osrt")
-    for one in threads[:most]:
-        name = printable(one["thread_name"]) or "-"
-        add(made, str(one["pid"]), str(one["tid"]), name, *(count(one[key]) for key in keys))
+    for thread in threads[:most]:
+        name = printable(thread["thread_name"]) or "-"
+        add(made, str(thread["pid"]), str(thread["tid"]), name, *(count(thread[key]) for key in keys))
     if len(threads) > most:
         add(made, "", "", f"({count(len(threads) - most)} more)", *_sums(threads[most:], *keys))
     return made
@@ -143,27 +150,27 @@ def _threads(threads: Sequence[Document], most: int) -> RenderableType:
 
 def _sums(rows: Sequence[Document], *keys: str) -> Iterable[str]:
     """What the rows that are not shown hold together."""
-    return (count(sum(one[key] for one in rows)) for key in keys)
+    return (count(sum(row[key] for row in rows)) for key in keys)
 
 
 def _tables(rows: Sequence[Document]) -> RenderableType:
     made = table("<table", "rows")
-    for one in rows:
-        add(made, printable(one["table"]), count(one["rows"]))
+    for row in rows:
+        add(made, printable(row["table"]), count(row["rows"]))
     return made
 
 
 def _questions(rows: Sequence[Document], *, full: bool) -> RenderableType:
     """`full`: all that an answer rests on, else what is special to its question, and few that have no answer."""
-    left = [] if full else [one for one in rows if not one["answered"]][FEW_ROWS:]
+    left = [] if full else [question for question in rows if not question["answered"]][FEW_ROWS:]
     made = table("|", "|question", "|rests on")
     made.columns[2].no_wrap, made.columns[2].overflow = False, "fold"
-    for one in rows:
-        if one in left:
+    for question in rows:
+        if question in left:
             continue
-        mark = Text("yes", style="green") if one["answered"] else Text("no", style="yellow")
-        short = one["why"].rsplit(", ", 1)[-1] if one["answered"] else one["why"].split(": ")[0]
-        add(made, mark, one["text"], one["why"] if full else short)
+        mark = Text("yes", style="green") if question["answered"] else Text("no", style="yellow")
+        short = question["why"].rsplit(", ", 1)[-1] if question["answered"] else question["why"].split(": ")[0]
+        add(made, mark, question["text"], question["why"] if full else short)
     if left:
         add(made, Text("no", style="yellow"), f"({count(len(left))} more)", "")
     return made
@@ -173,8 +180,8 @@ def _missing(rows: Sequence[Document], *, full: bool) -> RenderableType:
     """`full`: what follows from it too."""
     keys = ("missing", "consequence", "remedy") if full else ("missing", "remedy")
     made = table("<not in this report", *(["<so"] if full else []), "<record it with")
-    for one in rows:
-        made.add_row(*(Text(one[key], no_wrap=False) for key in keys))
+    for row in rows:
+        made.add_row(*(Text(row[key], no_wrap=False) for key in keys))
     for column in made.columns:
         column.no_wrap, column.overflow = False, "fold"
     return made
@@ -182,19 +189,19 @@ def _missing(rows: Sequence[Document], *, full: bool) -> RenderableType:
 
 def _serious(rows: Sequence[Document]) -> Sequence[Document]:
     """The few of nsys's diagnostics that matter most: what is incomplete before warnings, each in its own order."""
-    kept = [one for one in rows if one["incomplete"] or one["severity"] != "note"]
-    return sorted(kept, key=lambda one: not one["incomplete"])[:FEW_ROWS]
+    kept = [diagnostic for diagnostic in rows if diagnostic["incomplete"] or diagnostic["severity"] != "note"]
+    return sorted(kept, key=lambda diagnostic: not diagnostic["incomplete"])[:FEW_ROWS]
 
 
 def _diagnostics(rows: Sequence[Document], *, full: bool) -> RenderableType:
     made = table("|nsys says", "<")
     made.columns[1].no_wrap, made.columns[1].overflow = False, "fold"
-    for one in rows:
-        severity = "incomplete" if one["incomplete"] else "note" if one["of"] else one["severity"]
+    for diagnostic in rows:
+        severity = "incomplete" if diagnostic["incomplete"] else "note" if diagnostic["of"] else diagnostic["severity"]
         style = LEVEL_STYLE.get(severity, "default")
-        times = f" (x{count(one['count'])})" if one["count"] > 1 else ""
-        of = f" (of {one['of']})" if one["of"] else ""
-        text = printable(one["text"], None if full else LONGEST_DIAGNOSTIC - len(of)) + of + times
+        times = f" (x{count(diagnostic['count'])})" if diagnostic["count"] > 1 else ""
+        of = f" (of {diagnostic['of']})" if diagnostic["of"] else ""
+        text = printable(diagnostic["text"], None if full else LONGEST_DIAGNOSTIC - len(of)) + of + times
         add(made, Text(severity, style=style), text)
     return made
 

@@ -38,7 +38,7 @@ def _kernel_tables(kernels: Sequence[Document], top: int | None) -> Iterable[Ren
     if not kernels:
         yield Text("No kernel ran in the selection.")
         return
-    names = kernel_names([one["name"] for one in kernels[:top]])
+    names = kernel_names([kernel["name"] for kernel in kernels[:top]])
     yield _kernels(kernels, names)
     yield Text(
         "Most time in launch calls first (calls: all of it); call, run, unqueued: medians; ratio: call by run; "
@@ -52,7 +52,7 @@ def _range_table(document: Document, top: int | None) -> Iterable[RenderableType
     if not document["ranges"]:
         return
     yield _ranges(document["ranges"], top)
-    folded = list(folded_lines(document.get("folded", ()), [one["name"] for one in document["ranges"][:top]]))
+    folded = list(folded_lines(document.get("folded", ()), [row["name"] for row in document["ranges"][:top]]))
     yield from folded
     busy = "; busy: GPU time of what was launched in the ranges by their own time" if folded else ""
     yield Text(
@@ -63,13 +63,13 @@ def _range_table(document: Document, top: int | None) -> Iterable[RenderableType
 
 def _kernels(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
     made = table("<kernel", "count", "calls", "call", "run", "ratio", "|", "unqueued")
-    for one, name in zip(kernels, names, strict=False):
-        mark = Text("!" if one["costs_more_than_it_runs"] else "", style="yellow")
-        unknown = "graph" if one["in_graphs"] else "-"
-        ratio = unknown if one["call_per_run"] is None else _ratio(one["call_per_run"])
-        call = one["call_ns"]
-        figures = ("-" if call is None else duration(call["total"]), _median(call), _median(one["duration_ns"]))
-        add(made, name, count(one["count"]), *figures, ratio, mark, _median(one["unqueued_latency_ns"]))
+    for kernel, name in zip(kernels, names, strict=False):
+        mark = Text("!" if kernel["costs_more_than_it_runs"] else "", style="yellow")
+        unknown = "graph" if kernel["in_graphs"] else "-"
+        ratio = unknown if kernel["call_per_run"] is None else _ratio(kernel["call_per_run"])
+        call = kernel["call_ns"]
+        figures = ("-" if call is None else duration(call["total"]), _median(call), _median(kernel["duration_ns"]))
+        add(made, name, count(kernel["count"]), *figures, ratio, mark, _median(kernel["unqueued_latency_ns"]))
     return made
 
 
@@ -80,11 +80,11 @@ def _ratio(value: float) -> str:
 def _shapes(kernels: Sequence[Document], names: Sequence[RenderableType]) -> RenderableType:
     """The most frequent grid of each kernel, how often it is that, and how many others there are."""
     made = table("<kernel", "grid", "block", "of that", "others", "packed", "latency")
-    for one, name in zip(kernels, names, strict=False):
-        first = one["grids"][0]
+    for kernel, name in zip(kernels, names, strict=False):
+        first = kernel["grids"][0]
         sizes = ("-" if min(first[key]) < 0 else "x".join(map(str, first[key])) for key in ("grid", "block"))
-        of_that, packed = (percent(number, one["count"]) for number in (first["count"], one["back_to_back"]))
-        add(made, name, *sizes, of_that, count(len(one["grids"]) - 1), packed, _median(one["latency_ns"]))
+        of_that, packed = (percent(number, kernel["count"]) for number in (first["count"], kernel["back_to_back"]))
+        add(made, name, *sizes, of_that, count(len(kernel["grids"]) - 1), packed, _median(kernel["latency_ns"]))
     return made
 
 
@@ -94,12 +94,12 @@ def _median(stats: Document | None) -> str:
 
 def _ranges(ranges: Sequence[Document], top: int | None) -> RenderableType:
     made = table("<NVTX range", "ranges", "long", "launches", "ops", "calls", "share", "per million")
-    for one in ranges[:top]:
-        each = (f"{one['launches'] / one['count']:,.1f}", f"{one['ops'] / one['count']:,.1f}")
-        calls, long = one["calls_ns"], one["duration_ns"]["total"]
-        million = "-" if one["per_million_ns"] is None else duration(one["per_million_ns"])
-        means = (duration(long // one["count"]), *each, duration(calls // one["count"]))
-        add(made, printable(one["name"]), count(one["count"]), *means, percent(calls, long), million)
+    for row in ranges[:top]:
+        each = (f"{row['launches'] / row['count']:,.1f}", f"{row['ops'] / row['count']:,.1f}")
+        calls, long = row["calls_ns"], row["duration_ns"]["total"]
+        million = "-" if row["per_million_ns"] is None else duration(row["per_million_ns"])
+        means = (duration(long // row["count"]), *each, duration(calls // row["count"]))
+        add(made, printable(row["name"]), count(row["count"]), *means, percent(calls, long), million)
     return made
 
 
@@ -115,8 +115,8 @@ def _arithmetic(whole: Document) -> Text:
         )
     said += "."
     if whole["per_range"]:
-        one = whole["per_range"]
-        mean = one["calls_ns"] // max(one["launches"], 1)
-        each = f"{one['launches'] / one['count']:,.1f} launches x {duration(mean)}"
-        said += f" In each '{printable(one['name'], 40)}': {each} = {duration(one['calls_ns'] // one['count'])}."
+        row = whole["per_range"]
+        mean = row["calls_ns"] // max(row["launches"], 1)
+        each = f"{row['launches'] / row['count']:,.1f} launches x {duration(mean)}"
+        said += f" In each '{printable(row['name'], 40)}': {each} = {duration(row['calls_ns'] // row['count'])}."
     return Text(said)

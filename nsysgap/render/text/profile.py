@@ -40,19 +40,19 @@ class Row:
 def _record(which: str, key: str) -> Callable[[Document], Any]:
     """A figure of the program's own record, which may hold anything: None unless it is a number."""
 
-    def value(one: Document) -> Any:
-        found = ((one[which] or {}).get("record") or {}).get(key)
-        return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+    def value(summary: Document) -> Any:
+        figure = ((summary[which] or {}).get("record") or {}).get(key)
+        return figure if isinstance(figure, int | float) and not isinstance(figure, bool) else None
 
     return value
 
 
 def _figure(key: str) -> Callable[[Document], Any]:
-    return lambda one: (one["figures"] or {}).get(key)
+    return lambda summary: (summary["figures"] or {}).get(key)
 
 
 def _cause(cause: str) -> Callable[[Document], Any]:
-    return lambda one: ((one["figures"] or {}).get("idle_percent_by_cause") or {}).get(cause)
+    return lambda summary: ((summary["figures"] or {}).get("idle_percent_by_cause") or {}).get(cause)
 
 
 def _us(value: float) -> str:
@@ -71,8 +71,8 @@ def _number(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _ratio(one: Document) -> Any:
-    return None if one["perturbation"] is None else round(100 * (one["perturbation"]["ratio"] - 1), 2)
+def _ratio(summary: Document) -> Any:
+    return None if summary["perturbation"] is None else round(100 * (summary["perturbation"]["ratio"] - 1), 2)
 
 
 def _seconds(value: float) -> str:
@@ -102,8 +102,8 @@ def _cause_row(cause: str) -> Row:
     return Row(f"  idle: {cause}{mark}", f"idle_percent_{cause}", _cause(cause), _share)
 
 
-def _exit_code(one: Document) -> int:
-    return int(one["profiled"]["exit_code"])
+def _exit_code(summary: Document) -> int:
+    return int(summary["profiled"]["exit_code"])
 
 
 EXIT_CODE = Row("exit code", "exit_code", _exit_code, str)
@@ -112,25 +112,25 @@ EXIT_CODE = Row("exit code", "exit_code", _exit_code, str)
 def _rows(summaries: Sequence[Document]) -> list[Row]:
     """The rows that some capture has a value for; causes that no capture has are left out, and exit codes all 0."""
     causes = [_cause_row(cause) for cause in PARTS]
-    shown = [row for row in causes if any(row.value(one) for one in summaries)]
-    failed = [EXIT_CODE] if any(_exit_code(one) for one in summaries) else []
-    return [*failed, *(row for row in (*ROWS, *shown) if any(row.value(one) is not None for one in summaries))]
+    shown = [row for row in causes if any(row.value(summary) for summary in summaries)]
+    failed = [EXIT_CODE] if any(_exit_code(summary) for summary in summaries) else []
+    return [*failed, *(row for row in (*ROWS, *shown) if any(row.value(summary) is not None for summary in summaries))]
 
 
 def _cells(summaries: Sequence[Document]) -> list[list[str]]:
-    head = ["", *(printable(one["name"], 24) for one in summaries)]
-    body = [[row.label, *(_cell(row, one) for one in summaries)] for row in _rows(summaries)]
+    head = ["", *(printable(summary["name"], 24) for summary in summaries)]
+    body = [[row.label, *(_cell(row, summary) for summary in summaries)] for row in _rows(summaries)]
     return [head, *body]
 
 
 def _nothing_said(summaries: Sequence[Document]) -> list[str]:
     """A sentence on captures without a single figure; nothing where there is none."""
-    without = [printable(one["name"], 24) for one in summaries if one["figures"] is None]
+    without = [printable(summary["name"], 24) for summary in summaries if summary["figures"] is None]
     return [f"No figures, since their reports hold no kernels: {', '.join(without)}."] if without else []
 
 
-def _cell(row: Row, one: Document) -> str:
-    value = row.value(one)
+def _cell(row: Row, summary: Document) -> str:
+    value = row.value(summary)
     return "-" if value is None else row.show(value)
 
 
@@ -146,7 +146,7 @@ def _wrapped(said: str) -> str:
 
 def _footnotes(summaries: Sequence[Document]) -> list[str]:
     """The footnote, where there is a figure that it is about."""
-    return [FOOTNOTE] if any(one["figures"] is not None for one in summaries) else []
+    return [FOOTNOTE] if any(summary["figures"] is not None for summary in summaries) else []
 
 
 def comparison_markdown(summaries: Sequence[Document]) -> str:
@@ -161,9 +161,9 @@ def comparison_csv(summaries: Sequence[Document]) -> str:
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["name", "target", "exit_code", *(row.column for row in rows)])
-    for one in summaries:
-        values = ["" if (value := row.value(one)) is None else value for row in rows]
-        writer.writerow([one["name"], one["target"], one["profiled"]["exit_code"], *values])
+    for summary in summaries:
+        values = ["" if (value := row.value(summary)) is None else value for row in rows]
+        writer.writerow([summary["name"], summary["target"], summary["profiled"]["exit_code"], *values])
     return sink.getvalue()
 
 
@@ -174,42 +174,45 @@ COMPARISONS: Mapping[str, Callable[[Sequence[Document]], str]] = {
 }
 
 
-def capture_text(screen: ScreenAnswer | None, one: Document, files: Sequence[str], *, color: bool) -> str:
+def capture_text(screen: ScreenAnswer | None, summary: Document, files: Sequence[str], *, color: bool) -> str:
     """One capture: the first screen of `nsysgap gaps` and what nsys changed, where it can answer; steps, and files."""
     parts = (
         []
         if screen is None
-        else [as_text(screen_blocks(screen), color=color).removesuffix("\n"), perturbation_text(one)]
+        else [as_text(screen_blocks(screen), color=color).removesuffix("\n"), perturbation_text(summary)]
     )
-    steps, names = loops_text(one), printable(", ".join(files))
+    steps, names = loops_text(summary), printable(", ".join(files))
     return "".join(f"\n{part}\n" for part in [*parts, *([steps] if steps else []), f"Wrote {names}."])
 
 
-def perturbation_text(one: Document) -> str:
+def perturbation_text(summary: Document) -> str:
     """What nsys changed, in a sentence or two of lines for 80 columns."""
-    found = one["perturbation"]
+    perturbation = summary["perturbation"]
     inflated = (
         "The figures above are those under nsys; it inflates launch calls and latency, and the idle time called launch "
         "and host."
     )
-    if found is not None:
-        before, after = duration(round(found["plain_s"] * 1e9)), duration(round(found["profiled_s"] * 1e9))
-        change = 100 * (found["ratio"] - 1)
-        changed = f"{found['of']} took {before} plain and {after} under nsys ({change:+.1f} %)."
-    elif one["baseline"] is None:
+    if perturbation is not None:
+        before, after = (
+            duration(round(perturbation["plain_s"] * 1e9)),
+            duration(round(perturbation["profiled_s"] * 1e9)),
+        )
+        change = 100 * (perturbation["ratio"] - 1)
+        changed = f"{perturbation['of']} took {before} plain and {after} under nsys ({change:+.1f} %)."
+    elif summary["baseline"] is None:
         changed = "not measured, since there was no plain run."
     else:
         changed = "that cannot be told, since the two runs have nothing to compare."
     return _wrapped(f"What nsys changed: {changed} {inflated}")
 
 
-def loops_text(one: Document) -> str:
+def loops_text(summary: Document) -> str:
     """What a step takes plain and under nsys, a line per loop; why that is not known; the spread of several rounds."""
-    lines = [_loop_line(loop) for loop in one.get("loops", ())]
-    if not lines and one.get("no_loops") and one["baseline"] is not None:
-        lines = [_wrapped(f"Step times plain and under nsys: {printable(one['no_loops'])}")]
-    if one.get("repeats"):
-        lines.append(_repeats_line(one["repeats"]))
+    lines = [_loop_line(loop) for loop in summary.get("loops", ())]
+    if not lines and summary.get("no_loops") and summary["baseline"] is not None:
+        lines = [_wrapped(f"Step times plain and under nsys: {printable(summary['no_loops'])}")]
+    if summary.get("repeats"):
+        lines.append(_repeats_line(summary["repeats"]))
     return "\n".join(lines)
 
 

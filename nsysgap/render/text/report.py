@@ -37,7 +37,7 @@ MOST_DEVICES = 8
 
 def report_markdown(answer: SummaryAnswer) -> str:
     """The summary as GitHub shows it; nothing that a report holds is a link, a mention or a tag."""
-    said = " ".join(plain(one) for one in sentences(answer))
+    said = " ".join(plain(sentence) for sentence in sentences(answer))
     lost = [f"> **Incomplete**: {plain(text)}" for text in notices_of(answer, "incomplete")]
     parts = [
         "\n".join(lost),
@@ -68,22 +68,22 @@ def _folded(title: str, parts: Sequence[str], between: str = "\n\n") -> Iterator
 
 def _tables(answer: SummaryAnswer) -> list[str]:
     devices = answer.screen.devices
-    found = [f"{plain(device_name(one))}\n\n{_table(share_cells(one), 2)}" for one in devices[:MOST_DEVICES]]
+    parts = [f"{plain(device_name(device))}\n\n{_table(share_cells(device), 2)}" for device in devices[:MOST_DEVICES]]
     if len(devices) > MOST_DEVICES:
-        found.append(f"{count(len(devices) - MOST_DEVICES)} more GPUs: nsysgap gaps --detail")
+        parts.append(f"{count(len(devices) - MOST_DEVICES)} more GPUs: nsysgap gaps --detail")
     paths = () if answer.path is None else answer.path.paths
-    found += [f"Critical path of {plain(path_head(path))}\n\n{_table(path_cells(path))}" for path in paths]
+    parts += [f"Critical path of {plain(path_head(path))}\n\n{_table(path_cells(path))}" for path in paths]
     if "path" in answer.untold and devices:
-        found.append(f"No critical path: {plain(answer.why_not('path'))}")
+        parts.append(f"No critical path: {plain(answer.why_not('path'))}")
     if answer.advice is not None and answer.advice.changes:
         document = {**answer.advice.document(), "changes": answer.advice.changes[:ADVISED]}
-        found.append(f"Predicted, {plain(answer.advice.loop)}\n\n{_table(predictions_rows(document), 2)}")
+        parts.append(f"Predicted, {plain(answer.advice.loop)}\n\n{_table(predictions_rows(document), 2)}")
     if answer.busy:
-        found += [_table(busy_cells(answer)), plain(busy_said(answer))]
+        parts += [_table(busy_cells(answer)), plain(busy_said(answer))]
     if answer.lines is not None:
         document = answer.lines.document()
-        found.append(f"{plain(lines_said(document))}\n\n{_table(line_cells(document, ADVISED))}")
-    return [part for part in found if part]
+        parts.append(f"{plain(lines_said(document))}\n\n{_table(line_cells(document, ADVISED))}")
+    return [part for part in parts if part]
 
 
 def _table(cells: Cells, texts: int = 1) -> str:
@@ -92,7 +92,7 @@ def _table(cells: Cells, texts: int = 1) -> str:
 
 
 def _commands(answer: SummaryAnswer) -> str:
-    lines = [printable(shlex.join(one.command)) for one in answer.again]
+    lines = [printable(shlex.join(question.command)) for question in answer.again]
     fence = "`" * 3
     while any(fence in line for line in lines):
         fence += "`"

@@ -61,12 +61,12 @@ def verdict(answer: SummaryAnswer) -> str:
     devices = answer.screen.devices
     if not devices:
         return "No GPU work was recorded: how idle the GPU was cannot be told from this report."
-    busy, idle = (sum(getattr(one, key) for one in devices) for key in ("busy_ns", "idle_ns"))
+    busy, idle = (sum(getattr(device, key) for device in devices) for key in ("busy_ns", "idle_ns"))
     gpus = "the GPU" if len(devices) == 1 else f"the {count(len(devices))} GPUs"
     verb = "is" if len(devices) == 1 else "are"
     ranges = [row["idle_range_ns"] for row in answer.screen.gaps.devices]
     mostly_busy = idle < BUSY_ENOUGH * (busy + idle) and not any(ranges)
-    pairs = [_range_of(one, known) for one, known in zip(devices, ranges, strict=True)]
+    pairs = [_range_of(device, known) for device, known in zip(devices, ranges, strict=True)]
     shown = [(100 - high, 100 - low) for low, high in pairs] if mostly_busy else pairs
     said = f"{gpus[0].upper()}{gpus[1:]} {verb} {'busy' if mostly_busy else 'idle'} {_range(shown)} of {_of(answer)}"
     return f"{said}{_mainly(devices, idle, busy + idle, mostly_busy=mostly_busy)}."
@@ -102,12 +102,12 @@ def _mainly(devices: Sequence[ScreenDevice], idle: int, window: int, *, mostly_b
     """The largest cause of idle time, and what it has of all the time."""
     if not idle:
         return ": it is never idle" if len(devices) == 1 else ": they are never idle"
-    sums = {part: sum(one.parts_ns[part] for one in devices) for part in PARTS}
+    sums = {part: sum(device.parts_ns[part] for device in devices) for part in PARTS}
     largest = max(CAUSES, key=lambda cause: sums[cause.key])  # of equals the first
     label = largest.label.partition(":")[0]  # "in an OS call", without the list of them
-    place = label if label.startswith(("in ", "from ")) else largest.named
+    where = label if label.startswith(("in ", "from ")) else largest.named
     part = "the largest part of the rest" if mostly_busy else "the largest part of that"
-    return f"; {part}, {percent(sums[largest.key], window)} of the time, is {place}"
+    return f"; {part}, {percent(sums[largest.key], window)} of the time, is {where}"
 
 
 def sentences(answer: SummaryAnswer) -> Iterator[str]:
@@ -123,7 +123,7 @@ def sentences(answer: SummaryAnswer) -> Iterator[str]:
         whose = f"Process {path['process']}: " if len(paths) > 1 else ""
         yield f"{whose}{_limit(answer, path)} {cure_of(answer, path)}".strip()
     if screen.advice:
-        named = [gain_text(one) for one in screen.advice[:ADVISED]]
+        named = [gain_text(advice) for advice in screen.advice[:ADVISED]]
         yield f"Predicted of a step: {'; '.join(named)}."
     elif answer.advice is not None:
         yield f"No change that nsysgap predicts would gain 2 % of a step{_instead(answer)}."
@@ -142,44 +142,48 @@ def cure_of(answer: SummaryAnswer, path: Document) -> str:
 
 def _instead(answer: SummaryAnswer) -> str:
     """What helps where changes to launches do not: the host's own code is all there is."""
-    parts = [one.part for one in answer.screen.limits.parts[:1]]
+    parts = [limit.part for limit in answer.screen.limits.parts[:1]]
     return ": make this code faster, or run it while the GPU works" if parts == ["host"] else ""
 
 
 def _limit(answer: SummaryAnswer, path: Document) -> str:
     """The largest part of a critical path, and where most of it is spent."""
     length, steps = path["window_ns"][1] - path["window_ns"][0], path["iterations"]
-    part, ns = max(path["parts_ns"].items(), key=lambda one: one[1])
+    part, ns = max(path["parts_ns"].items(), key=lambda part_ns: part_ns[1])
     limits, of = "limit" if part == "launch_calls" else "limits", "a step" if path["loop"] is not None else "it"
     said = f"{PART_NAMES[part]} {limits} {of}: {duration(ns // steps)}, {percent(ns, length)} of the critical path"
-    known = [one for one in answer.screen.limits.parts if (one.process, one.part) == (path["process"], part)]
-    for one in known:
-        time = f" ({duration(one.most_ns // steps)})" if one.most_ns < ns else ""
-        said += f", above all {spent_on(part, one.name, one.detail, LONGEST_NAME)}{time}"
+    known = [limit for limit in answer.screen.limits.parts if (limit.process, limit.part) == (path["process"], part)]
+    for limit in known:
+        time = f" ({duration(limit.most_ns // steps)})" if limit.most_ns < ns else ""
+        said += f", above all {spent_on(part, limit.name, limit.detail, LONGEST_NAME)}{time}"
     return f"{said[0].upper()}{said[1:]}."
 
 
-def gain_text(one: Advice) -> str:
+def gain_text(advice: Advice) -> str:
     """ "a CUDA graph gains 30 to 94 %", as the first screen rounds it."""
 
     def of(ns: int) -> str:
-        return f"{100 * (1 - ns / max(one.recorded_ns, 1)):.0f}"
+        return f"{100 * (1 - ns / max(advice.recorded_ns, 1)):.0f}"
 
-    target = printable(short_kernel_name(one.target), 40)
-    named = CHANGES.get(one.change, f"{one.change} {{}}").format(target).strip()
-    if one.change not in ("elsewhere", "faster", "fused", "batched") and target:
+    target = printable(short_kernel_name(advice.target), 40)
+    named = CHANGES.get(advice.change, f"{advice.change} {{}}").format(target).strip()
+    if advice.change not in ("elsewhere", "faster", "fused", "batched") and target:
         named += f" ({target})"
-    many = one.change in ("overlapped", "pinned", "os-waits", "cheaper-launches")
-    if one.central_ns is None and one.worst_ns > one.recorded_ns:
-        longer = of(2 * one.recorded_ns - one.worst_ns)
-        return f"{named} from {longer} % longer to {of(one.best_ns)} % shorter"
-    gain = f"{of(one.central_ns)} %" if one.central_ns is not None else f"{of(one.worst_ns)} to {of(one.best_ns)} %"
+    many = advice.change in ("overlapped", "pinned", "os-waits", "cheaper-launches")
+    if advice.central_ns is None and advice.worst_ns > advice.recorded_ns:
+        longer = of(2 * advice.recorded_ns - advice.worst_ns)
+        return f"{named} from {longer} % longer to {of(advice.best_ns)} % shorter"
+    gain = (
+        f"{of(advice.central_ns)} %"
+        if advice.central_ns is not None
+        else f"{of(advice.worst_ns)} to {of(advice.best_ns)} %"
+    )
     return f"{named} {'gain' if many else 'gains'} {gain}"
 
 
 def about(answer: SummaryAnswer) -> str:
     """GPU, nsys, session, and what was selected."""
-    names = list(dict.fromkeys(one.name for one in answer.screen.devices if one.name))
+    names = list(dict.fromkeys(device.name for device in answer.screen.devices if device.name))
     number = len(answer.screen.devices)
     said = [f"{count(number)} x {names[0]}"] if len(names) == 1 < number else names
     said.append(
@@ -193,26 +197,26 @@ def about(answer: SummaryAnswer) -> str:
 
 def notices_of(answer: SummaryAnswer, *levels: str) -> list[str]:
     """The texts of the report's notices of some levels."""
-    return [one.text for one in answer.header.warnings if one.level in levels]
+    return [notice.text for notice in answer.header.warnings if notice.level in levels]
 
 
 def facts(answer: SummaryAnswer) -> list[Fact]:
     """The lines of the first screen, uncut, by label."""
-    found: list[Fact] = []
+    labelled: list[Fact] = []
     for line in fact_lines(answer.screen, WIDE):
         text = _COLUMNS.sub(", ", line.text.strip())
-        if line.label or not found or not line.indented:
-            found.append(Fact(line.label or text, [text] if line.label else []))
+        if line.label or not labelled or not line.indented:
+            labelled.append(Fact(line.label or text, [text] if line.label else []))
         else:
-            found[-1].lines.append(text)
-    return found
+            labelled[-1].lines.append(text)
+    return labelled
 
 
 def shares(device: ScreenDevice) -> list[Share]:
     """What a GPU's window is made of: busy, then the causes of idle time, largest first; they sum to the window."""
-    causes = [Share(one.key, one.label, one.color, device.parts_ns[one.key]) for one in CAUSES]
-    causes.sort(key=lambda one: -one.ns)
-    return [Share("busy", "the GPU worked", "#3f7fd9", device.busy_ns), *(one for one in causes if one.ns)]
+    causes = [Share(cause.key, cause.label, cause.color, device.parts_ns[cause.key]) for cause in CAUSES]
+    causes.sort(key=lambda share: -share.ns)
+    return [Share("busy", "the GPU worked", "#3f7fd9", device.busy_ns), *(share for share in causes if share.ns)]
 
 
 def device_name(device: ScreenDevice) -> str:
@@ -225,30 +229,32 @@ def share_cells(device: ScreenDevice) -> Cells:
     """Busy and idle time by cause, after a line of heads: of a step where the loop is one, else of all."""
     window, steps = device.busy_ns + device.idle_ns, device.steps or 1
     each = "a step" if device.steps else "in all"
-    rows = [[one.key, one.label, duration(one.ns // steps), percent(one.ns, window)] for one in shares(device)]
+    rows = [
+        [share.key, share.label, duration(share.ns // steps), percent(share.ns, window)] for share in shares(device)
+    ]
     return [["", "", each, "%"], *rows, ["window", "", duration(window // steps), percent(window, window)]]
 
 
 def busy_cells(answer: SummaryAnswer) -> Cells:
     """What ran on the GPUs longest, after a line of heads."""
-    steps = {one.steps for one in answer.screen.devices}
+    steps = {device.steps for device in answer.screen.devices}
     each = (steps.pop() or 1) if len(steps) == 1 else 1
-    busy = sum(one.busy_ns for one in answer.screen.devices)
+    busy = sum(device.busy_ns for device in answer.screen.devices)
     heads = ["kernel or copy", "a step" if each > 1 else "in all", "runs", "mean", "of busy"]
-    known = told_apart(one["name"] for one in answer.busy if not one["name"].startswith("[CUDA "))
+    known = told_apart(op["name"] for op in answer.busy if not op["name"].startswith("[CUDA "))
     return [
         heads,
         *(
             [
                 printable(
-                    str(known.get(one["name"], one["name"].removeprefix("[CUDA ").removesuffix("]"))), LONGEST_NAME
+                    str(known.get(op["name"], op["name"].removeprefix("[CUDA ").removesuffix("]"))), LONGEST_NAME
                 ),
-                duration(one["total_ns"] // each),
-                _runs(one["count"], each),
-                duration(one["total_ns"] // one["count"]),
-                percent(one["total_ns"], busy),
+                duration(op["total_ns"] // each),
+                _runs(op["count"], each),
+                duration(op["total_ns"] // op["count"]),
+                percent(op["total_ns"], busy),
             ]
-            for one in answer.busy[:LISTED]
+            for op in answer.busy[:LISTED]
         ),
     ]
 
@@ -259,12 +265,12 @@ def _runs(number: int, each: int) -> str:
 
 def busy_said(answer: SummaryAnswer) -> str:
     """What the table of what ran leaves out, and that ops side by side count each."""
-    rest, busy = answer.busy[LISTED:], sum(one.busy_ns for one in answer.screen.devices)
+    rest, busy = answer.busy[LISTED:], sum(device.busy_ns for device in answer.screen.devices)
     said = []
     if rest:
-        more = percent(sum(one["total_ns"] for one in rest), busy)
+        more = percent(sum(op["total_ns"] for op in rest), busy)
         said.append(f"{counted(len(rest), 'more name has', 'more names have')} {more} of the busy time.")
-    if sum(one["total_ns"] for one in answer.busy) > busy:
+    if sum(op["total_ns"] for op in answer.busy) > busy:
         said.append("What ran side by side counts each, and what reaches out of the selected time counts whole.")
     return " ".join(said)
 
@@ -272,7 +278,7 @@ def busy_said(answer: SummaryAnswer) -> str:
 def path_cells(path: Document) -> Cells:
     """The parts of a critical path, after a line of heads, as `critical-path` prints them."""
     length = path["window_ns"][1] - path["window_ns"][0]
-    parts = sorted(path["parts_ns"].items(), key=lambda one: -one[1])
+    parts = sorted(path["parts_ns"].items(), key=lambda part_ns: -part_ns[1])
     rows = [[PART_NAMES[part], duration(ns // path["iterations"]), percent(ns, length)] for part, ns in parts if ns]
     return [["limited by", "each" if path["loop"] is not None else "in all", "%"], *rows]
 
@@ -285,9 +291,9 @@ def spent_cells(path: Document) -> Cells:
     cells = []
     for row in rows:
         kernel, detail = kernels.get(row["name"]), row["detail"]
-        place = f"{detail} {kernel}".strip() if kernel else spent_on(row["part"], row["name"], detail, LONGEST_NAME)
+        spent = f"{detail} {kernel}".strip() if kernel else spent_on(row["part"], row["name"], detail, LONGEST_NAME)
         time = duration(row["ns"] // path["iterations"])
-        cells.append([PART_NAMES[row["part"]], printable(place, LONGEST_NAME), time, percent(row["ns"], length)])
+        cells.append([PART_NAMES[row["part"]], printable(spent, LONGEST_NAME), time, percent(row["ns"], length)])
     return [["of it", "spent on", "each" if path["loop"] is not None else "in all", "%"], *cells]
 
 
@@ -306,7 +312,7 @@ def loop_cells(answer: SummaryAnswer) -> Cells:
     rows = []
     for i in sorted(range(len(details)), key=lambda i: not details[i].main)[:LISTED]:
         loop = answer.steps.loops[i]
-        busy, window = (sum(one[key] for one in loop["devices"]) for key in ("busy_ns", "window_ns"))
+        busy, window = (sum(device[key] for device in loop["devices"]) for key in ("busy_ns", "window_ns"))
         named = f"{count(loop['count'])} x {printable(loop['label'], LONGEST_NAME)}"
         named += f", inside {printable(loop['inside'], 40)}" if loop["inside"] else ""
         named += f", process {loop['process']}" if several else ""

@@ -95,8 +95,8 @@ def bins(ranks: int, iterations: int) -> tuple[int, int]:
 def _binned(values: Times, down: int, across: int) -> Times:
     """The largest value of each cell."""
     rows = np.maximum.reduceat(values, np.arange(0, values.shape[0], down), axis=0)
-    found: Times = np.maximum.reduceat(rows, np.arange(0, values.shape[1], across), axis=1)
-    return found
+    largest: Times = np.maximum.reduceat(rows, np.arange(0, values.shape[1], across), axis=1)
+    return largest
 
 
 def _coded(values: Times) -> Document:
@@ -175,14 +175,14 @@ def _waits(waits: Sequence[Document]) -> str:
     heads = ("collective", "iteration", "transfer", "arrived last", "waited longest", "so long", "all together")
     rows = [
         [
-            f"{one['kind']} {one['number']}",
-            "-" if one["iteration"] is None else count(one["iteration"]),
-            duration(one["transfer_ns"]),
-            one["last"],
-            one["waited_longest"],
-            duration(one["wait_ns"]),
-            duration(one["together_ns"]),
+            f"{wait['kind']} {wait['number']}",
+            "-" if wait["iteration"] is None else count(wait["iteration"]),
+            duration(wait["transfer_ns"]),
+            wait["last"],
+            wait["waited_longest"],
+            duration(wait["wait_ns"]),
+            duration(wait["together_ns"]),
         ]
-        for one in waits
+        for wait in waits
     ]
     return table([heads, *rows], "waits") if rows else ""

@@ -72,7 +72,7 @@ def report_page(answer: SummaryAnswer, timeline: Timeline | None = None) -> str:
         ABOUT=text(about(answer)),
         VERDICT=prose(verdict(answer)),
         REMARKS=remarks(answer),
-        SENTENCES="".join(f"<p>{prose(one)}</p>" for one in sentences(answer)),
+        SENTENCES="".join(f"<p>{prose(sentence)}</p>" for sentence in sentences(answer)),
         SECTIONS=sections(answer, timeline),
         VERSION=__version__,
         DATA=data_script(_data(answer, timeline)),
@@ -105,4 +105,4 @@ def _data(answer: SummaryAnswer, timeline: Timeline | None) -> dict[str, Any]:
 
 def _terms(used: str) -> str:
     """The definitions of the words that a text uses."""
-    return "".join(f"<dt>{text(one.word)}</dt><dd>{text(one.meaning)}</dd>" for one in terms_in(used))
+    return "".join(f"<dt>{text(term.word)}</dt><dd>{text(term.meaning)}</dd>" for term in terms_in(used))

@@ -50,20 +50,22 @@ def remarks(answer: SummaryAnswer) -> str:
     """What is incomplete, above everything else."""
     lost = notices_of(answer, "incomplete")
     said = (
-        f"<ul>{''.join(f'<li>{prose(one)}</li>' for one in lost)}</ul>" if len(lost) > 1 else "".join(map(prose, lost))
+        f"<ul>{''.join(f'<li>{prose(notice)}</li>' for notice in lost)}</ul>"
+        if len(lost) > 1
+        else "".join(map(prose, lost))
     )
     return f'<div class="lost"><b>This report is incomplete.</b> {said}</div>' if lost else ""
 
 
 def sections(answer: SummaryAnswer, timeline: Timeline | None) -> str:
     """All sections, in reading order."""
-    found = [_facts(answer), _open(answer, timeline)]
+    parts = [_facts(answer), _open(answer, timeline)]
     if answer.screen.holds.ops:
-        found += [_steps(answer), _path(answer), _idle(answer), _advice(answer), _busy(answer), _lines(answer)]
+        parts += [_steps(answer), _path(answer), _idle(answer), _advice(answer), _busy(answer), _lines(answer)]
     elif answer.refusal is not None:
-        found.append(_section("record", "What to record", f"<p>{text(answer.refusal.hint)}</p>"))
-    found.append(_careful(answer))
-    return "\n".join([*found, _defined() if answer.screen.holds.ops else "", _again(answer)])
+        parts.append(_section("record", "What to record", f"<p>{text(answer.refusal.hint)}</p>"))
+    parts.append(_careful(answer))
+    return "\n".join([*parts, _defined() if answer.screen.holds.ops else "", _again(answer)])
 
 
 def _section(key: str, title: str, *parts: str) -> str:
@@ -82,10 +84,10 @@ def _bars(devices: Sequence[ScreenDevice]) -> str:
     """One bar a GPU: its window split into busy and causes of idle time."""
     if not devices:
         return ""
-    bars = "".join(_bar(one, several=len(devices) > 1) for one in devices[:MOST_DEVICES])
+    bars = "".join(_bar(device, several=len(devices) > 1) for device in devices[:MOST_DEVICES])
     sums: dict[tuple[str, str], int] = {}
-    for one in (share for device in devices for share in shares(device)):
-        sums[one.color, one.key] = sums.get((one.color, one.key), 0) + one.ns
+    for share in (share for device in devices for share in shares(device)):
+        sums[share.color, share.key] = sums.get((share.color, share.key), 0) + share.ns
     order = sorted(sums, key=lambda named: (named[1] != "busy", -sums[named]))
     return bars + _legend(order)
 
@@ -93,9 +95,9 @@ def _bars(devices: Sequence[ScreenDevice]) -> str:
 def _bar(device: ScreenDevice, *, several: bool) -> str:
     window, left = max(device.busy_ns + device.idle_ns, 1), 0
     parts = []
-    for one in shares(device):
-        parts.append(_rect(one, left, window))
-        left += one.ns
+    for share in shares(device):
+        parts.append(_rect(share, left, window))
+        left += share.ns
     name = f"GPU {device.number}" if several else ""
     label = escape(f"{device_name(device)}: busy {percent(device.busy_ns, window)}")
     box = f'viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none"'
@@ -103,10 +105,12 @@ def _bar(device: ScreenDevice, *, several: bool) -> str:
     return f'<div class="bar">{f"<span>{text(name)}</span>" if name else ""}{drawn}</div>'
 
 
-def _rect(one: Share, left: int, window: int) -> str:
-    title = escape(f"{one.key} ({one.label}): {percent(one.ns, window)}")
-    start, wide = WIDE * left / window, WIDE * one.ns / window
-    return f'<rect x="{start:.1f}" width="{wide:.1f}" height="{HIGH}" fill="{one.color}"><title>{title}</title></rect>'
+def _rect(share: Share, left: int, window: int) -> str:
+    title = escape(f"{share.key} ({share.label}): {percent(share.ns, window)}")
+    start, wide = WIDE * left / window, WIDE * share.ns / window
+    return (
+        f'<rect x="{start:.1f}" width="{wide:.1f}" height="{HIGH}" fill="{share.color}"><title>{title}</title></rect>'
+    )
 
 
 def _legend(colors: Sequence[tuple[str, str]]) -> str:
@@ -160,24 +164,24 @@ def _path(answer: SummaryAnswer) -> str:
     for path, notes in zip(document["paths"], answer.path.notes, strict=True):
         parts.append(f"<h3>{text(path_head(path))}</h3><p>{prose(cure_of(answer, path))}</p>")
         parts.append(f'<div class="pair">{_table(path_cells(path))}{_table(spent_cells(path), texts=2)}</div>')
-        parts += [f'<p class="quiet">{text(one)}</p>' for one in notes]
-    parts += [f"<p>Process {one['process']}: {text(one['why'])}</p>" for one in document.get("refused", ())]
+        parts += [f'<p class="quiet">{text(note)}</p>' for note in notes]
+    parts += [f"<p>Process {refusal['process']}: {text(refusal['why'])}</p>" for refusal in document.get("refused", ())]
     return _section("path", title, *parts)
 
 
 def _idle(answer: SummaryAnswer) -> str:
     devices = answer.screen.devices
     parts = []
-    for one in devices[:MOST_DEVICES]:
-        table = _table(share_cells(one), texts=2)
+    for device in devices[:MOST_DEVICES]:
+        table = _table(share_cells(device), texts=2)
         if len(devices) > IN_FULL:
-            parts.append(f"<details><summary>{text(device_name(one))}</summary>{table}</details>")
+            parts.append(f"<details><summary>{text(device_name(device))}</summary>{table}</details>")
         else:
-            parts.append(f"<h3>{text(device_name(one))}</h3>{table}")
+            parts.append(f"<h3>{text(device_name(device))}</h3>{table}")
     if len(devices) > MOST_DEVICES:
         parts.append(f"<p>{count(len(devices) - MOST_DEVICES)} more GPUs: nsysgap gaps --detail</p>")
-    present = {one.key: one.ns for device in devices for one in shares(device) if one.key != "busy"}
-    helps = [f"<dt>{one.key}</dt><dd>{_code(one.advice)}</dd>" for one in CAUSES if one.key in present]
+    present = {share.key: share.ns for device in devices for share in shares(device) if share.key != "busy"}
+    helps = [f"<dt>{cause.key}</dt><dd>{_code(cause.advice)}</dd>" for cause in CAUSES if cause.key in present]
     if helps:
         advised = f'<dl class="terms">{"".join(helps)}</dl>'
         parts.append(f"<details><summary>What helps against each cause</summary>{advised}</details>")
@@ -197,9 +201,11 @@ def _advice(answer: SummaryAnswer) -> str:
         f"{duration(answer.advice.recorded_ns)} a step under nsys; predicted by replaying the report with the change."
     )
     each = answer.advice.recorded_ns
-    how = "".join(paragraph(change_text(one, each)) for one in changes)
+    how = "".join(paragraph(change_text(change, each)) for change in changes)
     unsure = (
-        f'<p class="quiet">{text(UNSURE)}</p>' if any(one["under_nsys"]["kind"] != "figure" for one in changes) else ""
+        f'<p class="quiet">{text(UNSURE)}</p>'
+        if any(change["under_nsys"]["kind"] != "figure" for change in changes)
+        else ""
     )
     return _section("advice", title, f"<p>{said}</p>", _table(predictions_rows(document), texts=2), how, unsure)
 
@@ -226,7 +232,7 @@ def _careful(answer: SummaryAnswer) -> str:
         said.append("nsys itself makes launches and host code longer: compare with a plain run, nsysgap profile.")
     said += notices_of(answer, "warning", "note")
     run = "".join(f"<dt>{text(label)}</dt><dd>{text(value)}</dd>" for label, value in answer.facts)
-    notes = f"<ul>{''.join(f'<li>{text(one)}</li>' for one in said)}</ul>" if said else ""
+    notes = f"<ul>{''.join(f'<li>{text(sentence)}</li>' for sentence in said)}</ul>" if said else ""
     return _section("careful", "About this report", f'<dl class="facts">{run}</dl>', notes)
 
 
@@ -236,7 +242,8 @@ def _defined() -> str:
 
 def _again(answer: SummaryAnswer) -> str:
     rows = "".join(
-        f"<dt>{text(one.asks)}</dt><dd><code>{text(shlex.join(one.command))}</code></dd>" for one in answer.again
+        f"<dt>{text(question.asks)}</dt><dd><code>{text(shlex.join(question.command))}</code></dd>"
+        for question in answer.again
     )
     return _section(
         "again", "Ask again", "<p>Exact, from the report itself, on any machine:</p>", f'<dl class="again">{rows}</dl>'

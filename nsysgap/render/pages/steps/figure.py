@@ -99,8 +99,8 @@ def _heights(name: str, shown: Sequence[int], ns: list[int]) -> dict[str, Any]:
     """Heights in ms, and what hovering says of them."""
     return {
         "x": list(shown),
-        "y": [one / 1e6 for one in ns],
-        "hovertext": [f"iteration {i}: {name} {duration(one)}" for i, one in zip(shown, ns, strict=True)],
+        "y": [height / 1e6 for height in ns],
+        "hovertext": [f"iteration {i}: {name} {duration(height)}" for i, height in zip(shown, ns, strict=True)],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 

@@ -99,13 +99,13 @@ def op_categories(ops: Table, trace: Trace) -> NDArray[np.uint8]:
     """The number of each op's category in OPS."""
     fixed = {KERNEL: "kernel", GRAPH: "graph", MEMCPY: "other_copy", MEMSET: "memset"}
     table = np.array([OPS.index(fixed[kind]) for kind in range(len(fixed))], np.uint8)
-    found = table[ops["kind"]]
-    found[(ops["kind"] == KERNEL) & (ops["graph_node"] != NO_GRAPH_NODE)] = OPS.index("graph_kernel")
+    numbers = table[ops["kind"]]
+    numbers[(ops["kind"] == KERNEL) & (ops["graph_node"] != NO_GRAPH_NODE)] = OPS.index("graph_kernel")
     copies = ops["kind"] == MEMCPY
     for index in np.unique(ops["name"][copies]).tolist():
         direction = trace.name(index).removeprefix("[CUDA memcpy ").removesuffix("]")
-        found[copies & (ops["name"] == index)] = OPS.index(_COPIES.get(direction, "other_copy"))
-    return found
+        numbers[copies & (ops["name"] == index)] = OPS.index(_COPIES.get(direction, "other_copy"))
+    return numbers
 
 
 def call_categories(names: NDArray[np.int32], groups: Mapping[int, str]) -> NDArray[np.uint8]:

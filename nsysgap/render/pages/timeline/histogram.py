@@ -31,5 +31,5 @@ def histograms(data: TimelineLike) -> dict[str, Any]:
 
 def _counts(values: Times) -> list[int]:
     lower = np.array(edges(), np.int64)
-    found: list[int] = np.bincount(np.searchsorted(lower, values, side="right") - 1, minlength=len(lower)).tolist()
-    return found
+    counts: list[int] = np.bincount(np.searchsorted(lower, values, side="right") - 1, minlength=len(lower)).tolist()
+    return counts

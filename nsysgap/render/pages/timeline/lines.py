@@ -31,8 +31,8 @@ def packed_lines(lines: LinesLike, base: int) -> tuple[Json, list[Packed]]:
         pack_columns({"parent": lines.parent + 1, "frame": lines.node_frame + 1}, {}),
     ]
     said: Json = {
-        "devices": [[int(one), int(at)] for one, at in zip(devices, first, strict=True)],
-        "frames": [_frame(one) for one in lines.frames],
+        "devices": [[int(device), int(at)] for device, at in zip(devices, first, strict=True)],
+        "frames": [_frame(frame) for frame in lines.frames],
         "pieces": _counted(packed[0], len(lines.start)),
         "tree": _counted(packed[1], len(lines.parent)),
     }

@@ -54,8 +54,8 @@ def encode(values: NDArray[Any], begins: NDArray[np.intp] | None = None) -> tupl
         return {"c": 0}, b""
     if (values == values[0]).all() and abs(int(values[0])) < EXACT:
         return {"c": int(values[0])}, b""
-    if begins is not None and (found := _differences(values, begins)) is not None:
-        return found
+    if begins is not None and (encoded := _differences(values, begins)) is not None:
+        return encoded
     return _plain(values)
 
 

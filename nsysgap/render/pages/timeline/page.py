@@ -59,7 +59,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     meta = _meta(data, tracks, base, last)
     meta["reduced"] = _reduced(data, base, grid, bins)
     meta["tracks"] = [entry for entry, _ in packed]
-    columns = [one for _, one in packed]
+    columns = [packed_columns for _, packed_columns in packed]
     if data.lines is not None:
         meta["lines"], of_lines = packed_lines(data.lines, base)
         meta["lines"]["kinds"] = {kind: [COLORS[kind], KIND_NAMES[kind]] for kind in COLORS if kind}
@@ -71,8 +71,8 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
     categories = json.dumps(shown_categories(paths=bool(data.paths)), separators=(",", ":"))
     yield f'<script type="application/json" id="categories">{categories}</script>\n'
     yield f'<script type="text/plain" id="meta">{packed_json(meta)}</script>\n'
-    for number, one in enumerate(columns):
-        yield f'<script type="text/plain" id="track-{number}">{one.text}</script>\n'
+    for number, packed_columns in enumerate(columns):
+        yield f'<script type="text/plain" id="track-{number}">{packed_columns.text}</script>\n'
     for number, track in enumerate(bins):
         for level, values in enumerate(track.levels):
             yield f'<script type="text/plain" id="bins-{number}-{level}">{values.text}</script>\n'
@@ -94,28 +94,28 @@ def _meta(data: TimelineLike, tracks: Tracks, base: int, last: int) -> Json:
     names = tracks.names
     texts = [printable(data.trace.name(int(index))) for index in names]
     gap_tracks = {device: len(data.tracks) + i for i, device in enumerate(tracks.devices)}
-    place = {int(index): i for i, index in enumerate(names)}
+    positions = {int(index): i for i, index in enumerate(names)}
     ids = _gpu_ids(data)
     return {
         "nsysgap": __version__,
         "base": str(base),
         "span": last - base,
         "facts": [[key, printable(value, 200)] for key, value in data.facts],
-        "gpus": {one.id: printable(one.label, 40) for one in data.trace.devices if one.which},
+        "gpus": {device.id: printable(device.label, 40) for device in data.trace.devices if device.which},
         "summary": _shown_summary(data, base),
         "causes": [int(number) for number in data.gaps_by_cause],
         "selection": _spans(data.selection, base),
         "selected": printable(data.selected),
         "untraced": _spans(data.untraced, base),
         "names": texts + [printable(text) for text in tracks.path_texts],
-        "held": {one.device: _held(one, base) for one in data.held},
-        "short": _short_names(texts, [place[one["name"]] for one in data.op_names]),
+        "held": {marks.device: _held(marks, base) for marks in data.held},
+        "short": _short_names(texts, [positions[row["name"]] for row in data.op_names]),
         "configs": tracks.configs,
         "palette": tracks.palette,
         "threads": thread_labels(data),
         "tree": row_tree(data, gap_tracks),
-        "ops": [_row(one, place, base) for one in data.op_names],
-        "ranges": [_row(one, place, base) for one in data.range_names],
+        "ops": [_row(row, positions, base) for row in data.op_names],
+        "ranges": [_row(row, positions, base) for row in data.range_names],
         "histograms": histograms(data),
         "hint": data.hint,
         "migrations": data.migrations,
@@ -142,18 +142,18 @@ def _short_names(texts: list[str], ops: list[int]) -> dict[str, str]:
 
 def _gpu_ids(data: TimelineLike) -> dict[tuple[int | None, str], int]:
     """Device.id, which the page's tracks carry, by what documents name a GPU by: its number and `which`."""
-    return {(one.number, one.which or ""): one.id for one in data.trace.devices}
+    return {(device.number, device.which or ""): device.id for device in data.trace.devices}
 
 
 def _shown_summary(data: TimelineLike, base: int) -> Json:
     """The part of nsysgap.gaps/1 that the page shows, of GPUs the ID; texts are printable, windows from its zero."""
     summary, ids = data.summary, _gpu_ids(data)
     report = summary["report"]
-    warnings = [{"level": one["level"], "text": printable(one["text"], 600)} for one in report["warnings"]]
+    warnings = [{"level": warning["level"], "text": printable(warning["text"], 600)} for warning in report["warnings"]]
     devices = [
-        {**one, "device": ids.get((one["device"], one.get("which", "")), one["device"])}
-        | {"name": printable(one["name"] or "", 60), "window_ns": [time - base for time in one["window_ns"]]}
-        for one in summary["devices"]
+        {**device, "device": ids.get((device["device"], device.get("which", "")), device["device"])}
+        | {"name": printable(device["name"] or "", 60), "window_ns": [time - base for time in device["window_ns"]]}
+        for device in summary["devices"]
     ]
     shown = {key: printable(str(report[key] or ""), 300) for key in ("path", "nsys_version", "schema_version")}
     return {"report": {**shown, "warnings": warnings}, "devices": devices}
@@ -174,8 +174,8 @@ def _held(marks: HeldLike, base: int) -> Json:
     return {"spans": spans, "names": [printable(name, 80) for name in marks.names]}
 
 
-def _row(one: Json, place: dict[int, int], base: int) -> Json:
-    return {**one, "name": place[one["name"]], "at": [one["at"][0] - base, one["at"][1] - base]}
+def _row(row: Json, positions: dict[int, int], base: int) -> Json:
+    return {**row, "name": positions[row["name"]], "at": [row["at"][0] - base, row["at"][1] - base]}
 
 
 def _reduced(data: TimelineLike, base: int, grid: Grid | None, bins: list[TrackBins]) -> Json | None:

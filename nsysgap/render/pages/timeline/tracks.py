@@ -37,9 +37,9 @@ class Tracks:
         self.grid = grid
         self.palette = [""]
         self.names = used_names(data)
-        self.path_texts, self._path_places = _path_names(data, len(self.names))
-        self.devices = sorted({int(one) for one in np.unique(data.gaps.device[data.gap_rows])})
-        self.gap_rows = {one: data.gap_rows[data.gaps.device[data.gap_rows] == one] for one in self.devices}
+        self.path_texts, self._path_numbers = _path_names(data, len(self.names))
+        self.devices = sorted({int(device) for device in np.unique(data.gaps.device[data.gap_rows])})
+        self.gap_rows = {device: data.gap_rows[data.gaps.device[data.gap_rows] == device] for device in self.devices}
         self.bases = self._number()
         self.configs, self._config = _configurations(data)
         self._op_category = op_categories(data.trace.ops, data.trace)
@@ -75,10 +75,10 @@ class Tracks:
         if self.data.reduced is None or self.grid is None:
             return []
         kinds = [track.kind for track in self.data.reduced.whole] + ["gaps"] * len(self.devices)
-        found = [TrackBins(kind, partial(self._slices, number), self.grid) for number, kind in enumerate(kinds)]
+        bins = [TrackBins(kind, partial(self._slices, number), self.grid) for number, kind in enumerate(kinds)]
         with ThreadPoolExecutor(WORKERS) as pool:
-            fill(found, pool)
-        return found
+            fill(bins, pool)
+        return bins
 
     def _slices(self, number: int) -> Iterator[tuple[str, Times, Times]]:
         """All slices of a track, also those that a shortened page leaves out: ("lane category", start, end)."""
@@ -91,9 +91,9 @@ class Tracks:
             mine = gaps.device == self.devices[number - len(whole)]
             start, end, category, lanes = gaps.start[mine], gaps.end[mine], gaps.cause[mine], [0, int(mine.sum())]
         for lane, (low, high) in enumerate(pairwise(lanes)):
-            for one in np.unique(category[low:high]).tolist():
-                chosen = category[low:high] == one
-                yield f"{lane} {one}", start[low:high][chosen], end[low:high][chosen]
+            for category_number in np.unique(category[low:high]).tolist():
+                chosen = category[low:high] == category_number
+                yield f"{lane} {category_number}", start[low:high][chosen], end[low:high][chosen]
 
     def _builds(self) -> Iterator[Callable[[], tuple[Json, Packed]]]:
         for number, track in enumerate(self.data.tracks):
@@ -121,7 +121,9 @@ class Tracks:
         begins = np.unique(lanes[lanes < rows])
         deltas = dict.fromkeys(("corr", "call", "node", "after", "before", "source"), np.array([0]))
         deltas["start"] = begins
-        packed = pack_columns(columns, {name: one for name, one in deltas.items() if name in columns and rows})
+        packed = pack_columns(
+            columns, {name: positions for name, positions in deltas.items() if name in columns and rows}
+        )
         for name, values in columns.items():
             packed.specs[name]["n"] = len(values)
         entry["columns"] = packed.specs
@@ -153,7 +155,7 @@ class Tracks:
             columns["call"][known] = self._slice["api"][call[known]]
             return {**columns, "node": ops["graph_node"][rows]}
         if track.kind == "critical_path":
-            return {"name": self._path_places[track.process][self._path_of(track).name[rows]]}
+            return {"name": self._path_numbers[track.process][self._path_of(track).name[rows]]}
         table = trace.nvtx if track.kind == "projected" else getattr(trace, track.kind)
         columns = {"name": table["name"][rows]}
         if track.kind == "api":
@@ -195,10 +197,10 @@ class Tracks:
         return self._packed(entry, columns, lanes)
 
     def _op_reference(self, ops: NDArray[np.int64]) -> NDArray[np.int64]:
-        found = np.zeros(len(ops), np.int64)
+        references = np.zeros(len(ops), np.int64)
         known = ops != NONE
-        found[known] = self._slice["ops"][ops[known]]
-        return found
+        references[known] = self._slice["ops"][ops[known]]
+        return references
 
 
 def _configurations(data: TimelineLike) -> tuple[Json, NDArray[np.int32]]:
@@ -211,23 +213,23 @@ def _configurations(data: TimelineLike) -> tuple[Json, NDArray[np.int32]]:
     columns = [data.details[column.name][rows] for column in OP_DETAILS.columns]
     code = np.zeros(len(rows), np.int64)
     for values in columns:
-        present, place = codes(values)
+        present, index = codes(values)
         # Renumbering after each column keeps the product below the number of rows squared.
-        code = codes(code * len(present) + place)[1].astype(np.int64) if len(present) > 1 else code
+        code = codes(code * len(present) + index)[1].astype(np.int64) if len(present) > 1 else code
     _, first = np.unique(code, return_index=True)
     number[rows] = code
-    found = {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}
-    return {**found, "shared": shared_memory(data.details, rows[first]).tolist()}, number
+    configurations = {c.name: values[first].tolist() for c, values in zip(OP_DETAILS.columns, columns, strict=True)}
+    return {**configurations, "shared": shared_memory(data.details, rows[first]).tolist()}, number
 
 
 def _path_names(data: TimelineLike, first: int) -> tuple[list[str], dict[int, NDArray[np.int64]]]:
     """(the texts of critical paths, by process the place of each of its texts); places are numbered from `first` on."""
-    places: dict[str, int] = {}
-    found = {
-        path.process: np.array([places.setdefault(text, first + len(places)) for text in path.texts], np.int64)
+    numbers: dict[str, int] = {}
+    by_process = {
+        path.process: np.array([numbers.setdefault(text, first + len(numbers)) for text in path.texts], np.int64)
         for path in data.paths
     }
-    return list(places), found
+    return list(numbers), by_process
 
 
 def used_names(data: TimelineLike) -> NDArray[np.int64]:
@@ -240,5 +242,5 @@ def used_names(data: TimelineLike) -> NDArray[np.int64]:
         if track.kind != "critical_path"
     ]
     summaries: Sequence[Json] = [*data.op_names, *data.range_names]
-    used.append(np.array([one["name"] for one in summaries], np.int64))
+    used.append(np.array([summary["name"] for summary in summaries], np.int64))
     return np.unique(np.concatenate(used)).astype(np.int64)

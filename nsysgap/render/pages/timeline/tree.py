@@ -18,7 +18,9 @@ def row_tree(data: TimelineLike, gap_tracks: dict[int, int]) -> list[Node]:
     """Nested nodes {"label", "sub", "track" (-1 for a group), "fold", "children"}. `gap_tracks`: device -> track."""
     numbered = list(enumerate(data.tracks))
     processes = sorted({track.process for track in data.tracks})
-    return [_process(data, one, [t for t in numbered if t[1].process == one], gap_tracks) for one in processes]
+    return [
+        _process(data, process, [t for t in numbered if t[1].process == process], gap_tracks) for process in processes
+    ]
 
 
 def _node(label: str, sub: str = "", track: int = NONE, children: Iterable[Node] = (), fold: bool = False) -> Node:
@@ -30,15 +32,15 @@ def _process(data: TimelineLike, process: int, tracks: list[tuple[int, TrackLike
     name = printable(data.trace.name(int(processes["name"][process])), 60)
     devices = sorted({track.device for _, track in tracks if track.device != NONE})
     children = [_node("Critical path", "", number) for number, track in tracks if track.kind == "critical_path"]
-    children += [_gpu(data, one, [t for t in tracks if t[1].device == one], gap_tracks) for one in devices]
+    children += [_gpu(data, device, [t for t in tracks if t[1].device == device], gap_tracks) for device in devices]
     threads = sorted(
         {track.thread for _, track in tracks if track.thread != NONE},
-        key=lambda one: (-_rows(tracks, one, "api"), -_rows(tracks, one, "nvtx"), one),
+        key=lambda thread: (-_rows(tracks, thread, "api"), -_rows(tracks, thread, "nvtx"), thread),
     )
-    for place, thread in enumerate(threads):
+    for position, thread in enumerate(threads):
         mine = [t for t in tracks if t[1].thread == thread]
         works = any(track.kind in ("api", "nvtx") for _, track in mine)
-        children.append(_thread(data, thread, mine, fold=not works or place >= MAX_OPEN_THREADS))
+        children.append(_thread(data, thread, mine, fold=not works or position >= MAX_OPEN_THREADS))
     return _node(
         f"Process {int(processes['pid'][process])}", name, children=children, fold=not devices and bool(gap_tracks)
     )

@@ -27,18 +27,20 @@ def whatif_page(document: Document, drawn: Sequence[Document], step: int) -> str
     """The page of a document "nsysgap.whatif/1". `drawn`: the iteration `step` of each timeline, the recorded first."""
     script = inline(bundle(MODULES))
     body, tail = asset("whatif/page.html").split("<!-- SPLIT -->")
-    longest = max(1, *(one["length"] for one in drawn))
+    longest = max(1, *(timeline["length"] for timeline in drawn))
     name = printable(report_name(document["report"]["path"]), 80)
     page = filled(
         body,
         HEADLINE=text(name),
         VERDICT=text(_said(document)),
         STEPNUMBER=f"{count(step + 1)} of {count(document['iterations'])}",
-        DRAWNSTEPS="".join(_timeline(one, longest) for one in drawn) + _axis(longest),
+        DRAWNSTEPS="".join(_timeline(timeline, longest) for timeline in drawn) + _axis(longest),
         COLOURS=_legend(drawn),
         PREDICTIONS=table(predictions_rows(document)),
-        RESTS="".join(paragraph(change_text(one, document["recorded_ns"])) for one in document["changes"]),
-        REMARKS=text(UNSURE + (NOT_DRAWN if any(one["change"] == "elsewhere" for one in document["changes"]) else "")),
+        RESTS="".join(paragraph(change_text(change, document["recorded_ns"])) for change in document["changes"]),
+        REMARKS=text(
+            UNSURE + (NOT_DRAWN if any(change["change"] == "elsewhere" for change in document["changes"]) else "")
+        ),
     )
     top = head(f"{name} - nsysgap whatif", "\n" + asset("whatif/style.css"), policy(script.allow, *DRAWN))
     return f"{top}{page}{script.tag}{tail}"
@@ -55,18 +57,18 @@ def _axis(longest: int) -> str:
     )
 
 
-def _timeline(one: Document, longest: int) -> str:
+def _timeline(timeline: Document, longest: int) -> str:
     """The lanes of a timeline: threads, the launches from them to the streams, streams."""
-    threads = sorted({row[2] for row in one["calls"]})
-    streams = sorted({row[2] for row in one["ops"]})
-    calls, fewer_calls = _most(one["calls"])
-    ops, fewer_ops = _most(one["ops"])
+    threads = sorted({row[2] for row in timeline["calls"]})
+    streams = sorted({row[2] for row in timeline["ops"]})
+    calls, fewer_calls = _most(timeline["calls"])
+    ops, fewer_ops = _most(timeline["ops"])
     missing = fewer_calls + fewer_ops
-    said = "predicted: " if one["predicted"] else ""
-    said += f"{duration(one['length'])} from the step's beginning to the end of its last op"
+    said = "predicted: " if timeline["predicted"] else ""
+    said += f"{duration(timeline['length'])} from the step's beginning to the end of its last op"
     said += f"; {counted(missing, 'short event', 'short events')} not drawn" if missing else ""
-    mark = ' class="predicted"' if one["predicted"] else ""
-    title = escape(one["title"])
+    mark = ' class="predicted"' if timeline["predicted"] else ""
+    title = escape(timeline["title"])
     lanes = [
         _lane(
             f"host {thread + 1}",
@@ -76,11 +78,11 @@ def _timeline(one: Document, longest: int) -> str:
         )
         for thread in threads
     ]
-    lanes.append(_launches(one, longest))
+    lanes.append(_launches(timeline, longest))
     lanes += [
         _lane(
-            f"stream {one['streams'][stream]}",
-            f"{title}: stream {one['streams'][stream]}",
+            f"stream {timeline['streams'][stream]}",
+            f"{title}: stream {timeline['streams'][stream]}",
             [r for r in ops if r[2] == stream],
             longest,
         )
@@ -118,16 +120,18 @@ def _rect(row: Sequence[Any], longest: int) -> str:
     )
 
 
-def _launches(one: Document, longest: int) -> str:
+def _launches(timeline: Document, longest: int) -> str:
     """A line from every launch call to its op."""
-    drawn = one["launches"][:MOST]
+    drawn = timeline["launches"][:MOST]
     path = "".join(f"M{WIDE * at / longest:.1f} 0L{WIDE * max(op, 0) / longest:.1f} {HIGH}" for at, op, _ in drawn)
-    label = f"{escape(one['title'])}: {counted(len(one['launches']), 'launch', 'launches')}"
-    said = counted(len(one["launches"]), "launch", "launches")
+    label = f"{escape(timeline['title'])}: {counted(len(timeline['launches']), 'launch', 'launches')}"
+    said = counted(len(timeline["launches"]), "launch", "launches")
     return f'<div class="lane"><span>{said}</span>{_svg(f"""<path d="{path}"/>""", label)}</div>'
 
 
 def _legend(drawn: Sequence[Document]) -> str:
-    present = {row[3] for one in drawn for row in (*one["calls"], *one["ops"])}
+    present = {row[3] for timeline in drawn for row in (*timeline["calls"], *timeline["ops"])}
     shown = [category for key, category in COLORS.items() if key in present]
-    return "".join(f'<li><i style="background:{one.color}"></i>{escape(one.label)}</li>' for one in shown)
+    return "".join(
+        f'<li><i style="background:{category.color}"></i>{escape(category.label)}</li>' for category in shown
+    )
