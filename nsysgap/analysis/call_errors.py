@@ -38,7 +38,7 @@ NAMED = 2
 def fatal_errors(trace: Trace) -> str:
     """The calls that returned such an error, the most frequent first: "cuInit returned 100, no CUDA device"."""
     failed = [(number, name, code) for (name, code), number in trace.errors.items() if code in _FATAL]
-    ordered = sorted(failed, key=lambda one: (-one[0], one[1:]))
+    ordered = sorted(failed, key=lambda error: (-error[0], error[1:]))
     return "; ".join(f"{name} returned {code}, {MEANINGS[code]}" for _, name, code in ordered[:NAMED])
 
 

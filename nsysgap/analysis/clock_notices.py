@@ -22,9 +22,9 @@ def clock_notices(latencies: Latencies, syncs: Syncs) -> list[Notice]:
 def _latencies(latencies: Latencies) -> Iterator[Notice]:
     number, worst = latencies.negative()
     if number:
-        one, many = "op starts before the call that launched it", "ops start before the call that launched them"
+        singular, plural = "op starts before the call that launched it", "ops start before the call that launched them"
         why = "the clocks of host and GPU are not aligned. The figures keep them as they are."
-        yield Notice("warning", f"{counted(number, one, many)} (by up to {duration(worst)}): {why}")
+        yield Notice("warning", f"{counted(number, singular, plural)} (by up to {duration(worst)}): {why}")
 
 
 def _tails(syncs: Syncs) -> Iterator[Notice]:
@@ -43,10 +43,10 @@ def _tails(syncs: Syncs) -> Iterator[Notice]:
             "about as much, so queues and latencies are too long, and 'sync' too short, by that.",
         )
         return
-    one = "sync call returns before the work that it covers ends"
-    many = "sync calls return before the work that they cover ends"
+    singular = "sync call returns before the work that it covers ends"
+    plural = "sync calls return before the work that they cover ends"
     why = "the clocks of host and GPU are not aligned, or the call did not wait for all of it."
-    said = f"{counted(len(early), one, many)} (by up to {duration(-int(early.min()))})"
+    said = f"{counted(len(early), singular, plural)} (by up to {duration(-int(early.min()))})"
     yield Notice("warning", f"{said}: {why} Sync tails are negative there.")
 
 
@@ -54,7 +54,7 @@ def _unknown_waits(syncs: Syncs) -> Iterator[Notice]:
     """Calls of which the report does not say what they waited for: their context stands for it, and may take longer."""
     number = int((syncs.tail[~syncs.known] < 0).sum())
     if number:
-        one = "sync call returns before all work of its context ends: what it waited for"
-        many = "sync calls return before all work of their contexts ends: what they waited for"
+        singular = "sync call returns before all work of its context ends: what it waited for"
+        plural = "sync calls return before all work of their contexts ends: what they waited for"
         why = "the report does not say (no CUDA_EVENT or synchronization record). Sync tails are negative there."
-        yield Notice("note", f"{counted(number, one, many)} {why}")
+        yield Notice("note", f"{counted(number, singular, plural)} {why}")

@@ -77,8 +77,8 @@ def losses(idle: IdleReport) -> list[Loss]:
 
 def trace_losses(trace: Trace, calls: Calls) -> list[Loss]:
     """The same of a trace. `calls`: as `launch_calls`."""
-    found = [*_lost(trace, calls), *_stopped(trace)]
-    return [*found, *([] if found else _ops_stopped(trace, calls)), *_left_out(trace)]
+    missing = [*_lost(trace, calls), *_stopped(trace)]
+    return [*missing, *([] if missing else _ops_stopped(trace, calls)), *_left_out(trace)]
 
 
 def _lost(trace: Trace, calls: Calls) -> Iterator[Loss]:
@@ -112,7 +112,7 @@ def _left_out_launches(trace: Trace, process: int) -> NDArray[np.int64]:
     """The correlation IDs of a process that ops name which the reader left out; of no process: of the only one."""
     alone = len(distinct(trace.threads["process"][trace.api["thread"]])) == 1
     whose = [int(trace.processes["global_pid"][process]), *([0] if alone else [])]
-    named = [one.correlation[names_launch(one.correlation) & is_any(one.process, whose)] for one in trace.left_out]
+    named = [rows.correlation[names_launch(rows.correlation) & is_any(rows.process, whose)] for rows in trace.left_out]
     return distinct(np.concatenate(named)) if named else np.empty(0, np.int64)
 
 
@@ -173,7 +173,7 @@ def _last_cuda_rows(trace: Trace) -> dict[int, int]:
     np.maximum.at(ends, api, trace.api["end"])
     np.maximum.at(ends, trace.ops["process"], trace.ops["end"])
     nameless = ends[trace.processes["global_pid"] == 0]
-    return {one: int(nameless.max(initial=ends[one])) for one in distinct(trace.ops["process"]).tolist()}
+    return {process: int(nameless.max(initial=ends[process])) for process in distinct(trace.ops["process"]).tolist()}
 
 
 def _ops_stopped(trace: Trace, calls: Calls) -> Iterator[Loss]:
@@ -198,14 +198,14 @@ def _ops_stopped(trace: Trace, calls: Calls) -> Iterator[Loss]:
 
 
 def _left_out(trace: Trace) -> Iterator[Loss]:
-    for one in trace.left_out:
-        if one.of_gpu or one.why == "other_clock":
-            yield Loss("left_out", one.count, one.count, None, None, None, "")  # the reader has said it
+    for rows in trace.left_out:
+        if rows.of_gpu or rows.why == "other_clock":
+            yield Loss("left_out", rows.count, rows.count, None, None, None, "")  # the reader has said it
 
 
-def unseen_losses(found: list[Loss]) -> bool:
+def unseen_losses(missing: list[Loss]) -> bool:
     """Whether GPU work is missing, so that all idle time may have been busy."""
-    return any(one.kind in UNSEEN for one in found)
+    return any(loss.kind in UNSEEN for loss in missing)
 
 
 class LossRange(NamedTuple):
@@ -241,23 +241,23 @@ def _until_the_end(idle: IdleReport, loss: Loss) -> Iterator[LossRange]:
             yield LossRange(gpu.device, whole - idle_since, whole + rest, end - start + rest)
 
 
-def loss_notices(idle: IdleReport, found: list[Loss]) -> list[Notice]:
+def loss_notices(idle: IdleReport, missing: list[Loss]) -> list[Notice]:
     """The losses in words, and how idle the GPUs were at most, or between which bounds."""
-    said = [*_whole_processes(idle.trace, found), *(one.text for one in found if one.text)]
-    if unseen_losses(found):
+    said = [*_whole_processes(idle.trace, missing), *(loss.text for loss in missing if loss.text)]
+    if unseen_losses(missing):
         said += [_at_most(idle, device) for device in idle.devices]
-    for loss in found:
+    for loss in missing:
         if loss.kind not in UNSEEN:
-            said += [_between(idle, one, loss) for one in loss_ranges(idle, loss)]
+            said += [_between(idle, loss_range, loss) for loss_range in loss_ranges(idle, loss)]
     return [Notice("incomplete", text) for text in said]
 
 
-def _whole_processes(trace: Trace, found: list[Loss]) -> Iterator[str]:
+def _whole_processes(trace: Trace, missing: list[Loss]) -> Iterator[str]:
     """Processes of which no kernel at all is in the report, where there are several such."""
-    without = [one for one in found if one.kind == "lost_launches" and one.count == one.of and one.text]
+    without = [loss for loss in missing if loss.kind == "lost_launches" and loss.count == loss.of and loss.text]
     if len(without) > 1 and not _nameless(trace):
         launching = len(distinct(trace.threads["process"][trace.api["thread"][LAUNCHES.rows(trace)]]))
-        launched = sum(one.of for one in without)
+        launched = sum(loss.of for loss in without)
         yield (
             f"{count(len(without))} of {count(launching)} processes launched {count(launched)} kernels, and none of "
             "them is in the report."
@@ -270,12 +270,13 @@ def _at_most(idle: IdleReport, device: DeviceIdle) -> str:
     return f"GPU work {missing}: GPU {gpu} was idle at most {percent(device.idle, device.busy + device.idle)}."
 
 
-def _between(idle: IdleReport, one: LossRange, loss: Loss) -> str:
+def _between(idle: IdleReport, bounds: LossRange, loss: Loss) -> str:
     where = "selected time" if loss.kind == "outside" else "time until the session ended"
-    gpu = idle.trace.device(one.device).label
-    shares = f"{percent(one.low, one.of)} to {percent(one.high, one.of)}"
+    gpu = idle.trace.device(bounds.device).label
+    shares = f"{percent(bounds.low, bounds.of)} to {percent(bounds.high, bounds.of)}"
     return (
-        f"Of {duration(one.of)} of {where} GPU {gpu} was idle {duration(one.low)} to {duration(one.high)} ({shares})."
+        f"Of {duration(bounds.of)} of {where} GPU {gpu} was idle {duration(bounds.low)} to {duration(bounds.high)} "
+        f"({shares})."
     )
 
 

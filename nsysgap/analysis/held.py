@@ -42,13 +42,13 @@ class Holder:
 def holders(idle: IdleReport, device: int | None = None) -> list[Holder]:
     """Every holder of held stretches, of one GPU if given, the longest in all first; they sum to `held_ns`."""
     if device is None:
-        return _in_order(_summed([one for gpu in idle.devices for one in holders(idle, gpu.device)]))
+        return _in_order(_summed([holder for gpu in idle.devices for holder in holders(idle, gpu.device)]))
     rows, stretches = _held_stretches(idle, device)
-    left, found = stretches.length.copy(), []
+    left, recorded = stretches.length.copy(), []
     for name, share, on_gpu in _recorded(idle.trace, device, stretches):
         left -= share
-        found.append(_holder(name, share, on_gpu=on_gpu))
-    return _in_order(one for one in [*found, *_guessed(idle, rows, left)] if one.held)
+        recorded.append(_holder(name, share, on_gpu=on_gpu))
+    return _in_order(holder for holder in [*recorded, *_guessed(idle, rows, left)] if holder.held)
 
 
 class _Stretches(NamedTuple):
@@ -86,26 +86,26 @@ class HeldMarks:
 
 def held_marks(idle: IdleReport) -> list[HeldMarks]:
     """The held stretches of every GPU that has some."""
-    found = []
-    for device in (one.device for one in idle.devices if one.held):
+    marks = []
+    for device in (gpu.device for gpu in idle.devices if gpu.held):
         _, held = _held_stretches(idle, device)
         recorded = list(_recorded(idle.trace, device, held))
         shares = np.column_stack([np.zeros(len(held.start), np.int64), *(share for _, share, _ in recorded)])
         names = tuple(name for name, _, _ in recorded)
-        found.append(HeldMarks(device, held.start, held.end, shares.argmax(axis=1) - 1, names))
-    return found
+        marks.append(HeldMarks(device, held.start, held.end, shares.argmax(axis=1) - 1, names))
+    return marks
 
 
-def _in_order(found: Iterable[Holder]) -> list[Holder]:
-    return sorted(found, key=lambda one: (-one.held, one.name))
+def _in_order(unordered: Iterable[Holder]) -> list[Holder]:
+    return sorted(unordered, key=lambda holder: (-holder.held, holder.name))
 
 
-def _summed(found: list[Holder]) -> Iterator[Holder]:
+def _summed(of_gpus: list[Holder]) -> Iterator[Holder]:
     """One holder per name, of all GPUs."""
-    for name in {one.name: None for one in found}:
-        same = [one for one in found if one.name == name]
-        held, gaps = sum(one.held for one in same), sum(one.gaps for one in same)
-        yield Holder(name, held, gaps, max(one.longest for one in same), same[0].on_gpu)
+    for name in {holder.name: None for holder in of_gpus}:
+        same = [holder for holder in of_gpus if holder.name == name]
+        held, gaps = sum(holder.held for holder in same), sum(holder.gaps for holder in same)
+        yield Holder(name, held, gaps, max(holder.longest for holder in same), same[0].on_gpu)
 
 
 def _holder(name: str, share: Times, *, on_gpu: bool) -> Holder:
@@ -118,7 +118,7 @@ def _recorded(trace: Trace, device: int, held: _Stretches) -> Iterator[tuple[str
     Where several hold at once the first one counts: host callbacks, other engines of the GPU, other contexts.
     """
     seen, covered = EMPTY, np.zeros(len(held.start), np.int64)
-    for name, when, on_gpu in [*_callbacks(trace), *((*one, True) for one in _engines(trace, device))]:
+    for name, when, on_gpu in [*_callbacks(trace), *((*engine, True) for engine in _engines(trace, device))]:
         seen, before = union_of(seen, when), covered
         covered = covered_length(seen, held.start, held.end)
         yield name, covered - before, on_gpu
@@ -130,9 +130,9 @@ def _recorded(trace: Trace, device: int, held: _Stretches) -> Iterator[tuple[str
 def _by(table: Table, kind: int, first: str, second: str) -> Iterator[tuple[tuple[int, int], NDArray[np.intp]]]:
     """The rows of one kind of activities, by the values of two columns."""
     rows = np.flatnonzero(table["kind"] == kind)
-    keys, place = np.unique(np.column_stack((table[first], table[second]))[rows], axis=0, return_inverse=True)
-    for number, (one, other) in enumerate(keys.tolist()):
-        yield (one, other), rows[place.reshape(-1) == number]
+    keys, index = np.unique(np.column_stack((table[first], table[second]))[rows], axis=0, return_inverse=True)
+    for number, (value, other) in enumerate(keys.tolist()):
+        yield (value, other), rows[index.reshape(-1) == number]
 
 
 def _callbacks(trace: Trace) -> Iterator[tuple[str, IntervalSet, bool]]:
@@ -191,8 +191,8 @@ def _first_runs(idle: IdleReport, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         return np.zeros(0, np.bool_)
     runs = np.flatnonzero(is_any(ops["name"], distinct(ops["name"][after]).tolist()) & (ops["kind"] == KERNEL))
     kernel, _ = combined_codes(ops["process"][runs], ops["name"][runs])
-    found: NDArray[np.bool_] = np.isin(after, runs[np.unique(kernel, return_index=True)[1]])
-    return found
+    first: NDArray[np.bool_] = np.isin(after, runs[np.unique(kernel, return_index=True)[1]])
+    return first
 
 
 def _callback(trace: Trace, name: int, thread: int) -> str:
@@ -207,25 +207,25 @@ def _between_graphs(idle: IdleReport, rows: NDArray[np.intp]) -> NDArray[np.bool
         return np.zeros(len(rows), np.bool_)
     graphs = (ops["graph_node"] != NO_GRAPH_NODE) | (ops["kind"] == GRAPH)
     launches = is_any(idle.trace.api["name"], GRAPH_LAUNCHES.names(idle.trace))
-    found: NDArray[np.bool_] = (before != NONE) & graphs[before] & (call != NONE) & launches[call]
-    return found
+    between: NDArray[np.bool_] = (before != NONE) & graphs[before] & (call != NONE) & launches[call]
+    return between
 
 
 def idle_ranges(idle: IdleReport, *, lost: bool) -> dict[int, tuple[int, int]]:
     """(low, high) of the idle time of each GPU for which it is a range, ns: untraced time, and time in which other work
     of the GPU ran or may have run, may have been busy; where launches were lost (`lost`) all of it may."""
-    found = {}
+    ranges = {}
     for device in idle.devices:
         low = 0 if lost else _idle_range(idle, device)[0]
         if low < device.idle:
-            found[device.device] = low, device.idle
-    return found
+            ranges[device.device] = low, device.idle
+    return ranges
 
 
 def other_work_ranges(idle: IdleReport) -> dict[int, tuple[int, int]]:
     """`idle_ranges` of the GPUs whose idle time is a range for more than untraced time and lost launches."""
     dark = {device.device: int(device.idle_by_part[UNTRACED]) for device in idle.devices}
-    return {gpu: one for gpu, one in idle_ranges(idle, lost=False).items() if one[1] - one[0] > dark[gpu]}
+    return {gpu: bounds for gpu, bounds in idle_ranges(idle, lost=False).items() if bounds[1] - bounds[0] > dark[gpu]}
 
 
 def _idle_range(idle: IdleReport, device: DeviceIdle) -> tuple[int, int]:
@@ -244,7 +244,7 @@ def _perhaps_busy(idle: IdleReport, device: DeviceIdle) -> int:
         hidden -= int(covered_length(working, dark.start[mine], dark.end[mine]).sum())
     names = {name for name, _ in engines}
     held_by = holders(idle, device.device) if device.held else []
-    unseen = sum(one.held for one in held_by if one.on_gpu and one.name not in names)
+    unseen = sum(holder.held for holder in held_by if holder.on_gpu and holder.name not in names)
     return hidden + _covered_idle(idle, device.device, working) + unseen
 
 
@@ -256,17 +256,17 @@ def _covered_idle(idle: IdleReport, device: int, working: IntervalSet) -> int:
 
 def other_work(idle: IdleReport, device: int) -> list[tuple[str, int]]:
     """(name, idle time of a GPU that it covers in ns) of work of the GPU that is recorded beside CUDA's ops."""
-    found = [(name, _covered_idle(idle, device, when)) for name, when in _engines(idle.trace, device)]
-    return sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))
+    covered = [(name, _covered_idle(idle, device, when)) for name, when in _engines(idle.trace, device)]
+    return sorted((work for work in covered if work[1]), key=lambda work: (-work[1], work[0]))
 
 
 def other_work_notices(idle: IdleReport) -> list[Notice]:
     """Idle time that other recorded work of the GPU covers: busy time counts CUDA's ops alone."""
     said = []
     for device in idle.devices:
-        found = other_work(idle, device.device)
-        if found:
-            names = ", ".join(f"{duration(ns)} by {name}" for name, ns in found[:3])
+        covered = other_work(idle, device.device)
+        if covered:
+            names = ", ".join(f"{duration(ns)} by {name}" for name, ns in covered[:3])
             text = (
                 f"Other work covers idle time of GPU {idle.trace.device(device.device).label}: {names}. Busy is CUDA's "
                 f"work alone; the GPU was idle {_range(device, *_idle_range(idle, device))}."
@@ -286,18 +286,22 @@ def held_notices(idle: IdleReport) -> list[Notice]:
     for device in idle.devices:
         if not device.held:
             continue
-        found = holders(idle, device.device)
+        holding = holders(idle, device.device)
         names = "; ".join(
-            f"{duration(one.held)} by {one.name} in {counted(one.gaps, 'gap', 'gaps')}" for one in found[:3]
+            f"{duration(holder.held)} by {holder.name} in {counted(holder.gaps, 'gap', 'gaps')}"
+            for holder in holding[:3]
         )
         text = (
             f"{duration(device.held)} of GPU {idle.trace.device(device.device).label}'s queued time was held: launched "
             f"work waited longer than {duration(idle.attribution.hidden_after_ns)} although no op ran. {names}."
         )
-        if any(one.on_gpu for one in found):
+        if any(holder.on_gpu for holder in holding):
             when = _range(device, *_idle_range(idle, device))
             text += f" The GPU worked, or may have worked, then: it was idle {when}."
-        elif any(one.name in (UNNAMED, BATCHED) and one.longest > idle.attribution.hidden_after_ns for one in found):
+        elif any(
+            holder.name in (UNNAMED, BATCHED) and holder.longest > idle.attribution.hidden_after_ns
+            for holder in holding
+        ):
             text += f" {_guess(idle.trace)}"
         said.append(Notice("warning", text))
     return said

@@ -48,7 +48,7 @@ def drawn_steps(whole: WholeTrace, edges: WindowEdges, count: int, hidden_after_
     work = intersect(union(ops["start"][mine], ops["end"][mine]), union(start, end))
     idle = IdleReport(trace, selection=union(start, end), device=device, hidden_after_ns=hidden_after_ns, whole=whole)
     pieces = idle_stretches(idle)
-    found = []
+    drawn = []
     for row, low, high in zip(rows.tolist(), start.tolist(), end.tolist(), strict=True):
         inside = (pieces.start < high) & (pieces.end > low)
         gaps = np.column_stack(
@@ -56,8 +56,8 @@ def drawn_steps(whole: WholeTrace, edges: WindowEdges, count: int, hidden_after_
         )
         ran = intersect(work, IntervalSet(np.array([low]), np.array([high])))
         busy = np.column_stack((ran.starts, ran.ends))
-        found.append(DrawnStep(int(edges.iteration[row]), low, high, longest(busy), longest(gaps.astype(np.int64))))
-    return tuple(found)
+        drawn.append(DrawnStep(int(edges.iteration[row]), low, high, longest(busy), longest(gaps.astype(np.int64))))
+    return tuple(drawn)
 
 
 def longest(stretches: Times, most: int = MOST_DRAWN) -> Times:
@@ -70,7 +70,7 @@ def usual(steps: list[tuple[DrawnStep, ...]], window: Times) -> int | None:
 
     `window` (units, iterations): their lengths, ns. None where they share none.
     """
-    shared = set.intersection(*({one.iteration for one in unit} for unit in steps)) if steps else set()
+    shared = set.intersection(*({step.iteration for step in unit} for unit in steps)) if steps else set()
     if not shared:
         return None
     length = window.max(axis=0)

@@ -33,8 +33,8 @@ class Iterations:
     @property
     def starved(self) -> Times:
         """Idle time and exposed wait, -1 without a window."""
-        found: Times = np.where(self.window == NO_WINDOW, NO_WINDOW, self.window - self.busy + self.wait)
-        return found
+        starved: Times = np.where(self.window == NO_WINDOW, NO_WINDOW, self.window - self.busy + self.wait)
+        return starved
 
 
 def iterations(loops: Sequence[LoopOfUnit | None], waits: Sequence[IntervalSet]) -> Iterations | None:
@@ -58,6 +58,6 @@ def iterations(loops: Sequence[LoopOfUnit | None], waits: Sequence[IntervalSet])
 
 def shared_loops(loops: Sequence[LoopOfUnit | None]) -> list[LoopOfUnit] | None:
     """The loops, where all units have one of one label and count."""
-    found = [loop for loop in loops if loop is not None]
-    same = len({(loop.label, loop.count) for loop in found}) == 1
-    return found if same and len(found) == len(loops) else None
+    known = [loop for loop in loops if loop is not None]
+    same = len({(loop.label, loop.count) for loop in known}) == 1
+    return known if same and len(known) == len(loops) else None

@@ -59,8 +59,8 @@ def match(units: Sequence[Collectives], names: Sequence[str] = ()) -> Matched | 
         if sorted(other) != sorted(keys[0]):
             called = [names[number] if names else f"unit {number}" for number in (0, index)]
             return _difference((units[0], units[index]), called)
-    place = [{key: position for position, key in enumerate(of_unit)} for of_unit in keys]
-    number = np.array([[positions[key] for key in keys[0]] for positions in place], np.intp)
+    positions_by_unit = [{key: position for position, key in enumerate(of_unit)} for of_unit in keys]
+    number = np.array([[positions[key] for key in keys[0]] for positions in positions_by_unit], np.intp)
     start = np.array([unit.start[row] for unit, row in zip(units, number, strict=True)])
     end = np.array([unit.end[row] for unit, row in zip(units, number, strict=True)])
     duration = end - start

@@ -48,7 +48,7 @@ def barrier_collectives(
     trace: Trace, process: int, device: int, communicator: NDArray[np.uint64] | None = None
 ) -> Collectives:
     """The barrier collectives of a process (row of processes) on a GPU. `communicator`: of each op, if known."""
-    kinds = {name: found.group(1) for name, text in _kernel_names(trace) if (found := _BARRIER.match(text))}
+    kinds = {name: match.group(1) for name, text in _kernel_names(trace) if (match := _BARRIER.match(text))}
     ops = trace.ops
     mine = _named(trace, set(kinds)) & (ops["process"] == process) & (ops["device"] == device)
     rows = np.flatnonzero(mine)

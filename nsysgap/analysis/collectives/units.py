@@ -139,7 +139,7 @@ def _loop(loop: LoopSteps, device: int) -> LoopOfUnit:
 
 
 def _drawn(whole: WholeTrace, attribution: Attribution, loop: LoopSteps | None, device: int) -> tuple[DrawnStep, ...]:
-    edges = None if loop is None else next((one.edges for one in loop.windows if one.edges.device == device), None)
+    edges = None if loop is None else next((gpu.edges for gpu in loop.windows if gpu.edges.device == device), None)
     if loop is None or edges is None:
         return ()
     return drawn_steps(whole, edges, loop.loop.count, attribution.hidden_after_ns)

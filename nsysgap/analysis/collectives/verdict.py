@@ -55,7 +55,7 @@ def verdict(
 
 def _waits(exposed: Sequence[int], window: Sequence[int], units: Sequence[int]) -> bool:
     """Whether units waited for at least a twentieth of their windows, taken together."""
-    waited, whole = sum(exposed[one] for one in units), sum(window[one] for one in units)
+    waited, whole = sum(exposed[unit] for unit in units), sum(window[unit] for unit in units)
     return whole > 0 and LEAST_WAIT * waited >= whole
 
 
@@ -87,9 +87,9 @@ def slow_iterations(
     iteration it belongs to (-1 none) and the unit that arrived last.
     """
     longest = np.max(np.stack(durations), axis=0)
-    found = []
+    slow = []
     for number in outliers(longest).tolist():
         inside = last[iteration == number]
         most = int(np.bincount(inside).argmax()) if len(inside) else None
-        found.append(SlowIteration(number, int(longest[number]), most))
-    return found
+        slow.append(SlowIteration(number, int(longest[number]), most))
+    return slow

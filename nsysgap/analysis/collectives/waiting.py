@@ -32,14 +32,14 @@ def between_collectives(attribution: Attribution, whole: DeviceGaps, start: Time
     the parts as in PARTS; each row sums to the stretch inside the GPU's window, 0 where the next began before the end.
     """
     low, high = end[:-1], np.maximum(start[1:], end[:-1])
-    found = np.zeros((len(low), 1 + len(PARTS)), np.int64)
-    found[:, 0] = covered_length(whole.busy, low, high)
+    times = np.zeros((len(low), 1 + len(PARTS)), np.int64)
+    times[:, 0] = covered_length(whole.busy, low, high)
     # Gaps are disjoint, stretches need not be: what is cut are the stretches, to the gaps.
     begin, stop, stretch = pieces(low, high, IntervalSet(whole.start, whole.end))
     gap = np.searchsorted(whole.start, begin, side="right") - 1
 
     def add(part: int, rows: NDArray[np.intp], values: Times) -> None:
-        np.add.at(found[:, 1 + part], stretch[rows], values)
+        np.add.at(times[:, 1 + part], stretch[rows], values)
 
     attribution.each_part(Pieces(begin, stop, whole.end[gap], whole.after[gap]), add)
-    return found
+    return times

@@ -17,13 +17,13 @@ def reasons(before: Side, after: Side, loops: tuple[Labels, Labels], *, anyway: 
     `loops`: the labels of their loops, also where whole windows are compared because they differ; `anyway`: other loops
     and launch counts are meant.
     """
-    found = [*_gpus(before, after), *_graph_trace(before, after)]
+    sentences = [*_gpus(before, after), *_graph_trace(before, after)]
     for name, side in (("before", before), ("after", after)):
-        found += _no_work(name, side)
-        found += _lost(name, side)
+        sentences += _no_work(name, side)
+        sentences += _lost(name, side)
     if not anyway:
-        found += [*_loops(*loops), *_launches(before, after)]
-    return found
+        sentences += [*_loops(*loops), *_launches(before, after)]
+    return sentences
 
 
 def labels_of(side: Side) -> Labels:

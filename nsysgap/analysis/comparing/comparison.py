@@ -91,8 +91,8 @@ def explained(before: Side, after: Side) -> list[tuple[str, int]]:
     if step is None:
         return []
     named = [("busy", BUSY), *zip(PARTS, PART_FIGURES, strict=True)]
-    found = [(label, _per_gpu(after, name) - _per_gpu(before, name)) for label, name in named]
-    return [*found, (REST, step - sum(ns for _, ns in found))]
+    changes = [(label, _per_gpu(after, name) - _per_gpu(before, name)) for label, name in named]
+    return [*changes, (REST, step - sum(ns for _, ns in changes))]
 
 
 def _per_gpu(side: Side, name: str) -> int:

@@ -21,10 +21,10 @@ Span = tuple[int, int, int]
 
 def typical_step(steps: LoopSteps, device: int | None = None) -> Span | None:
     """The window whose length is the median, the first of equals, on the GPU whose median is the longest."""
-    windows = [one for one in steps.windows if device in (None, one.edges.device)]
+    windows = [gpu for gpu in steps.windows if device in (None, gpu.edges.device)]
     if not windows:
         return None
-    medians = [lower_median(one.window) for one in windows]
+    medians = [lower_median(gpu.window) for gpu in windows]
     at = medians.index(max(medians))
     row = int(np.flatnonzero(windows[at].window == medians[at])[0])
     edges = windows[at].edges
@@ -45,20 +45,20 @@ def drawn(
     inside = np.flatnonzero((ops["device"] == device) & (ops["start"] < end) & (ops["end"] > start))
     begin, stop = np.maximum(ops["start"][inside], start), np.minimum(ops["end"][inside], end)
     kept = np.sort(np.argsort(begin - stop, kind="stable")[:MOST_DRAWN])
-    found = []
+    drawn_ops = []
     for at in kept.tolist():
         row = int(inside[at])
         kind = int(ops["kind"][row])
         sized = int(size[row]) if kind in {MEMCPY, MEMSET} else UNKNOWN_SIZE
         key = op_key(trace, kind, int(ops["name"][row]), sized, short=short)
-        found.append((int(begin[at]) - start, int(stop[at] - begin[at]), *key))
+        drawn_ops.append((int(begin[at]) - start, int(stop[at] - begin[at]), *key))
     window = IntervalSet(np.array([start], np.int64), np.array([end], np.int64))
     idle = IdleReport(trace, selection=window, device=device, hidden_after_ns=hidden_after_ns, whole=whole)
     pieces = idle_stretches(idle)
     longest = np.sort(np.argsort(pieces.start - pieces.end, kind="stable")[:MOST_DRAWN])
     return Drawn(
         length=end - start,
-        ops=tuple(found),
+        ops=tuple(drawn_ops),
         idle=tuple(
             (int(pieces.start[i]) - start, int(pieces.end[i] - pieces.start[i]), int(pieces.part[i])) for i in longest
         ),

@@ -35,13 +35,13 @@ def op_times(
     time = np.bincount(code, weights=(ops["end"][rows] - ops["start"][rows]).astype(np.float64))
     first = np.zeros(len(count), np.int64)
     first[code[::-1]] = np.arange(len(rows) - 1, -1, -1)
-    found: dict[OpKey, OpTime] = {}
+    by_key: dict[OpKey, OpTime] = {}
     for at in np.flatnonzero(count).tolist():
         row = int(first[at])
         key = op_key(trace, int(kind[row]), int(name[row]), int(sized[row]), short=short)
-        known = found.get(key, OpTime(0, 0))
-        found[key] = OpTime(known.ns + int(time[at]), known.count + int(count[at]))
-    return found
+        known = by_key.get(key, OpTime(0, 0))
+        by_key[key] = OpTime(known.ns + int(time[at]), known.count + int(count[at]))
+    return by_key
 
 
 def op_key(trace: Trace, kind: int, name: int, size: int, *, short: bool) -> OpKey:
@@ -87,12 +87,12 @@ def match_ops(before: Side, after: Side) -> list[OpChange]:
     """Every op of both sides by kind and name: the largest change first, then the longest, then by name."""
     sides = [dict(_per_iteration(side)) for side in (before, after)]
     keys = dict.fromkeys([*sides[0], *sides[1]])
-    found = [OpChange(*key, sides[0].get(key), sides[1].get(key)) for key in keys]
-    return sorted(found, key=lambda one: (-abs(one.change), -_longest(one), one.kind, one.name))
+    changes = [OpChange(*key, sides[0].get(key), sides[1].get(key)) for key in keys]
+    return sorted(changes, key=lambda op: (-abs(op.change), -_longest(op), op.kind, op.name))
 
 
-def _longest(one: OpChange) -> int:
-    return max(side.ns for side in (one.before, one.after) if side is not None)
+def _longest(op: OpChange) -> int:
+    return max(side.ns for side in (op.before, op.after) if side is not None)
 
 
 def _per_iteration(side: Side) -> Iterator[tuple[OpKey, OpTimes]]:
@@ -100,19 +100,19 @@ def _per_iteration(side: Side) -> Iterator[tuple[OpKey, OpTimes]]:
     keys = dict.fromkeys(key for capture in side for key in capture.ops)
     middle = (len(side) - 1) // 2
     for key in keys:
-        found = [(capture.ops.get(key, OpTime(0, 0)), max(capture.iterations, 1)) for capture in side]
-        ns = sorted(op.ns // number for op, number in found)[middle]
-        count = sorted(op.count / number for op, number in found)[middle]
-        mean = sorted(op.ns // op.count for op, _ in found if op.count)
+        per_capture = [(capture.ops.get(key, OpTime(0, 0)), max(capture.iterations, 1)) for capture in side]
+        ns = sorted(op.ns // number for op, number in per_capture)[middle]
+        count = sorted(op.count / number for op, number in per_capture)[middle]
+        mean = sorted(op.ns // op.count for op, _ in per_capture if op.count)
         yield key, OpTimes(ns, count, mean[(len(mean) - 1) // 2])
 
 
 def coverage(ops: list[OpChange]) -> tuple[int, float, float]:
     """(how many names both sides have, the share of their time on each side in percent); 0 of a side without any."""
-    both = [one for one in ops if one.before is not None and one.after is not None]
+    both = [op for op in ops if op.before is not None and op.after is not None]
     shares = []
     for side in ("before", "after"):
-        whole = sum(getattr(one, side).ns for one in ops if getattr(one, side) is not None)
-        matched = sum(getattr(one, side).ns for one in both)
+        whole = sum(getattr(op, side).ns for op in ops if getattr(op, side) is not None)
+        matched = sum(getattr(op, side).ns for op in both)
         shares.append(round(100 * matched / whole, 3) if whole else 0.0)
     return len(both), shares[0], shares[1]

@@ -83,18 +83,18 @@ def judge(limits: Sequence[Limit], side: Side, baseline: Side, untold: str, inco
     """Every limit, judged. `baseline`: empty without one; `untold`: why nothing can be told of the side, "" if it can;
     `incomparable`: why it cannot be compared with the baseline."""
     largest = _largest_cause(side)
-    found = []
+    judged = []
     for limit in limits:
         why = untold or _cannot_tell(limit, side)
         if limit.option in RELATIVE:
             why = why or incomparable or _too_few(side, baseline)
         if why:
-            found.append(Judged(limit, UNKNOWN, None, why))
+            judged.append(Judged(limit, UNKNOWN, None, why))
         elif limit.option in RELATIVE:
-            found.append(_relative(limit, side, baseline))
+            judged.append(_relative(limit, side, baseline))
         else:
-            found.append(_absolute(limit, side, largest))
-    return found
+            judged.append(_absolute(limit, side, largest))
+    return judged
 
 
 def _cannot_tell(limit: Limit, side: Side) -> str:

@@ -46,17 +46,17 @@ class LoopOnGpus:
 
 def loop_on_gpus(steps: LoopSteps, device: int | None = None) -> LoopOnGpus | None:
     """The windows of a loop, on one GPU or all of them; None where it launched nothing there."""
-    windows = [one for one in steps.windows if device in (None, one.edges.device)]
+    windows = [gpu for gpu in steps.windows if device in (None, gpu.edges.device)]
     if not windows:
         return None
     number = steps.loop.count
     window, busy = np.zeros(number, np.int64), np.zeros(number, np.int64)
     parts, some = np.zeros((number, len(PARTS)), np.int64), np.zeros(number, np.bool_)
-    for one in windows:
-        rows = one.edges.iteration
-        window[rows] += one.window
-        busy[rows] += one.busy
-        parts[rows] += one.parts
+    for gpu in windows:
+        rows = gpu.edges.iteration
+        window[rows] += gpu.window
+        busy[rows] += gpu.busy
+        parts[rows] += gpu.parts
         some[rows] = True
     rows = np.flatnonzero(some)
     return LoopOnGpus(rows, window[rows], busy[rows], parts[rows], len(windows))
@@ -64,45 +64,45 @@ def loop_on_gpus(steps: LoopSteps, device: int | None = None) -> LoopOnGpus | No
 
 def loop_figures(steps: LoopSteps, on_gpus: LoopOnGpus | None, tails: Times, exposed: Times | None) -> dict[str, Value]:
     """Every figure as the median over iterations. `tails`, `exposed`: ns of each iteration, None where not known."""
-    found: dict[str, Value] = dict.fromkeys((STEP, BUSY, IDLE, *PART_FIGURES))
+    figures: dict[str, Value] = dict.fromkeys((STEP, BUSY, IDLE, *PART_FIGURES))
     if on_gpus is not None:
-        found |= {STEP: steps.step, BUSY: lower_median(on_gpus.busy)}
-        found[IDLE] = lower_median(on_gpus.window - on_gpus.busy)
-        found |= {name: lower_median(on_gpus.parts[:, part]) for part, name in enumerate(PART_FIGURES)}
+        figures |= {STEP: steps.step, BUSY: lower_median(on_gpus.busy)}
+        figures[IDLE] = lower_median(on_gpus.window - on_gpus.busy)
+        figures |= {name: lower_median(on_gpus.parts[:, part]) for part, name in enumerate(PART_FIGURES)}
     counts = (steps.launches, steps.ops, steps.api_calls)
-    found |= {name: lower_median(values) for name, values in zip(COUNTS, counts, strict=True)}
-    found[SYNC_TAIL] = lower_median(tails)
-    found[EXPOSED_WAIT] = None if exposed is None else lower_median(exposed)
-    return found
+    figures |= {name: lower_median(values) for name, values in zip(COUNTS, counts, strict=True)}
+    figures[SYNC_TAIL] = lower_median(tails)
+    figures[EXPOSED_WAIT] = None if exposed is None else lower_median(exposed)
+    return figures
 
 
 def step_lengths(steps: LoopSteps, on_gpus: LoopOnGpus | None) -> Times:
     """What each iteration took, ns: by the clock that decides what a step takes, the GPU's or the host's."""
-    longest = [one.window for one in steps.windows if lower_median(one.window) == steps.step]
+    longest = [gpu.window for gpu in steps.windows if lower_median(gpu.window) == steps.step]
     return longest[0] if longest and on_gpus is not None else steps.duration
 
 
 def window_figures(idle: IdleReport, launches: int, api_calls: int, exposed: int | None) -> dict[str, Value]:
     """Every figure of a whole window: the longest window of a GPU, sums over GPUs, numbers of the whole."""
-    found: dict[str, Value] = dict.fromkeys((STEP, BUSY, IDLE, *PART_FIGURES))
+    figures: dict[str, Value] = dict.fromkeys((STEP, BUSY, IDLE, *PART_FIGURES))
     devices = idle.devices
     if devices:
-        found |= {STEP: max(one.busy + one.idle for one in devices), BUSY: sum(one.busy for one in devices)}
-        found[IDLE] = sum(one.idle for one in devices)
-        parts = np.sum([one.idle_by_part for one in devices], axis=0).tolist()
-        found |= dict(zip(PART_FIGURES, parts, strict=True))
-    ops = sum(sum(one.op_count.values()) for one in devices)
-    found |= dict(zip(COUNTS, (launches, ops, api_calls), strict=True))
-    found |= {SYNC_TAIL: int(idle.syncs.tail.sum()), EXPOSED_WAIT: exposed}
-    return found
+        figures |= {STEP: max(gpu.busy + gpu.idle for gpu in devices), BUSY: sum(gpu.busy for gpu in devices)}
+        figures[IDLE] = sum(gpu.idle for gpu in devices)
+        parts = np.sum([gpu.idle_by_part for gpu in devices], axis=0).tolist()
+        figures |= dict(zip(PART_FIGURES, parts, strict=True))
+    ops = sum(sum(gpu.op_count.values()) for gpu in devices)
+    figures |= dict(zip(COUNTS, (launches, ops, api_calls), strict=True))
+    figures |= {SYNC_TAIL: int(idle.syncs.tail.sum()), EXPOSED_WAIT: exposed}
+    return figures
 
 
-def tails_inside(trace: Trace, found: Syncs, process: int, start: Times, end: Times) -> Times:
+def tails_inside(trace: Trace, syncs: Syncs, process: int, start: Times, end: Times) -> Times:
     """The sum of the sync tails of a process's calls that start in each [start, end), ns."""
     api = trace.api
-    mine = np.flatnonzero(trace.threads["process"][api["thread"][found.call]] == process) if api.rows else found.call
-    sums = np.concatenate(([0], np.cumsum(found.tail[mine])))
-    low, high = span_edges(api["start"][found.call[mine]], start, end)
+    mine = np.flatnonzero(trace.threads["process"][api["thread"][syncs.call]] == process) if api.rows else syncs.call
+    sums = np.concatenate(([0], np.cumsum(syncs.tail[mine])))
+    low, high = span_edges(api["start"][syncs.call[mine]], start, end)
     return sums[high] - sums[low]
 
 
@@ -115,15 +115,15 @@ def ops_inside(order: LaunchOrder, process: int, start: Times, end: Times) -> ND
 
 def longest_gap(steps: LoopSteps, idle_gaps: Mapping[int, IntervalSet]) -> int | None:
     """The longest gap of any GPU inside the loop's windows there, ns. `idle_gaps`: all gaps, by device."""
-    found = []
-    for one in steps.windows:
-        gaps = idle_gaps[one.edges.device]
-        start, end, _ = pieces(gaps.starts, gaps.ends, one.edges.covered)
-        found.append(int((end - start).max(initial=0)))
-    return max(found, default=None)
+    longest = []
+    for gpu in steps.windows:
+        gaps = idle_gaps[gpu.edges.device]
+        start, end, _ = pieces(gaps.starts, gaps.ends, gpu.edges.covered)
+        longest.append(int((end - start).max(initial=0)))
+    return max(longest, default=None)
 
 
 def launch_calls_of(calls: NDArray[np.int32], rows: Indices) -> int:
     """How many distinct calls launched some ops."""
-    found = calls[rows]
-    return len(np.unique(found[found != NONE]))
+    launching = calls[rows]
+    return len(np.unique(launching[launching != NONE]))

@@ -26,8 +26,8 @@ def mann_whitney(first: Sequence[int], second: Sequence[int]) -> Fraction:
 def _doubled_ranks(values: Sequence[int]) -> list[int]:
     """Twice the rank of each value, the mean of their ranks for equal ones: integers."""
     ordered = sorted(values)
-    first = {value: place for place, value in reversed(list(enumerate(ordered)))}
-    last = {value: place for place, value in enumerate(ordered)}
+    first = {value: position for position, value in reversed(list(enumerate(ordered)))}
+    last = {value: position for position, value in enumerate(ordered)}
     return [first[value] + last[value] + 2 for value in values]
 
 

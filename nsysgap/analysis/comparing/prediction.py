@@ -51,7 +51,7 @@ def outcomes(document: Any, loop: str | None, before: int, after: int) -> tuple[
         raise NsysgapError(f"The prediction is no document {SCHEMA}.", HINT)
     try:
         predicted, recorded = document["loop"], document["recorded_ns"]
-        found = [_outcome(change, before, after) for change in document["changes"]]
+        changes = [_outcome(change, before, after) for change in document["changes"]]
         label, off = label_of(predicted), _OFF * abs(recorded - before) > before
     except (KeyError, TypeError, AttributeError, ValueError):
         raise NsysgapError(f"The prediction is not a whole document {SCHEMA}.", HINT) from None
@@ -59,7 +59,7 @@ def outcomes(document: Any, loop: str | None, before: int, after: int) -> tuple[
         compared = "whole windows are compared" if loop is None else f"compared is '{loop}'"
         raise NsysgapError(f"The prediction is about the loop '{predicted}', and {compared}.", "Add --loop LABEL.")
     said = [f"The prediction was made from a step of {recorded:,} ns, and before took {before:,} ns."] if off else []
-    return found, said
+    return changes, said
 
 
 def _outcome(change: Mapping[str, Any], before: int, after: int) -> Outcome:

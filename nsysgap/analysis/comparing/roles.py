@@ -26,34 +26,34 @@ def by_role(ranks: Sequence[Capture], names: Sequence[str], straggler: int | Non
     return late, _together(others, OTHERS, job, counted(len(others), "other rank", "other ranks"))
 
 
-def _named(one: Capture, role: str, job: str, ranks: str) -> Capture:
-    return replace(one, role=role, ranks=ranks, path=f"{job}: {ranks}")
+def _named(capture: Capture, role: str, job: str, ranks: str) -> Capture:
+    return replace(capture, role=role, ranks=ranks, path=f"{job}: {ranks}")
 
 
 def _together(ranks: Sequence[Capture], role: str, job: str, whose: str) -> Capture:
     """Several ranks as one capture: medians of their figures; iterations, steps and ops of all of them."""
-    middle = sorted(ranks, key=lambda one: one.figures[STEP] or 0)[(len(ranks) - 1) // 2]
+    middle = sorted(ranks, key=lambda rank: rank.figures[STEP] or 0)[(len(ranks) - 1) // 2]
     return replace(
         _named(middle, role, job, whose),
-        iterations=sum(one.iterations for one in ranks),
+        iterations=sum(rank.iterations for rank in ranks),
         figures={name: side_value(ranks, name) for name in FIGURES},
-        steps=tuple(step for one in ranks for step in one.steps),
+        steps=tuple(step for rank in ranks for step in rank.steps),
         ops=_ops(ranks),
-        gpus=tuple(sorted({gpu for one in ranks for gpu in one.gpus})),
-        longest_gap=median_of([one.longest_gap for one in ranks]),
-        incomplete=_each(one.incomplete for one in ranks),
-        warnings=_each(one.warnings for one in ranks),
-        untold=_each(one.untold for one in ranks),
+        gpus=tuple(sorted({gpu for rank in ranks for gpu in rank.gpus})),
+        longest_gap=median_of([rank.longest_gap for rank in ranks]),
+        incomplete=_each(rank.incomplete for rank in ranks),
+        warnings=_each(rank.warnings for rank in ranks),
+        untold=_each(rank.untold for rank in ranks),
     )
 
 
 def _ops(ranks: Sequence[Capture]) -> dict[OpKey, OpTime]:
-    found: dict[OpKey, OpTime] = {}
+    summed: dict[OpKey, OpTime] = {}
     for capture in ranks:
         for key, time in capture.ops.items():
-            before = found.get(key, OpTime(0, 0))
-            found[key] = OpTime(before.ns + time.ns, before.count + time.count)
-    return found
+            before = summed.get(key, OpTime(0, 0))
+            summed[key] = OpTime(before.ns + time.ns, before.count + time.count)
+    return summed
 
 
 def _each(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -62,9 +62,9 @@ def _each(texts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def roles_of(*sides: Side) -> tuple[str, ...]:
     """The roles to compare: "" alone where no side is a job of several ranks."""
-    found = {capture.role for side in sides for capture in side}
-    several = found - {"", ALL}
-    return tuple(role for role in ROLES if role in (several or found)) or ("",)
+    roles = {capture.role for side in sides for capture in side}
+    several = roles - {"", ALL}
+    return tuple(role for role in ROLES if role in (several or roles)) or ("",)
 
 
 def of_role(side: Side, role: str) -> Side:

@@ -40,13 +40,13 @@ def body_of(node: NDArray[np.int64]) -> NDArray[np.int64]:
 def body_runs(replays: Replays) -> list[BodyRuns]:
     """The runs of each body of a graph, none for a graph without conditional nodes."""
     body = body_of(replays.node)
-    return [_runs(replays, np.flatnonzero(body == one), one) for one in distinct(body[body > 0]).tolist()]
+    return [_runs(replays, np.flatnonzero(body == number), number) for number in distinct(body[body > 0]).tolist()]
 
 
 def _runs(replays: Replays, rows: Indices, body: int) -> BodyRuns:
     ops, op = replays.trace.ops, replays.ops[rows]
-    replay, place = np.unique(replays.replay[rows], return_inverse=True)
-    heads = np.searchsorted(place, np.arange(len(replay)))
+    replay, run = np.unique(replays.replay[rows], return_inverse=True)
+    heads = np.searchsorted(run, np.arange(len(replay)))
     start, end = ops["start"][op], ops["end"][op]
     span = np.maximum.reduceat(end, heads) - start[heads]
     return BodyRuns(
@@ -54,10 +54,10 @@ def _runs(replays: Replays, rows: Indices, body: int) -> BodyRuns:
         graphs=tuple(distinct(graph_of(ops["graph_node"][op])).tolist()),
         node_count=len(distinct(replays.node[rows])),
         replay=replay,
-        iterations=runs_of_nodes(place, replays.node[rows]),
+        iterations=runs_of_nodes(run, replays.node[rows]),
         start=start[heads],
         span=span,
-        busy=covered_in_groups(place, start - start[heads][place], end - start, span),
+        busy=covered_in_groups(run, start - start[heads][run], end - start, span),
     )
 
 
@@ -67,17 +67,17 @@ def between_nodes(replays: Replays, bodies: list[BodyRuns]) -> Times:
         return replays.span - replays.busy
     own, ops = np.flatnonzero(body_of(replays.node) == 0), replays.trace.ops
     rows = replays.ops[own]
-    replay = np.concatenate([replays.replay[own], *(one.replay for one in bodies)])
-    start = np.concatenate([ops["start"][rows], *(one.start for one in bodies)])
-    length = np.concatenate([ops["end"][rows] - ops["start"][rows], *(one.span for one in bodies)])
+    replay = np.concatenate([replays.replay[own], *(body.replay for body in bodies)])
+    start = np.concatenate([ops["start"][rows], *(body.start for body in bodies)])
+    length = np.concatenate([ops["end"][rows] - ops["start"][rows], *(body.span for body in bodies)])
     return replays.span - covered_in_groups(replay, start - replays.start[replay], length, replays.span)
 
 
 def iterations_of_nodes(replays: Replays) -> Times:
     """How often each replay ran the graph's own nodes: more than once where only a WHILE node's body was recorded."""
     own = np.flatnonzero(body_of(replays.node) == 0)
-    found = np.zeros(replays.count, np.int64)
+    iterations = np.zeros(replays.count, np.int64)
     if len(own):
         most = runs_of_nodes(replays.replay[own], replays.node[own])
-        found[: len(most)] = most
-    return found
+        iterations[: len(most)] = most
+    return iterations

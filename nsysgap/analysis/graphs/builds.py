@@ -35,35 +35,35 @@ class Build:
 def creating_calls(trace: Trace, nodes: Table) -> NDArray[np.int32]:
     """Row of api of the innermost call around each node's creation on its thread, -1 without one: shape (nodes,)."""
     api = trace.api
-    found = np.full(nodes.rows, NONE, np.int32)
+    creating = np.full(nodes.rows, NONE, np.int32)
     for thread in distinct(nodes["thread"][nodes["thread"] != NONE]).tolist():
         calls, mine = np.flatnonzero(api["thread"] == thread), np.flatnonzero(nodes["thread"] == thread)
         if not len(calls):
             continue
         time, end = nodes["time"][mine], api["end"][calls]
-        place = np.searchsorted(api["start"][calls], time, side="right") - 1
+        candidate = np.searchsorted(api["start"][calls], time, side="right") - 1
         for _ in range(MOST_NESTED - 1):
-            place -= (place >= 0) & (end[place] < time)
-        around = (place >= 0) & (end[place] >= time)
-        found[mine[around]] = calls[place[around]]
-    return found
+            candidate -= (candidate >= 0) & (end[candidate] < time)
+        around = (candidate >= 0) & (end[candidate] >= time)
+        creating[mine[around]] = calls[candidate[around]]
+    return creating
 
 
 def builds(trace: Trace, nodes: Table, calls: NDArray[np.int32], copies: set[Key]) -> dict[Key, Build]:
     """(process, graph) -> its build, for the graphs that are nobody's copy. `calls`: as `creating_calls`."""
     process, graph = nodes["process"].tolist(), graph_of(nodes["node"]).tolist()
-    found: dict[Key, list[int]] = {}
+    rows_by_key: dict[Key, list[int]] = {}
     for row in np.flatnonzero(nodes["original"] == 0).tolist():
         key = (process[row], graph[row])
         if key not in copies:
-            found.setdefault(key, []).append(row)
-    return {key: _build(trace, nodes, calls, rows) for key, rows in found.items()}
+            rows_by_key.setdefault(key, []).append(row)
+    return {key: _build(trace, nodes, calls, rows) for key, rows in rows_by_key.items()}
 
 
 def _build(trace: Trace, nodes: Table, calls: NDArray[np.int32], rows: list[int]) -> Build:
     names = ["" if call == NONE else trace.name(int(trace.api["name"][call])) for call in calls[rows].tolist()]
     told = (_how(name) for name, _ in Counter(names).most_common())
-    how = next((one for one in told if one != "unknown"), "unknown")
+    how = next((way for way in told if way != "unknown"), "unknown")
     numbers = (nodes["node"][rows] & NODE_MASK).tolist()
     time = nodes["time"][rows]
     return Build(how, dict(zip(numbers, map(created_node, names), strict=True)), int(time.min()), int(time.max()))
@@ -82,8 +82,8 @@ def copying_calls(nodes: Table, calls: NDArray[np.int32]) -> dict[Key, int]:
     """(process, graph) -> row of api of the call that made it a copy of another graph, -1 unknown."""
     rows = np.flatnonzero(nodes["original"] != 0)
     process, graph = nodes["process"][rows].tolist(), graph_of(nodes["node"][rows]).tolist()
-    found: dict[Key, int] = {}
+    copied_by: dict[Key, int] = {}
     for key, call in zip(zip(process, graph, strict=True), calls[rows].tolist(), strict=True):
-        if found.get(key, NONE) == NONE:
-            found[key] = call
-    return found
+        if copied_by.get(key, NONE) == NONE:
+            copied_by[key] = call
+    return copied_by

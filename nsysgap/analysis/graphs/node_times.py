@@ -35,14 +35,14 @@ class NodeTimes:
 def node_times(replays: Replays) -> NodeTimes:
     """The times of each node over all replays."""
     ops, rows = replays.trace.ops, replays.ops
-    node, first, place = np.unique(replays.node, return_index=True, return_inverse=True)
+    node, first, index = np.unique(replays.node, return_index=True, return_inverse=True)
     duration = ops["end"][rows] - ops["start"][rows]
-    count = np.bincount(place, minlength=len(node))
-    mean = np.bincount(place, duration, len(node)) / np.maximum(count, 1)
-    square = np.bincount(place, (duration - mean[place]) ** 2, len(node)) / np.maximum(count, 1)
+    count = np.bincount(index, minlength=len(node))
+    mean = np.bincount(index, duration, len(node)) / np.maximum(count, 1)
+    square = np.bincount(index, (duration - mean[index]) ** 2, len(node)) / np.maximum(count, 1)
     low, high = np.full(len(node), np.iinfo(np.int64).max), np.zeros(len(node), np.int64)
-    np.minimum.at(low, place, duration)
-    np.maximum.at(high, place, duration)
+    np.minimum.at(low, index, duration)
+    np.maximum.at(high, index, duration)
     offset = ops["start"][rows] - replays.start[replays.replay]
     return NodeTimes(
         node=node,
@@ -52,6 +52,6 @@ def node_times(replays: Replays) -> NodeTimes:
         spread=np.sqrt(square),
         min=low,
         max=high,
-        gap=np.bincount(place, gap_before(replays), len(node)) / np.maximum(count, 1),
-        start=np.bincount(place, offset, len(node)) / np.maximum(count, 1),
+        gap=np.bincount(index, gap_before(replays), len(node)) / np.maximum(count, 1),
+        start=np.bincount(index, offset, len(node)) / np.maximum(count, 1),
     )

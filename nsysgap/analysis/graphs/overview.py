@@ -63,7 +63,7 @@ class GraphEntry:
     def node_count(self) -> int:
         """The nodes of one graph: those created or those seen to run, whichever are more; without those of bodies."""
         seen = int((body_of(self.times.node) == 0).sum()) if self.times is not None else 0
-        return max([len(one.kinds) for one in self.builds] + [seen])
+        return max([len(build.kinds) for build in self.builds] + [seen])
 
     @property
     def drawn_nodes(self) -> int:
@@ -84,7 +84,7 @@ class GraphView:
         self._replays = replays_by_graph(trace, calls)
         self._executables, self._clones = self._copies()
         self.entries = self._entries()
-        of_all = [one.replays for one in self.entries if one.replays is not None]
+        of_all = [entry.replays for entry in self.entries if entry.replays is not None]
         self._previous_ends = dict(zip(map(id, of_all), previous_ends(of_all), strict=True))
 
     def _copies(self) -> tuple[dict[Key, list[int]], dict[Key, list[int]]]:
@@ -98,7 +98,7 @@ class GraphView:
             call = self._copied_by.get((process, graph), NONE)
             instantiated = call == NONE or self._name(call) in INSTANTIATIONS or (process, graph) in self._replays
             (executables if instantiated else clones).setdefault((process, original), []).append(graph)
-        return {key: sorted(set(found)) for key, found in executables.items()}, clones
+        return {key: sorted(set(graphs)) for key, graphs in executables.items()}, clones
 
     def _name(self, call: int) -> str:
         return self.trace.name(int(self.trace.api["name"][call]))
@@ -110,24 +110,24 @@ class GraphView:
         for key in sorted((self._executables.keys() | self.builds.keys()) - bodies):
             groups.setdefault(self._signature(key), []).append(key)
         entries = [self._entry(keys) for keys in groups.values()]
-        return sorted(entries, key=lambda one: (-(one.replays.count if one.replays else 0), one.keys[0]))
+        return sorted(entries, key=lambda entry: (-(entry.replays.count if entry.replays else 0), entry.keys[0]))
 
     def _bodies(self) -> set[Key]:
         """Bodies of conditional nodes that ran inside another graph's replays, and the graphs that they are copies of.
 
         They are no graphs of their own.
         """
-        found: set[Key] = set()
+        bodies: set[Key] = set()
         for (process, graph), replays in self._replays.items():
             inside = distinct(graph_of(self.trace.ops["graph_node"][replays.ops])).tolist()
-            found |= {(process, one) for one in inside if one != graph}
-        found |= {(process, self.originals.get((process, graph), graph)) for process, graph in found}
-        return found - self._replays.keys()
+            bodies |= {(process, body) for body in inside if body != graph}
+        bodies |= {(process, self.originals.get((process, graph), graph)) for process, graph in bodies}
+        return bodies - self._replays.keys()
 
     def _parts(self, key: Key) -> list[Replays]:
         """The replays of each executable of a graph."""
-        found = (self._replays.get((key[0], one)) for one in self._executables.get(key, ()))
-        return [one for one in found if one is not None]
+        parts = (self._replays.get((key[0], executable)) for executable in self._executables.get(key, ()))
+        return [part for part in parts if part is not None]
 
     def _signature(self, key: Key) -> tuple[Any, ...]:
         """What graphs must share to be one entry: process, build, the kinds of its nodes, and the ops of a replay."""
@@ -142,7 +142,7 @@ class GraphView:
 
     def _entry(self, keys: list[Key]) -> GraphEntry:
         process, parts = keys[0][0], [part for key in keys for part in self._parts(key)]
-        executables = [one for key in keys for one in self._executables.get(key, ())]
+        executables = [executable for key in keys for executable in self._executables.get(key, ())]
         replays = joined(parts) if parts else None
         return GraphEntry(
             process=process,
@@ -159,7 +159,7 @@ class GraphView:
     def _instantiations(self, process: int, executables: list[int]) -> Stats | None:
         """The calls that made executable graphs; None where the report does not tell."""
         api = self.trace.api
-        calls = np.array([self._copied_by.get((process, one), NONE) for one in executables], np.int64)
+        calls = np.array([self._copied_by.get((process, executable), NONE) for executable in executables], np.int64)
         calls = np.unique(calls[calls != NONE])
         return stats(api["end"][calls] - api["start"][calls])
 
@@ -167,13 +167,13 @@ class GraphView:
         """Calls that change a graph (SetParams, Update) or send it to the GPU (Upload): Stats of duration by name."""
         api = self.trace.api
         chosen = np.flatnonzero((GRAPH_UPDATES | UPLOADS).rows(self.trace))
-        found = {}
-        for name in sorted({int(one) for one in distinct(api["name"][chosen])}, key=self.trace.name):
+        durations = {}
+        for name in sorted({int(index) for index in distinct(api["name"][chosen])}, key=self.trace.name):
             mine = chosen[api["name"][chosen] == name]
             summed = stats(api["end"][mine] - api["start"][mine])
             if summed is not None:
-                found[self.trace.name(name)] = summed
-        return found
+                durations[self.trace.name(name)] = summed
+        return durations
 
     def took(self, replays: Replays) -> NDArray[np.int64]:
         """What each replay of an entry took whose launch call is known, ns, without its time in the queue."""
@@ -192,9 +192,9 @@ class GraphView:
             on_thread = api["thread"] == thread
             changes, launches = np.flatnonzero(changing & on_thread), np.flatnonzero(launching & on_thread)
             mine = np.flatnonzero(api["thread"][calls] == thread)
-            place = np.searchsorted(launches, calls[mine])
+            launch = np.searchsorted(launches, calls[mine])
             ends = np.concatenate(([np.iinfo(np.int64).min], api["end"][launches]))
-            since = ends[place]
+            since = ends[launch]
             spent = np.concatenate(([0], np.cumsum(api["end"][changes] - api["start"][changes])))
             first, last = (np.searchsorted(api["start"][changes], time) for time in (since, api["start"][calls[mine]]))
             sums[mine] = spent[np.maximum(first, last)] - spent[first]
@@ -207,14 +207,14 @@ def graph_overview(view: GraphView, details: Table, only: int | None = None) -> 
     `only`: the number of one graph's entry.
     """
     costs = graph_costs(view.trace, view.calls)
-    entries = [(number, one) for number, one in enumerate(view.entries, 1) if only in (None, number)]
+    entries = [(number, entry) for number, entry in enumerate(view.entries, 1) if only in (None, number)]
     return {
-        "graphs": [_graph(view, number, one, details) for number, one in entries],
+        "graphs": [_graph(view, number, entry, details) for number, entry in entries],
         "events": _events(view.events),
         "whole_graph_launches": _whole_launches(view),
         "captures": {"captured_launches": costs.captured_launches, "duration_ns": costs.captures},
         "instantiation_ns": costs.instantiations,
-        "updates": [{"call": name, "duration_ns": one} for name, one in view.updates().items()],
+        "updates": [{"call": name, "duration_ns": duration} for name, duration in view.updates().items()],
     }
 
 
@@ -225,7 +225,7 @@ def _events(events: Table) -> dict[str, int]:
 
 
 def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> Document:
-    build_ns = stats(np.array([one.end - one.start for one in entry.builds], np.int64))
+    build_ns = stats(np.array([build.end - build.start for build in entry.builds], np.int64))
     bodies = [] if entry.replays is None else body_runs(entry.replays)
     return {
         "graph": number,
@@ -237,8 +237,8 @@ def _graph(view: GraphView, number: int, entry: GraphEntry, details: Table) -> D
         "executables": len(entry.executables),
         "node_count": entry.node_count,
         "nodes_by_kind": _kinds(view.trace, entry),
-        "bodies": [_body(one) for one in bodies],
-        "built_at_ns": min((one.start for one in entry.builds), default=None),
+        "bodies": [_body(runs) for runs in bodies],
+        "built_at_ns": min((build.start for build in entry.builds), default=None),
         "build_ns": build_ns,
         "instantiation_ns": entry.instantiation_ns,
         "replays": None if entry.replays is None else _replays(view, entry.replays, bodies),
@@ -255,8 +255,8 @@ def _kinds(trace: Trace, entry: GraphEntry) -> dict[str, int]:
         kinds = trace.ops["kind"][entry.times.op[own]].tolist()
         ran = dict(zip(entry.times.node[own].tolist(), (OP_KINDS[kind] for kind in kinds), strict=True))
     created = entry.builds[0].kinds if entry.builds else {}
-    found = Counter({**created, **ran}.values())
-    return {kind: found[kind] for kind in sorted(found, key=lambda kind: (kind not in OP_KINDS, -found[kind], kind))}
+    counts = Counter({**created, **ran}.values())
+    return {kind: counts[kind] for kind in sorted(counts, key=lambda kind: (kind not in OP_KINDS, -counts[kind], kind))}
 
 
 def _body(runs: BodyRuns) -> Document:
@@ -302,9 +302,9 @@ def _saved(view: GraphView, entry: GraphEntry, singly: Singly) -> Document:
 
 
 def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
-    found, body = [], body_of(times.node)
+    nodes, body = [], body_of(times.node)
     for i, op in enumerate(times.op.tolist()):
-        found.append(
+        nodes.append(
             {
                 "node": int(times.node[i]) & NODE_MASK,
                 "kind": OP_KINDS[trace.ops["kind"][op]],
@@ -323,7 +323,7 @@ def _nodes(trace: Trace, times: NodeTimes, details: Table) -> list[Document]:
                 "body": int(body[i]) or None,
             }
         )
-    return found
+    return nodes
 
 
 def size_of(details: Table, name: str, op: int) -> tuple[int, ...] | None:
@@ -342,14 +342,14 @@ def _whole_launches(view: GraphView) -> list[Document]:
     """Graphs traced as a whole (--cuda-graph-trace=graph): what one row per launch can tell."""
     trace, calls = view.trace, view.calls
     ops = np.flatnonzero(trace.ops["kind"] == GRAPH)
-    found = []
+    launches = []
     for process, name in sorted(
         set(zip(trace.ops["process"][ops].tolist(), trace.ops["name"][ops].tolist(), strict=True))
     ):
         mine = ops[(trace.ops["process"][ops] == process) & (trace.ops["name"][ops] == name)]
         known = mine[calls[mine] != NONE]
         begin, end = trace.api["start"][calls[known]], trace.api["end"][calls[known]]
-        found.append(
+        launches.append(
             {
                 "process": int(trace.processes["pid"][process]) if process != NONE else None,
                 "name": trace.name(name),
@@ -360,4 +360,4 @@ def _whole_launches(view: GraphView) -> list[Document]:
                 "whole_ns": stats(trace.ops["end"][known] - begin),
             }
         )
-    return found
+    return launches

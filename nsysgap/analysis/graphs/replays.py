@@ -35,14 +35,14 @@ def originals(nodes: Table) -> dict[tuple[int, int], int]:
     copies = np.flatnonzero(nodes["original"] != 0)
     columns = (nodes["process"][copies], graph_of(nodes["node"][copies]), graph_of(nodes["original"][copies]))
     keys = np.unique(np.column_stack(columns), axis=0) if len(copies) else np.empty((0, 3), np.int64)
-    found = {(int(process), int(graph)): int(original) for process, graph, original in keys}
-    for (process, graph), first in list(found.items()):
+    copied_from = {(int(process), int(graph)): int(original) for process, graph, original in keys}
+    for (process, graph), first in list(copied_from.items()):
         seen, original = {graph}, first
-        while (process, original) in found and original not in seen:
+        while (process, original) in copied_from and original not in seen:
             seen.add(original)
-            original = found[(process, original)]
-        found[(process, graph)] = original
-    return found
+            original = copied_from[(process, original)]
+        copied_from[(process, graph)] = original
+    return copied_from
 
 
 @dataclass(frozen=True)
@@ -136,17 +136,17 @@ def previous_ends(replays: list[Replays]) -> list[NDArray[np.int64]]:
     if not replays:
         return []
     ops = replays[0].trace.ops
-    first = np.concatenate([one.ops[one.heads] for one in replays])
-    start, end = (np.concatenate([getattr(one, name) for one in replays]) for name in ("start", "end"))
+    first = np.concatenate([of_graph.ops[of_graph.heads] for of_graph in replays])
+    start, end = (np.concatenate([getattr(of_graph, name) for of_graph in replays]) for name in ("start", "end"))
     stream, _ = combined_codes(ops["process"][first], ops["device"][first], ops["stream"][first])
-    found = np.full(len(first), np.iinfo(np.int64).min)
+    previous = np.full(len(first), np.iinfo(np.int64).min)
     order = np.lexsort((start, stream))
     for low, high in pairwise(np.searchsorted(stream[order], [*distinct(stream).tolist(), int(stream.max()) + 1])):
         mine = order[low:high]
         reach = np.maximum.accumulate(end[mine])
         earlier = np.searchsorted(start[mine], start[mine], side="left")
-        found[mine[earlier > 0]] = reach[earlier[earlier > 0] - 1]
-    return np.split(found, np.cumsum([one.count for one in replays])[:-1])
+        previous[mine[earlier > 0]] = reach[earlier[earlier > 0] - 1]
+    return np.split(previous, np.cumsum([of_graph.count for of_graph in replays])[:-1])
 
 
 def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, int], Replays]:
@@ -163,11 +163,11 @@ def replays_by_graph(trace: Trace, calls: NDArray[np.int32]) -> dict[tuple[int, 
     new_graph = np.append(True, (process[1:] != process[:-1]) | (graph[1:] != graph[:-1]))
     new_launch = new_graph | np.append(True, launch[1:] != launch[:-1])
     bounds = np.append(np.flatnonzero(new_graph), len(rows))
-    found = {}
+    by_graph = {}
     for low, high in pairwise(bounds.tolist()):
         key = (int(process[low]), int(graph[low]))
-        found[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls, key[1])
-    return found
+        by_graph[key] = _in_time(trace, rows[low:high], np.cumsum(new_launch[low:high]) - 1, calls, key[1])
+    return by_graph
 
 
 def outer_graphs(ops: Table, rows: Indices, launch: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,8 +189,8 @@ def outer_graphs(ops: Table, rows: Indices, launch: NDArray[np.int64]) -> NDArra
     again = runs_of_nodes(part, ops["graph_node"][rows[order]]) > 1
     rank = np.lexsort((rows[first], again, -often, of_launch))
     chosen = rank[np.searchsorted(of_launch[rank], np.arange(len(launches)))]
-    found: NDArray[np.int64] = graph[first[chosen]][np.searchsorted(launches, launch)]
-    return found
+    outer: NDArray[np.int64] = graph[first[chosen]][np.searchsorted(launches, launch)]
+    return outer
 
 
 def runs_of_nodes(group: Indices, node: NDArray[np.int64]) -> NDArray[np.int64]:

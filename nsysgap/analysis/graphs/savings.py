@@ -53,11 +53,11 @@ def _runs(names: NDArray[np.int32], wanted: NDArray[np.int32]) -> list[int]:
     sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_scrambled(names))))
     equal = sums[width:] - sums[:-width] == _scrambled(wanted).sum()
     edges = (names[: len(equal)] == wanted[0]) & (names[width - 1 :] == wanted[-1])
-    found: list[int] = []
-    for place in np.flatnonzero(equal & edges).tolist():
-        if not found or place >= found[-1] + width:
-            found.append(place)
-    return found
+    heads: list[int] = []
+    for position in np.flatnonzero(equal & edges).tolist():
+        if not heads or position >= heads[-1] + width:
+            heads.append(position)
+    return heads
 
 
 def _scrambled(values: NDArray[np.int32]) -> NDArray[np.uint64]:
@@ -69,8 +69,8 @@ def _scrambled(values: NDArray[np.int32]) -> NDArray[np.uint64]:
 
 
 def _measured(trace: Trace, calls: NDArray[np.int32], single: Indices, heads: list[int], width: int) -> Singly | None:
-    place = np.add.outer(np.array(heads), np.arange(width))
-    ops, call = single[place], calls[single[place]]
+    positions = np.add.outer(np.array(heads), np.arange(width))
+    ops, call = single[positions], calls[single[positions]]
     begin, end = trace.api["start"][call], trace.api["end"][call]
     first, last = trace.ops["start"][ops].min(axis=1), trace.ops["end"][ops].max(axis=1)
     before = np.concatenate(([np.iinfo(np.int64).min], np.maximum.accumulate(last)[:-1]))

@@ -46,15 +46,15 @@ def with_times(drawing: Drawing, trace: Trace, entry: GraphEntry | None, details
     seen = {int(node): i for i, node in enumerate(entry.times.node)}
     nodes = []
     for node in drawing.nodes:
-        found = _drawn(trace, entry.times, details, seen[node.number]) if node.number in seen else node
-        same = found.kind == node.kind and (found.grid is None or node.grid is None or found.grid == node.grid)
-        nodes.append(found if same else node)
+        drawn = _drawn(trace, entry.times, details, seen[node.number]) if node.number in seen else node
+        same = drawn.kind == node.kind and (drawn.grid is None or node.grid is None or drawn.grid == node.grid)
+        nodes.append(drawn if same else node)
     return replace(drawing, nodes=tuple(nodes))
 
 
 def matching_entry(drawing: Drawing, entries: list[GraphEntry]) -> GraphEntry | None:
     """The graph of the report that a DOT file shows: the one with as many nodes, the most replayed of several."""
-    same = [one for one in entries if one.node_count == len(drawing.nodes) and one.times is not None]
+    same = [entry for entry in entries if entry.node_count == len(drawing.nodes) and entry.times is not None]
     return same[0] if same else None
 
 
@@ -116,16 +116,16 @@ def layers(drawing: Drawing) -> dict[int, int]:
     for a, b in drawing.edges:
         after[a].append(b)
         waiting[b] += 1
-    found = dict.fromkeys(after, 0)
+    layer = dict.fromkeys(after, 0)
     ready = [node for node, number in waiting.items() if not number]
     while ready:
         node = ready.pop()
-        for one in after[node]:
-            found[one] = max(found[one], found[node] + 1)
-            waiting[one] -= 1
-            if not waiting[one]:
-                ready.append(one)
-    return found
+        for following in after[node]:
+            layer[following] = max(layer[following], layer[node] + 1)
+            waiting[following] -= 1
+            if not waiting[following]:
+                ready.append(following)
+    return layer
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ def by_gpu_document(trace: Trace) -> dict[str, int]:
 
 def by_gpu_notices(trace: Trace) -> list[Notice]:
     """Device graph launches in words."""
-    graphs, nodes = (int(one.sum()) for one in launched_by_gpu(trace))
+    graphs, nodes = (int(mask.sum()) for mask in launched_by_gpu(trace))
     said = [counted(graphs, "graph was", "graphs were")] if graphs else []
     said += [counted(nodes, "node of graphs was", "nodes of graphs were")] if nodes else []
     why = "launched by the GPU itself (device graph launch): no launch call, gaps are 'unknown'."
-    return [Notice("note", f"{one} {why}") for one in said]
+    return [Notice("note", f"{subject} {why}") for subject in said]
 
 
 def unrecorded(idle: IdleReport) -> list[Document]:
@@ -38,33 +38,33 @@ def unrecorded(idle: IdleReport) -> list[Document]:
 
     With later launches waiting, nothing else explains why they do not begin: "unrecorded_ns" in "gaps" gaps.
     """
-    ranges, found = idle_ranges(idle, lost=False), []
+    ranges, documents = idle_ranges(idle, lost=False), []
     for device in idle.devices:
         if not device.held:
             continue
-        for one in holders(idle, device.device):
-            if one.name == HIDDEN_GRAPH_WORK:
+        for holder in holders(idle, device.device):
+            if holder.name == HIDDEN_GRAPH_WORK:
                 named = idle.trace.device(device.device).named()
                 low, high = ranges[device.device]
                 window = device.busy + device.idle
                 idle_range = {"idle_range_ns": [low, high], "window_ns": window}
-                found.append({**named, "unrecorded_ns": one.held, "gaps": one.gaps, **idle_range})
-    return found
+                documents.append({**named, "unrecorded_ns": holder.held, "gaps": holder.gaps, **idle_range})
+    return documents
 
 
 def unrecorded_notices(rows: list[Document]) -> list[Notice]:
     """The same in words."""
-    found = []
-    for one in rows:
-        low, high = one["idle_range_ns"]
-        gpu = f"{one['device']} {one.get('which', '')}".strip()
-        found.append(
+    notices = []
+    for row in rows:
+        low, high = row["idle_range_ns"]
+        gpu = f"{row['device']} {row.get('which', '')}".strip()
+        notices.append(
             Notice(
                 "warning",
-                f"Replays may have gone on for {duration(one['unrecorded_ns'])} after their last recorded node, in "
-                f"{counted(one['gaps'], 'gap', 'gaps')} of GPU {gpu}: the next launch was waiting. Later iterations of "
+                f"Replays may have gone on for {duration(row['unrecorded_ns'])} after their last recorded node, in "
+                f"{counted(row['gaps'], 'gap', 'gaps')} of GPU {gpu}: the next launch was waiting. Later iterations of "
                 f"a WHILE node are not recorded. GPU {gpu} was idle {duration(low)} to {duration(high)} "
-                f"({percent(low, one['window_ns'])} to {percent(high, one['window_ns'])}).",
+                f"({percent(low, row['window_ns'])} to {percent(high, row['window_ns'])}).",
             )
         )
-    return found
+    return notices

@@ -94,10 +94,10 @@ class Attribution:
         for rows, parts in self._cut(pieces_of):
             cause[rows] = _largest(parts)
             listed = np.flatnonzero(wanted[rows])
-            places = np.searchsorted(keep, rows[listed])
+            kept_rows = np.searchsorted(keep, rows[listed])
             for part, values in parts.items():
                 sums[part] += values.sum()
-                kept[places, part] = values[listed]
+                kept[kept_rows, part] = values[listed]
                 if told is not None:
                     told.add(part, rows, values)
         if told is not None:
@@ -128,9 +128,9 @@ class Attribution:
             launched = np.flatnonzero(whole == NONE)
             thread[rows.start + launched] = self.trace.api["thread"][call[launched]]
         rows_of = grouped(thread, threads + 1)
-        for one in distinct(thread).tolist():
-            if one != threads:
-                yield from self._launched(pieces_of, rows_of(one), self.threads.of(one))
+        for number in distinct(thread).tolist():
+            if number != threads:
+                yield from self._launched(pieces_of, rows_of(number), self.threads.of(number))
 
     def held(self, pieces_of: Pieces, gap_start: Times) -> Times:
         """Of each piece the time that is `queued` in a stretch longer than `hidden_after_ns`, ns: shape (pieces,).
@@ -164,8 +164,8 @@ class Attribution:
         later = self._later_nodes
         if later is None:
             return np.zeros(len(after), np.bool_)
-        found: NDArray[np.bool_] = (after != NONE) & later[after]
-        return found
+        in_graph: NDArray[np.bool_] = (after != NONE) & later[after]
+        return in_graph
 
     @cached_property
     def _later_nodes(self) -> NDArray[np.bool_] | None:

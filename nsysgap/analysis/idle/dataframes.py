@@ -61,17 +61,17 @@ def idle_frame(idle: IdleReport) -> pd.DataFrame:
 
     rows = [
         {
-            "device": idle.trace.device(one.device).number,
-            "name": idle.trace.device(one.device).name,
-            "window_start_ns": one.window[0],
-            "window_end_ns": one.window[1],
-            "busy_ns": one.busy,
-            "idle_ns": one.idle,
-            "gaps": one.gap_count,
-            "longest_gap_ns": one.longest_gap,
-            **{f"{name}_ns": int(value) for name, value in zip(PARTS, one.idle_by_part, strict=True)},
+            "device": idle.trace.device(device.device).number,
+            "name": idle.trace.device(device.device).name,
+            "window_start_ns": device.window[0],
+            "window_end_ns": device.window[1],
+            "busy_ns": device.busy,
+            "idle_ns": device.idle,
+            "gaps": device.gap_count,
+            "longest_gap_ns": device.longest_gap,
+            **{f"{name}_ns": int(value) for name, value in zip(PARTS, device.idle_by_part, strict=True)},
         }
-        for one in idle.devices
+        for device in idle.devices
     ]
     before = ["device", "name", "window_start_ns", "window_end_ns", "busy_ns", "idle_ns", "gaps", "longest_gap_ns"]
     return pd.DataFrame(rows, columns=[*before, *(f"{name}_ns" for name in PARTS)])
@@ -83,18 +83,18 @@ def launches_frame(idle: IdleReport) -> pd.DataFrame:
     """
     import pandas as pd
 
-    trace, found = idle.trace, idle.latencies
-    thread = trace.api["thread"][found.api_call]
-    frame = _ops_frame(trace, found.op)
+    trace, latencies = idle.trace, idle.latencies
+    thread = trace.api["thread"][latencies.api_call]
+    frame = _ops_frame(trace, latencies.op)
     return frame.assign(
-        api=_names(trace, trace.api["name"][found.api_call]),
-        call_ns=found.call,
-        latency_ns=found.latency,
-        queue_ns=found.queue,
-        unqueued=found.unqueued,
+        api=_names(trace, trace.api["name"][latencies.api_call]),
+        call_ns=latencies.call,
+        latency_ns=latencies.latency,
+        queue_ns=latencies.queue,
+        unqueued=latencies.unqueued,
         process=trace.processes["pid"][trace.threads["process"][thread]],
         thread=trace.threads["tid"][thread],
-        correlation_id=trace.ops["correlation"][found.op],
+        correlation_id=trace.ops["correlation"][latencies.op],
     ).astype({"kind": pd.CategoricalDtype(list(OP_KINDS))})
 
 
@@ -116,8 +116,8 @@ def _ops_frame(trace: Trace, rows: NDArray[np.intp]) -> pd.DataFrame:
 
 def _numbers(trace: Trace, devices: NDArray[np.int32]) -> NDArray[np.int32]:
     """The GPUs' numbers."""
-    present, place = np.unique(devices, return_inverse=True)
-    return np.array([trace.device(int(device)).number for device in present], np.int32)[place]
+    present, index = np.unique(devices, return_inverse=True)
+    return np.array([trace.device(int(device)).number for device in present], np.int32)[index]
 
 
 def _stream_ids(stored: NDArray[np.int32]) -> pd.Series[int]:
@@ -129,7 +129,7 @@ def _stream_ids(stored: NDArray[np.int32]) -> pd.Series[int]:
 
 def _names(trace: Trace, index: NDArray[np.int32]) -> NDArray[np.object_]:
     present, inverse = np.unique(index, return_inverse=True)
-    texts = np.array([trace.name(int(one)) for one in present], object)
+    texts = np.array([trace.name(int(number)) for number in present], object)
     return texts[inverse] if len(present) else np.empty(0, object)
 
 
@@ -139,21 +139,21 @@ def syncs_frame(idle: IdleReport) -> pd.DataFrame:
     """
     import pandas as pd
 
-    trace, found = idle.trace, idle.syncs
-    thread = trace.api["thread"][found.call]
+    trace, syncs = idle.trace, idle.syncs
+    thread = trace.api["thread"][syncs.call]
     frame = pd.DataFrame(
         {
-            "api": _names(trace, trace.api["name"][found.call]),
-            "start_ns": trace.api["start"][found.call],
-            "end_ns": trace.api["end"][found.call],
-            "waited": found.waited,
-            "wait_ns": pd.array(found.wait, dtype="Int64"),
-            "tail_ns": pd.array(found.tail, dtype="Int64"),
-            "finished_ns": pd.array(found.finished, dtype="Int64"),
+            "api": _names(trace, trace.api["name"][syncs.call]),
+            "start_ns": trace.api["start"][syncs.call],
+            "end_ns": trace.api["end"][syncs.call],
+            "waited": syncs.waited,
+            "wait_ns": pd.array(syncs.wait, dtype="Int64"),
+            "tail_ns": pd.array(syncs.tail, dtype="Int64"),
+            "finished_ns": pd.array(syncs.finished, dtype="Int64"),
             "process": trace.processes["pid"][trace.threads["process"][thread]],
             "thread": trace.threads["tid"][thread],
         }
     )
-    frame.loc[~found.waited, ["wait_ns", "tail_ns"]] = pd.NA
-    frame.loc[found.finished == np.iinfo(np.int64).min, "finished_ns"] = pd.NA
+    frame.loc[~syncs.waited, ["wait_ns", "tail_ns"]] = pd.NA
+    frame.loc[syncs.finished == np.iinfo(np.int64).min, "finished_ns"] = pd.NA
     return frame

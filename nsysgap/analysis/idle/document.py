@@ -42,29 +42,29 @@ def gaps_document(idle: IdleReport, rows: NDArray[np.intp], warnings: tuple[Noti
 
 
 def _devices(idle: IdleReport) -> list[Document]:
-    found = untraced_pieces(idle)
-    hidden = {one.device: one for one in untraced_summary(idle, found)}
+    pieces = untraced_pieces(idle)
+    hidden = {summary.device: summary for summary in untraced_summary(idle, pieces)}
     return [
-        {**_device(idle, device), **_untraced(hidden.get(device.device)), **_sm_active(sm_active(idle, device, found))}
+        {**_device(idle, device), **_untraced(hidden.get(device.device)), **_sm_active(sm_active(idle, device, pieces))}
         for device in idle.devices
     ]
 
 
-def _untraced(found: UntracedSummary | None) -> Document:
+def _untraced(summary: UntracedSummary | None) -> Document:
     """The range of % idle and the kernels concerned; null without untraced time."""
-    if found is None:
+    if summary is None:
         return {"untraced": None}
-    kernels = [asdict(one) for one in found.kernels]
-    percent = [round(value, 3) for value in found.idle_percent]
-    return {"untraced": {"untraced_ns": found.untraced_ns, "idle_percent": percent, "kernels": kernels}}
+    kernels = [asdict(kernel) for kernel in summary.kernels]
+    percent = [round(value, 3) for value in summary.idle_percent]
+    return {"untraced": {"untraced_ns": summary.untraced_ns, "idle_percent": percent, "kernels": kernels}}
 
 
-def _sm_active(found: SmActive | None) -> Document:
+def _sm_active(activity: SmActive | None) -> Document:
     """Mean SMs Active per part, in percent; null without GPU metrics."""
-    if found is None:
+    if activity is None:
         return {"sm_active_percent": None, "sm_active_samples": 0}
-    means = {part: getattr(found, part) for part in SM_PARTS}
-    return {"sm_active_percent": means, "sm_active_samples": found.samples}
+    means = {part: getattr(activity, part) for part in SM_PARTS}
+    return {"sm_active_percent": means, "sm_active_samples": activity.samples}
 
 
 def _device(idle: IdleReport, device: DeviceIdle) -> Document:
@@ -86,11 +86,11 @@ def group_rows(groups: Sequence[Group]) -> list[Document]:
     """One document per group of idle time; `gaps` is how many gaps have a share in it, `longest_ns` the longest."""
     return [
         {
-            "name": one.name,
-            "idle_ns": one.idle,
-            "gaps": one.gaps,
-            "longest_ns": one.longest,
-            "main_cause": one.main_cause,
+            "name": group.name,
+            "idle_ns": group.idle,
+            "gaps": group.gaps,
+            "longest_ns": group.longest,
+            "main_cause": group.main_cause,
         }
-        for one in groups
+        for group in groups
     ]

@@ -49,7 +49,7 @@ class GapChunks:
         for first in range(0, max(len(self.rows), 1), ROWS):
             rows = self.rows[first : first + ROWS]
             more: dict[str, Any] = {
-                name: Coded(one.code[first : first + ROWS], one.values) for name, one in self.more.items()
+                name: Coded(column.code[first : first + ROWS], column.values) for name, column in self.more.items()
             }
             yield replace(gap_columns(self.idle, rows, parts.of(rows), ranges, devices), **more)
 
@@ -68,13 +68,13 @@ class _Parts:
         self.sorted = rows
         gaps, columns = self.idle.gaps, self.columns
 
-        def store(part: int, places: Indices, values: NDArray[np.int64]) -> None:
+        def store(part: int, positions: Indices, values: NDArray[np.int64]) -> None:
             largest = int(values.max(initial=0))
             if not largest:
                 return
             held = columns.get(part, np.zeros(len(rows), np.uint8))
             columns[part] = held.astype(np.promote_types(held.dtype, np.min_scalar_type(largest)), copy=False)
-            columns[part][places] = values
+            columns[part][positions] = values
 
         some = Pieces(gaps.start[rows], gaps.end[rows], gaps.gap_end[rows], gaps.after[rows])
         self.idle.attribution.each_part(some, store)
@@ -83,11 +83,11 @@ class _Parts:
         """The ten parts of some of the gaps, ns: int64 of shape (rows, 10)."""
         if not len(self.sorted):
             return self.idle.parts(rows)
-        found = np.zeros((len(rows), len(PARTS)), np.int64)
-        places = np.searchsorted(self.sorted, rows)
+        parts = np.zeros((len(rows), len(PARTS)), np.int64)
+        positions = np.searchsorted(self.sorted, rows)
         for part, column in self.columns.items():
-            found[:, part] = column[places]
-        return found
+            parts[:, part] = column[positions]
+        return parts
 
 
 def gap_columns(
@@ -102,7 +102,7 @@ def gap_columns(
     process, thread, nvtx = _launchers(idle, rows, ranges)
     return GapColumns(
         device=Coded(
-            np.searchsorted(devices, gaps.device[rows]), [trace.device(one).named() for one in devices.tolist()]
+            np.searchsorted(devices, gaps.device[rows]), [trace.device(device).named() for device in devices.tolist()]
         ),
         start=gaps.start[rows],
         end=gaps.end[rows],
@@ -122,15 +122,15 @@ def op_columns(trace: Trace, rows: NDArray[np.int32]) -> OpColumns:
     some = np.flatnonzero(known)
     kind, name = ops["kind"][rows[some]], ops["name"][rows[some]]
     combined, _ = combined_codes(kind, name)
-    _, first, place = np.unique(combined, return_index=True, return_inverse=True)
-    labels = [(OP_KINDS[kind[one]], trace.name(int(name[one]))) for one in first.tolist()]
+    _, first, label = np.unique(combined, return_index=True, return_inverse=True)
+    labels = [(OP_KINDS[kind[row]], trace.name(int(name[row]))) for row in first.tolist()]
     code = np.full(len(rows), len(labels), np.intp)
-    code[some] = place
+    code[some] = label
 
     def column(values: NDArray[Any], missing: int | None = None) -> Masked:
-        found = np.zeros(len(rows), np.int64)
-        found[some] = values
-        return Masked(found, known if missing is None else known & (found != missing))
+        filled = np.zeros(len(rows), np.int64)
+        filled[some] = values
+        return Masked(filled, known if missing is None else known & (filled != missing))
 
     numbers = (
         column(stream_ids(ops["stream"][rows[some]]), NONE),

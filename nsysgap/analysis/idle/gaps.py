@@ -80,9 +80,9 @@ def _after_ops(
     after = np.full(len(at), NONE, np.int32)
     for some in stretches(len(at) if len(rows) else 0):
         first = np.searchsorted(start, at[some], side="left")
-        place, following = np.minimum(first, len(rows) - 1), np.minimum(first + 1, len(rows) - 1)
-        starts = start[place] == at[some]  # none does behind the last op
-        after[some] = np.where(starts, rows[place], NONE)
+        position, following = np.minimum(first, len(rows) - 1), np.minimum(first + 1, len(rows) - 1)
+        starts = start[position] == at[some]  # none does behind the last op
+        after[some] = np.where(starts, rows[position], NONE)
         for gap in np.flatnonzero(starts & (following > first) & (start[following] == at[some])):
             candidates = rows[first[gap] : np.searchsorted(start, at[some.start + gap], side="right")]
             after[some.start + gap] = candidates[_preference(trace, calls, candidates)[0]]
@@ -110,18 +110,18 @@ def _before_ops(rows: Indices, start: NDArray[np.int64], end: NDArray[np.int64],
     reaching = _latest_to_end(end)
     for some in stretches(len(at)):
         last = np.searchsorted(start, at[some], side="left") - 1
-        found = reaching[np.maximum(last, 0)]
-        before[some] = np.where((last >= 0) & (end[found] == at[some]), rows[found], NONE)
+        candidate = reaching[np.maximum(last, 0)]
+        before[some] = np.where((last >= 0) & (end[candidate] == at[some]), rows[candidate], NONE)
     return before
 
 
 def _latest_to_end(end: NDArray[np.int64]) -> Indices:
     """Of each row and all before it the one that ends last, of several the last."""
-    found = np.empty(len(end), np.int32)
+    reaching = np.empty(len(end), np.int32)
     latest, row = LEAST, 0
     for some in stretches(len(end)):
         reach = np.maximum.accumulate(np.maximum(end[some], latest))
-        place = np.where(end[some] == reach, np.arange(some.start, some.stop), row)
-        found[some] = np.maximum.accumulate(place)
-        latest, row = int(reach[-1]), int(found[some.stop - 1])
-    return found
+        candidates = np.where(end[some] == reach, np.arange(some.start, some.stop), row)
+        reaching[some] = np.maximum.accumulate(candidates)
+        latest, row = int(reach[-1]), int(reaching[some.stop - 1])
+    return reaching
