@@ -66,11 +66,11 @@ def _html(value: Any) -> str:
         return _table([(_text(key), _html(inner)) for key, inner in value.items()])
     if not isinstance(value, list):
         return _text(value)
-    if any(isinstance(one, Mapping) for one in value):
+    if any(isinstance(inner, Mapping) for inner in value):
         return _rows(value)
-    if all(isinstance(one, str) for one in value):
-        return "".join(f"<li>{_text(one)}</li>" for one in value[:ROWS]) + _rest(value)
-    return ", ".join(_html(one) for one in value[:ROWS]) + _rest(value)
+    if all(isinstance(inner, str) for inner in value):
+        return "".join(f"<li>{_text(inner)}</li>" for inner in value[:ROWS]) + _rest(value)
+    return ", ".join(_html(inner) for inner in value[:ROWS]) + _rest(value)
 
 
 def _rows(rows: Sequence[Any]) -> str:

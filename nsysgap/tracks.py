@@ -95,7 +95,7 @@ class Flow:
     def take(self, rows: Indices | slice) -> Flow:
         """Those of some slices."""
         shared = None if self.shared is None else self.shared[rows]
-        pair, more = (None if one is None else one[rows] for one in (self.pair, self.more))
+        pair, more = (None if column is None else column[rows] for column in (self.pair, self.more))
         return Flow(self.category, self.out, self.id[rows], self.at[rows], shared, pair, more)
 
 

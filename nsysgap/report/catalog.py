@@ -38,10 +38,10 @@ class Catalog:
     @classmethod
     def of(cls, layout: Iterable[tuple[str, str]]) -> Catalog:
         """The catalog of (table, column) pairs."""
-        found: dict[str, list[str]] = {}
+        tables: dict[str, list[str]] = {}
         for table, column in layout:
-            found.setdefault(known_name(table) or table, []).append(column)
-        return cls({table: tuple(columns) for table, columns in found.items()})
+            tables.setdefault(known_name(table) or table, []).append(column)
+        return cls({table: tuple(columns) for table, columns in tables.items()})
 
     @cached_property
     def _lower(self) -> dict[str, frozenset[str]]:

@@ -41,7 +41,7 @@ def _stretches(source: Source, table: str, names: Names, last: int) -> Columns:
     ]
     events = source.columns(table, reads)
     order = np.lexsort((events["sequence"], events["time"]))
-    found: list[tuple[int, int, int, int, int]] = []  # start, end, GPU, process, context
+    stretches: list[tuple[int, int, int, int, int]] = []  # start, end, GPU, process, context
     held: dict[int, tuple[int, int, int]] = {}  # GPU -> context, process, since
     for row in order.tolist():
         gpu, tag, time = (int(events[name][row]) for name in ("gpu", "tag", "time"))
@@ -49,19 +49,21 @@ def _stretches(source: Source, table: str, names: Names, last: int) -> Columns:
         begins = tag in (RESTORE_START, CONTEXT_START)
         there = held.get(gpu)
         if there is not None and ((begins and there[0] != context) or (tag == SAVE_END and there[0] == context)):
-            found.append((there[2], time, gpu, there[1], there[0]))
+            stretches.append((there[2], time, gpu, there[1], there[0]))
             del held[gpu]
         if begins and gpu not in held:
             held[gpu] = context, process, time
-    found += [(since, max(since, last), gpu, process, context) for gpu, (context, process, since) in held.items()]
-    return _columns(source, names, found)
+    stretches += [(since, max(since, last), gpu, process, context) for gpu, (context, process, since) in held.items()]
+    return _columns(source, names, stretches)
 
 
-def _columns(source: Source, names: Names, found: list[tuple[int, int, int, int, int]]) -> Columns:
-    start, end, gpu, process, context = np.array(found, np.int64).reshape(len(found), 5).T
+def _columns(source: Source, names: Names, stretches: list[tuple[int, int, int, int, int]]) -> Columns:
+    start, end, gpu, process, context = np.array(stretches, np.int64).reshape(len(stretches), 5).T
     processes = distinct(process >> PID_SHIFT << PID_SHIFT)
     named = dict(zip(processes.tolist(), process_names(source, names, processes).tolist(), strict=True))
-    texts = [_name(names, named, int(one), int(number)) for one, number in zip(process, context, strict=True)]
+    texts = [
+        _name(names, named, int(global_pid), int(number)) for global_pid, number in zip(process, context, strict=True)
+    ]
     return {
         "start": start,
         "end": end,

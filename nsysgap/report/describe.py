@@ -59,5 +59,7 @@ def _command(capture: list[tuple[str, str]]) -> str | None:
     for name, value in capture:
         if match := _COMMAND_PART.match(name):
             parts.setdefault(match[1] or "", {})[int(match[2] or -1)] = value
-    lines = (shlex.join(found[place] for place in sorted(found)) for found in parts.values() if found.get(-1))
+    lines = (
+        shlex.join(arguments[index] for index in sorted(arguments)) for arguments in parts.values() if arguments.get(-1)
+    )
     return "; ".join(lines) or None

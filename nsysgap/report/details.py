@@ -51,9 +51,9 @@ def read_op_details(
         column.name: np.broadcast_to(np.array(NONE, column.dtype), trace.ops.rows) for column in schema.columns
     }
     columns |= {column.name: np.full(trace.ops.rows, NONE, column.dtype) for column in wanted}
-    for of_kind, row, found in details_by_kind(source, trace, wanted, progress):
-        for name in list(found):
-            columns[name][of_kind] = found.pop(name)[row]
+    for of_kind, row, values in details_by_kind(source, trace, wanted, progress):
+        for name in list(values):
+            columns[name][of_kind] = values.pop(name)[row]
     return Table(schema, columns)
 
 

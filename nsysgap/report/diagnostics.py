@@ -40,12 +40,12 @@ def _has_cuda_rows(source: Source) -> bool:
 
 def _processes_with_ops(source: Source) -> set[int | None]:
     """The processes that own rows of GPU work."""
-    found: set[int | None] = set()
+    owners: set[int | None] = set()
     for table in ("KERNEL", "MEMCPY", "MEMSET", "GRAPH_TRACE"):
         name = f"CUPTI_ACTIVITY_KIND_{table}"
         if source.catalog.has(name, "globalPid") and source.has_rows(name):
-            found |= set(distinct(source.columns(name, [Read("of", "globalPid")])["of"]).tolist())
-    return found
+            owners |= set(distinct(source.columns(name, [Read("of", "globalPid")])["of"]).tolist())
+    return owners
 
 
 def _pid(process: int | None) -> int:
@@ -71,15 +71,15 @@ def diagnostics(source: Source) -> list[Diagnostic]:
     said_of = _with_processes(source)
     without = {of for _, said, of in said_of if _NO_CUDA.search(said)} if _has_cuda_rows(source) else set()
     with_ops = _processes_with_ops(source) if any(_NOT_ALL_NVTX.search(said) for _, said, _ in said_of) else set()
-    found = []
+    events = []
     for severity, said, of in said_of:
         lacks = ""
         if of in without and _OF_ONE_PROCESS.search(said):
             lacks = "CUDA events"
         elif _NOT_ALL_NVTX.search(said) and _pid(of) and with_ops and of not in with_ops:
             lacks = "GPU work"
-        found.append(Diagnostic(severity, said, "note" if lacks else level_of(severity, said), lacks, of))
-    return found
+        events.append(Diagnostic(severity, said, "note" if lacks else level_of(severity, said), lacks, of))
+    return events
 
 
 def level_of(severity: str, said: str) -> str:
@@ -103,16 +103,16 @@ def _with_processes(source: Source) -> list[tuple[str, str, int | None]]:
 
 def notices(source: Source) -> list[Notice]:
     """The diagnostics that bear on the figures, and those of processes that do not, counted."""
-    found: dict[Notice, None] = {}
+    distinct_notices: dict[Notice, None] = {}
     needless: dict[tuple[str, str], set[int | None]] = {}
-    for one in diagnostics(source):
-        if one.without:
-            needless.setdefault((one.without, one.text), set()).add(one.process)
-        elif one.level:
-            found[Notice(one.level, f"nsys says: {one.text}")] = None
+    for diagnostic in diagnostics(source):
+        if diagnostic.without:
+            needless.setdefault((diagnostic.without, diagnostic.text), set()).add(diagnostic.process)
+        elif diagnostic.level:
+            distinct_notices[Notice(diagnostic.level, f"nsys says: {diagnostic.text}")] = None
     for (without, said), processes in needless.items():
-        found[Notice("note", f"nsys says of {of_whom(len(processes), without)}: {said}")] = None
-    return _first_of_each_level(list(found))
+        distinct_notices[Notice("note", f"nsys says of {of_whom(len(processes), without)}: {said}")] = None
+    return _first_of_each_level(list(distinct_notices))
 
 
 def of_whom(processes: int, without: str) -> str:
@@ -120,12 +120,12 @@ def of_whom(processes: int, without: str) -> str:
     return f"{'one process' if processes == 1 else f'{processes} processes'} without {without}"
 
 
-def _first_of_each_level(found: list[Notice]) -> list[Notice]:
+def _first_of_each_level(all_notices: list[Notice]) -> list[Notice]:
     """Not thousands that differ in a number: the first of each level, and how many more there are."""
     kept: list[Notice] = []
     more: dict[str, int] = {}
-    for notice in found:
-        if sum(one.level == notice.level for one in kept) < MOST_OF_A_LEVEL:
+    for notice in all_notices:
+        if sum(earlier.level == notice.level for earlier in kept) < MOST_OF_A_LEVEL:
             kept.append(notice)
         else:
             more[notice.level] = more.get(notice.level, 0) + 1

@@ -19,13 +19,13 @@ def read_domains(source: Source, processes: Table) -> dict[tuple[int, int], str]
         return {}
     columns = ("globalTid", "domainId", "text", "textId")
     rows = list(source.rows("NVTX_EVENTS", columns, OneOf("eventType", (DOMAIN_CREATED,))))
-    ids = sorted({one for *_, own, one in rows if own is None and whole(one) is not None})
+    ids = sorted({text_id for *_, own, text_id in rows if own is None and whole(text_id) is not None})
     shared = dict(source.rows("StringIds", ("id", "value"), OneOf("id", tuple(ids)))) if ids else {}
-    found = {}
-    for thread, domain, own, one in rows:
-        name = words(shared.get(one) if own is None else own)
+    names = {}
+    for thread, domain, own, text_id in rows:
+        name = words(shared.get(text_id) if own is None else own)
         if name and whole(thread) is not None and whole(domain) is not None:
             process = int(np.searchsorted(processes["global_pid"], thread >> PID_SHIFT << PID_SHIFT))
             if process < processes.rows and processes["global_pid"][process] == thread >> PID_SHIFT << PID_SHIFT:
-                found[process, domain] = name
-    return found
+                names[process, domain] = name
+    return names

@@ -60,8 +60,8 @@ def _text(path: Path) -> str:
 
 
 def _node(number: int, label: str) -> DrawnNode:
-    found = _KIND.match(label.lstrip())
-    word = found[1].strip() if found else "NODE"
+    match = _KIND.match(label.lstrip())
+    word = match[1].strip() if match else "NODE"
     kind = _KINDS.get(word, word.lower().replace(" ", "_"))
     kernel = _KERNEL.search(label)
     if kernel:
@@ -73,5 +73,5 @@ def _node(number: int, label: str) -> DrawnNode:
 
 def _sizes(text: str) -> tuple[int, ...]:
     """A grid or block: one number, or three in brackets or with x between."""
-    values = tuple(int(one) for one in re.findall(r"\d{1,18}", text)[:3])
+    values = tuple(int(number) for number in re.findall(r"\d{1,18}", text)[:3])
     return values + (1,) * (3 - len(values))

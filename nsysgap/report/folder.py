@@ -64,7 +64,7 @@ def open_folder(path: Path, folder: Path) -> FolderSource:
 
 
 def _what_to_name(folder: Path) -> str:
-    reports = sorted(one.name for one in folder.iterdir() if one.name.endswith((".sqlite", *ENDINGS)))
+    reports = sorted(file.name for file in folder.iterdir() if file.name.endswith((".sqlite", *ENDINGS)))
     if reports:
         return f"Name a report in it, e.g. {folder / reports[0]}"
     return "Name a report, e.g. report.sqlite, or a folder that nsys export --type parquetdir wrote."
@@ -85,11 +85,11 @@ class FolderSource(Source):
 
     @cached_property
     def _schemas(self) -> dict[str, pa.Schema]:
-        found = {}
+        schemas = {}
         for table, file in self.files.items():
             with self._reading(file):
-                found[table] = _schema(file)
-        return found
+                schemas[table] = _schema(file)
+        return schemas
 
     def _probe(self) -> Catalog:
         return Catalog({table: tuple(schema.names) for table, schema in self._schemas.items()})
@@ -180,16 +180,18 @@ class FolderSource(Source):
     ) -> Generator[tuple[pa.RecordBatch, NDArray[np.int64]], None, None]:
         """Batches of the rows that fulfil all conditions, and the rows' numbers."""
         done = 0
-        for batch in self._batches(table, [*columns, *(one.column for one in where)]):
+        for batch in self._batches(table, [*columns, *(condition.column for condition in where)]):
             keep = np.ones(batch.num_rows, np.bool_)
-            for one in where:
-                present = one.column in batch.schema.names
-                if isinstance(one, OneOf | NoneOf) and present:
-                    numbers = {one.column: self._integers(table, one.column, batch.column(one.column))}
-                    keep &= _fulfils(one, numbers, batch.num_rows)
+            for condition in where:
+                present = condition.column in batch.schema.names
+                if isinstance(condition, OneOf | NoneOf) and present:
+                    numbers = {
+                        condition.column: self._integers(table, condition.column, batch.column(condition.column))
+                    }
+                    keep &= _fulfils(condition, numbers, batch.num_rows)
                 else:
-                    valid = np.asarray(batch.column(one.column).is_valid()) if present else np.zeros_like(keep)
-                    keep &= ~valid if isinstance(one, Absent) else valid
+                    valid = np.asarray(batch.column(condition.column).is_valid()) if present else np.zeros_like(keep)
+                    keep &= ~valid if isinstance(condition, Absent) else valid
             number = np.arange(done + 1, done + 1 + batch.num_rows)[keep]
             done += batch.num_rows
             yield (batch if keep.all() else _filtered(batch, keep)), number
@@ -198,12 +200,12 @@ class FolderSource(Source):
         """The texts of a table, by a key, as bytes of UTF-8."""
         if not self.catalog.has(table, text):
             return []
-        found: list[tuple[Any, bytes]] = []
+        texts: list[tuple[Any, bytes]] = []
         for batch, number in self._selected(table, [key, text], where):
             keys = number.tolist() if key == ROWID else _cells(batch, key)
             pairs = zip(keys, _bytes(batch.column(text)), strict=True)
-            found += [(index, value) for index, value in pairs if value is not None]
-        return found
+            texts += [(index, value) for index, value in pairs if value is not None]
+        return texts
 
     def count(self, table: str, *where: Condition) -> int:
         """The number of rows."""
@@ -311,8 +313,8 @@ def _bytes(array: pa.Array) -> list[bytes | None]:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        found: list[bytes | None] = array.cast(pa.large_binary()).to_pylist()
-        return found
+        values: list[bytes | None] = array.cast(pa.large_binary()).to_pylist()
+        return values
     return [value if value is None or isinstance(value, bytes) else str(value).encode() for value in array.to_pylist()]
 
 

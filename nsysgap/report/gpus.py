@@ -67,8 +67,10 @@ def identify_gpus(source: Source, processes: Table, process: NDArray[np.int32], 
     identities = resolving.all()
     ids = _device_ids(identities, gpus)
     table = np.zeros(number, np.int32)
-    table[used] = [ids[one.number, one.which] for one in identities]
-    pair_ids = {pair: ids[one.number, one.which] for pair, one in zip(resolving.pairs, identities, strict=True)}
+    table[used] = [ids[identity.number, identity.which] for identity in identities]
+    pair_ids = {
+        pair: ids[identity.number, identity.which] for pair, identity in zip(resolving.pairs, identities, strict=True)
+    }
     notices = (*_unknown(identities, owners), *_begun_on_host(identities))
     return Gpus(table[pairs], _devices(gpus, identities, ids), notices, pair_ids)
 
@@ -91,10 +93,12 @@ class _Identities:
 
     def all(self) -> list[Identity]:
         """The identity of each pair."""
-        found = [self._one(process, ordinal) for process, ordinal in self.pairs]
+        identities = [self._identity(process, ordinal) for process, ordinal in self.pairs]
         if len(self.hosts) > 1:
-            found = [one._replace(which=f"{one.which} on {one.host}".strip()) for one in found]
-        return found
+            identities = [
+                identity._replace(which=f"{identity.which} on {identity.host}".strip()) for identity in identities
+            ]
+        return identities
 
     def _other_pids(self, pid: int) -> str:
         """Why the table that maps numbers does not tell where it is there: containers number their processes anew."""
@@ -102,21 +106,21 @@ class _Identities:
             return ""
         return " (container's pids)"
 
-    def _one(self, process: int, ordinal: int) -> Identity:
+    def _identity(self, process: int, ordinal: int) -> Identity:
         host, pid = _host(process), process >> 24 & 0xFFFFFF
         here = _of_host(self.gpus, host)
         if (pid, ordinal) in self.table:
             gpu, uuid = self.table[pid, ordinal]
             if gpu is not None:
                 return Identity(gpu, "", "TARGET_INFO_CUDA_DEVICE", host, True)
-            described = next((one.id for one in here if one.uuid == uuid), None)
+            described = next((candidate.id for candidate in here if candidate.uuid == uuid), None)
             if described is not None:
                 return Identity(described, "", "uuid", host, True)
             return Identity(ordinal, uuid, "MIG uuid", host, True)
         if len(here) > 1 and self.users[host, ordinal] > 1:
             which = f"of {pid}" if process else "of no process"
             return Identity(ordinal, which, f"not known{self._other_pids(pid)}", host, False)
-        named = [one.id for one in here if one.cuda == ordinal]
+        named = [candidate.id for candidate in here if candidate.cuda == ordinal]
         if not self.table and len(named) == 1:
             return Identity(named[0], "", "TARGET_INFO_GPU.cuDevice", host, True)
         return Identity(ordinal, "", f"the process's own number{self._other_pids(pid)}", host, True)
@@ -128,12 +132,12 @@ def _host(process: int) -> int:
 
 def _of_host(gpus: list[Gpu], host: int) -> list[Gpu]:
     """The GPUs of a host; all where none is said to be of that host."""
-    return [one for one in gpus if one.host == host] or gpus
+    return [gpu for gpu in gpus if gpu.host == host] or gpus
 
 
 def _device_ids(identities: list[Identity], gpus: list[Gpu]) -> dict[tuple[int, str], int]:
     """An ID for each GPU, in the order of number and `which`: its number, where numbers alone name all."""
-    keys = sorted({(one.number, one.which) for one in identities} | {(gpu.id, "") for gpu in gpus})
+    keys = sorted({(identity.number, identity.which) for identity in identities} | {(gpu.id, "") for gpu in gpus})
     if not any(which for _, which in keys):
         return {key: key[0] for key in keys}
     return {key: min(key[0], MOST_NUMBERS) * PER_NUMBER + rank for rank, key in enumerate(keys)}
@@ -141,28 +145,28 @@ def _device_ids(identities: list[Identity], gpus: list[Gpu]) -> dict[tuple[int, 
 
 def _devices(gpus: list[Gpu], identities: list[Identity], ids: dict[tuple[int, str], int]) -> tuple[Device, ...]:
     """Every GPU that an op ran on and every one that the report describes, by number."""
-    found: dict[int, Device] = {}
-    for one in identities:
-        device_id = ids[one.number, one.which]
-        found.setdefault(device_id, _device(_of_host(gpus, one.host), one, device_id))
-    used = {(one.host, one.number) for one in identities if one.known}
+    devices: dict[int, Device] = {}
+    for identity in identities:
+        device_id = ids[identity.number, identity.which]
+        devices.setdefault(device_id, _device(_of_host(gpus, identity.host), identity, device_id))
+    used = {(identity.host, identity.number) for identity in identities if identity.known}
     for gpu in gpus:
         device_id = ids[gpu.id, ""]
-        if device_id not in found and (gpu.host, gpu.id) not in used:
-            found[device_id] = _described(gpu, device_id)
-    return tuple(sorted(found.values(), key=lambda one: (one.number, one.which or "")))
+        if device_id not in devices and (gpu.host, gpu.id) not in used:
+            devices[device_id] = _described(gpu, device_id)
+    return tuple(sorted(devices.values(), key=lambda device: (device.number, device.which or "")))
 
 
 def _device(gpus: list[Gpu], identity: Identity, device_id: int) -> Device:
     """The device of an identity, described by the GPU with its number, or by what all its host's GPUs share."""
     one_gpu = not identity.which or identity.which == f"on {identity.host}"
-    own = [one for one in gpus if one.id == identity.number] if one_gpu else gpus
-    alike = len({(one.name, one.sm_count, one.memory) for one in own}) == 1
-    found = _described(own[-1], device_id) if alike else Device(device_id)
+    own = [gpu for gpu in gpus if gpu.id == identity.number] if one_gpu else gpus
+    alike = len({(gpu.name, gpu.sm_count, gpu.memory) for gpu in own}) == 1
+    device = _described(own[-1], device_id) if alike else Device(device_id)
     if not one_gpu:
-        found = replace(found, bus=None, sm_count=None, total_memory=None)
+        device = replace(device, bus=None, sm_count=None, total_memory=None)
     own_number = _own(identity.number, device_id)
-    return replace(found, which=identity.which or None, own_number=own_number, resolved=identity.resolved)
+    return replace(device, which=identity.which or None, own_number=own_number, resolved=identity.resolved)
 
 
 def _described(gpu: Gpu, device_id: int) -> Device:
@@ -176,7 +180,7 @@ def _own(number: int, device_id: int) -> int | None:
 
 def _unknown(identities: list[Identity], owners: list[int]) -> Iterable[Notice]:
     """A warning where processes use one ordinal and nothing tells whether that is one GPU."""
-    unknown = {owner for one, owner in zip(identities, owners, strict=True) if not one.known}
+    unknown = {owner for identity, owner in zip(identities, owners, strict=True) if not identity.known}
     if unknown:
         said = counted(len(unknown), "process runs", "processes run")
         yield Notice(
@@ -188,7 +192,7 @@ def _unknown(identities: list[Identity], owners: list[int]) -> Iterable[Notice]:
 
 def _begun_on_host(identities: list[Identity]) -> Iterable[Notice]:
     """A warning where processes have no other op that would tell the GPU of whole graphs that begin on the host."""
-    number = sum(one.number == BEGINS_ON_HOST for one in identities)
+    number = sum(identity.number == BEGINS_ON_HOST for identity in identities)
     if number:
         said = counted(number, "process ran", "processes ran")
         yield Notice(
@@ -205,15 +209,15 @@ def read_gpus(source: Source) -> list[Gpu]:
         return []
     columns = (number, "vmId", "name", "smCount", "totalMemory", "busLocation", "cuDevice", "uuid")
     sizes = {gpu: (sms, memory) for gpu, sms, memory in source.rows("TARGET_INFO_CUDA_GPU", _OLDEST_SIZES)}
-    found: dict[tuple[int | None, int], Gpu] = {}
+    gpus: dict[tuple[int | None, int], Gpu] = {}
     for cell, vm, name, sms, memory, bus, cuda, uuid in source.rows("TARGET_INFO_GPU", columns):
         gpu, host = whole(cell, 32), whole(vm)
         if gpu is not None:
             host = None if host is None else host >> HOST_SHIFT & 0xFFFF
             size = (sms, memory) if sms is not None or memory is not None else sizes.get(gpu, (None, None))
             said = (words(name) or None, whole(size[0]), whole(size[1]), words(bus) or None)
-            found[host, gpu] = Gpu(host, gpu, *said, whole(cuda, 32), words(uuid))
-    return list(found.values())
+            gpus[host, gpu] = Gpu(host, gpu, *said, whole(cuda, 32), words(uuid))
+    return list(gpus.values())
 
 
 _OLDEST_SIZES = ("deviceId", "numMultiprocessors", "globalMemorySize")

@@ -22,7 +22,7 @@ def read_graph_nodes(source: Source, trace: Trace, progress: Progress | None = N
 
     Raises NsysgapError when the file is damaged.
     """
-    name = next((one for one in (_NODES, _EVENTS) if source.catalog.has(one, "start", "graphNodeId")), None)
+    name = next((table for table in (_NODES, _EVENTS) if source.catalog.has(table, "start", "graphNodeId")), None)
     if name is None:
         return GRAPH_NODES.empty()
     columns = _read(source, name, [Read("node", "graphNodeId"), Read("original", "originalGraphNodeId")], progress)
@@ -59,5 +59,5 @@ def _rows_of(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.i
     """The position of each wanted ID among sorted ones, -1 where it is not there."""
     if not len(keys):
         return np.full(len(wanted), NONE, np.int32)
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, place, NONE).astype(np.int32)
+    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[position] == wanted, position, NONE).astype(np.int32)

@@ -15,15 +15,15 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def read_last_words(source: Source, names: Names) -> tuple[str, ...]:
     """The last lines of what the processes wrote to standard error, at most five; of the last process that did."""
-    found: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
     for file, content in source.rows("ProcessStreams", ("filenameId", "contentId")):
         file_id, content_id = whole(file, 32), whole(content, 32)
         if file_id is None or content_id is None or file_id not in names or content_id not in names:
             continue
         lines = [line for line in map(_shown, words(names.raw(content_id)).split("\n")) if line]
         if "stderr" in names[file_id].lower() and lines:
-            found = tuple(lines[-MOST_LINES:])
-    return found
+            last = tuple(lines[-MOST_LINES:])
+    return last
 
 
 def _shown(line: str) -> str:

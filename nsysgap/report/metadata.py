@@ -22,14 +22,14 @@ def key_values(source: Source, table: str) -> list[tuple[str, str]]:
 
 def under_wsl(source: Source) -> bool:
     """Whether the program ran under Windows Subsystem for Linux, as far as the report tells."""
-    found = dict(key_values(source, "TARGET_INFO_SYSTEM_ENV"))
-    return "microsoft" in found.get("SoftwareReleaseVersion", "").lower()
+    environment = dict(key_values(source, "TARGET_INFO_SYSTEM_ENV"))
+    return "microsoft" in environment.get("SoftwareReleaseVersion", "").lower()
 
 
 def export_versions(source: Source) -> tuple[str | None, str | None]:
     """(nsys version, schema version); None where the exporter was too old to write them."""
-    found = {name: value for table in EXPORT_TABLES for name, value in key_values(source, table)}
-    return found.get("EXPORT_PRODUCT_VERSION") or None, found.get("EXPORT_SCHEMA_VERSION") or None
+    versions = {name: value for table in EXPORT_TABLES for name, value in key_values(source, table)}
+    return versions.get("EXPORT_PRODUCT_VERSION") or None, versions.get("EXPORT_SCHEMA_VERSION") or None
 
 
 def session_duration(source: Source) -> int | None:
@@ -40,20 +40,20 @@ def session_duration(source: Source) -> int | None:
 
 def process_names(source: Source, names: Names, global_pids: NDArray[np.int64]) -> NDArray[np.int32]:
     """Indices of the names of these processes; NONE where PROCESSES has none. The last row of a process counts."""
-    found = np.full(len(global_pids), NONE, np.int32)
-    place = {int(pid): i for i, pid in enumerate(global_pids)}
+    indices = np.full(len(global_pids), NONE, np.int32)
+    row_of = {int(pid): i for i, pid in enumerate(global_pids)}
     for pid, name in source.texts("PROCESSES", "globalPid", "name"):
-        if name and pid in place:
-            found[place[pid]] = names.add(name)
-    return found
+        if name and pid in row_of:
+            indices[row_of[pid]] = names.add(name)
+    return indices
 
 
 def thread_names(source: Source, global_tids: NDArray[np.int64]) -> NDArray[np.int32]:
     """Indices of the names of these threads; NONE where ThreadNames has none. The last row of a thread counts."""
-    found = np.full(len(global_tids), NONE, np.int32)
-    place = {int(tid): i for i, tid in enumerate(global_tids)}
+    indices = np.full(len(global_tids), NONE, np.int32)
+    row_of = {int(tid): i for i, tid in enumerate(global_tids)}
     for tid, name in source.rows("ThreadNames", ("globalTid", "nameId")):
         index = whole(name, 32)
-        if tid in place and index is not None:
-            found[place[tid]] = index
-    return found
+        if tid in row_of and index is not None:
+            indices[row_of[tid]] = index
+    return indices

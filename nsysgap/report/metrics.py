@@ -37,12 +37,12 @@ def read_sm_active(source: Source, names: Names) -> Table:
 
 def _metric_names(source: Source) -> dict[Key, str]:
     """The name of each (typeId, metricId)."""
-    found = {}
+    names = {}
     for kind_cell, metric_cell, name in source.rows(_INFO, ("typeId", "metricId", "metricName")):
         kind, metric = whole(kind_cell), whole(metric_cell)
         if kind is not None and metric is not None:
-            found[kind, metric] = words(name)
-    return found
+            names[kind, metric] = words(name)
+    return names
 
 
 def _read(source: Source, wanted: dict[Key, str], names: Names, progress: Progress | None) -> Table:

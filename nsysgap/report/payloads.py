@@ -100,8 +100,8 @@ def python_stacks(source: Source) -> frozenset[str]:
     if not source.catalog.has("NVTX_EVENTS", "eventType", "binaryData"):
         return frozenset()
     names = frozenset(name for (name,) in source.rows(PAYLOAD_SCHEMAS, ("name",)))
-    found = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
-    return found if found and source.first("NVTX_EVENTS", (), *PAYLOADS) else frozenset()
+    registered = names & {PYTHON_SAMPLING, PYTHON_BACKTRACE}
+    return registered if registered and source.first("NVTX_EVENTS", (), *PAYLOADS) else frozenset()
 
 
 def enum_sizes(source: Source) -> dict[int, int]:
@@ -115,15 +115,15 @@ def stack_layouts(
     schemas: Sequence[PayloadSchema], enums: Mapping[int, int], names: Sequence[str]
 ) -> tuple[dict[tuple[int, int], StackLayout], list[str]]:
     """({(domain, schema ID): layout} of the schemas with these names, what is wrong with those that hold no stack)."""
-    found: dict[tuple[int, int], StackLayout] = {}
+    layouts: dict[tuple[int, int], StackLayout] = {}
     refused = []
     for schema in schemas:
         if schema.name in names:
             try:
-                found[schema.domain, schema.id] = _layout(schema, schemas, enums)
+                layouts[schema.domain, schema.id] = _layout(schema, schemas, enums)
             except ValueError as error:
                 refused.append(f"'{schema.name}' {error}")
-    return found, refused
+    return layouts, refused
 
 
 def _layout(schema: PayloadSchema, schemas: Sequence[PayloadSchema], enums: Mapping[int, int]) -> StackLayout:
@@ -131,7 +131,7 @@ def _layout(schema: PayloadSchema, schemas: Sequence[PayloadSchema], enums: Mapp
     if arrays != [len(schema.entries) - 1] or schema.entries[-1].flags & _ARRAY_OR_POINTER != _ARRAY_LENGTH_INDEX:
         raise ValueError("does not end with one array whose length another member tells")
     frames = schema.entries[-1]
-    members = [one for one in schemas if one.id == frames.type and one.domain == schema.domain]
+    members = [other for other in schemas if other.id == frames.type and other.domain == schema.domain]
     if len(members) != 1:
         raise ValueError("has frames of an unknown type")
     if frames.detail is None or not 0 <= frames.detail < len(schema.entries) - 1:
@@ -157,20 +157,20 @@ def _layout(schema: PayloadSchema, schemas: Sequence[PayloadSchema], enums: Mapp
 def _frame_type(schema: PayloadSchema, enums: Mapping[int, int]) -> np.dtype[Any]:
     wanted = {"Function": "function", "File": "file", "Line": "line"}
     offsets = _offsets(schema.entries, enums)
-    formats, places, names = [], [], []
+    formats, starts, names = [], [], []
     for entry, offset in zip(schema.entries, offsets, strict=False):
         if entry.name in wanted and not entry.flags & _ARRAY_OR_POINTER:
             names.append(wanted[entry.name])
             formats.append(_TYPES.get(entry.type, ""))
-            places.append(offset)
+            starts.append(offset)
     if sorted(names) != ["file", "function", "line"] or not all(formats):
         raise ValueError("has frames without function, file and line")
     size = schema.size or offsets[-1]
     if size >= _FARTHEST:
         raise ValueError(f"has frames of {size} bytes")
-    if max(place + np.dtype(kind).itemsize for place, kind in zip(places, formats, strict=True)) > size:
+    if max(start + np.dtype(kind).itemsize for start, kind in zip(starts, formats, strict=True)) > size:
         raise ValueError("has frames with a member outside of them")
-    return np.dtype({"names": names, "formats": formats, "offsets": places, "itemsize": size})
+    return np.dtype({"names": names, "formats": formats, "offsets": starts, "itemsize": size})
 
 
 def _offsets(entries: Sequence[Entry], enums: Mapping[int, int]) -> list[int]:
@@ -217,8 +217,8 @@ def payloads_of(blob: bytes) -> Iterator[tuple[int, bytes]]:
     table_end = _COUNT.size + payloads * _DESCRIPTOR.size
     if table_end > len(blob):
         raise ValueError("too short for its payloads")
-    for place in range(_COUNT.size, table_end, _DESCRIPTOR.size):
-        schema, size, offset = _DESCRIPTOR.unpack_from(blob, place)
+    for position in range(_COUNT.size, table_end, _DESCRIPTOR.size):
+        schema, size, offset = _DESCRIPTOR.unpack_from(blob, position)
         if offset < table_end or offset + size > len(blob):
             raise ValueError("a payload lies outside")
         yield schema, blob[offset : offset + size]
@@ -242,10 +242,10 @@ def decode_frames(layout: StackLayout, joined: bytes) -> dict[str, NDArray[np.in
 def string_ids(blob: bytes, domain: int, layouts: Mapping[tuple[int, int], StackLayout]) -> set[int]:
     """The StringIds that a blob may point to: those of a stack's frames, else every aligned 64-bit number in it."""
     try:
-        found = stack_bytes(blob, domain, layouts)
+        stack = stack_bytes(blob, domain, layouts)
     except ValueError:
-        found = None
-    if found is None:
+        stack = None
+    if stack is None:
         return set(np.frombuffer(blob, "<i8", len(blob) // 8).tolist())
-    members = decode_frames(*found)
+    members = decode_frames(*stack)
     return set(members["function"].tolist()) | set(members["file"].tolist())

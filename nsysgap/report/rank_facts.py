@@ -122,15 +122,15 @@ def _number(payload: bytes, offset: int | None, size: int) -> int | None:
 
 
 def _mpi_marks(source: Source) -> dict[int, int]:
-    found: dict[int, int] = {}
+    ranks: dict[int, int] = {}
     if not source.catalog.has("NVTX_EVENTS", "eventType", "globalTid", "text"):
-        return found
+        return ranks
     for tid, text in source.rows("NVTX_EVENTS", ("globalTid", "text"), OneOf("eventType", (_MARK,)), Present("text")):
         mark = _MPI_RANK.match(words(text))
         number = whole(tid)
         if mark is not None and number is not None:
-            found.setdefault(number >> PID_SHIFT << PID_SHIFT, int(mark.group(1)))
-    return found
+            ranks.setdefault(number >> PID_SHIFT << PID_SHIFT, int(mark.group(1)))
+    return ranks
 
 
 def _environment(source: Source) -> tuple[int | None, int | None]:
@@ -157,8 +157,8 @@ def _first_number(variables: Mapping[str, str], names: tuple[str, ...]) -> int |
 
 
 def _host(source: Source) -> str | None:
-    found = dict(key_values(source, "TARGET_INFO_SYSTEM_ENV"))
-    return found.get("Hostname") or found.get("HostName") or None
+    environment = dict(key_values(source, "TARGET_INFO_SYSTEM_ENV"))
+    return environment.get("Hostname") or environment.get("HostName") or None
 
 
 def _uuids(source: Source) -> dict[int, str]:

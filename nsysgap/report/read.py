@@ -183,9 +183,9 @@ class _Reading:
             lacking = [index for index in distinct(values).tolist() if index not in self.names]
             if not lacking:  # as in all that nsys writes: the other columns need not be read
                 break
-            found = self._read(table, [Read("name", other, tables.NONE, "int32", NO_STRING)])["name"]
-            known = [index for index in distinct(found).tolist() if index in self.names]
-            values = np.where(is_any(values, lacking) & is_any(found, known), found, values)
+            next_names = self._read(table, [Read("name", other, tables.NONE, "int32", NO_STRING)])["name"]
+            known = [index for index in distinct(next_names).tolist() if index in self.names]
+            values = np.where(is_any(values, lacking) & is_any(next_names, known), next_names, values)
         return values
 
     def _numbered_names(self, kind: int, values: Array) -> Array:
@@ -226,12 +226,12 @@ class _Reading:
         """Map each name index to that of the name without _v7000 and _ptsz."""
         if not len(values):
             return values
-        present, place = codes(values)
+        present, code = codes(values)
         mapped = [
             self.names.add(_VERSION_SUFFIX.sub(b"", self.names.raw(index))) if index in self.names else index
             for index in present.tolist()
         ]
-        result: Array = np.array(mapped, np.int32)[place]
+        result: Array = np.array(mapped, np.int32)[code]
         return result
 
     def _raw_spans(self, table: str) -> Columns:
@@ -276,10 +276,10 @@ class _Reading:
             texts = self.source.texts("NVTX_EVENTS", ROWID, "text", NVTX_RANGES)
             rows = np.fromiter((row for row, _ in texts), np.int64, len(texts))
             ids = np.fromiter(map(self.names.add, (text for _, text in texts)), np.int32, len(texts))
-            place = np.searchsorted(columns["rowid"], rows)
-            inside = place < len(index)
-            inside[inside] = columns["rowid"][place[inside]] == rows[inside]
-            index[place[inside]] = ids[inside]
+            position = np.searchsorted(columns["rowid"], rows)
+            inside = position < len(index)
+            inside[inside] = columns["rowid"][position[inside]] == rows[inside]
+            index[position[inside]] = ids[inside]
         index[index == tables.NONE] = self.names.add(b"") if (index == tables.NONE).any() else tables.NONE
         return index
 
@@ -342,8 +342,8 @@ class _Reading:
 
     def _nvtx(self, columns: Columns, threads: Table) -> Table:
         known, ending = threads["global_tid"], columns["end_thread"]
-        place = np.minimum(np.searchsorted(known, ending), len(known) - 1)
-        columns["end_thread"] = np.where(known[place] == ending, place, tables.NONE).astype(np.int32)
+        row = np.minimum(np.searchsorted(known, ending), len(known) - 1)
+        columns["end_thread"] = np.where(known[row] == ending, row, tables.NONE).astype(np.int32)
         columns["thread"] = places(threads["global_tid"], columns["thread"])
         order = np.lexsort((-columns["end"], columns["start"]))  # stable: equal ranges keep the report's order
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})

@@ -32,9 +32,9 @@ class FrameBuilder:
 
     def put(self, stacks: Integers, counts: Integers, members: dict[str, Integers], *, native: bool) -> None:
         """Fill reserved stacks: `counts` frames each, one after the other in `members` (function, file, line)."""
-        place, rows = _distinct(members["function"], members["file"], members["line"])
+        code, rows = _distinct(members["function"], members["file"], members["line"])
         known = np.array([self._frame(row[0], row[1], row[2], native) for row in rows.tolist()], np.int32)
-        self._chunks.append((stacks, counts, known[place] if len(known) else np.empty(0, np.int32)))
+        self._chunks.append((stacks, counts, known[code] if len(known) else np.empty(0, np.int32)))
 
     def _frame(self, function: int, file: int, line: int, native: bool) -> int:
         key = (function, file, line, native)
@@ -80,25 +80,25 @@ def _distinct(function: Integers, file: Integers, line: Integers) -> tuple[Integ
     lines, line_code = _coded(line)
     files, file_code = _coded(file)
     pairs, pair_code = _coded(function_code * max(len(lines), 1) + line_code)
-    present, place = _coded(pair_code * max(len(files), 1) + file_code)
+    present, code = _coded(pair_code * max(len(files), 1) + file_code)
     pair = pairs[present // max(len(files), 1)]
     chosen = (
         functions[pair // max(len(lines), 1)],
         files[present % max(len(files), 1)],
         lines[pair % max(len(lines), 1)],
     )
-    return place, np.stack(chosen, axis=1)
+    return code, np.stack(chosen, axis=1)
 
 
 def _coded(values: Integers) -> tuple[Integers, Integers]:
     """(the distinct values, sorted; the place of each value among them): by a table where their range is small."""
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     if high - low >= _LARGEST_TABLE:
-        present, place = np.unique(values, return_inverse=True)
-        return present, place.reshape(-1)
+        present, code = np.unique(values, return_inverse=True)
+        return present, code.reshape(-1)
     seen = np.zeros(high - low + 1, np.bool_)
     seen[values - low] = True
     present = np.flatnonzero(seen) if len(values) else np.empty(0, np.int64)
-    place = np.zeros(high - low + 1, np.int32)
-    place[present] = np.arange(len(present), dtype=np.int32)
-    return present + low, place[values - low].astype(np.int64)
+    code = np.zeros(high - low + 1, np.int32)
+    code[present] = np.arange(len(present), dtype=np.int32)
+    return present + low, code[values - low].astype(np.int64)

@@ -100,14 +100,14 @@ class _Reading:
 
     def _periods(self) -> dict[int, int]:
         """The sampling periods that the capture was asked for."""
-        found = {}
+        periods = {}
         for name, value in key_values(self.source, "META_DATA_CAPTURE"):
             if value.isdigit() and int(value):
                 if name == "PYTHON_BACKTRACE_SAMPLING_OPTIONS:SAMPLING_RATE":
-                    found[PYTHON_SAMPLE] = 1_000_000_000 // int(value)
+                    periods[PYTHON_SAMPLE] = 1_000_000_000 // int(value)
                 elif name == "LINUX_PERF_OPTIONS:SAMPLING_PERIOD":
-                    found[NATIVE_SAMPLE] = int(value)
-        return found
+                    periods[NATIVE_SAMPLE] = int(value)
+        return periods
 
     def _python(self) -> dict[int, Columns]:
         """Python stacks by source: time, global_tid, stack."""
@@ -135,17 +135,17 @@ class _Reading:
         }
 
     def _blob_rows(self, decoder: _Decoder) -> Columns:
-        found = []
+        samples = []
         columns = ("start", "globalTid", "domainId", "binaryData")
         with _uncollected(), closing(self.source.rows("NVTX_EVENTS", columns, *PAYLOADS)) as rows:
             for time, tid, domain, blob in rows:
                 known = decoder.stack(domain, blob)
                 if known and whole(time, LATEST.bit_length()) is not None and whole(tid) is not None:
-                    found.append((time, tid, *known))
+                    samples.append((time, tid, *known))
                 elif known:
                     decoder.odd += 1
         decoder.finish()
-        time, tid, stack, kind = np.array(found, np.int64).reshape(len(found), 4).T
+        time, tid, stack, kind = np.array(samples, np.int64).reshape(len(samples), 4).T
         return {"time": time, "global_tid": tid, "stack": stack.astype(np.int32), "source": kind.astype(np.int8)}
 
     def _exported_without_blobs(self, *where: Condition) -> None:
@@ -165,9 +165,9 @@ class _Reading:
             ]
             calls = self.source.columns(RUNTIME, reads, NoneOf("eventClass", (0, 1)), self.progress)
             order = np.lexsort((calls["start"], calls["tid"]))
-            place = _find_pairs(calls["tid"][order], calls["start"][order], tid, start)
-            known = np.flatnonzero(place != NONE)
-            row = order[place[known]]
+            position = _find_pairs(calls["tid"][order], calls["start"][order], tid, start)
+            known = np.flatnonzero(position != NONE)
+            row = order[position[known]]
             end[known], correlation[known] = np.maximum(calls["end"][row], start[known]), calls["id"][row]
         kept = {name: columns[name] for name in ("global_tid", "stack", "source")}
         return {"start": start, "end": end, "correlation": correlation, **kept}
@@ -226,10 +226,10 @@ class _Reading:
         present = ids[heads]
 
         def stack(wanted: NDArray[np.int64]) -> NDArray[np.int32]:
-            place = np.searchsorted(present, wanted)
-            inside = place < len(present)
-            inside[inside] = present[place[inside]] == wanted[inside]
-            return np.where(inside, first + place, NONE).astype(np.int32)
+            position = np.searchsorted(present, wanted)
+            inside = position < len(present)
+            inside[inside] = present[position[inside]] == wanted[inside]
+            return np.where(inside, first + position, NONE).astype(np.int32)
 
         return stack
 
@@ -266,13 +266,13 @@ class _Decoder:
     def stack(self, domain: int, blob: bytes) -> tuple[int, int] | None:
         """(row of the stacks table, source) of a blob; None if it holds no stack or is malformed, which is counted."""
         key = (domain, self._digest(blob).digest())  # the blobs themselves may be gigabytes
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._new(domain, blob)
-        if isinstance(found, tuple):
-            return found
-        if found:
-            self.malformed[found] = self.malformed.get(found, 0) + 1
+        decoded = self._known.get(key)
+        if decoded is None:
+            decoded = self._known[key] = self._new(domain, blob)
+        if isinstance(decoded, tuple):
+            return decoded
+        if decoded:
+            self.malformed[decoded] = self.malformed.get(decoded, 0) + 1
         return None
 
     def _new(self, domain: int, blob: bytes) -> tuple[int, int] | str:
@@ -303,15 +303,15 @@ class _Decoder:
 def _find_pairs(tid: Integers, time: Integers, wanted_tid: Integers, wanted_time: Integers) -> NDArray[np.intp]:
     """The place of each wanted (thread, time) among sorted ones, NONE where it is not."""
     threads = np.unique(np.concatenate((tid, wanted_tid)))
-    found = np.full(len(wanted_tid), NONE, np.intp)
+    rows = np.full(len(wanted_tid), NONE, np.intp)
     for thread in threads:
         low, high = np.searchsorted(tid, thread, side="left"), np.searchsorted(tid, thread, side="right")
         mine = np.flatnonzero(wanted_tid == thread)
-        place = low + np.searchsorted(time[low:high], wanted_time[mine])
-        inside = place < high
-        inside[inside] = time[place[inside]] == wanted_time[mine[inside]]
-        found[mine[inside]] = place[inside]
-    return found
+        row = low + np.searchsorted(time[low:high], wanted_time[mine])
+        inside = row < high
+        inside[inside] = time[row[inside]] == wanted_time[mine[inside]]
+        rows[mine[inside]] = row[inside]
+    return rows
 
 
 def _table(schema: tables.Schema, parts: list[Columns], trace: Trace, by: str) -> Table:
@@ -321,9 +321,9 @@ def _table(schema: tables.Schema, parts: list[Columns], trace: Trace, by: str) -
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     threads = trace.threads["global_tid"]
     tids = columns["global_tid"] if by == "time" else columns.pop("global_tid")
-    place = np.searchsorted(threads, tids)
-    known = place < len(threads)
-    known[known] = threads[place[known]] == tids[known]
-    columns["thread"] = np.where(known, place, NONE).astype(np.int32)
+    row = np.searchsorted(threads, tids)
+    known = row < len(threads)
+    known[known] = threads[row[known]] == tids[known]
+    columns["thread"] = np.where(known, row, NONE).astype(np.int32)
     order = np.argsort(columns[by], kind="stable")
     return Table(schema, {name: column[order] for name, column in columns.items()})

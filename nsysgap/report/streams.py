@@ -55,15 +55,15 @@ def _green_contexts(source: Source, processes: Table) -> dict[Key, int]:
         Read("stream", "streamId", NONE, "int32"),
         Read("green", "greenContextId", 0, "int32"),
     ]
-    found: dict[Key, int] = {}
+    contexts: dict[Key, int] = {}
     for table in OP_TABLES.values():
         columns = source.columns(table, reads)
         columns["process"] = process_rows(processes, columns["process"])
         in_green = np.flatnonzero(columns["green"])
         if len(in_green):
             rows = np.unique(np.column_stack([columns[read.name][in_green] for read in reads]), axis=0)
-            found |= {(process, context, stream): green for process, context, stream, green in rows.tolist()}
-    return found
+            contexts |= {(process, context, stream): green for process, context, stream, green in rows.tolist()}
+    return contexts
 
 
 def _keys(processes: Table, cells: tuple[object, ...]) -> list[Key]:

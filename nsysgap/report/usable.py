@@ -80,10 +80,13 @@ class Usable:
 
     def notices(self) -> list[Notice]:
         """What was left out, in words."""
-        return [Notice(*_notice(one)) for one in self.left_out]
+        return [Notice(*_notice(left_out)) for left_out in self.left_out]
 
 
-def _notice(one: LeftOut) -> tuple[str, str]:
-    singular, plural = _SAID[one.why]
-    said = counted(one.count, f"row of {one.table} {singular}", f"rows of {one.table} {plural}")
-    return "incomplete" if one.of_gpu or one.why == "other_clock" else "warning", f"{said}: left out of every figure."
+def _notice(left_out: LeftOut) -> tuple[str, str]:
+    singular, plural = _SAID[left_out.why]
+    said = counted(left_out.count, f"row of {left_out.table} {singular}", f"rows of {left_out.table} {plural}")
+    return (
+        "incomplete" if left_out.of_gpu or left_out.why == "other_clock" else "warning",
+        f"{said}: left out of every figure.",
+    )

@@ -97,8 +97,8 @@ def _gpus_of_contexts(trace: Trace) -> NDArray[np.int64]:
     known, first = np.unique(ran, return_index=True)
     if not len(known):
         return np.full(len(context), NONE, np.int64)
-    place = np.minimum(np.searchsorted(known, context), len(known) - 1)
-    return np.where(known[place] == context, trace.ops["device"][first[place]].astype(np.int64), NONE)
+    position = np.minimum(np.searchsorted(known, context), len(known) - 1)
+    return np.where(known[position] == context, trace.ops["device"][first[position]].astype(np.int64), NONE)
 
 
 def read_session_start(source: Source) -> int | None:
@@ -110,19 +110,19 @@ def read_session_start(source: Source) -> int | None:
 def read_not_shown(source: Source, stacks: Stacks | None) -> dict[str, int]:
     """Events that a trace does not show: {table: rows}, of every table with times that is not read; without the samples
     that `stacks` holds."""
-    found = {}
+    counts = {}
     for table, columns in source.catalog.columns.items():
         if table in _SHOWN or not {"start", "timestamp"} & {*columns}:
             continue
         others: tuple[Condition, ...] = ()
         if table == "NVTX_EVENTS" and "eventType" in columns:
             others = (NoneOf("eventType", (PUSH_POP, START_END, DOMAIN_CREATED)),)
-        found[table] = source.count(table, *others)
+        counts[table] = source.count(table, *others)
     for table, kind in (("NVTX_EVENTS", PYTHON_SAMPLE), ("COMPOSITE_EVENTS", NATIVE_SAMPLE)):
-        if table in found and stacks is not None:
-            found[table] -= int((stacks.samples["source"] == kind).sum())
+        if table in counts and stacks is not None:
+            counts[table] -= int((stacks.samples["source"] == kind).sum())
     named = {"NVTX_EVENTS": "NVTX_EVENTS other than ranges"}
-    return {named.get(table, table): rows for table, rows in found.items() if rows > 0}
+    return {named.get(table, table): rows for table, rows in counts.items() if rows > 0}
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,16 @@ class Copies:
 def read_copies(source: Source, trace: Trace) -> Copies:
     """What copies and memsets moved, and between which kinds of memory."""
     rows = trace.ops.rows
-    found = Copies(np.full(rows, NONE, np.int64), np.full(rows, NONE, np.int8), np.full(rows, NONE, np.int8))
+    copies = Copies(np.full(rows, NONE, np.int64), np.full(rows, NONE, np.int8), np.full(rows, NONE, np.int8))
     for kind, name in ((MEMCPY, OP_TABLES["memcpy"]), (MEMSET, OP_TABLES["memset"])):
-        columns: dict[str, NDArray[Any]] = {"bytes": found.bytes, "srcKind": found.source, "dstKind": found.target}
-        reads = [Read(one, one, NONE, str(columns[one].dtype)) for one in columns if source.catalog.has(name, one)]
+        columns: dict[str, NDArray[Any]] = {"bytes": copies.bytes, "srcKind": copies.source, "dstKind": copies.target}
+        reads = [
+            Read(column, column, NONE, str(columns[column].dtype))
+            for column in columns
+            if source.catalog.has(name, column)
+        ]
         mine = np.flatnonzero(trace.ops["kind"] == kind)
         if reads and len(mine):
-            for one, values in source.columns(name, reads).items():
-                columns[one][mine] = values[trace.ops["row"][mine]]
-    return found
+            for column, values in source.columns(name, reads).items():
+                columns[column][mine] = values[trace.ops["row"][mine]]
+    return copies

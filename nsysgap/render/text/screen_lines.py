@@ -102,7 +102,7 @@ def _head(answer: ScreenAnswer, width: int) -> Iterator[Line]:
     yield Line("", ", ".join(said), 0, "dim")
     if answer.gaps.selection and not answer.looped:
         yield Line("only", answer.gaps.selection, 0, "cyan")
-    lost = [one.text.removeprefix(NSYS_SAYS) for one in header.warnings if one.level == "incomplete"]
+    lost = [notice.text.removeprefix(NSYS_SAYS) for notice in header.warnings if notice.level == "incomplete"]
     if lost:
         more = f" ({counted(len(lost) - 1, 'more', 'more')}: --detail)" if len(lost) > 1 else ""
         room, text = max(width - len(more), 20), printable(lost[0])
@@ -183,8 +183,8 @@ def _device(device: ScreenDevice, number: int, width: int, *, brief: bool) -> It
     else:
         yield Line(label, f"{busy}, {idle}{each}, window {duration(window // steps)}", 0, indented=True)
         yield from wrapped("", causes, width, (0, 3))
-    for one in device.collectives:
-        yield from wrapped("", _collective(one, steps).split(" "), width, (max(least, 2), 7), " ")
+    for collective in device.collectives:
+        yield from wrapped("", _collective(collective, steps).split(" "), width, (max(least, 2), 7), " ")
     if device.untraced_percent is not None:
         low, high = device.untraced_percent
         said = f"untraced: idle {low:.1f} % if the GPU was busy unseen, {high:.1f} % if not"
@@ -215,12 +215,12 @@ def _largest(parts: dict[str, int]) -> list[tuple[str, int]]:
     return [(part, parts[part]) for part in ordered[:LARGEST]]
 
 
-def _collective(one: CollectiveTime, steps: int) -> str:
-    said = f"of busy {duration(one.collective_ns // steps)} in collectives"
-    if one.waiting_ns is None:
+def _collective(collective: CollectiveTime, steps: int) -> str:
+    said = f"of busy {duration(collective.collective_ns // steps)} in collectives"
+    if collective.waiting_ns is None:
         return f"{said}, sending or waiting for other ranks"
-    waiting = f"{duration(one.waiting_ns // steps)} waiting"
-    return f"{said}, {waiting}" + (f" for pid {one.waits_for}" if one.waits_for is not None else "")
+    waiting = f"{duration(collective.waiting_ns // steps)} waiting"
+    return f"{said}, {waiting}" + (f" for pid {collective.waits_for}" if collective.waits_for is not None else "")
 
 
 def _limits(answer: ScreenAnswer, width: int) -> Iterator[Line]:
@@ -229,22 +229,22 @@ def _limits(answer: ScreenAnswer, width: int) -> Iterator[Line]:
         yield from wrapped("limited by", f"not told: {limits.unknown}".split(" "), width, (3, 7), " ", "dim")
     of_process: dict[int, int] = {}
     for number, part in enumerate(limits.parts):
-        place = of_process.setdefault(part.process, 0)
+        position = of_process.setdefault(part.process, 0)
         of_process[part.process] += 1
-        if place < (LARGEST if answer.processes == 1 else LARGEST - 1):
+        if position < (LARGEST if answer.processes == 1 else LARGEST - 1):
             whose = f"pid {part.process}: " if answer.processes > 1 else ""
-            rank = place * 2 + (len(of_process) - 1)
+            rank = position * 2 + (len(of_process) - 1)
             text = whose + _part(answer, part, width - len(whose))
             yield Line("" if number else "limited by", text, rank, indented=True)
     if answer.advice:
-        gains = [_gain(one) for one in answer.advice[:ADVISED]]
+        gains = [_gain(advice) for advice in answer.advice[:ADVISED]]
         yield from wrapped("would gain", gains, width, (2, 5), "; ")
 
 
 def _part(answer: ScreenAnswer, part: LimitingPart, width: int) -> str:
     """A part of the path, and as far as there is room what most of it is spent on."""
     said = f"{PART_NAMES[part.part]} {duration(part.ns // part.iterations)} ({percent(part.ns, part.path_ns)})"
-    loop = next((one for one in answer.loops if one.process == part.process), None)
+    loop = next((loop for loop in answer.loops if loop.process == part.process), None)
     if part.part == "launch_calls" and loop is not None and answer.looped:
         launches = round(loop.launches_total / loop.count)  # the mean, as the times are
         said += f": {counted(launches, 'launch', 'launches')} a step{_each_launch(answer)}"
@@ -266,25 +266,25 @@ def spent_on(part: str, name: str, detail: str, width: int) -> str:
 
 def _each_launch(answer: ScreenAnswer) -> str:
     """How long a launch call takes on average; "" with several processes, whose calls are counted together."""
-    stats = [one["call_ns"] for one in answer.gaps.launches.values() if one["call_ns"] is not None]
+    stats = [launches["call_ns"] for launches in answer.gaps.launches.values() if launches["call_ns"] is not None]
     graphs = answer.gaps.graph_launches["call_ns"]
     stats += [graphs] if graphs is not None else []
-    number = sum(one["count"] for one in stats)
+    number = sum(calls["count"] for calls in stats)
     if not number or answer.processes > 1:
         return ""
-    return f", {duration(sum(one['total'] for one in stats) // number)} each"
+    return f", {duration(sum(calls['total'] for calls in stats) // number)} each"
 
 
-def _gain(one: Advice) -> str:
+def _gain(advice: Advice) -> str:
     def of(ns: int) -> str:
-        return f"{100 * (1 - ns / max(one.recorded_ns, 1)):.0f}"
+        return f"{100 * (1 - ns / max(advice.recorded_ns, 1)):.0f}"
 
-    name = f"{one.change} {printable(short_kernel_name(one.target), 20)}".strip()
-    if one.central_ns is not None:
-        return f"{name} {of(one.central_ns)} %"
-    if one.worst_ns > one.recorded_ns:
-        return f"{name} up to {of(one.best_ns)} %"
-    return f"{name} {of(one.worst_ns)} to {of(one.best_ns)} %"
+    name = f"{advice.change} {printable(short_kernel_name(advice.target), 20)}".strip()
+    if advice.central_ns is not None:
+        return f"{name} {of(advice.central_ns)} %"
+    if advice.worst_ns > advice.recorded_ns:
+        return f"{name} up to {of(advice.best_ns)} %"
+    return f"{name} {of(advice.worst_ns)} to {of(advice.best_ns)} %"
 
 
 def _latency(answer: ScreenAnswer) -> Iterator[Line]:
@@ -292,8 +292,8 @@ def _latency(answer: ScreenAnswer) -> Iterator[Line]:
     waited, nothing = answer.gaps.syncs["waited"], answer.gaps.syncs["found_nothing"]
     tail = waited["tail_ns"]
     if tail is None:
-        found = f"{counted(nothing, 'call', 'calls')} found nothing to wait for" if nothing else "no sync call"
-        yield Line("syncs", found, 4)
+        said = f"{counted(nothing, 'call', 'calls')} found nothing to wait for" if nothing else "no sync call"
+        yield Line("syncs", said, 4)
         return
     calls = f"{count(waited['count'])} waited" + (f", {count(nothing)} found nothing" if nothing else "")
     yield Line("syncs", f"tail {duration(tail['median'])} median, {duration(tail['p99'])} p99 ({calls})", 2)
@@ -302,19 +302,19 @@ def _latency(answer: ScreenAnswer) -> Iterator[Line]:
 def _launch_latency(answer: ScreenAnswer) -> str:
     graphs = answer.gaps.graph_launches
     kinds = [(kind, answer.gaps.launches[kind]) for kind in LATENCY_KINDS if kind in answer.gaps.launches]
-    kinds = [(kind, one) for kind, one in kinds if one["count"]]
+    kinds = [(kind, stats) for kind, stats in kinds if stats["count"]]
     nodes = 0 if graphs["node_count"] is None else graphs["node_count"]["total"]
-    if graphs["latency_ns"] is not None and nodes > sum(one["count"] for _, one in kinds):
+    if graphs["latency_ns"] is not None and nodes > sum(stats["count"] for _, stats in kinds):
         figures = graphs["latency_ns"]
         launches = counted(graphs["count"], "graph launch", "graph launches")
         return f"latency {duration(figures['median'])} median, {duration(figures['p99'])} p99 ({launches})"
     if not kinds:
         return "no launch call of any op is in the report"
-    kind, one = kinds[0]
-    free = one["unqueued_latency_ns"]
+    kind, stats = kinds[0]
+    free = stats["unqueued_latency_ns"]
     if free is None:
-        return f"unqueued latency unknown: no {kind} found its stream free ({count(one['count'])})"
-    of = f"{count(free['count'])} of {count(one['count'])}" + ("" if kind == "kernel" else f", {kind}")
+        return f"unqueued latency unknown: no {kind} found its stream free ({count(stats['count'])})"
+    of = f"{count(free['count'])} of {count(stats['count'])}" + ("" if kind == "kernel" else f", {kind}")
     return f"unqueued latency {duration(free['median'])} median, {duration(free['p99'])} p99 ({of})"
 
 
@@ -333,14 +333,14 @@ def _longest(answer: ScreenAnswer, width: int) -> Iterator[Line]:
 
 def _around(gap: dict[str, Any], width: int) -> str:
     """The line, the range and the op that ended a gap, as far as there is room."""
-    found = [printable(gap["line"], max(24, width // 2))] if gap.get("line") else []
-    found += [f"in {printable(gap['nvtx'][-1], max(18, width // 4))}"] if gap["nvtx"] else []
-    room = width - len(", ".join(found)) - len(", before ")
+    around = [printable(gap["line"], max(24, width // 2))] if gap.get("line") else []
+    around += [f"in {printable(gap['nvtx'][-1], max(18, width // 4))}"] if gap["nvtx"] else []
+    room = width - len(", ".join(around)) - len(", before ")
     if gap["after"] is not None and room >= LEAST_NAME:
         name, kernel = gap["after"]["name"], gap["after"]["kind"] == "kernel"
         shown = short_kernel_name(name) if kernel else name.removeprefix("[CUDA ").removesuffix("]")
-        found.append("before " + printable(shown, room))
-    return ", ".join(found)
+        around.append("before " + printable(shown, room))
+    return ", ".join(around)
 
 
 def _careful(answer: ScreenAnswer, width: int) -> Iterator[Line]:
@@ -369,12 +369,14 @@ def _cares(answer: ScreenAnswer) -> Iterator[tuple[str, int]]:
     if answer.care.whole_graphs:
         yield "graphs traced as a whole: time between their nodes counts as busy", 3
     told = answer.care.selected
-    warnings = [one.text for one in answer.header.warnings if one.level == "warning" and one.text not in told]
-    notes = sum(one.level == "note" and one.text not in told for one in answer.header.warnings)
+    warnings = [
+        notice.text for notice in answer.header.warnings if notice.level == "warning" and notice.text not in told
+    ]
+    notes = sum(notice.level == "note" and notice.text not in told for notice in answer.header.warnings)
     if warnings:
         yield warnings[0], 3
     others = [(len(warnings) - 1, "more warning", "more warnings"), (notes, "note", "notes")]
-    rest = [counted(*one) for one in others if one[0] > 0]
+    rest = [counted(*other) for other in others if other[0] > 0]
     if rest:
         yield f"{' and '.join(rest)}: --detail", 7
 

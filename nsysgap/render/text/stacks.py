@@ -121,8 +121,8 @@ def line_cells(document: Document, top: int) -> list[list[str]]:
     rows = _shown(document)[:top]
     known, total = _file_names(rows), document["chosen_ns"]
     shares = [[duration(row["self_ns"]), percent(row["self_ns"], total)] for row in rows]
-    places = [_where(row, known[row["file"]]).plain for row in rows]
-    return [[document["by"], "time", "share"], *([place, *share] for place, share in zip(places, shares, strict=True))]
+    lines = [_where(row, known[row["file"]]).plain for row in rows]
+    return [[document["by"], "time", "share"], *([line, *share] for line, share in zip(lines, shares, strict=True))]
 
 
 def lines_said(document: Document) -> str:
@@ -137,21 +137,21 @@ def _file_names(rows: Sequence[Document]) -> dict[str | None, str]:
     """What to call each file where room is scarce: its name, with its folder if another one has the same name."""
     short = {row["file"]: row["short"] for row in rows if row["file"]}
     names = [path.rsplit("/", 1)[-1] for path in short.values()]
-    found: dict[str | None, str] = {None: ""}
+    labels: dict[str | None, str] = {None: ""}
     for file, path in short.items():
         parts = path.split("/")
-        found[file] = "/".join(parts[-2:] if names.count(parts[-1]) > 1 else parts[-1:])
-    return found
+        labels[file] = "/".join(parts[-2:] if names.count(parts[-1]) > 1 else parts[-1:])
+    return labels
 
 
-def _where(row: Document, place: str | None) -> Text:
+def _where(row: Document, file_name: str | None) -> Text:
     """ "rotate_half modeling_llama.py:134", marked if it rests on few samples."""
     text = Text("~ " if row["few_samples"] and row["self_ns"] else "")
     if row["function"] is not None:
         text.append(printable(row["function"]), style="dim" if row["placeholder"] else "default")
-    if place:
+    if file_name:
         line = f":{row['line']}" if row["line"] else ""
-        text.append(f"{' ' if row['function'] is not None else ''}{printable(place)}{line}", style="cyan")
+        text.append(f"{' ' if row['function'] is not None else ''}{printable(file_name)}{line}", style="cyan")
     return text
 
 

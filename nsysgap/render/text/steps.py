@@ -51,16 +51,16 @@ def steps_blocks(document: Document, details: Sequence[Document], top: int | Non
 
 def _nested(details: Sequence[Document]) -> list[int]:
     """The numbers of the loops: each outermost one, in order, with those inside it below it."""
-    found: list[int] = []
+    numbers: list[int] = []
 
     def walk(outer: int) -> None:
         for i, detail in enumerate(details):
             if detail["inside"] == outer:
-                found.append(i)
+                numbers.append(i)
                 walk(i)
 
     walk(NONE)
-    return found
+    return numbers
 
 
 def _name(loops: Sequence[Document], details: Sequence[Document], number: int) -> str:

@@ -16,43 +16,45 @@ NAMED = 3
 
 def untraced_lines(devices: Sequence[Document]) -> Iterable[Text]:
     """One paragraph for each GPU with untraced time or with samples of SMs Active."""
-    for one in devices:
-        said = [*_untraced(one), *_evidence(one)]
+    for device in devices:
+        said = [*_untraced(device), *_evidence(device)]
         if said:
-            head = f"GPU {one['device']} {one.get('which', '')}".strip() + ": " if len(devices) > 1 else ""
+            head = f"GPU {device['device']} {device.get('which', '')}".strip() + ": " if len(devices) > 1 else ""
             yield Text(head + " ".join(said))
 
 
 def _untraced(device: Document) -> Iterable[str]:
-    found = device["untraced"]
-    if found is None:
+    untraced = device["untraced"]
+    if untraced is None:
         return
-    low, high = found["idle_percent"]
-    yield f"Untraced: {duration(found['untraced_ns'])} in sync calls without any recorded work."
-    kernels = found["kernels"]
-    likely = sum(one["untraced_ns"] for one in kernels if one["likely"] and one["kind"] in ("kernel", "graph"))
-    if 2 * likely > found["untraced_ns"]:
+    low, high = untraced["idle_percent"]
+    yield f"Untraced: {duration(untraced['untraced_ns'])} in sync calls without any recorded work."
+    kernels = untraced["kernels"]
+    likely = sum(
+        kernel["untraced_ns"] for kernel in kernels if kernel["likely"] and kernel["kind"] in ("kernel", "graph")
+    )
+    if 2 * likely > untraced["untraced_ns"]:
         yield (
             "The GPU probably worked unseen, as with kernels launched by kernels (CUDA dynamic parallelism): nearly "
             "every run shows it, and no sync had returned."
         )
-    elif kernels and all(one["kind"] in ("memcpy", "memset") for one in kernels):  # which launch no kernels
+    elif kernels and all(kernel["kind"] in ("memcpy", "memset") for kernel in kernels):  # which launch no kernels
         yield "The GPU may have worked on what nsys cannot record, or the calls returned late."
     else:
         yield (
             "The GPU may have worked unseen, as with kernels launched by kernels (CUDA dynamic parallelism), or the "
             "calls returned late."
         )
-    if found["kernels"]:
-        yield f"It follows {_kernels(found['kernels'])}."
+    if untraced["kernels"]:
+        yield f"It follows {_kernels(untraced['kernels'])}."
     if f"{low:.1f}" != f"{high:.1f}":  # no range where both ends print alike
         yield f"So the GPU was idle {low:.1f} % of the window if that time was busy, {high:.1f} % if it was idle."
 
 
 def _kernels(kernels: Sequence[Document]) -> str:
     named = [
-        f"{printable(short_kernel_name(one['name']), 60)} ({_runs(one)}, {duration(one['untraced_ns'])})"
-        for one in kernels[:NAMED]
+        f"{printable(short_kernel_name(kernel['name']), 60)} ({_runs(kernel)}, {duration(kernel['untraced_ns'])})"
+        for kernel in kernels[:NAMED]
     ]
     more = len(kernels) - NAMED
     return ", ".join(named) + (f" and {count(more)} other names" if more > 0 else "")

@@ -47,11 +47,11 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
     yield from notices(document["report"]["warnings"], ("incomplete",))
     yield _head(document)
     changes = document["changes"]
-    predicted = [one for one in changes if one["under_nsys"] is not None]
+    predicted = [change for change in changes if change["under_nsys"] is not None]
     if predicted:
         yield _predictions(document)
-    for one in changes:
-        yield Hanging(_change(one, document["recorded_ns"]))
+    for change in changes:
+        yield Hanging(_change(change, document["recorded_ns"]))
     if advising and not changes:
         yield Text("Nothing here gains 2 %: the GPU is busy. Make its kernels faster:" if kernel else NOTHING, "bold")
     if kernel and (advising and not changes):
@@ -63,7 +63,7 @@ def whatif_blocks(document: Document, *, advising: bool, kernel: str = "") -> It
     if advising and predicted:
         named = printable(document["report"]["path"], 40)
         yield Text(f"To verify one: make it, capture again, nsysgap compare {named} AFTER.sqlite", style="dim")
-    if any(_host_bound(one) for one in predicted):
+    if any(_host_bound(change) for change in predicted):
         yield Text(UNSURE, "yellow")
     yield from (Text(printable(note), style="dim") for note in document["notes"])
 
@@ -94,13 +94,13 @@ def _predictions(document: Document) -> Table:
 def predictions_rows(document: Document) -> list[list[str]]:
     """Heads, then a row for every change of which something is said, under nsys and plain; all together last."""
     rows = [["change", "", "predicted", "best", "worst", "gain"]]
-    changes = [(_name(one), one) for one in document["changes"] if one["under_nsys"] is not None]
+    changes = [(_name(change), change) for change in document["changes"] if change["under_nsys"] is not None]
     if "together" in document:
         changes.append(("all together", document["together"]))
-    for name, one in changes:
+    for name, change in changes:
         for where, said in (("under_nsys", "nsys"), ("plain", "plain")):
-            if one[where] is not None:
-                rows.append([name, said, *_cells(one[where], document, where)])
+            if change[where] is not None:
+                rows.append([name, said, *_cells(change[where], document, where)])
     return rows
 
 
@@ -122,16 +122,16 @@ def whatif_markdown(document: Document) -> str:
     head = f"**{count(document['iterations'])} x {_cell(document['loop'])}**, {duration(document['recorded_ns'])} each"
     rows = [["change", "", "predicted", "best", "worst", "gain"]]
     notes = []
-    for one in document["changes"]:
-        if one["refused"]:
-            notes.append(f"- {_cell(_name(one))}: {_cell(one['refused'])}")
+    for change in document["changes"]:
+        if change["refused"]:
+            notes.append(f"- {_cell(_name(change))}: {_cell(change['refused'])}")
             continue
         for where, said in (("under_nsys", "nsys"), ("plain", "plain")):
-            if one[where] is not None:
-                rows.append([printable(_name(one), 60), said, *_cells(one[where], document, where)])
-        rests = _evidence(one["evidence"])
-        notes += [f"- {_cell(_name(one))} rests on {_cell(rests)}."] if rests else []
-        notes += [f"  - in the way: {_cell(b['what'])} in {b['bodies']} of {b['of']}" for b in one["blockers"]]
+            if change[where] is not None:
+                rows.append([printable(_name(change), 60), said, *_cells(change[where], document, where)])
+        rests = _evidence(change["evidence"])
+        notes += [f"- {_cell(_name(change))} rests on {_cell(rests)}."] if rests else []
+        notes += [f"  - in the way: {_cell(b['what'])} in {b['bodies']} of {b['of']}" for b in change["blockers"]]
     parts = [head, columns_markdown(rows) if len(rows) > 1 else "", "\n".join(notes), document["cure"], UNSURE]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -166,10 +166,11 @@ def _change(change: Document, recorded: int) -> Text:
         ]
         text.append(f"\n  then limited by {', '.join(parts)}.", "not bold")
     blockers = change["blockers"]
-    for one in blockers[:BLOCKERS]:
-        where = f", {printable(one['where'], 50)}" if one["where"] else ""
+    for blocker in blockers[:BLOCKERS]:
+        where = f", {printable(blocker['where'], 50)}" if blocker["where"] else ""
         text.append(
-            f"\n  in the way: {printable(one['what'], 40)} in {one['bodies']} of {one['of']}{where}", "not bold"
+            f"\n  in the way: {printable(blocker['what'], 40)} in {blocker['bodies']} of {blocker['of']}{where}",
+            "not bold",
         )
     if change["said"]:
         text.append(f"\n  {change['said'][0].upper()}{change['said'][1:]}.", "not bold dim")

@@ -30,7 +30,7 @@ class Filled:
 
 def make_room(reads: Sequence[Read], rowids: int) -> Room:
     """Room for every rowid, filled by each thread from its own first place on: untouched memory costs nothing."""
-    return {one.name: np.empty(rowids, one.dtype) for one in reads}
+    return {read.name: np.empty(rowids, read.dtype) for read in reads}
 
 
 def side_by_side(read: Callable[[Part], Filled], parts: Sequence[Part]) -> list[Filled]:

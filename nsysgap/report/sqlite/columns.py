@@ -66,9 +66,9 @@ def read_columns(
         warnings.simplefilter("ignore", DeprecationWarning)  # numpy's, of text that is no integer: the count shows it
         parts = side_by_side(reader.read, list(pairwise(edges)))
     # The numbers on inner pages lead SQLite to the rows: with a wrong one it passes over rows that are there.
-    if (found := sum(part.passed for part in parts)) != rows:
+    if (passed := sum(part.passed for part in parts)) != rows:
         raise NsysgapError(
-            f"{source.path} is damaged: {found:,} of the {rows:,} rows of {name} are found by their numbers.",
+            f"{source.path} is damaged: {passed:,} of the {rows:,} rows of {name} are found by their numbers.",
             EXPORT_AGAIN_HINT,
         )
     return close_up(reader.room, parts)

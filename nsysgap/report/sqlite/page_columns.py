@@ -28,28 +28,30 @@ def plain_table(
     if not isinstance(where, OneOf | None) or not READS_PAGES:
         return None
     layout = source.layouts[name]
-    places = {one.name: _place(one, source, name) for one in reads}
-    if any(place is None for place in places.values()):
+    numbers = {read.name: _number(read, source, name) for read in reads}
+    if any(number is None for number in numbers.values()):
         return None
     wanted: dict[int, int] = {}
-    for one in reads:
-        place = places[one.name]
-        if isinstance(place, int) and wanted.setdefault(place, one.default) != one.default:
+    for read in reads:
+        number = numbers[read.name]
+        if isinstance(number, int) and wanted.setdefault(number, read.default) != read.default:
             return None  # one column with two defaults
     condition = None
     if where is not None:
         condition = layout.fields.get(where.column.lower())
         if condition is None or wanted.setdefault(condition, max(where.values) + 1) in where.values:
             return None
-    return PlainTable(TablePages(PageFile.of(source.file), layout.root, wanted), tuple(reads), places, condition, where)
+    return PlainTable(
+        TablePages(PageFile.of(source.file), layout.root, wanted), tuple(reads), numbers, condition, where
+    )
 
 
-def _place(one: Read, source: SqliteSource, name: str) -> int | str | None:
+def _number(read: Read, source: SqliteSource, name: str) -> int | str | None:
     """The number of a column, ROWID or NO_COLUMN; None for a column that the rows may not hold."""
-    if one.column == ROWID:
+    if read.column == ROWID:
         return ROWID
     layout = source.layouts[name]
-    return layout.fields.get(one.column.lower()) if layout.has(one.column) else NO_COLUMN
+    return layout.fields.get(read.column.lower()) if layout.has(read.column) else NO_COLUMN
 
 
 def has_plain_tree(source: SqliteSource, name: str, rows: int) -> bool:
@@ -72,13 +74,13 @@ def has_plain_tree(source: SqliteSource, name: str, rows: int) -> bool:
 class PlainTable:
     """A table whose pages can be decoded.
 
-    `places`: by name what is read, the number of a column, ROWID or NO_COLUMN; `condition`: the number of the column
+    `numbers`: by name what is read, the number of a column, ROWID or NO_COLUMN; `condition`: the number of the column
     that `where` looks at, None for all rows.
     """
 
     table: TablePages
     reads: tuple[Read, ...]
-    places: Mapping[str, int | str | None]
+    numbers: Mapping[str, int | str | None]
     condition: int | None
     where: OneOf | None
 
@@ -109,7 +111,10 @@ class PlainTable:
 def _check_order(filled: Sequence[Filled], rows: int) -> None:
     """Each part's rowids come after those of the part before it (else one wrote over the other); none is missing."""
     parts = [part for part in filled if part.passed]
-    if any(one.last >= other.begin for one, other in pairwise(parts)) or sum(part.passed for part in parts) != rows:
+    if (
+        any(earlier.last >= later.begin for earlier, later in pairwise(parts))
+        or sum(part.passed for part in parts) != rows
+    ):
         raise UnusualPagesError
 
 
@@ -125,23 +130,23 @@ class _PageReader:
 
     def read(self, leaves: NDArray[np.intp]) -> Filled:
         """Decode leaf pages into the room, from the place of their first rowid on."""
-        begin = place = last = -1
+        begin = position = last = -1
         passed = 0
         for rowids, values in self.plain.table.chunks(self.descriptor, leaves):
             if rowids[0] < self.edges[0] or rowids[-1] >= self.edges[-1]:
                 raise UnusualPagesError
-            if place < 0:
-                begin = place = int(rowids[0]) - self.edges[0]
+            if position < 0:
+                begin = position = int(rowids[0]) - self.edges[0]
             passed += len(rowids)
             last = int(rowids[-1]) - self.edges[0]
             keep = self._wanted(values)
-            for one in self.plain.reads:
-                column = self._column(one, rowids, values)
+            for read in self.plain.reads:
+                column = self._column(read, rowids, values)
                 kept = column if keep is None else column[keep]
-                self.room[one.name][place : place + len(kept)] = kept
-            place += len(rowids) if keep is None else int(keep.sum())
+                self.room[read.name][position : position + len(kept)] = kept
+            position += len(rowids) if keep is None else int(keep.sum())
             self.progress(len(rowids))
-        return Filled(max(begin, 0), place - begin, passed, last)
+        return Filled(max(begin, 0), position - begin, passed, last)
 
     def _wanted(self, values: dict[int, NDArray[np.int64]]) -> NDArray[np.bool_] | None:
         if self.plain.condition is None or self.plain.where is None:
@@ -149,11 +154,11 @@ class _PageReader:
         keep = is_any(values[self.plain.condition], self.plain.where.values)
         return None if keep.all() else keep
 
-    def _column(self, one: Read, rowids: NDArray[np.int64], values: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
-        place = self.plain.places[one.name]
-        if isinstance(place, int):
-            fitted = one.fitted(values[place])
+    def _column(self, read: Read, rowids: NDArray[np.int64], values: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+        number = self.plain.numbers[read.name]
+        if isinstance(number, int):
+            fitted = read.fitted(values[number])
             if fitted is None:
                 raise UnusualPagesError
             return fitted
-        return rowids if place == ROWID else np.full(len(rowids), one.default, np.int64)
+        return rowids if number == ROWID else np.full(len(rowids), read.default, np.int64)

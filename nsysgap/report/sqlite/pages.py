@@ -120,19 +120,19 @@ class PageFile:
             raise UnusualPagesError
         # Each page's numbers of two bytes, side by side: as many as the fullest page has.
         most = int(number.max(initial=0))
-        place = np.ndarray((pages, most), ">u2", data.data, header, (self.size, 2)).astype(np.intp)
+        offset = np.ndarray((pages, most), ">u2", data.data, header, (self.size, 2)).astype(np.intp)
         there = np.arange(most) < number[:, None]
-        if (there & ((place < first_cell[:, None]) | (place > self.usable - 4))).any():
+        if (there & ((offset < first_cell[:, None]) | (offset > self.usable - 4))).any():
             raise UnusualPagesError
-        place += base[:, None]
-        return place[there], number, base
+        offset += base[:, None]
+        return offset[there], number, base
 
 
-def _big_endian(data: Bytes, place: Places, width: int) -> Places:
+def _big_endian(data: Bytes, offset: Places, width: int) -> Places:
     """Unsigned numbers of so many bytes."""
-    value = data[place].astype(np.intp)
+    value = data[offset].astype(np.intp)
     for i in range(1, width):
-        value = (value << 8) | data[place + i]
+        value = (value << 8) | data[offset + i]
     return value
 
 
@@ -182,8 +182,8 @@ class TablePages:
         cells, number, base = self.file.cells(data, pages, LEAF_HEADER)
         if not number.all():  # only a table without any row has a page without one
             raise UnusualPagesError
-        length, place = varints(data, cells)
-        rowids, record = varints(data, place)
+        length, offset = varints(data, cells)
+        rowids, record = varints(data, offset)
         return _Cells(rowids, record, length, np.repeat(base + self.file.usable, number))
 
     def _numbers(self, data: Bytes, pages: int) -> tuple[Values, dict[int, Values]]:

@@ -67,18 +67,18 @@ class Records:
         """The same where all headers are equally long. `rows`: the records' bytes, as long as the longest and WINDOW;
         `kinds`: of the columns up to the last wanted one; `every`: it is the last of all."""
         values = {}
-        place = int(self.header[0])  # of the next value in each record
+        offset = int(self.header[0])  # of the next value in each record
         at: Places | None = None  # in the data, from where on records differ
         for column, kind in enumerate(kinds):
             if column in columns:
-                stored = _Stored(rows, place) if at is None else _Stored(_windows(self.data), at)
+                stored = _Stored(rows, offset) if at is None else _Stored(_windows(self.data), at)
                 values[column] = kind.integers(stored, columns[column])
             widths = kind.widths()
             if at is None and isinstance(widths, int):
-                place += widths
+                offset += widths
             else:
-                at = (self.start + place if at is None else at) + widths
-        self._check_ends(self.start + place if at is None else at, every)
+                at = (self.start + offset if at is None else at) + widths
+        self._check_ends(self.start + offset if at is None else at, every)
         return values
 
     def _one_by_one(self, columns: Mapping[int, int]) -> dict[int, Values]:
@@ -110,19 +110,19 @@ class _Stored:
     """Values of up to eight bytes: in rows of bytes at one place in each, or at places of windows."""
 
     within: NDArray[Any]
-    place: Places | int
+    offset: Places | int
 
     def __len__(self) -> int:
-        return len(self.within) if isinstance(self.place, int) else len(self.place)
+        return len(self.within) if isinstance(self.offset, int) else len(self.offset)
 
     def load(self) -> Values:
         """The eight bytes of each, of which the value's are the first, as numbers."""
-        if isinstance(self.place, int):
-            if self.place + WINDOW > self.within.itemsize:  # beyond the longest row
+        if isinstance(self.offset, int):
+            if self.offset + WINDOW > self.within.itemsize:  # beyond the longest row
                 raise UnusualPagesError
-            stored = np.ndarray((len(self),), ">i8", self.within.data, self.place, self.within.strides)
+            stored = np.ndarray((len(self),), ">i8", self.within.data, self.offset, self.within.strides)
             return stored.astype(np.int64)
-        values: Values = self.within[self.place]
+        values: Values = self.within[self.offset]
         if sys.byteorder == "little":
             values.byteswap(inplace=True)
         return values
@@ -172,10 +172,10 @@ class Kinds(NamedTuple):
         return values
 
 
-def _kinds(data: Bytes, place: Places) -> tuple[Kinds, Places]:
+def _kinds(data: Bytes, offset: Places) -> tuple[Kinds, Places]:
     """(the types that lie there, the places behind them)."""
-    kinds: NDArray[np.uint8] | Values = data[place]
-    place = place + 1
+    kinds: NDArray[np.uint8] | Values = data[offset]
+    offset = offset + 1
     if kinds.max() >= SEVERAL_BYTES:
-        kinds, place = varints(data, place - 1)
-    return Kinds(kinds, int(kinds.min()), int(kinds.max())), place
+        kinds, offset = varints(data, offset - 1)
+    return Kinds(kinds, int(kinds.min()), int(kinds.max())), offset

@@ -272,12 +272,12 @@ class _Scrubbing:
         listed |= self._in_blobs()
         known = {row for (row,) in self._rows("SELECT id FROM StringIds") if isinstance(row, int)}
         gone = known - named - listed
-        self.connection.executemany("DELETE FROM StringIds WHERE id = ?", ((one,) for one in sorted(gone)))
+        self.connection.executemany("DELETE FROM StringIds WHERE id = ?", ((string_id,) for string_id in sorted(gone)))
         self.done.add(len(gone), "text", " that nothing refers to any more")
         number = 0
-        for one in sorted((listed - named) & known):
+        for string_id in sorted((listed - named) & known):
             # A damaged report has several texts of one ID.
-            for row, value in self._rows("SELECT rowid, value FROM StringIds WHERE id = ?", one):
+            for row, value in self._rows("SELECT rowid, value FROM StringIds WHERE id = ?", string_id):
                 if isinstance(value, str) and _PATH_VALUE.match(value):
                     self.connection.execute("UPDATE StringIds SET value = ? WHERE rowid = ?", (_last_name(value), row))
                     number += 1
@@ -293,10 +293,12 @@ class _Scrubbing:
                 continue
             pointing = set(_REFERENCE.findall(str(sql))) | (_NAME_COLUMNS & set(self.columns[name]))
             for column in pointing & set(self.columns[name]):
-                found = {
-                    one for (one,) in self._rows(f'SELECT DISTINCT "{column}" FROM "{name}"') if isinstance(one, int)
+                ids = {
+                    string_id
+                    for (string_id,) in self._rows(f'SELECT DISTINCT "{column}" FROM "{name}"')
+                    if isinstance(string_id, int)
                 }
-                (listed if _SHORTENED_ONLY.search(name) else named).update(found)
+                (listed if _SHORTENED_ONLY.search(name) else named).update(ids)
         return named, listed
 
     def _in_blobs(self) -> set[int]:
@@ -306,13 +308,13 @@ class _Scrubbing:
         from nsysgap.report.payloads import string_ids
 
         domain = "domainId" if self._has("NVTX_EVENTS", "domainId") else "0"
-        found: set[int] = set()
+        ids: set[int] = set()
         rows = self.connection.execute(
             f"SELECT DISTINCT {domain}, CAST(binaryData AS BLOB) FROM NVTX_EVENTS WHERE binaryData IS NOT NULL"
         )
         for number, blob in rows:
-            found |= string_ids(blob, number, self.layouts)
-        return found
+            ids |= string_ids(blob, number, self.layouts)
+        return ids
 
     def _look_for_secrets(self) -> None:
         """Say which removed names still stand in texts of events."""

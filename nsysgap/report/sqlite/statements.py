@@ -25,7 +25,7 @@ def selection(
 ) -> str:
     """The statement for these columns of the rows that fulfil all conditions; no columns: a 1 for each row."""
     wanted = [_column(layout, column, as_text) for column in columns] or ["1"]
-    conditions = "".join(f" AND {condition(layout, one)}" for one in where)
+    conditions = "".join(f" AND {condition(layout, required)}" for required in where)
     return f"SELECT {', '.join(wanted)} FROM {quoted(table)} WHERE 1{conditions}"
 
 

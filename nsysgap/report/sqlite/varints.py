@@ -12,24 +12,24 @@ Values = NDArray[np.int64]
 SEVERAL_BYTES = 128  # a byte from here on is not the last
 
 
-def varints(data: Bytes, place: Places) -> tuple[Values, Places]:
+def varints(data: Bytes, offset: Places) -> tuple[Values, Places]:
     """(the numbers that lie at these places, the places behind them)."""
-    byte = data[place]
-    value, place = (byte & 127).astype(np.int64), place + 1
+    byte = data[offset]
+    value, offset = (byte & 127).astype(np.int64), offset + 1
     rows: Places | None = None  # which have more bytes; None: all
     for _ in range(7):
         more = byte >= SEVERAL_BYTES
         if not more.any():
-            return value, place
+            return value, offset
         if not more.all():  # most often all numbers of a page have equally many bytes
             rows = np.flatnonzero(more) if rows is None else rows[more]
         some = slice(None) if rows is None else rows
-        byte = data[place[some]]
+        byte = data[offset[some]]
         value[some] = (value[some] << 7) | (byte & 127)
-        place[some] += 1
+        offset[some] += 1
     more = byte >= SEVERAL_BYTES
     if more.any():  # the ninth byte counts whole: a negative number, or one beyond 2**56
         rows = np.flatnonzero(more) if rows is None else rows[more]
-        value[rows] = (value[rows] << 8) | data[place[rows]]
-        place[rows] += 1
-    return value, place
+        value[rows] = (value[rows] << 8) | data[offset[rows]]
+        offset[rows] += 1
+    return value, offset
