@@ -47,8 +47,8 @@ def distinct(values: Array) -> Array:
     if high - low < WIDE:
         seen = np.zeros(high - low + 1, np.bool_)
         seen[values - values.dtype.type(low)] = True
-        found: Array = (np.flatnonzero(seen) + low).astype(values.dtype)
-        return found
+        occurring: Array = (np.flatnonzero(seen) + low).astype(values.dtype)
+        return occurring
     few = _sorted_once(values[:: len(values) // SAMPLE + 1])
     if len(few) <= FEW_VALUES:  # such as the IDs of threads, which are long numbers
         known = np.zeros(len(values), np.bool_)
@@ -65,14 +65,14 @@ def _sorted_once(values: Array) -> Array:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
-def places(present: Array, values: Array) -> NDArray[np.int32]:
+def positions(present: Array, values: Array) -> NDArray[np.int32]:
     """The position of each value among the sorted distinct ones, all of which it is one of, as np.searchsorted."""
     if len(present) > FEW_VALUES:
         return np.searchsorted(present, values).astype(np.int32)
-    found = np.zeros(len(values), np.int32)
+    position = np.zeros(len(values), np.int32)
     for value in present[1:]:
-        found += values >= value
-    return found
+        position += values >= value
+    return position
 
 
 def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
@@ -92,8 +92,8 @@ def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
         return np.isin(values, chosen)
     table = np.zeros(high - low + 1, np.bool_)
     table[chosen[(chosen >= low) & (chosen <= high)] - low] = True
-    found: NDArray[np.bool_] = table[values - values.dtype.type(low)] if low else table[values]
-    return found
+    inside: NDArray[np.bool_] = table[values - values.dtype.type(low)] if low else table[values]
+    return inside
 
 
 def codes(values: Array) -> tuple[Array, Array]:
@@ -104,9 +104,9 @@ def codes(values: Array) -> tuple[Array, Array]:
     if not len(present) or int(present[-1]) - int(present[0]) >= WIDE:
         return present, np.searchsorted(present, values)
     low = present[0]
-    place = np.zeros(int(present[-1]) - int(low) + 1, np.min_scalar_type(len(present)))
-    place[present - low] = np.arange(len(present))
-    return present, place[values - low]
+    position = np.zeros(int(present[-1]) - int(low) + 1, np.min_scalar_type(len(present)))
+    position[present - low] = np.arange(len(present))
+    return present, position[values - low]
 
 
 def combined_codes(*columns: Array) -> tuple[Array, int]:

@@ -35,10 +35,10 @@ class Masked(NamedTuple):
 
     def tolist(self) -> list[int | None]:
         """The value of each row, None where there is none."""
-        found: list[int | None] = self.values.tolist()
+        values: list[int | None] = self.values.tolist()
         for row in np.flatnonzero(~self.known).tolist():
-            found[row] = None
-        return found
+            values[row] = None
+        return values
 
 
 Column = NDArray[Any] | Coded | Masked
@@ -101,11 +101,11 @@ class GapColumns:
         """One document per gap, with its non-zero parts, the ops at its edges, and who launched the one after it."""
         more: list[Document] = [{}] * len(self)
         for name, column in self.more():
-            more = [{**found, name: value} for found, value in zip(more, column.tolist(), strict=True)]
+            more = [{**extras, name: value} for extras, value in zip(more, column.tolist(), strict=True)]
         columns = (self.device, self.start, self.end, self.cause, self.parts, self.process, self.thread, self.nvtx)
         plain = (column.tolist() for column in columns)
         edges = (self.before.documents(), self.after.documents())
-        for device, start, end, cause, parts, process, thread, nvtx, before, after, found in zip(
+        for device, start, end, cause, parts, process, thread, nvtx, before, after, extras in zip(
             *plain, *edges, more, strict=True
         ):
             yield {
@@ -120,7 +120,7 @@ class GapColumns:
                 "process": process,
                 "thread": thread,
                 "nvtx": list(nvtx),
-                **found,
+                **extras,
             }
 
     def flat(self) -> dict[str, Column]:
@@ -130,38 +130,42 @@ class GapColumns:
         """
         numbers = np.array([named["device"] for named in self.device.values], np.int64)
         which = [named.get("which") for named in self.device.values]
-        found: dict[str, Column] = {
+        columns: dict[str, Column] = {
             "device": numbers[self.device.code],
             **({"which": Coded(self.device.code, which)} if any(which) else {}),
             "start_ns": self.start,
             "end_ns": self.end,
             "duration_ns": self.end - self.start,
             "cause": Coded(self.cause, PARTS),
-            **{f"{part}_ns": self.parts[:, place] for place, part in enumerate(PARTS)},
+            **{f"{part}_ns": self.parts[:, index] for index, part in enumerate(PARTS)},
             "process": self.process,
             "thread": self.thread,
             "nvtx": Coded(self.nvtx.code, [" > ".join(path) for path in self.nvtx.values]),
             **self._flat_via(),
         }
         for side, op in (("before", self.before), ("after", self.after)):
-            for place, name in enumerate(("kind", "name")):
-                found[f"{side}_{name}"] = Coded(op.label.code, [label[place] for label in op.label.values])
-            found |= {f"{side}_{name}": column for name, column in zip(OP_FIELDS, op.numbers, strict=True)}
-        return found
+            for index, name in enumerate(("kind", "name")):
+                columns[f"{side}_{name}"] = Coded(op.label.code, [label[index] for label in op.label.values])
+            columns |= {f"{side}_{name}": column for name, column in zip(OP_FIELDS, op.numbers, strict=True)}
+        return columns
 
     def _flat_via(self) -> dict[str, Column]:
         """Through whom gaps were held up, and for how long; for whom their ends were launched."""
-        found: dict[str, Column] = {}
+        columns: dict[str, Column] = {}
         if self.acts_for is not None:
-            texts = [acts_for_text(one) for one in self.acts_for.values]
-            found["acts_for"] = Coded(self.acts_for.code, texts)
+            texts = [acts_for_text(acts_for) for acts_for in self.acts_for.values]
+            columns["acts_for"] = Coded(self.acts_for.code, texts)
         if self.via is None:
-            return found
+            return columns
         values = self.via.values
-        known = np.array([one is not None for one in values], np.bool_)
-        ns = np.array([0 if one is None else one["ns"] for one in values], np.int64)
+        known = np.array([via is not None for via in values], np.bool_)
+        ns = np.array([0 if via is None else via["ns"] for via in values], np.int64)
         code = self.via.code
-        return {**found, "via": Coded(code, [via_text(one) for one in values]), "via_ns": Masked(ns[code], known[code])}
+        return {
+            **columns,
+            "via": Coded(code, [via_text(via) for via in values]),
+            "via_ns": Masked(ns[code], known[code]),
+        }
 
 
 def acts_for_text(acts_for: Document | None) -> str:
@@ -210,9 +214,15 @@ def joined(chunks: Iterable[Mapping[str, Column]]) -> dict[str, Column]:
 
 def _joined(columns: Sequence[Any]) -> Column:
     if isinstance(columns[0], Coded):
-        place: dict[Any, int] = {}
-        numbers = [np.array([place.setdefault(value, len(place)) for value in one.values], np.intp) for one in columns]
-        return Coded(np.concatenate([of[one.code] for of, one in zip(numbers, columns, strict=True)]), list(place))
+        codes: dict[Any, int] = {}
+        numbers = [
+            np.array([codes.setdefault(value, len(codes)) for value in column.values], np.intp) for column in columns
+        ]
+        return Coded(
+            np.concatenate([of[column.code] for of, column in zip(numbers, columns, strict=True)]), list(codes)
+        )
     if isinstance(columns[0], Masked):
-        return Masked(np.concatenate([one.values for one in columns]), np.concatenate([one.known for one in columns]))
+        return Masked(
+            np.concatenate([column.values for column in columns]), np.concatenate([column.known for column in columns])
+        )
     return np.concatenate(columns)

@@ -51,10 +51,12 @@ def union(starts: Times, ends: Times) -> IntervalSet:
 
 def union_of(*sets: IntervalSet) -> IntervalSet:
     """The set covered by any of several sets."""
-    filled = [one for one in sets if len(one.starts)]
+    filled = [covered for covered in sets if len(covered.starts)]
     if len(filled) < 2:
         return filled[0] if filled else EMPTY
-    return union(np.concatenate([one.starts for one in filled]), np.concatenate([one.ends for one in filled]))
+    return union(
+        np.concatenate([covered.starts for covered in filled]), np.concatenate([covered.ends for covered in filled])
+    )
 
 
 def is_sorted(values: NDArray[np.integer[Any]]) -> bool:
@@ -127,6 +129,6 @@ def covered_in_groups(group: Indices, offset: Times, length: Times, span: Times)
     order = np.argsort(group, kind="stable")
     begin = offset[order] + origin[group[order]]
     covered = union(begin, begin + length[order])
-    found = np.zeros(len(span), np.int64)
-    np.add.at(found, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
-    return found
+    lengths = np.zeros(len(span), np.int64)
+    np.add.at(lengths, np.searchsorted(origin, covered.starts, side="right") - 1, covered.ends - covered.starts)
+    return lengths

@@ -50,11 +50,11 @@ def told_apart(names: Iterable[str]) -> dict[str, KernelName]:
     for name in dict.fromkeys(names):
         parts = _parts(name)
         groups[parts.short].append((name, parts))
-    found: dict[str, KernelName] = {}
+    short_names: dict[str, KernelName] = {}
     for short, group in groups.items():
         details = _brief(_details([parts for _, parts in group])) if len(group) > 1 else [""]
-        found |= {name: KernelName(short, detail) for (name, _), detail in zip(group, details, strict=True)}
-    return found
+        short_names |= {name: KernelName(short, detail) for (name, _), detail in zip(group, details, strict=True)}
+    return short_names
 
 
 def _details(group: Sequence[_Parts]) -> list[str]:
@@ -64,27 +64,29 @@ def _details(group: Sequence[_Parts]) -> list[str]:
         for column in sorted(columns, key=_says_little):
             if len(set(column)) == len(group):
                 return list(column)
-        joined = [", ".join(one for one in row if one) for row in zip(*columns, strict=True)]
+        joined = [", ".join(argument for argument in row if argument) for row in zip(*columns, strict=True)]
         if len(set(joined)) == len(group):
             return joined
     whole = [
-        ", ".join((*map(_without_namespaces, one.arguments), _without_namespaces(one.parameters))) for one in group
+        ", ".join((*map(_without_namespaces, parts.arguments), _without_namespaces(parts.parameters)))
+        for parts in group
     ]
     return whole if len(set(whole)) == len(group) else [f"{text} #{i}" for i, text in enumerate(whole, 1)]
 
 
 def _brief(details: list[str]) -> list[str]:
     """Long details by the words that are in no other: "MulFunctor" of a functor five templates deep."""
-    words = [list(dict.fromkeys(_WORD.findall(one))) for one in details]
+    words = [list(dict.fromkeys(_WORD.findall(detail))) for detail in details]
     having: dict[str, set[int]] = defaultdict(set)
     for i, some in enumerate(words):
         for word in some:
             having[word].add(i)
     brief = [
-        _rarest(words[i], having, len(details)) if len(one) > LONGEST_DETAIL else one for i, one in enumerate(details)
+        _rarest(words[i], having, len(details)) if len(detail) > LONGEST_DETAIL else detail
+        for i, detail in enumerate(details)
     ]
     number = Counter(brief)
-    return [short if short and number[short] == 1 else one for short, one in zip(brief, details, strict=True)]
+    return [short if short and number[short] == 1 else detail for short, detail in zip(brief, details, strict=True)]
 
 
 def _rarest(words: Sequence[str], having: Mapping[str, set[int]], number: int) -> str:
@@ -101,14 +103,18 @@ def _rarest(words: Sequence[str], having: Mapping[str, set[int]], number: int) -
 
 def _differing(group: Sequence[_Parts], shown: Callable[[str], str]) -> list[tuple[str, ...]]:
     """The template arguments, by place, that are not the same for all; "" where a kernel has none there."""
-    most = max(len(one.arguments) for one in group)
-    rows = [[shown(one) for one in (*parts.arguments, *[""] * (most - len(parts.arguments)))] for parts in group]
+    most = max(len(parts.arguments) for parts in group)
+    rows = [
+        [shown(argument) for argument in (*parts.arguments, *[""] * (most - len(parts.arguments)))] for parts in group
+    ]
     return [column for column in zip(*rows, strict=True) if len(set(column)) > 1]
 
 
 def _says_little(column: Sequence[str]) -> bool:
     """Whether an argument is a number or a plain type such as float: names of the program's own say more."""
-    return not any("<" in one or "_" in one or any(char.isupper() for char in one) for one in column)
+    return not any(
+        "<" in argument or "_" in argument or any(char.isupper() for char in argument) for argument in column
+    )
 
 
 def _shortened(argument: str) -> str:
@@ -164,10 +170,10 @@ def _parts(name: str) -> _Parts:
 
 def _split(arguments: str) -> tuple[str, ...]:
     """A list of arguments at its commas, not those inside brackets."""
-    found, depth, begin = [], 0, 0
+    pieces, depth, begin = [], 0, 0
     for i, char in enumerate(arguments):
         depth += (char in "<([{") - (char in ">)]}")
         if char == "," and depth == 0:
-            found.append(arguments[begin:i].strip())
+            pieces.append(arguments[begin:i].strip())
             begin = i + 1
-    return (*found, arguments[begin:].strip()) if arguments else ()
+    return (*pieces, arguments[begin:].strip()) if arguments else ()

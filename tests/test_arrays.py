@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.arrays import FEW_GROUPS, FEW_WANTED, WIDE, codes, combined_codes, distinct, grouped, is_any, places
+from nsysgap.arrays import FEW_GROUPS, FEW_WANTED, WIDE, codes, combined_codes, distinct, grouped, is_any, positions
 
 LIMITS = np.iinfo(np.int64)
 NEAR = st.integers(-5, 5)
@@ -23,9 +23,9 @@ def array(values: tuple[list[int], str]) -> np.ndarray[tuple[int], np.dtype[np.i
 
 
 @given(st.lists(FAR, min_size=1, max_size=40))
-def test_places(values: list[int]) -> None:
+def test_positions(values: list[int]) -> None:
     present = np.unique(np.array(values, np.int64))
-    assert present[places(present, np.array(values, np.int64))].tolist() == values
+    assert present[positions(present, np.array(values, np.int64))].tolist() == values
 
 
 @pytest.mark.parametrize("values", [[7] * 9_001 + [1 << 40], [*range(0, 40 * WIDE, WIDE)] * 3, [-WIDE, WIDE] * 5_000])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nsysgap.arrays import places
+from nsysgap.arrays import positions
 from nsysgap.report.cells import whole
 from nsysgap.report.gpus import HOST_SHIFT
 from nsysgap.report.reads import Read
@@ -44,7 +44,7 @@ def read_streams(source: Source, processes: Table, *, in_green: bool) -> Table:
 def process_rows(processes: Table, values: NDArray[np.int64]) -> NDArray[np.int32]:
     """The rows of `processes` of global IDs of processes or threads."""
     global_pids = values >> PID_SHIFT << PID_SHIFT
-    return places(processes["global_pid"], global_pids)
+    return positions(processes["global_pid"], global_pids)
 
 
 def _green_contexts(source: Source, processes: Table) -> dict[Key, int]:
