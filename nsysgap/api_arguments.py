@@ -44,7 +44,7 @@ def maybe_ns(time: Time | None) -> int | None:
 
 def texts_of(paths: Paths) -> tuple[str, ...]:
     """One path or several, as texts."""
-    return (os.fspath(paths),) if isinstance(paths, str | os.PathLike) else tuple(os.fspath(one) for one in paths)
+    return (os.fspath(paths),) if isinstance(paths, str | os.PathLike) else tuple(os.fspath(path) for path in paths)
 
 
 def one_of(value: str, known: tuple[str, ...], name: str) -> str:

@@ -174,22 +174,22 @@ def check(
     causes, figures = (
         [(name, _number(value)) for name, value in (given or {}).items()] for given in (max_cause, max_worse)
     )
-    found = [*_plain_limits(limits or {}), *named_limits(causes, figures)]
-    if not found:
+    named = [*_plain_limits(limits or {}), *named_limits(causes, figures)]
+    if not named:
         raise NsysgapError("No limit is named.", 'Add one, such as {"max_idle": 30}.', exit_code=2)
     file = None if baseline is None else os.fspath(baseline)
-    return Checked(judged(texts_of(reports), CheckOptions(tuple(found), _options(chosen), file, anyway)))
+    return Checked(judged(texts_of(reports), CheckOptions(tuple(named), _options(chosen), file, anyway)))
 
 
 def _plain_limits(given: Limits) -> list[Limit]:
-    found = []
+    limits = []
     numbers: Mapping[str, Any] = {**given}
     for name, value in numbers.items():
         if name not in Limits.__annotations__:
             raise NsysgapError(f"{name!r} is no limit.", f"There are {', '.join(Limits.__annotations__)}.", exit_code=2)
         most = Fraction(ns(value)) if name in {"max_step", "max_gap"} else _number(value)
-        found.append(Limit(name.replace("_", "-"), most))
-    return found
+        limits.append(Limit(name.replace("_", "-"), most))
+    return limits
 
 
 def _number(value: Percent) -> Fraction:

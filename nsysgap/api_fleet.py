@@ -103,13 +103,13 @@ class Fleet:
 
         options = CompareOptions(self._chosen or CaptureOptions(), job=True)
         answers = compare_roles(self.paths, after.paths, options)
-        return pd.DataFrame({"role": one.role, **row} for one in answers for row in one.document()["figures"])
+        return pd.DataFrame({"role": answer.role, **row} for answer in answers for row in answer.document()["figures"])
 
     @property
     def reports(self) -> ShownList:
         """path, status ("ok", "no-gpu-work", "error") and text of every report."""
-        found: ShownList = self.document()["reports"]
-        return found
+        reports: ShownList = self.document()["reports"]
+        return reports
 
     def document(self) -> ShownDocument:
         """The contract "nsysgap.ranks/1", as `nsysgap ranks --format json` writes it."""

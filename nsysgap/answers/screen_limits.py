@@ -90,8 +90,8 @@ def path_options(report: OpenReport, selection: Selection) -> CriticalPathOption
     since, until = selection.since, selection.until
     looped = selection.loop and bool(report.steps(selection.hidden_after_ns).judged)
     if report.trace.ops.rows and not selection.timed and not looped:
-        since = min(one.window[0] for one in report.whole.gaps)
-        until = max(one.window[1] for one in report.whole.gaps)
+        since = min(device.window[0] for device in report.whole.gaps)
+        until = max(device.window[1] for device in report.whole.gaps)
     return CriticalPathOptions(None, since=since, until=until)
 
 
@@ -124,17 +124,17 @@ def has_advice(report: OpenReport, selection: Selection) -> bool:
 
 def advice_of(answer: WhatifAnswer) -> tuple[Advice, ...]:
     """The predictions of an answer."""
-    found = [(one, one["under_nsys"]) for one in answer.changes if one["under_nsys"] is not None]
+    predictions = [(change, change["under_nsys"]) for change in answer.changes if change["under_nsys"] is not None]
     return tuple(
         Advice(
-            one["change"],
-            one["target"] or "",
+            change["change"],
+            change["target"] or "",
             answer.recorded_ns,
             predicted["best_ns"],
             predicted["worst_ns"],
             predicted["central_ns"],
         )
-        for one, predicted in found
+        for change, predicted in predictions
     )
 
 
@@ -149,12 +149,12 @@ def _rows(report: OpenReport) -> int:
 def _largest(path: Document) -> list[LimitingPart]:
     """The parts of one path that are worth a line."""
     length = path["window_ns"][1] - path["window_ns"][0]
-    parts = sorted(path["parts_ns"].items(), key=lambda one: -one[1])
-    found = []
+    parts = sorted(path["parts_ns"].items(), key=lambda pair: -pair[1])
+    limiting = []
     for part, ns in parts:
         rows = [row for row in path["by"] if row["part"] == part]
         if ns >= WORTH_SAYING * length and rows:
             most = max(rows, key=lambda row: row["ns"])
             told = (path["iterations"], most["name"], most["detail"], most["ns"])
-            found.append(LimitingPart(path["process"], part, ns, length, *told))
-    return found
+            limiting.append(LimitingPart(path["process"], part, ns, length, *told))
+    return limiting

@@ -53,13 +53,13 @@ def _candidates(answer: ScreenAnswer) -> Iterator[Command]:
 
 def _about_idle(answer: ScreenAnswer, path: str, selected: Command) -> Iterator[Command]:
     """What tells more of the largest cause; of a busy GPU, its kernels."""
-    busy, idle = (sum(getattr(one, key) for one in answer.devices) for key in ("busy_ns", "idle_ns"))
+    busy, idle = (sum(getattr(device, key) for device in answer.devices) for key in ("busy_ns", "idle_ns"))
     if idle < IDLE_ENOUGH * (busy + idle):
         yield ("nsysgap", "launches", path, *selected)
         return
-    sums = {part: sum(one.parts_ns[part] for one in answer.devices) for part in PARTS}
+    sums = {part: sum(device.parts_ns[part] for device in answer.devices) for part in PARTS}
     cause = max(PARTS, key=lambda part: sums[part])
-    if 2 * sum(one.loading_ns for one in answer.devices) > idle:
+    if 2 * sum(device.loading_ns for device in answer.devices) > idle:
         yield ("nsysgap", "gaps", path, *selected, "--by", "api")
     elif cause == "host" and answer.holds.sampled:
         yield ("nsysgap", "stacks", path, *selected)
@@ -78,7 +78,7 @@ def _about_idle(answer: ScreenAnswer, path: str, selected: Command) -> Iterator[
 def _in_ranges(answer: ScreenAnswer) -> bool:
     """Whether NVTX ranges tell more of the host's code: some of it lies in ranges within the loop's own."""
     parts = answer.limits.parts
-    return not parts or any(one.part == "host" and one.name != OWN_CODE for one in parts)
+    return not parts or any(limiting.part == "host" and limiting.name != OWN_CODE for limiting in parts)
 
 
 def _launches_much(answer: ScreenAnswer) -> bool:

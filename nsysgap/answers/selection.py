@@ -170,17 +170,17 @@ def _within(chosen: Selected, span: IntervalSet, words: str) -> Selected:
 
 def _differing(host: IntervalSet, work: LaunchedExtents) -> tuple[Notice, ...]:
     """A note where more than a tenth of the host's time lies beside the GPU's for the same ranges, or the reverse."""
-    found = []
+    texts = []
     for device, gpu in work.by_device.items():
         beside = subtract(host, gpu).total + subtract(gpu, host).total
         if 10 * beside > host.total:
             latest = work.latest[device]
             late = f"ends up to {duration(latest)} after them" if latest > 0 else "ends before they do"
-            found.append(
+            texts.append(
                 f"On GPU {device} the work launched inside the selected NVTX ranges takes {duration(gpu.total)} and "
                 f"{late}: --select gpu selects that time."
             )
-    return tuple(Notice("note", text) for text in found)
+    return tuple(Notice("note", text) for text in texts)
 
 
 ANY = re.compile("")
@@ -210,7 +210,7 @@ def _matching(name: re.Pattern[str] | None, domain: re.Pattern[str] | None) -> s
 
 def _known_domains(trace: Trace) -> str:
     known = domains(trace)
-    named = ", ".join(printable(one.name, 40) for one in known[:5])
+    named = ", ".join(printable(domain.name, 40) for domain in known[:5])
     more = ", ..." if len(known) > 5 else ""
     return f"The report's ranges are in {counted(len(known), 'domain', 'domains')}: {named}{more}."
 

@@ -140,10 +140,10 @@ def _shared(report: OpenReport, options: StacksOptions) -> _Shared:
         causes, stretches = _stretches(idle, ("all",))
     notices = (*report.stacks.warnings, *no_host, *_require_stacks(idle, report.stacks, source, options))
     if options.launched_from:
-        found = launched_from(idle, stretches, report.stacks, source)
+        by_stack = launched_from(idle, stretches, report.stacks, source)
     else:
-        found = idle_stacks(idle, stretches, report.stacks, source, unfold=options.unfold)
-    return _Shared(idle, found, causes, (*notices, *selected.notes), selected.words)
+        by_stack = idle_stacks(idle, stretches, report.stacks, source, unfold=options.unfold)
+    return _Shared(idle, by_stack, causes, (*notices, *selected.notes), selected.words)
 
 
 def _stretches(idle: IdleReport, causes: Sequence[str]) -> tuple[tuple[str, ...], Stretches]:

@@ -127,87 +127,87 @@ def main_loops(report: OpenReport, hidden_after_ns: int = WHOLE.hidden_after_ns)
     steps = report.steps(hidden_after_ns)
     rows = loop_rows(report.trace, steps.steps)
     pids = report.trace.processes["pid"]
-    found = [_main(steps, rows, number, int(pids[process])) for process, number in steps.main.items()]
-    return sorted(found, key=lambda loop: loop.process)
+    loops = [_main(steps, rows, number, int(pids[process])) for process, number in steps.main.items()]
+    return sorted(loops, key=lambda loop: loop.process)
 
 
 def loop_time(loops: Sequence[MainLoop]) -> dict[int, IntervalSet]:
     """The GPU windows of several loops together, by device: what the shares of a loop are shares of."""
     devices = sorted({device for loop in loops for device in loop.time})
-    return {one: union_of(*(loop.time[one] for loop in loops if one in loop.time)) for one in devices}
+    return {device: union_of(*(loop.time[device] for loop in loops if device in loop.time)) for device in devices}
 
 
 def steps(report: OpenReport, options: StepsOptions = StepsOptions()) -> StepsAnswer:
     """The loops of a report. Raises NsysgapError where no loop has the label that is asked for."""
-    found = report.steps(options.hidden_after_ns)
-    main = set(found.main.values())
-    wanted = _wanted(found, options)
+    measured = report.steps(options.hidden_after_ns)
+    main = set(measured.main.values())
+    wanted = _wanted(measured, options)
     why, several = why_no_kernels(report.trace), len(told_domains(report.trace)[1]) > 1
-    domains = [_domain(found, number) if several else "" for number in range(len(found.loops))]
+    domains = [_domain(measured, number) if several else "" for number in range(len(measured.loops))]
     return StepsAnswer(
         header=report.header(),
-        loops=tuple(as_json(loop_rows(report.trace, found.steps))),
-        details=tuple(_detail(found, i, domain, main=i in main) for i, domain in enumerate(domains)),
-        iterations=tuple((number, tuple(iteration_rows(report.trace, found.steps[number]))) for number in wanted),
+        loops=tuple(as_json(loop_rows(report.trace, measured.steps))),
+        details=tuple(_detail(measured, i, domain, main=i in main) for i, domain in enumerate(domains)),
+        iterations=tuple((number, tuple(iteration_rows(report.trace, measured.steps[number]))) for number in wanted),
         refusal=None if why is None else NsysgapError(*why),
     )
 
 
-def _wanted(found: Steps, options: StepsOptions) -> list[int]:
+def _wanted(measured: Steps, options: StepsOptions) -> list[int]:
     """The numbers of the loops whose iterations are wanted."""
-    wanted = [] if options.loop is None else loops_called(found.loops, options.loop)
+    wanted = [] if options.loop is None else loops_called(measured.loops, options.loop)
     if options.loop is not None and not wanted:
-        raise no_such_loop(found, options.loop)
-    first = list(dict.fromkeys([*found.main.values(), *range(len(found.loops))]))[: options.most]
+        raise no_such_loop(measured, options.loop)
+    first = list(dict.fromkeys([*measured.main.values(), *range(len(measured.loops))]))[: options.most]
     return list(dict.fromkeys([*wanted, *(first if options.loop is None else [])]))
 
 
-def no_such_loop(found: Steps, label: str) -> NsysgapError:
+def no_such_loop(measured: Steps, label: str) -> NsysgapError:
     """What to say where no loop has a label, and which labels there are."""
-    labels = list(dict.fromkeys(loop.label for loop in found.loops))
+    labels = list(dict.fromkeys(loop.label for loop in measured.loops))
     if not labels:
         hint = "Nothing repeats in this report: see nsysgap steps REPORT."
         return NsysgapError(f"No loop is called '{label}'.", hint)
-    named = ", ".join(f"'{printable(one, 60)}'" for one in labels[:5])
+    named = ", ".join(f"'{printable(known, 60)}'" for known in labels[:5])
     loops = counted(len(labels), "label", "labels")
     return NsysgapError(f"No loop is called '{label}'.", f"The report's loops have {loops}, such as {named}.")
 
 
-def _main(found: Steps, rows: Sequence[Document], number: int, process: int) -> MainLoop:
-    time = {one.edges.device: one.edges.covered for one in found.steps[number].windows}
-    window = {one.device: one.window for one in found.whole.gaps}
+def _main(measured: Steps, rows: Sequence[Document], number: int, process: int) -> MainLoop:
+    time = {windows.edges.device: windows.edges.covered for windows in measured.steps[number].windows}
+    window = {device.device: device.window for device in measured.whole.gaps}
     lasting = {device: covered for device, covered in time.items() if len(covered.starts)}
     return MainLoop(
         process=process,
         number=number,
         row=as_json(rows[number]),
         time=lasting,
-        set_up={one: (window[one][0], int(covered.starts[0])) for one, covered in lasting.items()},
-        after={one: (int(covered.ends[-1]), window[one][1]) for one, covered in lasting.items()},
+        set_up={device: (window[device][0], int(covered.starts[0])) for device, covered in lasting.items()},
+        after={device: (int(covered.ends[-1]), window[device][1]) for device, covered in lasting.items()},
     )
 
 
-def _detail(found: Steps, number: int, domain: str, *, main: bool) -> LoopDetail:
-    one: LoopSteps = found.steps[number]
-    window = {device.device: device.window for device in found.whole.gaps}
-    edges = [windows.edges for windows in one.windows] if main else []
+def _detail(measured: Steps, number: int, domain: str, *, main: bool) -> LoopDetail:
+    loop_steps: LoopSteps = measured.steps[number]
+    window = {device.device: device.window for device in measured.whole.gaps}
+    edges = [windows.edges for windows in loop_steps.windows] if main else []
     return LoopDetail(
         main=main,
-        inside=one.loop.inside,
-        first_ns=int(one.duration[0]),
-        outliers=tuple((int(i), int(one.duration[i])) for i in one.outliers),
+        inside=loop_steps.loop.inside,
+        first_ns=int(loop_steps.duration[0]),
+        outliers=tuple((int(i), int(loop_steps.duration[i])) for i in loop_steps.outliers),
         set_up_ns={edge.device: int(edge.start[0]) - window[edge.device][0] for edge in edges},
         after_ns={edge.device: window[edge.device][1] - int(edge.end[-1]) for edge in edges},
-        merged=tuple(found.trace.threads["tid"][list(one.loop.merged)].tolist()),
+        merged=tuple(measured.trace.threads["tid"][list(loop_steps.loop.merged)].tolist()),
         domain=domain,
     )
 
 
-def _domain(found: Steps, number: int) -> str:
+def _domain(measured: Steps, number: int) -> str:
     """The name of a loop's NVTX domain, "" without NVTX."""
-    loop = found.loops[number]
-    process = int(found.trace.threads["process"][loop.thread])
-    return "" if loop.domain is None else domain_name(found.trace, process, loop.domain)
+    loop = measured.loops[number]
+    process = int(measured.trace.threads["process"][loop.thread])
+    return "" if loop.domain is None else domain_name(measured.trace, process, loop.domain)
 
 
 def _loop_figures(loop: Document) -> list[Figure]:

@@ -58,14 +58,14 @@ def timeline(report: OpenReport, options: TimelineOptions = TimelineOptions()) -
 
 def loops_with_iterations(report: OpenReport, selection: Selection) -> tuple[Document, ...]:
     """The main loops that stand for their process, with their iterations; on one GPU alone if one is selected."""
-    found = report.steps(selection.hidden_after_ns)
-    numbers = [number for number in found.judged.values() if found.loops[number].count <= MOST_BARS]
+    measured = report.steps(selection.hidden_after_ns)
+    numbers = [number for number in measured.judged.values() if measured.loops[number].count <= MOST_BARS]
     only = None if selection.device is None else report.trace.device(selection.device).named()
     rows: list[Document] = []
-    for one in found.of([found.loops[number] for number in numbers]):
-        (row,) = loop_rows(report.trace, [replace(one, loop=replace(one.loop, inside=NONE))])
+    for loop_steps in measured.of([measured.loops[number] for number in numbers]):
+        (row,) = loop_rows(report.trace, [replace(loop_steps, loop=replace(loop_steps.loop, inside=NONE))])
         on = [device for device in row["devices"] if _is(device, only)]
-        times = [time for time in iteration_rows(report.trace, one) if _is(time, only)]
+        times = [time for time in iteration_rows(report.trace, loop_steps) if _is(time, only)]
         if on:
             rows.append(as_json({**row, "devices": on, "iterations": times}))
     return tuple(rows)

@@ -117,13 +117,13 @@ class WhatifAnswer:
 
     def figures(self) -> tuple[Figure, ...]:
         """What an iteration takes, and per change the best and the worst it would."""
-        found = [Figure("recorded_ns", self.recorded_ns, "ns", "lower", self.loop)]
+        figures = [Figure("recorded_ns", self.recorded_ns, "ns", "lower", self.loop)]
         for change in self.changes:
             prediction = change["under_nsys"]
             if prediction is not None:
                 whose = f"{change['change']} {change['target'] or ''}".strip()
-                found += [Figure(key, prediction[key], "ns", "lower", whose) for key in ("best_ns", "worst_ns")]
-        return tuple(found)
+                figures += [Figure(key, prediction[key], "ns", "lower", whose) for key in ("best_ns", "worst_ns")]
+        return tuple(figures)
 
     def frame(self) -> pd.DataFrame:
         """One row per change; times of an iteration in ns, missing where nothing may be said."""
@@ -192,15 +192,15 @@ class Asker:
         """Without the profiler, where that is known."""
         if self.plain is None or self.plain_each is None or self.plain.refused:
             return None
-        changes = [self.plain_changes.candidate(one).change for one in asked]
-        made = [one for one in changes if one is not None]
+        changes = [self.plain_changes.candidate(wanted).change for wanted in asked]
+        made = [change for change in changes if change is not None]
         length = self.plain_each * self.bodies.count
         return predict(self.bodies, made, self.plain.schedule, length, plain=True).prediction
 
     def document(self, candidate: Candidate) -> Document:
         """One change as in the contract."""
         asked = candidate.asked
-        found: Document = {
+        document: Document = {
             "change": asked.name,
             "target": asked.target or None,
             "factor": asked.factor or None,
@@ -208,18 +208,18 @@ class Asker:
             "under_nsys": None,
             "plain": None,
             "evidence": dict(candidate.evidence),
-            "blockers": [asdict(one) for one in self.bodies.blockers] if asked.name in BLOCKED else [],
+            "blockers": [asdict(blocker) for blocker in self.bodies.blockers] if asked.name in BLOCKED else [],
             "refused": candidate.refused or None,
             "said": candidate.said,
         }
         if candidate.change is not None:
             predicted = self.predicted([candidate.change])
-            found["under_nsys"] = asdict(predicted.prediction)
+            document["under_nsys"] = asdict(predicted.prediction)
             if predicted.limits is not None:
-                found["then_limits"] = predicted.limits
+                document["then_limits"] = predicted.limits
             plain = self.predicted_plain([asked])
-            found["plain"] = None if plain is None else asdict(plain)
-        return found
+            document["plain"] = None if plain is None else asdict(plain)
+        return document
 
 
 BLOCKED = frozenset({"graph", "fused", "batched"})
@@ -239,8 +239,8 @@ def asked_whatif(
     asker = Asker(chosen, plain, report.samples, constants)
     rows, parts, limits, kernel = _recorded(report, chosen, asker.run.path())
     asked = worth_asking(asker.bodies, rows, asker.run.length) if advising else list(options.asked)
-    candidates = [asker.changes.candidate(one) for one in asked]
-    documents = [asker.document(one) for one in candidates]
+    candidates = [asker.changes.candidate(wanted) for wanted in asked]
+    documents = [asker.document(candidate) for candidate in candidates]
     left_out = 0
     if advising:
         documents, left_out = _ordered(documents, asker.each)
@@ -284,7 +284,7 @@ def _loop(loops: Iterable[ProcessLoop]) -> ProcessLoop:
     if not accepted:
         why = refused[0] if refused else "The report holds no CUDA API calls beside its GPU work."
         raise NsysgapError(f"No gain can be predicted. {why}", STILL_TRUE)
-    return max(accepted, key=lambda one: len(one.model.ops.call))
+    return max(accepted, key=lambda loop: len(loop.model.ops.call))
 
 
 def _recorded(
@@ -300,7 +300,9 @@ def _recorded(
 
 def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], int]:
     """(changes that gain 2 % or more, figures and gains first, best first; how many are left out)."""
-    predicted = [(one, Prediction(**one["under_nsys"])) for one in documents if one["under_nsys"] is not None]
+    predicted = [
+        (document, Prediction(**document["under_nsys"])) for document in documents if document["under_nsys"] is not None
+    ]
     worth = [pair for pair in predicted if gain(pair[1], each) >= WORTH_TRYING]
     worth.sort(key=lambda pair: rank(pair[1], each))
     for document, _ in worth:
@@ -309,13 +311,15 @@ def _ordered(documents: Sequence[Document], each: int) -> tuple[list[Document], 
 
 
 def _together(asker: Asker, candidates: Sequence[Candidate]) -> Document | None:
-    made = [one for one in candidates if one.change is not None]
+    made = [candidate for candidate in candidates if candidate.change is not None]
     if len(made) < 2:
         return None
-    plain = asker.predicted_plain([one.asked for one in made])
+    plain = asker.predicted_plain([candidate.asked for candidate in made])
     return {
-        "changes": [one.asked.name for one in made],
-        "under_nsys": asdict(asker.predicted([one.change for one in made if one.change is not None]).prediction),
+        "changes": [candidate.asked.name for candidate in made],
+        "under_nsys": asdict(
+            asker.predicted([candidate.change for candidate in made if candidate.change is not None]).prediction
+        ),
         "plain": None if plain is None else asdict(plain),
     }
 
@@ -336,10 +340,14 @@ def _scale(
     mine, count = asker.bodies.ops, asker.bodies.count
     busy = int(asker.model.ops.duration[mine].sum()) // count
     iteration = Iteration(asker.plain_each or asker.each, busy, len(mine) / count)
-    first = next((one for one in documents if one["under_nsys"] is not None), None)
+    first = next((document for document in documents if document["under_nsys"] is not None), None)
     if first is None:
         return per_day(iteration, options.per_day, options.price, None)
     target = first["change"], first["target"] or ""
-    (change, *_) = [one.change for one in candidates if one.change and (one.asked.name, one.asked.target) == target]
+    (change, *_) = [
+        candidate.change
+        for candidate in candidates
+        if candidate.change and (candidate.asked.name, candidate.asked.target) == target
+    ]
     changed = apply([change], asker.model.schedule, "central")
     return per_day(iteration, options.per_day, options.price, (first, int(changed.alive[mine].sum()) / count))
