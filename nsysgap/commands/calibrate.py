@@ -46,7 +46,7 @@ def command(nsys_path: str | None, python: str | None, dry_run: bool, to: Destin
             answer = _measured(nsys_path, python)
     except Interrupted as stopped:
         raise click.exceptions.Exit(say_stopped(stopped)) from None
-    write(to, [answer], text=lambda one: text.calibrate_blocks(one.document(), one.usual.document()))
+    write(to, [answer], text=lambda answered: text.calibrate_blocks(answered.document(), answered.usual.document()))
     if to.path is None:
         kept = Destination("json", str(answer.kept), force=True)
         write(kept, [answer], "whatif and advise use it for reports of this GPU and driver")

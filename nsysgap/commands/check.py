@@ -81,8 +81,8 @@ def command(
         write(
             to,
             [answer],
-            text=lambda one: text.check_blocks(one.document(), one.ranks),
-            markdown=lambda one: text.check_markdown(one.document(), one.ranks),
+            text=lambda answered: text.check_blocks(answered.document(), answered.ranks),
+            markdown=lambda answered: text.check_markdown(answered.document(), answered.ranks),
             junit=_junit,
         )
     if kept is not None:

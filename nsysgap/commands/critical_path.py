@@ -52,6 +52,6 @@ def command(
     write(
         to,
         [answer],
-        text=lambda one: text.critical_path_blocks(one.document(), one.notes, top),
-        html=lambda one: pages.critical_path_page(one.document()),
+        text=lambda answered: text.critical_path_blocks(answered.document(), answered.notes, top),
+        html=lambda answered: pages.critical_path_page(answered.document()),
     )

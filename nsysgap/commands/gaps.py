@@ -88,7 +88,7 @@ def command(
 
 def _write(answers: Sequence[GapsAnswer], to: Destination, listed: int | None) -> None:
     if to.form == "text":
-        write(to, answers, text=lambda one: text.gaps_blocks(one.document(), one.gaps_by_cause, listed))
+        write(to, answers, text=lambda answer: text.gaps_blocks(answer.document(), answer.gaps_by_cause, listed))
         return
     from nsysgap.render.data import write_gaps
 

@@ -45,11 +45,11 @@ def command(report: str, number: int | None, top: int | None, dot: str | None, t
             to,
             [drawing],
             "open it in a browser",
-            html=lambda one: pages.graph_html(one.pictures, one.title, one.facts),
-            svg=lambda one: pages.graph_svg(one.pictures[0][1], f"{one.title}; edges from {one.source}"),
+            html=lambda drawn: pages.graph_html(drawn.pictures, drawn.title, drawn.facts),
+            svg=lambda drawn: pages.graph_svg(drawn.pictures[0][1], f"{drawn.title}; edges from {drawn.source}"),
         )
         return
     if dot is not None:
         raise NsysgapError("--dot says what to draw.", "Add --html or --svg.", exit_code=2)
     answer = answer_of(report, graphs, options)
-    write(to, [answer], text=lambda one: text.graphs_blocks(one.document(), top))
+    write(to, [answer], text=lambda answered: text.graphs_blocks(answered.document(), top))

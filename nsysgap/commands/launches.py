@@ -34,4 +34,4 @@ def command(report: str, unfold: bool, by: str | None, top: int | None, to: Dest
     options = LaunchesOptions(selection(selected, loop=to.form == "text"), unfold or to.form != "text")
     answer = answer_of(report, launches, options)
     notes = [asdict(note) for note in answer.notes]
-    write(to, [answer], text=lambda one: text.launches_blocks(one.document(), top, notes, by))
+    write(to, [answer], text=lambda answered: text.launches_blocks(answered.document(), top, notes, by))

@@ -59,7 +59,9 @@ def write_predictions(
     write(
         to,
         [answer],
-        text=lambda one: text.whatif_blocks(one.document(), advising=advising, kernel=one.kernel_command),
-        markdown=lambda one: text.whatif_markdown(one.document()),
+        text=lambda answered: text.whatif_blocks(
+            answered.document(), advising=advising, kernel=answered.kernel_command
+        ),
+        markdown=lambda answered: text.whatif_markdown(answered.document()),
         **pages,
     )

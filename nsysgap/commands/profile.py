@@ -16,9 +16,9 @@ class _WithArguments(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Cut off the target's arguments before click sees them."""
-        place = args.index("--") if "--" in args else len(args)
-        ctx.meta["nsysgap.arguments"] = tuple(args[place + 1 :])
-        return super().parse_args(ctx, args[:place])
+        end = args.index("--") if "--" in args else len(args)
+        ctx.meta["nsysgap.arguments"] = tuple(args[end + 1 :])
+        return super().parse_args(ctx, args[:end])
 
 
 @click.command("profile", cls=_WithArguments, options_metavar="[OPTIONS]")

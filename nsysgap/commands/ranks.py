@@ -70,6 +70,6 @@ def command(
     write(
         to,
         [answer],
-        text=lambda one: text.ranks_blocks(one.document(), top),
-        html=lambda one: pages.ranks_page(one.document(), ranks_picture(one)),
+        text=lambda answered: text.ranks_blocks(answered.document(), top),
+        html=lambda answered: pages.ranks_page(answered.document(), ranks_picture(answered)),
     )

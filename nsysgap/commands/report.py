@@ -67,7 +67,7 @@ def command(report: str, timeline: str, to: Destination, **selected: Any) -> Non
         beside.write(behind.page.encode("utf-8", "replace"))
         behind = replace(behind, page="", address=Path(beside.path).name)
     then = "open it in a browser" if to.form == "html" else ""
-    write(to, [answer], then, html=lambda one: pages.report_page(one, behind), markdown=text.report_markdown)
+    write(to, [answer], then, html=lambda answered: pages.report_page(answered, behind), markdown=text.report_markdown)
     raise_all([], [answer])
 
 

@@ -45,7 +45,7 @@ def command(
     write(
         to,
         [answer],
-        text=lambda one: text.steps_blocks(one.document(), as_json(one.details), top),
-        html=lambda one: pages.steps_page(one.document(), timeline),
+        text=lambda answered: text.steps_blocks(answered.document(), as_json(answered.details), top),
+        html=lambda answered: pages.steps_page(answered.document(), timeline),
     )
     raise_all([], [answer])

@@ -63,7 +63,7 @@ def command(report: str, trace: str | None, to: Destination, **given: Any) -> No
         to,
         picture.answer,
         advising=False,
-        html=lambda one: pages.whatif_page(one.document(), drawn_steps(picture), picture.step),
+        html=lambda answer: pages.whatif_page(answer.document(), drawn_steps(picture), picture.step),
     )
     if traced is not None:
         write_traces([(traced, predicted_trace(picture))], "recorded and predicted, ")

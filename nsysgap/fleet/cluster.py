@@ -39,17 +39,17 @@ def ask_cluster(
     """
     with _client(cluster, paths, workers) as client:
         futures = {_submit(client, path, question, options): path for path in paths}
-        found: dict[str, Asked[Answer]] = {}
+        answers: dict[str, Asked[Answer]] = {}
         try:
             for future in _completed(futures):
                 path = futures[future]
                 asked, there = _result(future, path)
-                found[path] = asked if there else _elsewhere(client, path, question, options, asked)
-                done(found[path])
+                answers[path] = asked if there else _elsewhere(client, path, question, options, asked)
+                done(answers[path])
         except BaseException:
             client.cancel(list(futures), force=True)
             raise
-    return [found[path] for path in paths]
+    return [answers[path] for path in paths]
 
 
 def _completed(futures: Any) -> Iterator[Any]:
@@ -75,7 +75,7 @@ def _result(future: Any, path: str) -> tuple[Asked[Any], bool]:
     from distributed import KilledWorker
 
     try:
-        found: tuple[Asked[Any], bool] = future.result()
+        answered: tuple[Asked[Any], bool] = future.result()
     except KilledWorker:
         hint = "Give workers more memory, or fewer threads each; the other reports are not touched by it."
         said = f"{path}: every worker that read it was killed (out of memory?)."
@@ -83,7 +83,7 @@ def _result(future: Any, path: str) -> tuple[Asked[Any], bool]:
     except ImportError as error:
         said = f"{path}: a worker cannot run the question ({error})."
         return Asked(path, error=NsysgapError(said, "Install the same nsysgap on all workers.")), True
-    return found
+    return answered
 
 
 def _elsewhere(

@@ -71,15 +71,15 @@ def ask_all(
     """
     size = cache(size_of)  # a storage is asked once for each
     count = worker_count(paths, workers, size)
-    found: dict[str, Asked[Answer]] = {}
+    answers: dict[str, Asked[Answer]] = {}
     if count == 1:
         results = _one_by_one(paths, question, options)
     else:
         results = _by_pool(largest_first(paths, size), question, options, count)
     for asked in results:
-        found[asked.path] = asked
+        answers[asked.path] = asked
         done(asked)
-    return [found[path] for path in paths]
+    return [answers[path] for path in paths]
 
 
 def answer_of(path: str, question: Callable[..., Answer], options: Any, *, at: str | None = None) -> Asked[Answer]:

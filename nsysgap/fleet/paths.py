@@ -19,11 +19,11 @@ def report_paths(named: Sequence[str]) -> list[str]:
     itself (Parquet or Arrow tables). A pattern that the shell left alone, or of a URL, is matched here; folders behind
     URLs are looked into likewise. Raises NsysgapError for what matches nothing.
     """
-    found: list[str] = []
+    paths: list[str] = []
     for name in named:
         several = reports_of(name)
-        found += [name] if several is None else several
-    return list(dict.fromkeys(found))
+        paths += [name] if several is None else several
+    return list(dict.fromkeys(paths))
 
 
 def reports_of(name: str) -> list[str] | None:

@@ -34,10 +34,10 @@ def matching(url: str) -> list[str]:
     system, path = _system(url)
     with _said(url):
         system.invalidate_cache()
-        found = [system.unstrip_protocol(name) for name in system.glob(path)]
-    if not found:
+        urls = [system.unstrip_protocol(name) for name in system.glob(path)]
+    if not urls:
         raise NsysgapError(f"Nothing matches {url}.", "Look at what is there with the tool of that storage.")
-    return sorted(found, key=natural)
+    return sorted(urls, key=natural)
 
 
 def is_report(url: str) -> bool:

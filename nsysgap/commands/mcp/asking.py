@@ -114,9 +114,9 @@ def result(
 
 def _warnings(answer: Any) -> list[str]:
     """Of one document, or of each of several."""
-    found: list[str] = []
+    texts: list[str] = []
     for document in answer if isinstance(answer, list) else [answer]:
         noted = document.get("report", {}).get("warnings", [])
-        found += [f"{notice['level']}: {notice['text']}" for notice in noted]
-        found += [str(text) for text in document.get("warnings", [])]
-    return found
+        texts += [f"{notice['level']}: {notice['text']}" for notice in noted]
+        texts += [str(text) for text in document.get("warnings", [])]
+    return texts

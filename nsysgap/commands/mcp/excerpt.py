@@ -33,20 +33,20 @@ def fitting(document: Answer) -> tuple[Answer, list[Document]]:
 
 def gaps_unlisted(document: Answer, cut: list[Document]) -> list[Document]:
     """`cut`, with lists of gaps that the command itself ended early: it lists 20 where it is not told `top`."""
-    found = {entry["list"]: entry for entry in cut}
-    for place, one in _places(document):
-        there = _gap_count(one)
-        at = f"{place}/gaps"
-        if there is not None and len(one["gaps"]) < there:
-            found[at] = {"list": at, "shown": found.get(at, {}).get("shown", len(one["gaps"])), "of": there}
-    return list(found.values())
+    lists = {entry["list"]: entry for entry in cut}
+    for pointer, answer in _places(document):
+        there = _gap_count(answer)
+        at = f"{pointer}/gaps"
+        if there is not None and len(answer["gaps"]) < there:
+            lists[at] = {"list": at, "shown": lists.get(at, {}).get("shown", len(answer["gaps"])), "of": there}
+    return list(lists.values())
 
 
 def _places(document: Answer) -> Iterator[tuple[str, Document]]:
     if isinstance(document, Mapping):
         yield "", document
     else:
-        yield from ((f"/{number}", one) for number, one in enumerate(document))
+        yield from ((f"/{number}", answer) for number, answer in enumerate(document))
 
 
 def _gap_count(document: Document) -> int | None:
@@ -62,15 +62,15 @@ def excerpt(document: Answer, limit: int) -> tuple[Answer, list[Document]]:
     return _cut(document, limit, "", cut), cut
 
 
-def _cut(part: Any, limit: int, place: str, cut: list[Document]) -> Any:
+def _cut(part: Any, limit: int, pointer: str, cut: list[Document]) -> Any:
     if isinstance(part, Mapping):
-        return {key: _cut(value, limit, f"{place}/{_escaped(key)}", cut) for key, value in part.items()}
+        return {key: _cut(value, limit, f"{pointer}/{_escaped(key)}", cut) for key, value in part.items()}
     if not isinstance(part, list):
         return part
     if len(part) > max(limit, PAIRS):
-        cut.append({"list": place, "shown": limit, "of": len(part)})
+        cut.append({"list": pointer, "shown": limit, "of": len(part)})
         part = part[:limit]
-    return [_cut(item, limit, f"{place}/{number}", cut) for number, item in enumerate(part)]
+    return [_cut(item, limit, f"{pointer}/{number}", cut) for number, item in enumerate(part)]
 
 
 def rows_of(document: Answer, pointer: str, offset: int, limit: int | None, *, all_gaps: bool) -> Document:
@@ -82,7 +82,7 @@ def rows_of(document: Answer, pointer: str, offset: int, limit: int | None, *, a
     part = _list_at(document, pointer)
     there = len(part)
     if all_gaps:
-        there = max([there, *(_gap_count(one) or 0 for at, one in _places(document) if pointer == f"{at}/gaps")])
+        there = max([there, *(_gap_count(answer) or 0 for at, answer in _places(document) if pointer == f"{at}/gaps")])
     for most in ROWS if limit is None else (limit,):
         rows = part[offset : offset + most]
         if len(as_text(rows)) <= MOST_TEXT:
@@ -104,8 +104,8 @@ def _list_at(document: Answer, pointer: str) -> list[Any]:
     if not pointer.startswith("/") or not isinstance(part, list):
         lists = [
             f"{at}/{_escaped(key)}"
-            for at, one in _places(document)
-            for key, value in one.items()
+            for at, answer in _places(document)
+            for key, value in answer.items()
             if isinstance(value, list)
         ]
         raise NsysgapError(f"{pointer[:80]} is no list of this answer.", f"There is {', '.join(lists)}.")

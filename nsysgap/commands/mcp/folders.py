@@ -57,19 +57,19 @@ class Folders:
 
     def _there(self, below: Path | None = None) -> str:
         """Which reports an agent could name, the first few of them; nothing behind links is looked at."""
-        found: list[str] = []
+        reports: list[str] = []
         for root in self.roots if below is None else (below,):
             for looked, (at, inner, files) in enumerate(os.walk(root)):
                 inner.sort()
                 names = reports_among(files, [name for name in inner if name.endswith(FOLDER_ENDINGS)])
                 paths = [Path(at, name) for name in names if ".nsys-rep" not in name]
-                found += [str(path) for path in paths if self._holds(Path(os.path.realpath(path)))]
-                if looked >= LOOKED or len(found) > NAMED:
+                reports += [str(path) for path in paths if self._holds(Path(os.path.realpath(path)))]
+                if looked >= LOOKED or len(reports) > NAMED:
                     break
-        first = [name.removeprefix(f"{self.roots[0]}/") for name in found[:NAMED]]
+        first = [name.removeprefix(f"{self.roots[0]}/") for name in reports[:NAMED]]
         if not first:
             return "There are no reports there."
-        return f"There are {', '.join(first)}{' and more' if len(found) > NAMED else ''}."
+        return f"There are {', '.join(first)}{' and more' if len(reports) > NAMED else ''}."
 
     def _report_file(self, name: str) -> str:
         path = self.file(name)

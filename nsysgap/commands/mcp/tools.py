@@ -67,8 +67,8 @@ class Tool:
     @cached_property
     def command(self) -> click.Command:
         """The command itself."""
-        found: click.Command = importlib.import_module(f"nsysgap.commands.{COMMANDS[self.name][0]}").command
-        return found
+        command: click.Command = importlib.import_module(f"nsysgap.commands.{COMMANDS[self.name][0]}").command
+        return command
 
     @property
     def description(self) -> str:
@@ -79,13 +79,15 @@ class Tool:
     @cached_property
     def options(self) -> dict[str, click.Parameter]:
         """Input -> the command's parameter."""
-        return {_input_name(one): one for one in self.command.params if one.name not in LEFT_OUT}
+        return {
+            _input_name(parameter): parameter for parameter in self.command.params if parameter.name not in LEFT_OUT
+        }
 
     @property
     def input_schema(self) -> dict[str, Any]:
         """The JSON Schema of the inputs."""
-        made = {name: _schema(one) for name, one in self.options.items()}
-        required = [name for name, one in self.options.items() if one.required]
+        made = {name: _schema(parameter) for name, parameter in self.options.items()}
+        required = [name for name, parameter in self.options.items() if parameter.required]
         more = {"limit": LIMIT, "list": LIST, "offset": OFFSET}
         return {"type": "object", "properties": {**made, **more}, "required": required, "additionalProperties": False}
 
@@ -94,7 +96,7 @@ class Tool:
 
         Where a part of the list of gaps is asked for, the command lists so many; all of them where `min` chooses them.
         """
-        types = {name: one["type"] for name, one in self.input_schema["properties"].items()}
+        types = {name: schema["type"] for name, schema in self.input_schema["properties"].items()}
         made = {name: _as_typed(value, types.get(name)) for name, value in given.items()}
         offset, limit = made.get("offset", 0), made.get("limit", ROWS[0])
         if self.name != "gaps" or "top" in made:
