@@ -215,7 +215,7 @@ def end_all(others: set[int], left: Temporaries) -> None:
 
 def _living(others: set[int]) -> list[int]:
     """Processes below us that were not there before and have not ended; those that have are collected."""
-    found = []
+    pids = []
     for pid, state in descendants().items():
         if pid in others:
             continue
@@ -223,8 +223,8 @@ def _living(others: set[int]) -> list[int]:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         else:
-            found.append(pid)
-    return found
+            pids.append(pid)
+    return pids
 
 
 def descendants() -> dict[int, str]:
@@ -233,13 +233,13 @@ def descendants() -> dict[int, str]:
     with uninterrupted():  # a signal just after a file or /proc was opened would leave it open
         for process in processes():
             children.setdefault(process.parent, []).append((process.pid, process.state))
-    found: dict[int, str] = {}
+    states: dict[int, str] = {}
     waiting = [os.getpid()]
     while waiting:
         for pid, state in children.get(waiting.pop(), []):
-            found[pid] = state
+            states[pid] = state
             waiting.append(pid)
-    return found
+    return states
 
 
 @contextmanager

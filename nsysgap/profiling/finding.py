@@ -61,10 +61,10 @@ def find_nsys(given: str | None = None) -> Nsys:
     for asked, where in ((given, "--nsys"), (os.environ.get("NSYS"), "the variable NSYS")):
         if asked:
             return _asked_for(asked, where)
-    found = [nsys for path in _candidates() if (nsys := ask(path)) is not None]
-    if not found:
+    installed = [nsys for path in _candidates() if (nsys := ask(path)) is not None]
+    if not installed:
         raise NsysgapError("nsys was not found, neither on PATH nor in the usual folders.", INSTALL_HINT)
-    return max(found, key=lambda nsys: nsys.version)
+    return max(installed, key=lambda nsys: nsys.version)
 
 
 def _asked_for(asked: str, where: str) -> Nsys:

@@ -83,7 +83,7 @@ class NsysLines:
 
 
 def _may_be_own(piece: bytes) -> bool:
-    return any(piece.startswith(one) or one.startswith(piece) for one in _BEGINNINGS)
+    return any(piece.startswith(beginning) or beginning.startswith(piece) for beginning in _BEGINNINGS)
 
 
 _EXPLAINED = (

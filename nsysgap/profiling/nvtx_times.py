@@ -168,29 +168,29 @@ def _events(data: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
         if not _PUSH <= kind <= _CLOCK:
             return
         domain = number = 0
-        name, ticks, place = b"", ticks + (head >> _TICKS_SHIFT), at + _HEAD.size
+        name, ticks, offset = b"", ticks + (head >> _TICKS_SHIFT), at + _HEAD.size
         try:
             if head & _HAS_DOMAIN:
-                (domain,), place = _SHORT.unpack_from(data, place), place + _SHORT.size
+                (domain,), offset = _SHORT.unpack_from(data, offset), offset + _SHORT.size
             if kind == _CLOCK:
-                (ticks, number), place = _MOMENT.unpack_from(data, place), place + _MOMENT.size
+                (ticks, number), offset = _MOMENT.unpack_from(data, offset), offset + _MOMENT.size
             elif kind in (_START, _END):
-                (number,), place = _NUMBER.unpack_from(data, place), place + _NUMBER.size
+                (number,), offset = _NUMBER.unpack_from(data, offset), offset + _NUMBER.size
             if kind in (_PUSH, _START, _DOMAIN):
                 slot = min(depth, _DEPTHS - 1) if kind == _PUSH else _DEPTHS
-                name, place = _name(data, place, names[slot])
+                name, offset = _name(data, offset, names[slot])
                 names[slot] = name[:_MOST_SHARED]
         except struct.error:
             return
         depth += {_PUSH: 1, _POP: -1 if depth else 0}.get(kind, 0)
         yield kind, domain, ticks, number, name
-        at += (place - at + 3) & ~3
+        at += (offset - at + 3) & ~3
 
 
-def _name(data: bytes, place: int, before: bytes) -> tuple[bytes, int]:
+def _name(data: bytes, offset: int, before: bytes) -> tuple[bytes, int]:
     """(a name, where it ends in the data); `before`: the one that it may share its beginning with."""
-    (both,) = _SHORT.unpack_from(data, place)
-    begin = place + _SHORT.size
+    (both,) = _SHORT.unpack_from(data, offset)
+    begin = offset + _SHORT.size
     end = begin + (both & ((1 << _SHARED_SHIFT) - 1))
     return before[: both >> _SHARED_SHIFT] + data[begin:end], end
 

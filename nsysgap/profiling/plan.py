@@ -113,10 +113,10 @@ def capture_lines(nsys: str, options: Options, target: Target, stacks: str, *, t
     """Every nsys command line of a capture; `twice`: without stacks, then with them."""
     lines = []
     made = [(options, target), *([(replace(options, stacks=stacks), target.sampled)] if twice else [])]
-    for chosen, one in made:
-        lines.append(nsys_command(nsys, chosen, one.output, one.argv))
+    for chosen, chosen_target in made:
+        lines.append(nsys_command(nsys, chosen, chosen_target.output, chosen_target.argv))
         if chosen.blobs:
-            lines.append(export_command(nsys, one.file(".nsys-rep"), one.file(".sqlite")))
+            lines.append(export_command(nsys, chosen_target.file(".nsys-rep"), chosen_target.file(".sqlite")))
     return lines
 
 
@@ -134,9 +134,9 @@ def make_targets(
     runs this once a rank is part of it. Raises NsysgapError when two targets would write the same files.
     """
     targets = []
-    for one in said:
-        argv = (one, *arguments) if command else (python or sys.executable, one, *arguments)
-        targets.append(Target(one, tuple(argv), _output(one, output, several=len(said) > 1)))
+    for named in said:
+        argv = (named, *arguments) if command else (python or sys.executable, named, *arguments)
+        targets.append(Target(named, tuple(argv), _output(named, output, several=len(said) > 1)))
     by_output: dict[Path, str] = {}
     for target in targets:
         if target.output in by_output:
@@ -154,7 +154,7 @@ def _output(said: str, output: str | None, *, several: bool) -> Path:
     name = path.stem if path.suffix == ".py" else path.name
     if output is None:
         return Path(name + _rank_suffix())
-    output = _VARIABLE.sub(lambda found: _variable(found[1]), output)
+    output = _VARIABLE.sub(lambda match: _variable(match[1]), output)
     if several or output.endswith(os.sep) or Path(output).is_dir():
         return Path(output) / name
     for suffix in SUFFIXES:

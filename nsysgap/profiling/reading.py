@@ -62,8 +62,8 @@ def report_loops(report: OpenReport) -> list[Record]:
 
 def _domain(trace: Trace, pid: int, domain: int) -> str:
     """A domain's name as a plain run has it: "" the default one's."""
-    known = (number for number, one in enumerate(trace.processes["pid"].tolist()) if one == pid)
-    return next((trace.domains[one, domain] for one in known if (one, domain) in trace.domains), "") if domain else ""
+    known = (row for row, process_pid in enumerate(trace.processes["pid"].tolist()) if process_pid == pid)
+    return next((trace.domains[row, domain] for row in known if (row, domain) in trace.domains), "") if domain else ""
 
 
 def _range_times(trace: Trace) -> Any:
@@ -74,14 +74,14 @@ def _range_times(trace: Trace) -> Any:
 
     ranges, threads = trace.nvtx, trace.threads
     order = ranges["start"].argsort(kind="stable").tolist()
-    place, names = range_domains(trace, np.arange(ranges.rows))
+    index, names = range_domains(trace, np.arange(ranges.rows))
     domain = ["" if name == DEFAULT else name for name in names]
     return RangeTimes(
         tuple(
             TimedRange(
                 int(threads["process"][ranges["thread"][row]]),
                 int(ranges["thread"][row]),
-                domain[place[row]],
+                domain[index[row]],
                 trace.name(int(ranges["name"][row])),
                 int(ranges["start"][row]),
                 int(ranges["end"][row]),
@@ -169,7 +169,7 @@ def _compared_loops(captured: Captured, report: OpenReport) -> tuple[list[Record
         last = report_loops(report)
     except NsysgapError as error:
         return [], str(error)
-    pairs = paired_loops([one.plain_loops for one in rounds], [*(one.report_loops for one in rounds[:-1]), last])
+    pairs = paired_loops([turn.plain_loops for turn in rounds], [*(turn.report_loops for turn in rounds[:-1]), last])
     compared = [pair for pair in pairs if pair["ratio"] is not None]
     return compared, "" if compared else NOT_PAIRED
 

@@ -83,17 +83,17 @@ class Session:
             nsys = find_nsys(self.given["nsys_path"])
         except NsysgapError as error:
             self.shown.say(f"{error} (The lines below name it 'nsys'.)", "")
-        options, found = self.options(nsys), []
+        options, shell_lines = self.options(nsys), []
         for target in targets:
             try:
                 check_target(target, command=self.given["is_command"])
             except NsysgapError as error:
                 self.shown.say(str(error), "")
             if not self.given["no_baseline"]:
-                found.append(shell_line(target.argv))
+                shell_lines.append(shell_line(target.argv))
             lines = capture_lines(nsys.path if nsys else "nsys", options, target, self.stacks, twice=self.twice)
-            found += map(shell_line, lines)
-        return found
+            shell_lines += map(shell_line, lines)
+        return shell_lines
 
     def run(self, targets: list[Target], streams: Callable[[], Streams]) -> int:
         """Capture every target; the exit code is that of the first target that fails."""

@@ -74,14 +74,19 @@ def repeats(captured: Captured, session_ns: int | None) -> Document | None:
     """
     if len(captured.rounds) < 2:
         return None
-    sessions = [one.session_ns for one in captured.rounds[:-1]] + [session_ns]
+    sessions = [turn.session_ns for turn in captured.rounds[:-1]] + [session_ns]
     each = [
-        perturbation(one.plain, one.profiled, session) for one, session in zip(captured.rounds, sessions, strict=True)
+        perturbation(turn.plain, turn.profiled, session)
+        for turn, session in zip(captured.rounds, sessions, strict=True)
     ]
-    same = [one for one in each if one is not None and each[-1] is not None and one["of"] == each[-1]["of"]]
+    same = [
+        slowdown
+        for slowdown in each
+        if slowdown is not None and each[-1] is not None and slowdown["of"] == each[-1]["of"]
+    ]
     if not same:
         return None
-    plain, profiled = ([one[key] for one in same] for key in ("plain_s", "profiled_s"))
+    plain, profiled = ([slowdown[key] for slowdown in same] for key in ("plain_s", "profiled_s"))
     ratio = round(median_low(sorted(profiled)) / median_low(sorted(plain)), 4)
     return {"of": same[-1]["of"], "plain_s": plain, "profiled_s": profiled, "ratio_of_medians": ratio}
 

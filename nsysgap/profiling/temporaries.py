@@ -42,18 +42,18 @@ class Temporaries:
         """Note processes, while they live, that are about to be ended."""
         for pid in pids:
             self.pids.add(pid)
-            self.opened |= {path for path in _open_files(pid) if any(path.match(one) for one in _OPENED)}
+            self.opened |= {path for path in _open_files(pid) if any(path.match(pattern) for pattern in _OPENED)}
 
     def remove(self) -> None:
         """Remove what the noted processes left; only once they have ended."""
-        found = set(self.opened)
+        paths = set(self.opened)
         for pid in self.pids:
-            found |= set(self.folder.glob(f"{_SESSION}[0-9][0-9]{pid}"))
-            found |= {path for name in _NUMBERED for path in self.folder.glob(f"{name}{pid}-*")}
-            found |= set(SHARED_MEMORY.glob(f"{_SEMAPHORE}{pid}-*"))
+            paths |= set(self.folder.glob(f"{_SESSION}[0-9][0-9]{pid}"))
+            paths |= {path for name in _NUMBERED for path in self.folder.glob(f"{name}{pid}-*")}
+            paths |= set(SHARED_MEMORY.glob(f"{_SEMAPHORE}{pid}-*"))
         if not _is_running(_READERS):
-            found |= {path for path in self.folder.glob(_RAW_REPORT) if self._is_new(path)}
-        for path in found:
+            paths |= {path for path in self.folder.glob(_RAW_REPORT) if self._is_new(path)}
+        for path in paths:
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -78,9 +78,9 @@ def _is_running(programs: tuple[str, ...]) -> bool:
 
 def _open_files(pid: int) -> set[Path]:
     """The files that a process has open; none where there is no /proc or it has ended."""
-    found = set()
+    files = set()
     with suppress(OSError):
         for link in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                found.add(Path(re.sub(r" \(deleted\)$", "", str(link.readlink()))))
-    return found
+                files.add(Path(re.sub(r" \(deleted\)$", "", str(link.readlink()))))
+    return files

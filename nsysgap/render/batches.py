@@ -43,8 +43,8 @@ def batches(slices: Slices, *, pairs: bool = False) -> Iterator[Slices]:
     if (code == first).all():
         yield from _pieces(_without_absent(slices))
         return
-    for one in np.unique(code).tolist():
-        yield from _pieces(_without_absent(slices.take(np.flatnonzero(code == one))))
+    for layout in np.unique(code).tolist():
+        yield from _pieces(_without_absent(slices.take(np.flatnonzero(code == layout))))
 
 
 def _pieces(batch: Slices) -> Iterator[Slices]:

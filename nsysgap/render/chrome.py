@@ -81,8 +81,8 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {clean(key): _cleaned(one) for key, one in value.items()}
-    return [_cleaned(one) for one in value] if isinstance(value, list | tuple) else value
+        return {clean(key): _cleaned(member) for key, member in value.items()}
+    return [_cleaned(member) for member in value] if isinstance(value, list | tuple) else value
 
 
 def _metadata(viewed: Viewed) -> Iterator[bytes]:
@@ -109,7 +109,7 @@ class _TrackTable:
     """The pid and tid of each track as JSON."""
 
     def __init__(self, viewed: Viewed) -> None:
-        self.texts = [b'"pid":%d,"tid":%d' % (viewed.groups[one.group].pid, one.tid) for one in viewed.tracks]
+        self.texts = [b'"pid":%d,"tid":%d' % (viewed.groups[track.group].pid, track.tid) for track in viewed.tracks]
 
 
 def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytearray:
@@ -118,9 +118,9 @@ def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytearray:
     rows.const(b',\n{"ph":"X","cat":%s,"name":' % quoted(batch.category))
     _text(rows, batch.name)
     rows.const(b",")
-    used, place = codes(batch.track)
+    used, index = codes(batch.track)
     pid_tid = [tracks.texts[i] for i in used.tolist()]
-    rows.text(place, pid_tid)
+    rows.text(index, pid_tid)
     rows.const(b',"ts":')
     rows.thousandths(batch.start - zero)
     rows.const(b',"dur":')
@@ -133,13 +133,13 @@ def _slices(batch: Slices, tracks: _TrackTable, zero: int) -> bytearray:
     rows.const(b"}")
     for flow in batch.flows:
         if flow not in bound:
-            _flow_event(rows, flow, place, pid_tid, zero)
+            _flow_event(rows, flow, index, pid_tid, zero)
     return rows.build_text()
 
 
 def _text(rows: Rows, texts: Texts) -> None:
-    used, place = codes(texts.index)
-    rows.text(place, [quoted(texts.texts[i]) for i in used.tolist()])
+    used, index = codes(texts.index)
+    rows.text(index, [quoted(texts.texts[i]) for i in used.tolist()])
 
 
 def _args(rows: Rows, args: tuple[Arg, ...]) -> None:
@@ -171,14 +171,14 @@ def _value(rows: Rows, arg: Arg) -> None:
         rows.integer(arg.values)
 
 
-def _flow_event(rows: Rows, flow: Flow, place: Any, pid_tid: list[bytes], zero: int) -> None:
+def _flow_event(rows: Rows, flow: Flow, index: Any, pid_tid: list[bytes], zero: int) -> None:
     """An arrow's end beside its slice: bp "e" binds it to the slice around its time, not to the next one."""
     category = quoted(flow.category)
     kind = b'"s"' if flow.out else b'"f","bp":"e"'
     rows.const(b',\n{"ph":%s,"cat":%s,"name":%s,"id":' % (kind, category, category))
     rows.integer(flow.id)
     rows.const(b",")
-    rows.text(place, pid_tid)
+    rows.text(index, pid_tid)
     rows.const(b',"ts":')
     rows.thousandths(flow.at - zero)
     rows.const(b"}")

@@ -57,8 +57,8 @@ def json_parts(documents: Sequence[Json]) -> Iterator[bytes]:
     if len(documents) == 1:
         yield from _object_parts(documents[0], "\n")
     else:
-        for place, document in enumerate(documents):
-            yield b",\n  " if place else b"[\n  "
+        for number, document in enumerate(documents):
+            yield b",\n  " if number else b"[\n  "
             yield from _object_parts(document, "\n  ")
         yield b"\n]" if documents else b"[]"
     yield b"\n"
@@ -67,8 +67,8 @@ def json_parts(documents: Sequence[Json]) -> Iterator[bytes]:
 def _object_parts(document: Json, before: str) -> Iterator[bytes]:
     """An object whose lines begin with `before`."""
     inside = f"{before}  "
-    for place, (key, value) in enumerate(document.items()):
-        yield f"{',' if place else '{'}{inside}{json.dumps(key)}: ".encode()
+    for number, (key, value) in enumerate(document.items()):
+        yield f"{',' if number else '{'}{inside}{json.dumps(key)}: ".encode()
         if isinstance(value, GapList) and len(value):
             yield from _list_parts(value, inside)
         else:
@@ -79,9 +79,9 @@ def _object_parts(document: Json, before: str) -> Iterator[bytes]:
 
 def _list_parts(gaps: GapList, before: str) -> Iterator[bytes]:
     inside = f"{before}  "
-    for place, chunk in enumerate(gaps.chunks):
+    for number, chunk in enumerate(gaps.chunks):
         texts = ",\n".join(gap_texts(chunk)).replace("\n", inside)
-        yield f"{',' if place else '['}{inside}{texts}".encode()
+        yield f"{',' if number else '['}{inside}{texts}".encode()
     yield f"{before}]".encode()
 
 
@@ -162,8 +162,8 @@ def _pandas_metadata(columns: Mapping[str, Column]) -> dict[bytes, bytes]:
     import pyarrow as pa
 
     examples = {name: _example(column) for name, column in columns.items()}
-    found: dict[bytes, bytes] = pa.Schema.from_pandas(pd.DataFrame(examples), preserve_index=False).metadata
-    return found
+    metadata: dict[bytes, bytes] = pa.Schema.from_pandas(pd.DataFrame(examples), preserve_index=False).metadata
+    return metadata
 
 
 def _example(column: Column) -> Any:

@@ -48,10 +48,10 @@ def _coded(column: Coded, before: str = "") -> list[str]:
 
 
 def _integers(column: Masked) -> list[int | str]:
-    found: list[int | str] = column.values.tolist()
+    values: list[int | str] = column.values.tolist()
     for row in np.flatnonzero(~column.known).tolist():
-        found[row] = "null"
-    return found
+        values[row] = "null"
+    return values
 
 
 def _parts(gaps: GapColumns) -> Iterator[str]:

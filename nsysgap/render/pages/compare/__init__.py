@@ -34,7 +34,7 @@ def compare_page(answer: CompareAnswer) -> str:
     window = document["before"]["unit"] == "window"
     colors = colors_of(drawn)
     remarks = [f"Not comparable. {reason}" for reason in document["reasons"]] + list(document["warnings"])
-    remarks += [outcome_text(one) for one in document.get("predicted", ())]
+    remarks += [outcome_text(prediction) for prediction in document.get("predicted", ())]
     body, tail = asset("compare/page.html").split("<!-- SPLIT -->")
     headline = f"{names[0]} and {names[1]}"
     page = filled(
@@ -69,7 +69,7 @@ def _ops(ops: Sequence[Document]) -> str:
     heads = ("name", "before", "after", "change", "runs before", "runs after", "seen")
     cells = kernel_cells(ops, len(ops))
     rows = [_op_row(op, line) for op, line in zip(ops, cells, strict=True)]
-    sortable = "".join(f'<th><button type="button">{one}</button></th>' for one in heads)
+    sortable = "".join(f'<th><button type="button">{heading}</button></th>' for heading in heads)
     return f'<table id="ops"><thead><tr>{sortable}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 

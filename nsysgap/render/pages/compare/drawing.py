@@ -102,10 +102,10 @@ def spread(steps: tuple[Sequence[int], Sequence[int]]) -> str:
 
 
 def _binned(values: Sequence[int], low: int, high: int) -> list[int]:
-    found = [0] * BINS
+    counts = [0] * BINS
     for value in values:
-        found[(value - low) * BINS // (high - low)] += 1
-    return found
+        counts[(value - low) * BINS // (high - low)] += 1
+    return counts
 
 
 def _histogram(side: str, values: Sequence[int], numbers: Sequence[int], span: tuple[int, int], tallest: int) -> str:
