@@ -6,7 +6,7 @@ import { count, element, percent } from "../timeline/page/format.js";
 const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const { whole, what, legend, nodes } = JSON.parse($("data").textContent ?? "");
-const found = $("found");
+const matches = $("found");
 const field = /** @type {HTMLInputElement} */ ($("search"));
 let hits = null; // of a search: per node whether it matches
 
@@ -29,7 +29,7 @@ function pattern(text) {
 function seek(text) {
   const wanted = text ? pattern(text) : null;
   hits = wanted && nodes.sought.map((sought) => wanted.test(sought));
-  found.textContent = text && !wanted ? "not a regular expression" : "";
+  matches.textContent = text && !wanted ? "not a regular expression" : "";
   if (hits) {
     const within = []; // whether a node or one above it matches: parents come first
     let sum = 0, number = 0;
@@ -39,7 +39,7 @@ function seek(text) {
       if (hits[at]) number++;
       if (hits[at] && !inside) sum += nodes.total[at];
     });
-    found.textContent = `${count(number)} frames, ${percent(sum, whole)} of the ${what}`;
+    matches.textContent = `${count(number)} frames, ${percent(sum, whole)} of the ${what}`;
   }
   graph.draw();
 }

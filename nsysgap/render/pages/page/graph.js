@@ -15,8 +15,8 @@ function picture(box) {
 
 function scale(to) {
   zoom = Math.min(4, Math.max(0.05, to));
-  for (const one of pictures) {
-    const svg = picture(one), box = svg.viewBox.baseVal;
+  for (const drawing of pictures) {
+    const svg = picture(drawing), box = svg.viewBox.baseVal;
     svg.setAttribute("width", String(box.width * zoom)); svg.setAttribute("height", String(box.height * zoom));
   }
 }
@@ -38,7 +38,7 @@ function show() {
 }
 choice.addEventListener("change", () => {
   shown = pictures[Number(choice.value)];
-  for (const one of pictures) one.hidden = one !== shown;
+  for (const drawing of pictures) drawing.hidden = drawing !== shown;
   find();
 });
 search.addEventListener("input", find);

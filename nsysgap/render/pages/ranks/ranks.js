@@ -7,7 +7,7 @@ const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const canvasAt = (id) => /** @type {HTMLCanvasElement} */ (document.getElementById(id));
 const NONE = 65535;
 const SHADES = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map((color) =>
-  [1, 3, 5].map((place) => parseInt(color.slice(place, place + 2), 16)),
+  [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)),
 );
 const WORK = { label: "other work on the GPU", color: "#0072b2" };
 const SENDING = { label: "in a collective, transfer", color: "#009e73" };
@@ -16,9 +16,9 @@ const COLLECTIVES = ["AllReduce", "AllGather", "ReduceScatter", "AllToAll"];
 
 /** The colour of a share of 0 to 1, as red, green, blue. */
 function shade(share) {
-  const place = Math.min(Math.max(share, 0), 1) * (SHADES.length - 1);
-  const low = Math.min(Math.floor(place), SHADES.length - 2);
-  return SHADES[low].map((value, i) => Math.round(value + (place - low) * (SHADES[low + 1][i] - value)));
+  const level = Math.min(Math.max(share, 0), 1) * (SHADES.length - 1);
+  const low = Math.min(Math.floor(level), SHADES.length - 2);
+  return SHADES[low].map((value, i) => Math.round(value + (level - low) * (SHADES[low + 1][i] - value)));
 }
 
 /** The 16-bit cells of a layer. */
@@ -115,9 +115,9 @@ class Heat {
 
   point(event) {
     const box = this.canvas.getBoundingClientRect();
-    const place = (from, size, number) => Math.min(Math.max(Math.floor((from / size) * number), 0), number - 1);
-    const row = place(event.clientY - box.top, box.height, this.heat.rows);
-    this.tell(row, place(event.clientX - box.left, box.width, this.heat.columns));
+    const cell = (from, size, number) => Math.min(Math.max(Math.floor((from / size) * number), 0), number - 1);
+    const row = cell(event.clientY - box.top, box.height, this.heat.rows);
+    this.tell(row, cell(event.clientX - box.left, box.width, this.heat.columns));
   }
 
   move(event) {

@@ -153,12 +153,12 @@ export function span(loop, i) {
 
 /** What an iteration was, in words: [name, text] pairs. */
 export function iterationWords(loop, i, causes) {
-  const found = [["iteration", count(i)], ["on the host", duration(loop.duration[i])]];
-  if (loop.launches) found.push(["launches", count(loop.launches[i])]);
-  if (loop.from[i] === null) return [...found, ["GPU", "launched nothing there"]];
-  found.push(["GPU window", duration(loop.to[i] - loop.from[i])], ["busy", duration(loop.busy[i])]);
-  causes.forEach((cause, part) => loop.parts[part][i] && found.push([cause.key, `${duration(loop.parts[part][i])}, ${cause.label}`]));
-  if (loop.identical && !loop.identical[i]) found.push(["differs", "launched something else than most"]);
-  if (loop.outlier[i]) found.push(["outlier", "took far longer than the others"]);
-  return found;
+  const words = [["iteration", count(i)], ["on the host", duration(loop.duration[i])]];
+  if (loop.launches) words.push(["launches", count(loop.launches[i])]);
+  if (loop.from[i] === null) return [...words, ["GPU", "launched nothing there"]];
+  words.push(["GPU window", duration(loop.to[i] - loop.from[i])], ["busy", duration(loop.busy[i])]);
+  causes.forEach((cause, part) => loop.parts[part][i] && words.push([cause.key, `${duration(loop.parts[part][i])}, ${cause.label}`]));
+  if (loop.identical && !loop.identical[i]) words.push(["differs", "launched something else than most"]);
+  if (loop.outlier[i]) words.push(["outlier", "took far longer than the others"]);
+  return words;
 }

@@ -58,14 +58,14 @@ function summed({ starts, ends, ns, n }) {
 /** Per lane a Map of category to its bins. `levels`: the specs of each level, `texts` their packed values. */
 export async function loadBins(levels, texts, lanes, width) {
   const values = await Promise.all(levels.map(async (specs, k) => decodeColumns(specs, await inflate(texts[k]))));
-  const found = Array.from({ length: lanes }, () => new Map());
+  const ofLanes = Array.from({ length: lanes }, () => new Map());
   for (const [column, first] of Object.entries(values[0])) {
     const [lane, cat] = column.split(" ").map(Number);
     let bins = firstLevel(first, width);
     for (let k = 1; k < values.length; k++) {
       if (values[k][column]) bins = nextLevel(bins, values[k][column], width / PARTS ** k);
     }
-    found[lane].set(cat, summed(bins));
+    ofLanes[lane].set(cat, summed(bins));
   }
-  return found;
+  return ofLanes;
 }

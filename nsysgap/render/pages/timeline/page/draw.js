@@ -53,15 +53,15 @@ class Shapes {
   }
 
   /** Where a category's corners in a row (known by its height) go; another lane begins a new outline. */
-  points(category, place) {
-    if (!this.byCategory.has(category.key)) this.byCategory.set(category.key, { category, x: [], y: [], place });
-    const found = this.byCategory.get(category.key);
-    if (found.place !== place) {
-      found.x.push(null);
-      found.y.push(null);
-      found.place = place;
+  points(category, row) {
+    if (!this.byCategory.has(category.key)) this.byCategory.set(category.key, { category, x: [], y: [], row });
+    const corners = this.byCategory.get(category.key);
+    if (corners.row !== row) {
+      corners.x.push(null);
+      corners.y.push(null);
+      corners.row = row;
     }
-    return found;
+    return corners;
   }
 
   category(track, cat) {
@@ -109,8 +109,8 @@ class Shapes {
   }
 
   /** Stack one category on what lies below it: one outline there and back, of no height from run to run. */
-  area(category, edges, covered, floor, height, place) {
-    const { x, y } = this.points(category, place);
+  area(category, edges, covered, floor, height, row) {
+    const { x, y } = this.points(category, row);
     const top = [], bottom = [];
     for (let k = 0; k < covered.length; k++) {
       if (!covered[k]) continue;
@@ -183,12 +183,12 @@ export function ticks(t0, t1, width) {
   /** @type {[number, string]} */
   const unit = step >= 1e9 ? [1e9, "s"] : step >= 1e6 ? [1e6, "ms"] : step >= 1e3 ? [1e3, "us"] : [1, "ns"];
   /** @type {[number, string][]} */
-  const found = [];
+  const labels = [];
   for (let k = 1; k * step < t1 - t0; k++) {
     const value = (k * step) / unit[0];
-    found.push([k * step, `+${Number(value.toPrecision(12)).toLocaleString("en-US")} ${unit[1]}`]);
+    labels.push([k * step, `+${Number(value.toPrecision(12)).toLocaleString("en-US")} ${unit[1]}`]);
   }
-  return found;
+  return labels;
 }
 
 /** {traces, layout} of the view for Plotly; x and y are pixels from the top left. */

@@ -126,7 +126,7 @@ export function gapSentence(store, track, i, call) {
   if (first === UNKNOWN) return `The report has no call that launched ${next}: why the GPU waited ${duration(ns)} is unknown.`;
   const launch = call ? store.name(call.track, call.i) : "the launch call";
   const before = stretches.filter(([cause]) => cause !== LAUNCH && cause !== QUEUED);
-  const [launching, queued] = [LAUNCH, QUEUED].map((cause) => stretches.find((one) => one[0] === cause)?.[1] ?? 0);
+  const [launching, queued] = [LAUNCH, QUEUED].map((cause) => stretches.find((stretch) => stretch[0] === cause)?.[1] ?? 0);
   const said = beforeLaunch(store, track, i, call, before);
   if (launching) said.push(`inside ${launch}, which launched ${next}, for ${duration(launching)}`);
   const who = track.before[i] ? "After the GPU had finished, the host was" : "The host was";

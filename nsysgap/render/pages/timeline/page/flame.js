@@ -64,14 +64,14 @@ export class FlameGraph {
 
   /** Node -> its callees of at least so many ns. */
   callees(least) {
-    const found = new Map();
+    const ofCallers = new Map();
     for (let node = 1; node <= this.parent.length; node++) {
       if (!this.sums.total[node] || this.sums.total[node] < least) continue;
       const above = this.parent[node - 1];
-      if (!found.has(above)) found.set(above, []);
-      found.get(above).push(node);
+      if (!ofCallers.has(above)) ofCallers.set(above, []);
+      ofCallers.get(above).push(node);
     }
-    return found;
+    return ofCallers;
   }
 
   bar(node, left, share, depth) {

@@ -50,10 +50,10 @@ export class Icicle {
   look(node) {
     const [name, short, file, line, kind] = node ? this.lines.frames[this.lines.tree.frame[node - 1] - 1] : [NOT_SAMPLED, "", "", 0, null];
     const { total, own, whole, missing } = this.sums;
-    const place = line ? `${short}:${line}` : short;
+    const source = line ? `${short}:${line}` : short;
     const time = node ? `${duration(total[node])}, ${percent(total[node], whole)} of the idle time in view; ${duration(own[node])} in itself` : duration(missing);
     const color = this.lines.kinds[kind]?.[0] ?? "#c8c8c8";
-    return { text: `${name} ${place}`.trim(), title: `${name}\n${file}${line ? `:${line}` : ""}\n${time}`, color };
+    return { text: `${name} ${source}`.trim(), title: `${name}\n${file}${line ? `:${line}` : ""}\n${time}`, color };
   }
 }
 

@@ -11,8 +11,8 @@ export const KEYS = [
 /** Let the keys act; `page` offers nextGap(by), search(), help(), release(), scroll(by), which is false if nothing moved. */
 export function listen(page, store) {
   const focusChosen = () => {
-    const found = store.locate(state.chosen);
-    if (found) setView(...store.around(found.track.start[found.i], found.track.end(found.i)));
+    const chosen = store.locate(state.chosen);
+    if (chosen) setView(...store.around(chosen.track.start[chosen.i], chosen.track.end(chosen.i)));
   };
   const zoomToSpan = () => {
     if (!state.drag) return;

@@ -31,9 +31,9 @@ export class Lines {
     this.within(track.device, track.start[i], track.end(i), (k, ns) => {
       if (frame[k] && part[k] === track.cat[i]) sums.set(frame[k], (sums.get(frame[k]) ?? 0) + ns);
     });
-    let found = 0;
-    for (const [one, ns] of sums) if (!found || ns > sums.get(found) || (ns === sums.get(found) && one < found)) found = one;
-    return found ? this.frames[found - 1][5] : "";
+    let longest = 0;
+    for (const [line, ns] of sums) if (!longest || ns > sums.get(longest) || (ns === sums.get(longest) && line < longest)) longest = line;
+    return longest ? this.frames[longest - 1][5] : "";
   }
 
   /** {total, own, whole, missing}: ns under and in each node (numbers from 1) in [from, until), of some GPUs and one part (-1: all). */
@@ -49,7 +49,7 @@ export class Lines {
       });
     }
     const total = own.slice();
-    for (let one = parent.length; one > 0; one--) total[parent[one - 1]] += total[one];
+    for (let below = parent.length; below > 0; below--) total[parent[below - 1]] += total[below];
     return { total, own, whole, missing: own[0] };
   }
 }

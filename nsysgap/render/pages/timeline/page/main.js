@@ -78,8 +78,8 @@ class Page {
   }
 
   revealChosen() {
-    const found = this.store.locate(state.chosen);
-    if (found) this.reveal(found.track, found.track.kind === "gaps" ? this.store.locate(found.track.after[found.i])?.track ?? null : null);
+    const chosen = this.store.locate(state.chosen);
+    if (chosen) this.reveal(chosen.track, chosen.track.kind === "gaps" ? this.store.locate(chosen.track.after[chosen.i])?.track ?? null : null);
   }
 
   header() {
@@ -156,7 +156,7 @@ class Page {
     const { migrations } = this.store.meta;
     // In the words of the notice, which knows whether the program asks for migrations.
     if (migrations && names.some((name) => name.startsWith("[CUDA memcpy Unified"))) return migrations;
-    return cases.find((one) => names.some((name) => name.includes(one.name)))?.advice ?? advice;
+    return cases.find((special) => names.some((name) => name.includes(special.name)))?.advice ?? advice;
   }
 
   listen() {
@@ -254,7 +254,7 @@ class Page {
     const [from, to] = state.drag ?? [state.t0, state.t1];
     this.icicle?.show(from, to);
     const parts = !this.store.inDetail(from, to) ? ["Zoom into a detailed part for exact sums"] : this.store.gapTracks.map((track) => {
-      const device = this.store.meta.summary.devices.find((one) => one.device === track.device);
+      const device = this.store.meta.summary.devices.find((summary) => summary.device === track.device);
       const inside = Math.max(0, Math.min(to, device.window_ns[1]) - Math.max(from, device.window_ns[0]));
       const idle = track.coveredIn(from, to);
       return `GPU ${this.store.gpu(track.device)} busy ${duration(inside - idle)}, idle ${duration(idle)} (${percent(idle, inside)})${state.drag && idle ? `: ${causesText(causesWithin(this.store, track, from, to))}` : ""}`;
@@ -266,15 +266,15 @@ class Page {
   }
 
   chosen() {
-    const found = this.store.locate(state.chosen), box = $("details");
+    const chosen = this.store.locate(state.chosen), box = $("details");
     this.over();
     this.settled();
-    if (!found) {
+    if (!chosen) {
       const next = matchMedia("(pointer: coarse)").matches ? "Tap a gap, kernel or call, or Gap \u2192" : "Click a gap, kernel or call, or press n";
       box.replaceChildren(element("p", { class: "quiet" }, `Nothing yet. ${next} for the next gap.`));
       return;
     }
-    const about = explain(this.store, found.track, found.i);
+    const about = explain(this.store, chosen.track, chosen.i);
     box.replaceChildren(...explanation(about));
     $("live").textContent = `${about.title}. ${about.sentence}`;
   }
@@ -349,17 +349,17 @@ class Page {
 
   /** Which colours of ops and calls the report has; gaps are told by the list of causes, NVTX ranges by their names. */
   legend() {
-    const found = new Map();
+    const categories = new Map();
     for (const track of this.store.tracks) {
       if (track.kind === "gaps" || track.kind === "nvtx" || track.kind === "projected") continue;
       const cats = new Set(track.cat);
       for (const lane of track.bins ?? []) for (const cat of lane.keys()) cats.add(cat);
       for (const cat of track.n || track.bins ? cats : []) {
         const category = categoryOf(track.kind, cat, []);
-        found.set(category.key, category);
+        categories.set(category.key, category);
       }
     }
-    const order = [...OPS, ...CALLS, ...OTHERS, ...PATHS].filter(({ key }) => found.has(key));
+    const order = [...OPS, ...CALLS, ...OTHERS, ...PATHS].filter(({ key }) => categories.has(key));
     $("legend").replaceChildren(...order.map(({ label, color }) => {
       const swatch = element("span", { class: "swatch" });
       swatch.style.background = color;

@@ -39,13 +39,13 @@ export class Minimap {
       xaxis: { range: [from, to], visible: false, fixedrange: true }, yaxis: { range: [HEIGHT, 0], visible: false, fixedrange: true },
     };
     Plotly.react(this.plot, traces, layout, { staticPlot: true });
-    this.place();
+    this.moveBrush();
   }
 
   /** One GPU: what is not idle is drawn as busy; what a filter leaves out is dimmed as in the timeline. */
   band(track, from, to, width, y, height) {
     const { edges, columns } = laneColumns(this.store, track, 0, from, to, width);
-    const [first, last] = this.store.meta.summary.devices.find((one) => one.device === track.device).window_ns;
+    const [first, last] = this.store.meta.summary.devices.find((device) => device.device === track.device).window_ns;
     const traces = [fillTrace({ ...OPS[0], label: "busy" }, [first, first, last, last], [y + height, y, y, y + height])];
     const floor = new Float64Array(edges.length - 1).fill(y);
     for (const [cat, covered] of columns) {
@@ -72,10 +72,10 @@ export class Minimap {
   follow() {
     const [from, to] = this.range().map(Math.round);
     if (!this.shown || from !== this.shown[0] || to !== this.shown[1]) this.draw();
-    else this.place();
+    else this.moveBrush();
   }
 
-  place() {
+  moveBrush() {
     const [from, to] = this.shown ?? this.range(), scale = this.width() / (to - from);
     const left = Math.max(0, (state.t0 - from) * scale);
     this.brush.style.left = `${left}px`;

@@ -34,8 +34,8 @@ export class Overlay {
     this.svg.setAttribute("height", Math.max(this.rows.height, 40));
     const parts = [];
     for (const [reference, name] of [[state.chosen, "chosen"], [pointed, "pointed"]]) {
-      const found = this.store.locate(reference);
-      if (found) parts.push(...this.flows(found, name), ...this.outline(found, name));
+      const marked = this.store.locate(reference);
+      if (marked) parts.push(...this.flows(marked, name), ...this.outline(marked, name));
     }
     if (state.drag) {
       const [a, b] = [this.x(state.drag[0]), this.x(state.drag[1])];

@@ -68,9 +68,9 @@ export class Pointing {
 
   /** The reference of what is drawn at a point, 0 for nothing. */
   under(event) {
-    const place = this.rows.at(event.clientY - this.surface.getBoundingClientRect().top);
-    if (!place || !place.track.n) return 0;
-    const { track, lane } = place, pixel = (state.t1 - state.t0) / this.width();
+    const under = this.rows.at(event.clientY - this.surface.getBoundingClientRect().top);
+    if (!under || !under.track.n) return 0;
+    const { track, lane } = under, pixel = (state.t1 - state.t0) / this.width();
     if (lane >= track.lanes.length - 1) return 0;
     const t = this.time(event);
     if (!this.store.inDetail(t, t)) return 0;
@@ -98,7 +98,7 @@ export class Pointing {
       if (reference) this.fill(reference);
     }
     this.tooltip.hidden = !reference;
-    if (reference && event) this.place(event);
+    if (reference && event) this.moveTooltip(event);
   }
 
   fill(reference) {
@@ -107,7 +107,7 @@ export class Pointing {
   }
 
   /** Beside the pointer, inside the window. */
-  place({ clientX, clientY }) {
+  moveTooltip({ clientX, clientY }) {
     const { offsetWidth: width, offsetHeight: height } = this.tooltip;
     const x = clientX + 16 + width > innerWidth ? clientX - width - 12 : clientX + 16;
     const y = Math.min(clientY + 14, innerHeight - height - 8);

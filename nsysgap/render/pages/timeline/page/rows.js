@@ -63,9 +63,9 @@ export class Rows {
    * @param {import("./track.js").Track | null} beside
    */
   reveal(track, beside = null) {
-    const group = this.all.find((one) => beside && one.source === beside)?.parent;
-    const rows = this.all.filter((one) => one.source === track);
-    const row = rows.find((one) => one.parent === group) ?? rows[0];
+    const group = this.all.find((listed) => beside && listed.source === beside)?.parent;
+    const rows = this.all.filter((listed) => listed.source === track);
+    const row = rows.find((own) => own.parent === group) ?? rows[0];
     if (!row) return null;
     let changed = false;
     for (let up = row.parent; up; up = up.parent) {
@@ -81,8 +81,8 @@ export class Rows {
 
   /** {row, track, lane} at a height of the plot, or null. */
   at(y) {
-    const row = this.visible.find((one) => y >= one.y && y < one.y + one.height);
-    const box = row?.lanes.find((one) => y >= row.y + one.y && y < row.y + one.y + one.height + 1);
+    const row = this.visible.find((visible) => y >= visible.y && y < visible.y + visible.height);
+    const box = row?.lanes.find((lane) => y >= row.y + lane.y && y < row.y + lane.y + lane.height + 1);
     return box ? { row, track: box.track, lane: box.lane } : null;
   }
 
@@ -104,8 +104,8 @@ function hidden(row) {
 function firstTrack(node, store) {
   if (node.track >= 0) return store.tracks[node.track];
   for (const child of node.children) {
-    const found = firstTrack(child, store);
-    if (found) return found;
+    const first = firstTrack(child, store);
+    if (first) return first;
   }
   return null;
 }

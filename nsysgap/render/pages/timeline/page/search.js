@@ -39,12 +39,12 @@ export class Search {
 
   /** The place of a match among all in time, from 1. */
   rank(chosen, at) {
-    const place = [chosen.start[at], this.store.reference(chosen, at)];
+    const key = [chosen.start[at], this.store.reference(chosen, at)];
     let before = 0;
     for (const track of this.tracks()) {
       for (let i = 0; i < track.n; i++) {
         if (!this.names?.has(track.name[i])) continue;
-        const by = track.start[i] - place[0] || this.store.reference(track, i) - place[1];
+        const by = track.start[i] - key[0] || this.store.reference(track, i) - key[1];
         if (by < 0) before++;
       }
     }
@@ -68,17 +68,17 @@ export class Search {
     for (const track of this.tracks()) {
       for (let i = 0; i < track.n; i++) {
         if (!this.names.has(track.name[i])) continue;
-        const place = [track.start[i], this.store.reference(track, i)];
-        if (later(place, from) && (!best || later(best, place))) best = place;
-        if (!first || later(first, place)) first = place;
+        const key = [track.start[i], this.store.reference(track, i)];
+        if (later(key, from) && (!best || later(best, key))) best = key;
+        if (!first || later(first, key)) first = key;
       }
     }
-    const found = best ?? first; // past the end it begins anew
-    if (!found) return;
-    const { track, i } = this.store.locate(found[1]);
+    const next = best ?? first; // past the end it begins anew
+    if (!next) return;
+    const { track, i } = this.store.locate(next[1]);
     this.reveal(track);
     setView(...this.store.around(track.start[i], track.end(i), 2));
-    choose(found[1]);
+    choose(next[1]);
     emit("jump");
   }
 }

@@ -9,9 +9,9 @@ const LEAST_ROOM = 20; // ns, for what has no length
 const NO_HELD = { spans: [], names: [] };
 
 function take(id) {
-  const found = /** @type {HTMLElement} */ (document.getElementById(id));
-  const text = found.textContent;
-  found.remove(); // the text is not needed twice
+  const script = /** @type {HTMLElement} */ (document.getElementById(id));
+  const text = script.textContent;
+  script.remove(); // the text is not needed twice
   return text;
 }
 
@@ -61,7 +61,7 @@ export class Store {
     this.stretchBegins = new Map(this.gapTracks.map((track) => [track, stretchBegins(track)]));
     const windows = meta.summary.devices.map((device) => device.window_ns);
     this.window = windows.length
-      ? [Math.min(...windows.map((one) => one[0])), Math.max(...windows.map((one) => one[1]))]
+      ? [Math.min(...windows.map((range) => range[0])), Math.max(...windows.map((range) => range[1]))]
       : [0, this.span];
   }
 
@@ -127,20 +127,20 @@ export class Store {
   stretches(track, i) {
     const begins = this.stretchBegins.get(track) ?? stretchBegins(track);
     /** @type {[number, number][]} */
-    const found = [];
-    for (let at = begins[i]; at < begins[i + 1]; at++) found.push([track.part[at], track.ns[at]]);
-    return found;
+    const pairs = [];
+    for (let at = begins[i]; at < begins[i + 1]; at++) pairs.push([track.part[at], track.ns[at]]);
+    return pairs;
   }
 
   /** The ten parts of what of a gap lies in [from, until), ns. */
   parts(track, i, from = -Infinity, until = Infinity) {
-    const found = new Array(CAUSES.length).fill(0);
+    const sums = new Array(CAUSES.length).fill(0);
     let t = track.start[i];
     for (const [cause, ns] of this.stretches(track, i)) {
-      found[cause] += Math.max(0, Math.min(t + ns, until) - Math.max(t, from));
+      sums[cause] += Math.max(0, Math.min(t + ns, until) - Math.max(t, from));
       t += ns;
     }
-    return found;
+    return sums;
   }
 
   /** The launch call of an op, or null. */
@@ -153,29 +153,29 @@ export class Store {
     this.launched ??= launchedOps(this.tracks);
     const key = this.reference(track, i);
     const { calls, ops } = this.launched;
-    const found = [];
-    for (let at = search(calls, 0, calls.length, key, true); at < calls.length && calls[at] === key; at++) found.push(ops[at]);
-    return found;
+    const launched = [];
+    for (let at = search(calls, 0, calls.length, key, true); at < calls.length && calls[at] === key; at++) launched.push(ops[at]);
+    return launched;
   }
 
   /** What a thread did at a time, one {track, i} per lane of each of its tracks of a kind, outermost first. */
   onThread(thread, kind, t) {
-    const found = [];
+    const running = [];
     for (const track of this.tracks) {
       if (track.thread !== thread || track.kind !== kind) continue;
       for (let lane = 0; lane < track.lanes.length - 1; lane++) {
         const i = track.at(lane, t);
-        if (i >= 0 && track.start[i] <= t && track.end(i) > t) found.push({ track, i });
+        if (i >= 0 && track.start[i] <= t && track.end(i) > t) running.push({ track, i });
       }
     }
-    return found;
+    return running;
   }
 
   /** The names of the NVTX ranges around a moment on a thread, outermost first. */
   nvtxPath(thread, t) {
-    const found = this.onThread(thread, "nvtx", t);
-    found.sort((a, b) => a.track.start[a.i] - b.track.start[b.i] || b.track.end(b.i) - a.track.end(a.i));
-    return found.map(({ track, i }) => this.name(track, i));
+    const ranges = this.onThread(thread, "nvtx", t);
+    ranges.sort((a, b) => a.track.start[a.i] - b.track.start[b.i] || b.track.end(b.i) - a.track.end(a.i));
+    return ranges.map(({ track, i }) => this.name(track, i));
   }
 
   /** The launch call of the op after a gap, or null. */

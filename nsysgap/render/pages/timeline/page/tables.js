@@ -9,11 +9,11 @@ const PAGE = 50;
 
 /** The gaps that the filter leaves. */
 function chosenGaps(store) {
-  const found = [];
+  const gaps = [];
   for (const track of store.gapTracks) {
-    for (let i = 0; i < track.n; i++) if (track.shown[i] !== DIMMED) found.push({ track, i });
+    for (let i = 0; i < track.n; i++) if (track.shown[i] !== DIMMED) gaps.push({ track, i });
   }
-  return found;
+  return gaps;
 }
 
 const GAP_COLUMNS = [
@@ -247,7 +247,7 @@ export class Tables {
   /** List the ranges of a folded row singly, in its place. */
   unfold(row) {
     const { ranges } = this.listings;
-    ranges.show(ranges.rows.flatMap((one) => (one === row ? one.parts : [one])), ranges.go);
+    ranges.show(ranges.rows.flatMap((listed) => (listed === row ? listed.parts : [listed])), ranges.go);
   }
 
   goTo(kind, row) {
@@ -256,7 +256,7 @@ export class Tables {
       return;
     }
     setView(...this.store.around(row.at[0], row.at[1], kind === "ops" ? 0.75 : 0.1));
-    const track = this.store.tracks.find((one) => one.kind === (kind === "ops" ? "stream" : "nvtx") && this.find(one, row) >= 0);
+    const track = this.store.tracks.find((shown) => shown.kind === (kind === "ops" ? "stream" : "nvtx") && this.find(shown, row) >= 0);
     if (track) {
       this.reveal(track);
       choose(this.store.reference(track, this.find(track, row)));

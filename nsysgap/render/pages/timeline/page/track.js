@@ -108,25 +108,25 @@ export class Track {
     const low = this.lanes[lane] ?? 0, high = this.lanes[lane + 1] ?? 0;
     const counts = new Map();
     for (let i = low; i < high; i++) counts.set(this.shown[i], (counts.get(this.shown[i]) ?? 0) + 1);
-    const found = new Map();
+    const prefixes = new Map();
     for (const cat of [...counts.keys()].sort((a, b) => a - b)) {
       const size = counts.get(cat);
-      found.set(cat, { starts: new Float64Array(size), index: new Uint32Array(size), sums: new Float64Array(size + 1), n: 0 });
+      prefixes.set(cat, { starts: new Float64Array(size), index: new Uint32Array(size), sums: new Float64Array(size + 1), n: 0 });
     }
     for (let i = low; i < high; i++) {
-      const one = found.get(this.shown[i]);
-      one.starts[one.n] = this.start[i];
-      one.index[one.n] = i;
-      one.sums[one.n + 1] = one.sums[one.n] + this.dur[i];
-      one.n++;
+      const prefix = prefixes.get(this.shown[i]);
+      prefix.starts[prefix.n] = this.start[i];
+      prefix.index[prefix.n] = i;
+      prefix.sums[prefix.n + 1] = prefix.sums[prefix.n] + this.dur[i];
+      prefix.n++;
     }
-    return (this.cache[lane] = found);
+    return (this.cache[lane] = prefixes);
   }
 
   /** The ns that a category of a lane covers before each of ascending times. */
   coveredBefore(lane, cat, times) {
-    const one = this.prefixes(lane).get(cat);
-    return coveredBefore(one, (k) => this.end(one.index[k]), times);
+    const prefix = this.prefixes(lane).get(cat);
+    return coveredBefore(prefix, (k) => this.end(prefix.index[k]), times);
   }
 
   /** The categories of a lane in order. */
@@ -136,9 +136,9 @@ export class Track {
 
   /** The ns that each category of a lane covers between ascending edges: Map of category to Float64Array. */
   columns(lane, edges) {
-    const found = new Map();
-    for (const cat of this.categories(lane)) found.set(cat, steps(this.coveredBefore(lane, cat, edges)));
-    return found;
+    const columns = new Map();
+    for (const cat of this.categories(lane)) columns.set(cat, steps(this.coveredBefore(lane, cat, edges)));
+    return columns;
   }
 
   /** The ns covered in [t0, t1) over all lanes and categories. */
@@ -155,12 +155,12 @@ export class Track {
 
   /** As `columns`, from the bins of a shortened page: exact where the edges are edges of bins of any level it has. */
   binColumns(lane, edges) {
-    const found = new Map();
+    const columns = new Map();
     for (const [own, bins] of this.bins[lane]) {
       const cat = this.ofBins?.(own) ?? own, covered = steps(coveredBefore(bins, (k) => bins.ends[k], edges));
-      found.set(cat, found.has(cat) ? covered.map((ns, k) => ns + found.get(cat)[k]) : covered);
+      columns.set(cat, columns.has(cat) ? covered.map((ns, k) => ns + columns.get(cat)[k]) : covered);
     }
-    return found;
+    return columns;
   }
 }
 
