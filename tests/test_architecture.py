@@ -30,6 +30,7 @@ ONLY_IN = {
     "click": ("commands",),
     "fsspec": ("fleet/remote.py",),
 }
+NAMELESS = ("one", "found", "place", "places")
 HEAVY = ("numpy", "pandas", "sqlalchemy", "plotly", "rich")
 
 
@@ -124,3 +125,11 @@ def test_the_picture_of_the_house_names_every_folder() -> None:
     folders = {f"{path.parent.relative_to(PACKAGE).as_posix()}/" for path in PACKAGE.rglob("__init__.py")} - {"./"}
     pages = {folder for folder in folders if folder.startswith("render/pages/")} - {"render/pages/"}
     assert named == folders - pages
+
+
+def test_names_say_what_they_are() -> None:
+    """What is called `one`, `found` or `place` is a device, a row, gaps, an offset. In pages eslint looks at names."""
+    nodes = [(module, node) for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
+    names = [(module, node.id) for module, node in nodes if isinstance(node, ast.Name)]
+    names += [(module, node.arg) for module, node in nodes if isinstance(node, ast.arg)]
+    assert sorted({f"{module.relative_to(PACKAGE)}: {name}" for module, name in names if name in NAMELESS}) == []

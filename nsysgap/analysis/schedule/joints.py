@@ -80,7 +80,7 @@ def by_number(number: NDArray[np.int32] | NDArray[np.int64], count: int) -> list
     return np.split(order, np.cumsum(np.bincount(number + 1, minlength=count + 1))[:-1])[1:]
 
 
-def places(number: NDArray[np.int32]) -> Sequence[Indices | slice]:
+def rows_by_number(number: NDArray[np.int32]) -> Sequence[Indices | slice]:
     """Where each number stands, by number: everywhere where all are 0, which copies nothing."""
     count = int(number.max(initial=0)) + 1
     return [slice(None)] if count == 1 else by_number(number, count)
@@ -90,11 +90,11 @@ def sums_of(schedule: Schedule) -> Sums:
     """The schedule's sums."""
     took = schedule.gap + schedule.base
     end = np.empty_like(took)
-    for mine in places(schedule.thread):
+    for mine in rows_by_number(schedule.thread):
         end[mine] = schedule.origin + np.cumsum(took[mine])
     step = np.where(schedule.alive, np.maximum(schedule.delta + schedule.duration, 0), 0)
     steps = np.empty_like(step)
-    for mine in places(schedule.stream):
+    for mine in rows_by_number(schedule.stream):
         steps[mine] = np.cumsum(step[mine])
     return Sums(end - schedule.base, end, steps, step)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nsysgap.analysis.schedule.joints import PHASES, Sums, by_number, places
+from nsysgap.analysis.schedule.joints import PHASES, Sums, by_number, rows_by_number
 from nsysgap.analysis.schedule.schedule import NEVER, NO_SCOPE, Indices, Replay, Schedule, Times
 
 Held = tuple[int, int]  # (key of the joint, the end that a stream waits for from there on)
@@ -19,7 +19,7 @@ def all_times(
     """The replay. `own`: by how much each call delays what follows on its thread, ns; `held`: by stream, sorted by key;
     `carried`: the end that each call that records an event has recorded."""
     shift = np.empty_like(own)
-    for mine in places(schedule.thread):
+    for mine in rows_by_number(schedule.thread):
         shift[mine] = np.cumsum(own[mine])
     call_start = sums.start + shift - own
     start, end, before = (np.full(len(schedule.call), NEVER, np.int64) for _ in range(3))
