@@ -24,7 +24,7 @@ from nsysgap.profiling.temporaries import Temporaries
 
 GRACE_S = 5.0
 HELPERS_GRACE_S = 0.5
-KILL_WITHIN_S = 5.0
+KILL_WITHIN_S = 20.0  # what is killed ends at once, but on a machine that hardly gets to it
 PUMPS_END_WITHIN_S = 2.0
 TAIL_BYTES = 65536
 PROFILING = "NSYSGAP_PROFILING"
