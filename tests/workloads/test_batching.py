@@ -296,9 +296,12 @@ def test_killed_consumer_ends_the_producer_and_leaves_nothing_in_shared_memory(t
 
 
 def in_shared_memory() -> set[str]:
-    """What lies there, but for what an nsys or a `profile` puts there that tests beside this one may run."""
+    """What lies there, but for what tests beside this one may put there: an nsys, a `profile`, a pool of processes.
+
+    The workload itself uses none of Python's semaphores, nor any of nsys's.
+    """
     names = {one.name for one in SHARED_MEMORY.iterdir()} if SHARED_MEMORY.is_dir() else set()
-    return {name for name in names if not name.startswith(("sem.NSys-", "nsysgap-nvtx-"))}
+    return {name for name in names if not name.startswith(("sem.NSys-", "nsysgap-nvtx-", "sem.mp-"))}
 
 
 def wait_for_child(parent: int) -> int:
