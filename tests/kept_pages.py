@@ -7,10 +7,11 @@ opening: a test meets the same page whatever tests ran before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser import Watched, watched_page
 from timeline_pages import ready, settle
 
@@ -41,6 +42,28 @@ PUT_BACK = """(hash) => {
 }"""
 # At rest a page reads out the view; where the view is the same as before, it does not say so anew.
 SAID = "document.getElementById('live').textContent = document.getElementById('status').textContent"
+
+
+def kept(file: str, scope: Any = "session") -> Any:
+    """A fixture: the page that the fixture `file` wrote, in a tab of its own."""
+
+    @pytest.fixture(scope=scope)
+    def kept_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[KeptPage]:
+        with closing(KeptPage(browser, request.getfixturevalue(file))) as page:
+            yield page
+
+    return kept_page
+
+
+def as_opened(page: str) -> Any:
+    """A fixture: the page of the fixture `page`, made by `kept`, as when opened: for tests that ask for no more."""
+
+    @pytest.fixture
+    def opened_page(request: pytest.FixtureRequest) -> Iterator[Any]:
+        with request.getfixturevalue(page).opened() as opened:
+            yield opened
+
+    return opened_page
 
 
 class KeptPage:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import Watched, watched_page
-from kept_pages import KeptPage
+from kept_pages import as_opened, kept
 from timeline_pages import everything, sample, write_page
 
 
@@ -24,34 +24,8 @@ def naive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(sample("naive", tmp_path_factory.mktemp("naive")))
 
 
-@pytest.fixture(scope="session")
-def kept_rich(browser: Any, rich: Path) -> Iterator[KeptPage]:
-    """The page of a report that has everything, in a tab of its own."""
-    kept = KeptPage(browser, rich)
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def rich_page(kept_rich: KeptPage) -> Iterator[Any]:
-    """The page of a report that has everything, as it is when opened: for tests that do not ask for more than that."""
-    with kept_rich.opened() as page:
-        yield page
-
-
-@pytest.fixture(scope="session")
-def kept_naive(browser: Any, naive: Path) -> Iterator[KeptPage]:
-    """The page of the naive sample, in a tab of its own."""
-    kept = KeptPage(browser, naive)
-    yield kept
-    kept.close()
-
-
-@pytest.fixture
-def naive_page(kept_naive: KeptPage) -> Iterator[Any]:
-    """The page of the naive sample, as it is when opened."""
-    with kept_naive.opened() as page:
-        yield page
+kept_rich, kept_naive = kept("rich"), kept("naive")
+rich_page, naive_page = as_opened("kept_rich"), as_opened("kept_naive")
 
 
 @pytest.fixture

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import Watched
-from kept_pages import KeptPage
+from kept_pages import as_opened, kept
 from report_builder import ReportBuilder
 from timeline_pages import ready, settle, write_page
 
 
 @pytest.fixture(scope="module")
-def kept_turns(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptPage]:
+def turns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two gaps. [100, 1000): sync, profiler, host, a wait for an event, host, launch, queued. [1100, 1200): queued."""
     report = ReportBuilder().launch((0, 10), (20, 100), "first")
     report.call(50, 130, name="cudaStreamSynchronize_v3020").overhead(130, 430).nvtx(60, 960, "step")
     report.call(500, 600, name="cudaStreamWaitEvent_v3020")
     report.launch((700, 950), (1000, 1100), "second").launch((1050, 1090), (1200, 1300), "third")
-    kept = KeptPage(browser, write_page(report.save(tmp_path_factory.mktemp("turns"))))
-    yield kept
-    kept.close()
+    return write_page(report.save(tmp_path_factory.mktemp("turns")))
 
 
-@pytest.fixture
-def turns_page(kept_turns: KeptPage) -> Iterator[Any]:
-    with kept_turns.opened() as page:
-        yield page
+kept_turns = kept("turns", "module")
+turns_page = as_opened("kept_turns")
 
 
 def choose(page: Any, start: int) -> None:
