@@ -75,6 +75,27 @@ def positions(present: Array, values: Array) -> NDArray[np.int32]:
     return position
 
 
+def lookup(ordered: Array, wanted: Array) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(the first position of each wanted value among sorted ones, whether it is there)."""
+    if not len(ordered):
+        return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
+    position = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return position, ordered[position] == wanted
+
+
+def rows_of(ordered: Array, wanted: Array) -> NDArray[np.int32]:
+    """The first position of each wanted value among sorted ones, -1 where it is not there."""
+    position, known = lookup(ordered, wanted)
+    return np.where(known, position, -1).astype(np.int32)
+
+
+def stands_again(ordered: Array, position: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether the value at each position of sorted ones stands behind it once more."""
+    following = np.minimum(position + 1, len(ordered) - 1)
+    again: NDArray[np.bool_] = (following > position) & (ordered[following] == ordered[position])
+    return again
+
+
 def is_any(values: Array, wanted: Iterable[int]) -> NDArray[np.bool_]:
     """Whether each value is one of a few wanted ones: np.isin by comparisons or a lookup table."""
     chosen = wanted if isinstance(wanted, np.ndarray) else np.fromiter(wanted, np.int64)

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsysgap.arrays import FEW_GROUPS, FEW_WANTED, WIDE, codes, combined_codes, distinct, grouped, is_any, positions
+from nsysgap.arrays import (
+    FEW_GROUPS,
+    FEW_WANTED,
+    WIDE,
+    codes,
+    combined_codes,
+    distinct,
+    grouped,
+    is_any,
+    lookup,
+    positions,
+    rows_of,
+    stands_again,
+)
 
 LIMITS = np.iinfo(np.int64)
 NEAR = st.integers(-5, 5)
@@ -92,3 +105,14 @@ def test_many_combinations_do_not_wrap() -> None:
     code, number = combined_codes(many, many, many)  # 3.4e14 combinations
     assert len(np.unique(code)) == 70_000
     assert int(code.max()) < number
+
+
+@given(ordered=st.lists(st.integers(-3, 6), max_size=12).map(sorted), wanted=st.lists(st.integers(-4, 7), max_size=12))
+def test_sorted_values_are_looked_up(ordered: list[int], wanted: list[int]) -> None:
+    keys, values = np.array(ordered, np.int64), np.array(wanted, np.int64)
+    position, known = lookup(keys, values)
+    assert known.tolist() == [value in ordered for value in wanted]
+    first = [ordered.index(value) if value in ordered else -1 for value in wanted]
+    assert np.where(known, position, -1).tolist() == rows_of(keys, values).tolist() == first
+    again = stands_again(keys, position[known])
+    assert again.tolist() == [ordered.count(value) > 1 for value in wanted if value in ordered]

@@ -19,6 +19,7 @@ from nsysgap.activities import (
     LOADING,
     MPI,
 )
+from nsysgap.arrays import rows_of
 from nsysgap.names import Names
 from nsysgap.report.contexts import CONTEXT_TABLES, read_contexts
 from nsysgap.report.names import NO_STRING
@@ -137,8 +138,8 @@ def _parts(source: Source, usable: Usable, names: Names, known: Known) -> Iterat
         owner = columns.pop("owner")
         of_process = owner >> PID_SHIFT << PID_SHIFT
         columns["kind"] = np.full(len(owner), stretches.kind, np.int8)
-        columns["process"] = _rows_of(known.processes["global_pid"], of_process)
-        columns["thread"] = _rows_of(known.threads["global_tid"], owner)
+        columns["process"] = rows_of(known.processes["global_pid"], of_process)
+        columns["thread"] = rows_of(known.threads["global_tid"], owner)
         columns["device"] = _devices(known, of_process, columns["device"], own=not stretches.gpu)
         if stretches.title:
             columns["name"][:] = names.add(stretches.title.encode())
@@ -166,15 +167,8 @@ def _contexts(source: Source, usable: Usable, names: Names, known: Known) -> Ite
         yield {
             **columns,
             "kind": np.full(rows, CONTEXT, np.int8),
-            "process": _rows_of(known.processes["global_pid"], process),
+            "process": rows_of(known.processes["global_pid"], process),
             "thread": np.full(rows, NONE, np.int32),
             "device": _devices(known, process, number, own=False),
             "correlation": np.zeros(rows, np.int64),
         }
-
-
-def _rows_of(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The row of each global ID, NONE where no other event names it."""
-    row = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-    there = known[row] == wanted if len(known) else np.zeros(len(wanted), np.bool_)
-    return np.where(there, row, NONE).astype(np.int32)

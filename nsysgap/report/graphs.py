@@ -6,12 +6,10 @@ before schema 3.20 kept the nodes in a table named CUDA_GRAPH_EVENTS.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from nsysgap.arrays import rows_of
 from nsysgap.report.reads import Columns, Progress, Read
 from nsysgap.report.source import Source
-from nsysgap.tables import GRAPH_EVENTS, GRAPH_NODES, NONE, Table, Trace
+from nsysgap.tables import GRAPH_EVENTS, GRAPH_NODES, Table, Trace
 
 _NODES, _EVENTS = "CUDA_GRAPH_NODE_EVENTS", "CUDA_GRAPH_EVENTS"
 PID_SHIFT = 24
@@ -50,14 +48,6 @@ def _read(source: Source, name: str, reads: list[Read], progress: Progress | Non
 def _with_threads(columns: Columns, trace: Trace) -> Columns:
     """Put rows of the threads and processes tables in place of nsys's global thread IDs."""
     ids = columns["thread"]
-    columns["thread"] = _rows_of(trace.threads["global_tid"], ids)
-    columns["process"] = _rows_of(trace.processes["global_pid"], (ids >> PID_SHIFT) << PID_SHIFT)
+    columns["thread"] = rows_of(trace.threads["global_tid"], ids)
+    columns["process"] = rows_of(trace.processes["global_pid"], (ids >> PID_SHIFT) << PID_SHIFT)
     return columns
-
-
-def _rows_of(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The position of each wanted ID among sorted ones, -1 where it is not there."""
-    if not len(keys):
-        return np.full(len(wanted), NONE, np.int32)
-    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[position] == wanted, position, NONE).astype(np.int32)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap import tables
-from nsysgap.arrays import codes, combined_codes, distinct, held_once, is_any, positions
+from nsysgap.arrays import codes, combined_codes, distinct, held_once, is_any, positions, rows_of
 from nsysgap.errors import NsysgapError
 from nsysgap.memory import give_back_memory
 from nsysgap.report.activities import HOST_CALLBACKS, Known, read_activities
@@ -341,9 +341,7 @@ class _Reading:
         return _sorted_by_start(schema, columns)
 
     def _nvtx(self, columns: Columns, threads: Table) -> Table:
-        known, ending = threads["global_tid"], columns["end_thread"]
-        row = np.minimum(np.searchsorted(known, ending), len(known) - 1)
-        columns["end_thread"] = np.where(known[row] == ending, row, tables.NONE).astype(np.int32)
+        columns["end_thread"] = rows_of(threads["global_tid"], columns["end_thread"])
         columns["thread"] = positions(threads["global_tid"], columns["thread"])
         order = np.lexsort((-columns["end"], columns["start"]))  # stable: equal ranges keep the report's order
         return Table(tables.NVTX, {name: column[order] for name, column in columns.items()})

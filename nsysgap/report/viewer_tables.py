@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nsysgap.arrays import lookup
 from nsysgap.report.cells import whole
 from nsysgap.report.domains import DOMAIN_CREATED
 from nsysgap.report.read import CUDA_EVENT, PUSH_POP, RUNTIME, START_END, SYNCHRONIZATION
@@ -97,8 +98,8 @@ def _gpus_of_contexts(trace: Trace) -> NDArray[np.int64]:
     known, first = np.unique(ran, return_index=True)
     if not len(known):
         return np.full(len(context), NONE, np.int64)
-    position = np.minimum(np.searchsorted(known, context), len(known) - 1)
-    return np.where(known[position] == context, trace.ops["device"][first[position]].astype(np.int64), NONE)
+    position, there = lookup(known, context)
+    return np.where(there, trace.ops["device"][first[position]].astype(np.int64), NONE)
 
 
 def read_session_start(source: Source) -> int | None:

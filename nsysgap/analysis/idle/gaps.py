@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.spans import LEAST, stretches
+from nsysgap.arrays import lookup, stands_again
 from nsysgap.intervals import IntervalSet, gaps_between, union
 from nsysgap.tables import NONE, Trace, names_launch
 
@@ -79,11 +80,9 @@ def _after_ops(
     """The op that starts at each time; of several the one that `_preference` puts first; -1 where none starts."""
     after = np.full(len(at), NONE, np.int32)
     for some in stretches(len(at) if len(rows) else 0):
-        first = np.searchsorted(start, at[some], side="left")
-        position, following = np.minimum(first, len(rows) - 1), np.minimum(first + 1, len(rows) - 1)
-        starts = start[position] == at[some]  # none does behind the last op
-        after[some] = np.where(starts, rows[position], NONE)
-        for gap in np.flatnonzero(starts & (following > first) & (start[following] == at[some])):
+        first, starts = lookup(start, at[some])
+        after[some] = np.where(starts, rows[first], NONE)
+        for gap in np.flatnonzero(starts & stands_again(start, first)):
             candidates = rows[first[gap] : np.searchsorted(start, at[some.start + gap], side="right")]
             after[some.start + gap] = candidates[_preference(trace, calls, candidates)[0]]
     return after

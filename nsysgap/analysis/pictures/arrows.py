@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.pictures.kept_rows import Kept
 from nsysgap.analysis.relations.launches import match_calls
 from nsysgap.analysis.relations.syncs import NEVER, awaited_records
-from nsysgap.arrays import codes, is_any
+from nsysgap.arrays import codes, is_any, lookup
 from nsysgap.tables import NO_GRAPH_NODE, NONE, Trace
 from nsysgap.tracks import FLOW_EVENT, Flow
 
@@ -56,14 +56,6 @@ def fan(thing: Rows, own: NDArray[np.int64], after: int) -> Fan:
     at, _ = lookup(things, starts)
     pair[order] = np.where(fresh, own[order], (first[at] if len(first) else 0) + turn - 1)
     return Fan(pair, things, first, more, after + int(more.sum()))
-
-
-def lookup(sorted_values: NDArray[np.int64], wanted: Rows) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """(where each wanted value is among the sorted ones, whether it is there)."""
-    if not len(sorted_values):
-        return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
-    position = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
-    return position, sorted_values[position] == wanted
 
 
 @dataclass(frozen=True)

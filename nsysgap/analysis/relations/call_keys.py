@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nsysgap.analysis.relations.spans import stretches
-from nsysgap.arrays import WIDE, distinct, is_any
+from nsysgap.arrays import WIDE, distinct, is_any, lookup
 from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table
 
@@ -122,8 +122,7 @@ class CallKeys:
         """The call of each key with that number: rows of api, -1 where the key has none."""
         if not len(self.keys):
             return np.full(len(wanted), NONE, np.int32)
-        position = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        known = self.keys[position] == wanted
+        position, known = lookup(self.keys, wanted)
         if self.repeated:
             position = position + number
         return np.where(known, self.rows[position], NONE).astype(np.int32)

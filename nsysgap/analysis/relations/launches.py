@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.relations.call_keys import CallKeys
 from nsysgap.analysis.relations.calls import NO_LAUNCHES
 from nsysgap.analysis.relations.spans import stretches
-from nsysgap.arrays import combined_codes, distinct, is_any
+from nsysgap.arrays import combined_codes, distinct, is_any, lookup, stands_again
 from nsysgap.intervals import is_sorted
 from nsysgap.tables import NONE, Table, Trace, names_launch
 
@@ -108,11 +108,9 @@ def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: 
     several = np.zeros(len(call), np.bool_)
     for some in stretches(len(call)):
         wanted = api["correlation"][call[some]]
-        first = np.searchsorted(keys, wanted)
-        own, following = np.minimum(first, len(keys) - 1), np.minimum(first + 1, len(keys) - 1)
-        known = keys[own] == wanted  # none is behind the last key
-        position[some] = np.where(known, own, NONE)
-        several[some] = known & (following > own) & (keys[following] == wanted)
+        first, known = lookup(keys, wanted)
+        position[some] = np.where(known, first, NONE)
+        several[some] = known & stands_again(keys, first)
     again = np.flatnonzero(several)
     if len(again):  # the n-th call of a key has its n-th record
         wanted, at = api["correlation"][call[again]], api["start"][call[again]]
@@ -123,12 +121,10 @@ def _of_keys(api: Table, of_process: Indices, keys: Times, rows: Indices, call: 
 
 def _keys_among(api: Table, rows: Indices, wanted: NDArray[np.int64]) -> CallKeys:
     """The calls of a process that have one of these keys: records are few beside the calls."""
-    keys, chosen = distinct(wanted), [rows[:0]]
-    for some in stretches(len(rows) if len(keys) else 0):
-        own = api["correlation"][rows[some]]
-        known = keys[np.minimum(np.searchsorted(keys, own), len(keys) - 1)] == own
-        chosen.append(rows[some][known])
-    return CallKeys(api, np.concatenate(chosen))
+    keys, chosen = distinct(wanted), np.empty(len(rows), np.bool_)
+    for some in stretches(len(rows)):
+        chosen[some] = lookup(keys, api["correlation"][rows[some]])[1]
+    return CallKeys(api, rows[chosen])
 
 
 def by_stream(ops: Table) -> tuple[Indices, Indices]:
