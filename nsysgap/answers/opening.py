@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import ref
 
-from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS
+from nsysgap.analysis.idle.attribution import HIDDEN_AFTER_NS, Onlooker
 from nsysgap.analysis.idle.idle_report import IdleReport, WholeTrace
 from nsysgap.analysis.questions import why_no_kernels
 from nsysgap.answers.selection import WHOLE, Selected, Selection
@@ -70,7 +70,7 @@ class OpenReport:
             return Selected(None, "")
         time = steps.judged_time
         give_back_memory()
-        loops = [steps.loops[number] for number in steps.judged.values()]
+        loops = steps.judged_loops
         named = ", ".join(f"{count(loop.count)} x {printable(loop.label, 40)}" for loop in loops[:3])
         more = f" and {counted(len(loops) - 3, 'more loop', 'more loops')}" if len(loops) > 3 else ""
         window = {gpu.device: gpu.window for gpu in self.whole.gaps}
@@ -87,33 +87,40 @@ class OpenReport:
         words = f"the loop, {named}{more}: {duration(before)} of set-up and {duration(after)} after it left out"
         return Selected(union_of(*time.values()), words, by_device=time, by_process=steps.judged_host_time)
 
-    def idle(
-        self, selection: Selection = WHOLE, *, all_at_once: bool = False, with_windows: bool = False
-    ) -> IdleReport:
+    def idle(self, selection: Selection = WHOLE, *, all_at_once: bool = False) -> IdleReport:
         """The idle time inside a selection; kept for the whole report and for the selection asked for last.
 
-        `all_at_once`: latencies and sync calls too, on another core. `with_windows`: what `steps` will be asked for of
-        the main loops too: what happened in their GPU windows, where their gaps are those selected.
+        `all_at_once`: latencies and sync calls too, on another core.
         """
+        return self._kept_idle(selection, all_at_once, {})
+
+    def idle_with_windows(self, selection: Selection) -> IdleReport:
+        """`idle`, all at once, and what `steps` will be asked for of the main loops too: what passed in their windows.
+
+        For reports with GPU work.
+        """
+        steps = self.steps(selection.hidden_after_ns)
+        with steps.shapes_beside():
+            self.select(selection)
+            clocks = steps.judged_clocks
+            steps.order.let_go()  # of which the clocks know all that is wanted until the gaps are cut
+            give_back_memory()
+            return self._kept_idle(selection, True, clocks)
+
+    def _kept_idle(self, selection: Selection, all_at_once: bool, onlookers: Mapping[int, Onlooker]) -> IdleReport:
         if selection not in self._idle:
-            steps = self.steps(selection.hidden_after_ns) if with_windows and self.trace.ops.rows else None
-            with nullcontext() if steps is None else steps.shapes_beside():
-                chosen = self.select(selection)
-                self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
-                clocks = {} if steps is None else steps.judged_clocks
-                if steps is not None:
-                    steps.order.let_go()  # of which the clocks know all that is wanted until the gaps are cut
-                    give_back_memory()
-                self._idle[selection] = IdleReport(
-                    self.trace,
-                    selection=chosen.time,
-                    by_device=chosen.by_device,
-                    device=selection.device,
-                    hidden_after_ns=selection.hidden_after_ns,
-                    all_at_once=all_at_once,
-                    whole=self.whole,
-                    onlookers=clocks,
-                )
+            chosen = self.select(selection)
+            self._idle = {known: idle for known, idle in self._idle.items() if known == WHOLE}
+            self._idle[selection] = IdleReport(
+                self.trace,
+                selection=chosen.time,
+                by_device=chosen.by_device,
+                device=selection.device,
+                hidden_after_ns=selection.hidden_after_ns,
+                all_at_once=all_at_once,
+                whole=self.whole,
+                onlookers=onlookers,
+            )
             give_back_memory()
         return self._idle[selection]
 

@@ -133,16 +133,13 @@ def screen_with(
     report: OpenReport, selection: Selection, limiting: Limits, advised: tuple[Advice, ...]
 ) -> ScreenAnswer:
     """The first screen, with what limits the selection and what would gain as they are known."""
-    report.idle(selection, all_at_once=True, with_windows=True)
+    if report.trace.ops.rows:
+        report.idle_with_windows(selection)
     answer = gaps(report, GapsOptions(selection, LONGEST, loops=False))
     give_back_memory()
-    steps = report.steps(selection.hidden_after_ns) if report.trace.ops.rows else None
-    loops = () if steps is None else tuple(_loops(report, steps, _by_user(report, selection)))
-    looped = bool(loops) and answer.selection.startswith("the loop")
-    windows = _windows(steps) if steps is not None and looped else {}
-    if steps is not None:
-        steps.order.let_go()
+    loops, windows = _loops_and_windows(report, selection) if report.trace.ops.rows else ((), {})
     give_back_memory()
+    looped = bool(loops) and answer.selection.startswith("the loop")
     shared = collectives(report, selection)
     made = ScreenAnswer(
         header=answer.header,
@@ -150,7 +147,7 @@ def screen_with(
         processes=len(set(report.trace.ops.distinct("process").tolist()) - {NONE}),
         loops=loops,
         looped=looped,
-        devices=tuple(_devices(report, selection, windows, answer, shared)),
+        devices=tuple(_devices(report, selection, windows if looped else {}, answer, shared)),
         collectives=shared,
         limits=limiting,
         advice=advised,
@@ -159,6 +156,15 @@ def screen_with(
         selection=selection,
     )
     return replace(made, next=next_commands(made))
+
+
+def _loops_and_windows(report: OpenReport, selection: Selection) -> tuple[tuple[ScreenLoop, ...], dict[int, int]]:
+    """The loops to show, and `_windows`; what finding loops took is let go of."""
+    steps = report.steps(selection.hidden_after_ns)
+    loops = tuple(_loops(report, steps, _by_user(report, selection)))
+    windows = _windows(steps)
+    steps.order.let_go()
+    return loops, windows
 
 
 def _by_user(report: OpenReport, selection: Selection) -> Selected:
@@ -280,8 +286,7 @@ def _named(idle: IdleReport, device: DeviceIdle, row: Document) -> Iterator[tupl
 
 def _windows(steps: Steps) -> dict[int, int]:
     """How many windows the one loop on each GPU has there; GPUs on which none or several have some are left out."""
-    loops = [steps.loops[number] for number in steps.judged.values()]
     numbers: dict[int, list[int]] = {}
-    for edges in (edges for loop in loops for edges in steps.edges(loop) if len(edges.start)):
+    for edges in (edges for edges in steps.judged_edges if len(edges.start)):
         numbers.setdefault(edges.device, []).append(len(edges.start))
     return {device: of_loops[0] for device, of_loops in numbers.items() if len(of_loops) == 1}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TypeVar
@@ -20,7 +19,7 @@ from nsysgap.analysis.relations.spans import stretches
 from nsysgap.analysis.relations.syncs import Syncs, syncs
 from nsysgap.analysis.relations.unqueued_latency import Latencies, latencies
 from nsysgap.causes import PARTS
-from nsysgap.cores import BESIDE_OPS
+from nsysgap.cores import BESIDE_OPS, beside
 from nsysgap.intervals import EMPTY, IntervalSet, covered_length, intersect, pieces, union_of
 from nsysgap.tables import NONE, OP_KINDS, Trace
 
@@ -148,7 +147,7 @@ class IdleReport:
         chosen = [gaps for gaps in whole.gaps if device is None or gaps.device == device]
         self.devices: list[DeviceIdle] = []
         self._kept: list[tuple[Indices, NDArray[np.int64]]] = []  # parts of the longest gaps of each GPU
-        with self._latencies_and_syncs_beside() if all_at_once and trace.ops.rows >= BESIDE_OPS else nullcontext():
+        with beside(self._latencies_and_syncs, worth_it=all_at_once and trace.ops.rows >= BESIDE_OPS):
             cut = [self._cut(gaps) for gaps in chosen]
         parts = [part for part in cut if part is not None]
         self.gaps = _concatenated(parts)
@@ -158,15 +157,9 @@ class IdleReport:
         )
         self._kept_parts = np.concatenate([np.empty((0, len(PARTS)), np.int64), *(kept for _, kept in self._kept)])
 
-    @contextmanager
-    def _latencies_and_syncs_beside(self) -> Iterator[None]:
-        """Work out what shares nothing with the gaps; NumPy lets the other core have it."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(1) as pool:
-            side = pool.submit(lambda: (self.latencies.summary, self.syncs.summary))
-            yield
-            side.result()
+    def _latencies_and_syncs(self) -> None:
+        """Work out what shares nothing with the gaps; what fails fails again, and is told, where it is asked for."""
+        _ = self.latencies.summary, self.syncs.summary
 
     def _cut(self, whole: DeviceGaps) -> Gaps | None:
         window = IntervalSet(np.array([whole.window[0]]), np.array([whole.window[1]]))

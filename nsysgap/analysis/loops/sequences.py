@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nsysgap.analysis.loops.launched_inside import Launched, positions, span_edges
 from nsysgap.analysis.relations.spans import ROWS, stretches
 from nsysgap.arrays import WIDE, codes, index_type, narrowed
+from nsysgap.cores import beside
 from nsysgap.tables import Trace
 
 Rows = NDArray[np.intp]
@@ -46,9 +47,9 @@ def op_shapes(trace: Trace, details: Iterable[tuple[Rows, Rows, dict[str, NDArra
         of_kind = shape[rows]
         if len(of_table):
             of_kind = _folded(of_kind, narrowed(of_table)[table_rows])
-        present, of_kind = codes(of_kind)
+        different, of_kind = codes(of_kind)
         shape[rows] = of_kind.astype(np.int32) + np.int32(beyond)
-        beyond += len(present)
+        beyond += len(different)
     return shape
 
 
@@ -71,24 +72,19 @@ class Shapes:
     def __init__(self, shapes_of: Callable[[], NDArray[np.int32]]) -> None:
         self._shapes_of = shapes_of
         self._working = Lock()
-        self._found: NDArray[np.int32] | None = None
+        self._of_ops: NDArray[np.int32] | None = None
 
     @property
     def of_ops(self) -> NDArray[np.int32]:
         """A number for what each op is: see `op_shapes`."""
         with self._working:
-            if self._found is None:
-                self._found = self._shapes_of()
-            return self._found
+            if self._of_ops is None:
+                self._of_ops = self._shapes_of()
+            return self._of_ops
 
-    @contextmanager
-    def worked_out_beside(self) -> Iterator[None]:
-        """Work them out on a thread of its own while the caller goes on, and be done at the end."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: self.of_ops)  # what fails here fails again, and is told, where it is asked for
-            yield
+    def worked_out_beside(self, *, worth_it: bool = True) -> AbstractContextManager[object]:
+        """`beside` with them: what fails there fails again, and is told, where they are asked for."""
+        return beside(lambda: self.of_ops, worth_it=worth_it)
 
 
 class Sequences:

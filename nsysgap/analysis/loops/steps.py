@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -140,13 +140,22 @@ class Steps:
         loop = self.loops[number]
         return loop.source == NVTX or 2 * loop.ops >= len(self.order.of(process).op)
 
+    @property
+    def judged_loops(self) -> list[Loop]:
+        """These loops themselves."""
+        return [self.loops[number] for number in self.judged.values()]
+
+    @cached_property
+    def judged_edges(self) -> list[WindowEdges]:
+        """The GPU windows of all these loops, without what happened in them."""
+        return [edges for loop in self.judged_loops for edges in self.edges(loop)]
+
     @cached_property
     def judged_time(self) -> dict[int, IntervalSet]:
         """The GPU windows of these loops together, by device; the whole window of a GPU that ran none of them."""
         windows = {gaps.device: _interval(*gaps.window) for gaps in self.whole.gaps}
-        loops = [self.loops[number] for number in self.judged.values()]
         covered: dict[int, list[IntervalSet]] = {}
-        for edges in (edge for loop in loops for edge in self.edges(loop)):
+        for edges in self.judged_edges:
             covered.setdefault(edges.device, []).append(edges.covered)
         together = {device: union_of(*sets) for device, sets in covered.items()}
         return windows | {device: time for device, time in together.items() if len(time.starts)}
@@ -165,21 +174,19 @@ class Steps:
     @cached_property
     def judged_clocks(self) -> dict[int, WindowClock]:
         """What happens in the GPU windows of these loops, by device: whoever attributes those gaps can fill them."""
-        loops = [self.loops[number] for number in self.judged.values()]
-        return window_clocks(self.whole.gaps, list(chain.from_iterable(self.edges(loop) for loop in loops)))
+        return window_clocks(self.whole.gaps, self.judged_edges)
 
-    def shapes_beside(self) -> AbstractContextManager[None]:
-        """While the caller goes on, what `identical` will ask for is worked out on another core."""
-        return self.shapes.worked_out_beside() if self.trace.ops.rows >= BESIDE_OPS else nullcontext()
+    def shapes_beside(self, *, wanted: bool = True) -> AbstractContextManager[object]:
+        """While the caller goes on, what `identical` will ask for is worked out on another core, if it is wanted."""
+        return self.shapes.worked_out_beside(worth_it=wanted and self.trace.ops.rows >= BESIDE_OPS)
 
     def of(self, loops: Sequence[Loop], *, compared: bool = True) -> list[LoopSteps]:
         """The figures of some loops. `compared`: which iterations are identical will be asked for, too."""
         sequences = {process: Sequences(self.order.of(process), self.shapes) for process in map(self._process, loops)}
         edges = [self.edges(loop) for loop in loops]
-        judged = [self.loops[number] for number in self.judged.values()]
-        shared = all(any(loop is own for own in judged) for loop in loops)
+        shared = all(any(loop is own for own in self.judged_loops) for loop in loops)
         clocks = self.judged_clocks if shared else window_clocks(self.whole.gaps, list(chain.from_iterable(edges)))
-        with self.shapes_beside() if compared and loops else nullcontext():
+        with self.shapes_beside(wanted=compared and bool(loops)):
             for clock in clocks.values():
                 clock.fill(self.attribution)
         return [

@@ -11,14 +11,13 @@ Either way the rows are those that SQLite counts in the table, in order of their
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
 
-from nsysgap.cores import usable_cores
+from nsysgap.cores import beside, usable_cores
 from nsysgap.errors import NsysgapError
 from nsysgap.report.reads import Columns, Condition, Progress, Read
 from nsysgap.report.source import CHANGED_HINT, EXPORT_AGAIN_HINT
@@ -50,7 +49,7 @@ def read_columns(
     if not edges:
         return {read.name: np.empty(0, read.dtype) for read in reads}
     plain = plain_table(source, name, reads, where)
-    with _counted(source, name, beside=len(edges) > 2) as counted:
+    with beside(lambda: source.count(name), worth_it=len(edges) > 2) as counted:
         if plain is not None:
             with suppress(UnusualPagesError):  # then it is SQLite's to read, or to refuse
                 return plain.read(edges, counted, progress)
@@ -72,16 +71,6 @@ def read_columns(
             EXPORT_AGAIN_HINT,
         )
     return close_up(reader.room, parts)
-
-
-@contextmanager
-def _counted(source: SqliteSource, name: str, *, beside: bool) -> Iterator[Callable[[], int]]:
-    """What gives the number of rows that SQLite counts; `beside`: it begins to count at once, on another core."""
-    if not beside:
-        yield lambda: source.count(name)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(source.count, name).result
 
 
 def _rowid_edges(source: SqliteSource, name: str) -> list[int]:

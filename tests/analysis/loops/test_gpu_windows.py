@@ -57,7 +57,7 @@ def test_windows_learn_of_their_gaps_from_who_cuts_the_same_ones(tmp_path: Path,
     """The figures are those of windows that went through the gaps themselves, which others spare them."""
     path = ahead().kernel(60, 90).save(tmp_path)  # of the set-up, which is no loop's
     with opened(path) as report, opened(path) as other:
-        idle = report.idle(selection, with_windows=True)
+        idle = report.idle_with_windows(selection)
         spared = {device: clock.complete for device, clock in report.steps().judged_clocks.items()}
         (found,), (expected,) = report.steps().steps, other.steps().steps
         (mine,), (its,) = idle.devices, other.idle(selection).devices
