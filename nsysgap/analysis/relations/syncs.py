@@ -112,7 +112,7 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.
     """The latest end of the ops that each sync call covers; of those of events it is still to be found."""
     trace, records = scopes.trace, scopes.trace.sync_records
     process = trace.threads["process"][trace.api["thread"][call]]
-    before = _begun_before(trace.api["start"], call)
+    before = scopes.begun_before_calls(call)
     finished = np.full(len(call), NEVER)
     context = np.where(record == NONE, NONE, records["context"][record] if records.rows else NONE)
     stream = np.where(record == NONE, NONE, records["stream"][record] if records.rows else NONE)
@@ -129,14 +129,6 @@ def _finished(scopes: _Scopes, call: Indices, record: Indices, kind: NDArray[np.
     )
     finished[by_green] = scopes.in_green(before[by_green], process[by_green], context[by_green], green[by_green])
     return finished
-
-
-def _begun_before(start: Times, call: Indices) -> Indices:
-    """How many of the API calls start before each of these (rows of api, in order), which are sorted by start."""
-    rows, number = np.maximum(call - 1, 0), call.copy()
-    together = np.flatnonzero((start[rows] == start[call]) & (call > 0))
-    number[together] = np.searchsorted(start, start[call[together]])
-    return number
 
 
 def _kinds(trace: Trace, call: Indices) -> NDArray[np.int8]:
@@ -237,6 +229,14 @@ class _Scopes:
     def begun_before(self, times: Times) -> Indices:
         """How many API calls start before each time."""
         return np.searchsorted(self.api["start"], times).astype(np.int32)
+
+    def begun_before_calls(self, call: Indices) -> Indices:
+        """The same of the starts of these calls, rows of api, which is sorted by start: nothing needs to be searched
+        but for what starts together."""
+        start, number = self.api["start"], call.copy()
+        together = np.flatnonzero((start[np.maximum(call - 1, 0)] == start[call]) & (call > 0))
+        number[together] = self.begun_before(start[call[together]])
+        return number
 
     def latest_end(self, before: Indices, *scope: NDArray[np.int32]) -> Times:
         """For each moment and scope (process[, context[, stream]]) the latest end of ops launched strictly before."""
