@@ -132,4 +132,5 @@ def test_names_say_what_they_are() -> None:
     nodes = [(module, node) for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
     names = [(module, node.id) for module, node in nodes if isinstance(node, ast.Name)]
     names += [(module, node.arg) for module, node in nodes if isinstance(node, ast.arg)]
+    names += [(module, node.attr.lstrip("_")) for module, node in nodes if isinstance(node, ast.Attribute)]
     assert sorted({f"{module.relative_to(PACKAGE)}: {name}" for module, name in names if name in NAMELESS}) == []

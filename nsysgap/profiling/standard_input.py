@@ -19,19 +19,19 @@ class StandardInput:
     """Standard input as it is before the first run; runs share it, with its place in the file."""
 
     def __init__(self) -> None:
-        self.kind, self.place, self.runs = 0, 0, 0
+        self.kind, self.offset, self.runs = 0, 0, 0
         if sys.stdin is None:  # closed (<&-): whatever has number 0 is another file by now
             return
         with suppress(OSError):
             self.kind = os.fstat(0).st_mode
             if stat.S_ISREG(self.kind):
-                self.place = os.lseek(0, 0, os.SEEK_CUR)
+                self.offset = os.lseek(0, 0, os.SEEK_CUR)
 
     def before_run(self, say: Callable[[str], None]) -> None:
         """Let the next run read what the first one could, or say that it cannot."""
         self.runs += 1
         if stat.S_ISREG(self.kind):
-            os.lseek(0, self.place, os.SEEK_SET)
+            os.lseek(0, self.offset, os.SEEK_SET)
         elif self.runs == 2 and (stat.S_ISFIFO(self.kind) or stat.S_ISSOCK(self.kind)) and _was_used():
             say(READ_ONCE)
 

@@ -83,21 +83,21 @@ class ThreadTimes:
         self.trace = trace
         self.sync_names = sync_names
         self.hidden_after_ns = hidden_after_ns
-        self._found: dict[int, ThreadTime] = {}
+        self._made: dict[int, ThreadTime] = {}
         self._rows: dict[str, Callable[[int], Indices]] = {}
         self._ops: dict[int, Spans] = {}
 
     def of(self, thread: int) -> ThreadTime:
         """What a thread (row of threads) was doing."""
-        if thread not in self._found:
+        if thread not in self._made:
             trace, rows = self.trace, self._of_thread("api", self.trace.api, thread)
             calls, syncs = Spans(trace.api, rows), Spans(trace.api, rows, self.sync_names)
             osrt, overhead = (
                 Spans(table, self._of_thread(name, table, thread))
                 for name, table in (("osrt", trace.osrt), ("overhead", trace.overhead))
             )
-            self._found[thread] = ThreadTime(calls, syncs, osrt, overhead, self._untraced(thread, syncs))
-        return self._found[thread]
+            self._made[thread] = ThreadTime(calls, syncs, osrt, overhead, self._untraced(thread, syncs))
+        return self._made[thread]
 
     def _of_thread(self, name: str, table: Table, thread: int) -> Indices | None:
         """The rows of a table that belong to a thread, by start; None where all do."""

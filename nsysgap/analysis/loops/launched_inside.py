@@ -48,17 +48,17 @@ class LaunchOrder:
     def __init__(self, trace: Trace, calls: NDArray[np.int32]) -> None:
         self.trace = trace
         self.calls = calls
-        self._found: dict[int, Launched] = {}
+        self._of_processes: dict[int, Launched] = {}
 
     def of(self, process: int) -> Launched:
         """What a process (row of processes) launched."""
-        if process not in self._found:
-            self._found[process] = self._launched(process)
-        return self._found[process]
+        if process not in self._of_processes:
+            self._of_processes[process] = self._launched(process)
+        return self._of_processes[process]
 
     def let_go(self) -> None:
         """Release the memory, some 40 bytes a call: what is asked for again is worked out again."""
-        self._found = {}
+        self._of_processes = {}
 
     def _launched(self, process: int) -> Launched:
         api, of_process = self.trace.api, self.trace.threads["process"] == process

@@ -136,9 +136,9 @@ class Bodies:
         number = {what: len(distinct(np.concatenate(mine))) for what, mine in bodies.items()}
         often = {what: count for what, count in number.items() if count >= RARE * self.count}
         ordered = sorted(often.items(), key=lambda named_count: (-named_count[1], named_count[0]))
-        return [Blocker(what, number, self.count, self._place(first[what])) for what, number in ordered]
+        return [Blocker(what, number, self.count, self._where(first[what])) for what, number in ordered]
 
-    def _place(self, row: int) -> str:
+    def _where(self, row: int) -> str:
         """The innermost range around a call, else what was launched before it."""
         trace = self.model.trace
         kept = np.flatnonzero(~loop_ranges(trace.nvtx, self.stretch.starts, self.stretch.ends))

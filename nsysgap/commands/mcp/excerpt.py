@@ -34,7 +34,7 @@ def fitting(document: Answer) -> tuple[Answer, list[Document]]:
 def gaps_unlisted(document: Answer, cut: list[Document]) -> list[Document]:
     """`cut`, with lists of gaps that the command itself ended early: it lists 20 where it is not told `top`."""
     lists = {entry["list"]: entry for entry in cut}
-    for pointer, answer in _places(document):
+    for pointer, answer in _answers(document):
         there = _gap_count(answer)
         at = f"{pointer}/gaps"
         if there is not None and len(answer["gaps"]) < there:
@@ -42,7 +42,7 @@ def gaps_unlisted(document: Answer, cut: list[Document]) -> list[Document]:
     return list(lists.values())
 
 
-def _places(document: Answer) -> Iterator[tuple[str, Document]]:
+def _answers(document: Answer) -> Iterator[tuple[str, Document]]:
     if isinstance(document, Mapping):
         yield "", document
     else:
@@ -82,7 +82,7 @@ def rows_of(document: Answer, pointer: str, offset: int, limit: int | None, *, a
     part = _list_at(document, pointer)
     there = len(part)
     if all_gaps:
-        there = max([there, *(_gap_count(answer) or 0 for at, answer in _places(document) if pointer == f"{at}/gaps")])
+        there = max([there, *(_gap_count(answer) or 0 for at, answer in _answers(document) if pointer == f"{at}/gaps")])
     for most in ROWS if limit is None else (limit,):
         rows = part[offset : offset + most]
         if len(as_text(rows)) <= MOST_TEXT:
@@ -104,7 +104,7 @@ def _list_at(document: Answer, pointer: str) -> list[Any]:
     if not pointer.startswith("/") or not isinstance(part, list):
         lists = [
             f"{at}/{_escaped(key)}"
-            for at, answer in _places(document)
+            for at, answer in _answers(document)
             for key, value in answer.items()
             if isinstance(value, list)
         ]
