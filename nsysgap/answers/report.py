@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -11,8 +11,9 @@ from nsysgap.analysis.pictures.idle_before_ops import idle_before_ops
 from nsysgap.analysis.pictures.page import TimelineData, run_facts
 from nsysgap.answers.critical_path import CriticalPathAnswer, critical_paths
 from nsysgap.answers.opening import OpenReport
+from nsysgap.answers.schedules import ProcessLoop
 from nsysgap.answers.screen import LOOP, ScreenAnswer, screen_with
-from nsysgap.answers.screen_limits import Limits, advice_of, has_advice, limits_of, path_options
+from nsysgap.answers.screen_limits import Limits, advice_of, advised_loops, has_advice, limits_of, path_options
 from nsysgap.answers.screen_next import Command, selection_arguments
 from nsysgap.answers.selection import Selection
 from nsysgap.answers.stacks import CAPTURE_HINT, StacksAnswer, StacksOptions, stacks
@@ -112,8 +113,7 @@ def summary(report: OpenReport, options: SummaryOptions = SummaryOptions()) -> S
     Raises NsysgapError for an empty selection; what a report cannot tell is None, with the reason.
     """
     selection, untold = options.selection, dict[str, NsysgapError]()
-    path = _told("path", untold, lambda: critical_paths(report, path_options(report, selection)))
-    advice = _told("advice", untold, lambda: _advice(report, selection))
+    path, advice = _path_and_advice(report, selection, untold)
     lines = _told("lines", untold, lambda: _lines(report, selection))
     limits = Limits(unknown=_reason(untold["path"])) if path is None else limits_of(path)
     screen = screen_with(report, selection, limits, () if advice is None else advice_of(advice))
@@ -162,10 +162,19 @@ def _told(name: str, untold: dict[str, NsysgapError], ask: Callable[[], Part]) -
         return None
 
 
-def _advice(report: OpenReport, selection: Selection) -> WhatifAnswer:
+def _path_and_advice(
+    report: OpenReport, selection: Selection, untold: dict[str, NsysgapError]
+) -> tuple[CriticalPathAnswer | None, WhatifAnswer | None]:
+    """What limits the loops, and what would gain, of one model of each loop."""
+    loops = advised_loops(report, selection)
+    path = _told("path", untold, lambda: critical_paths(report, path_options(report, selection), loops))
+    return path, _told("advice", untold, lambda: _advice(report, selection, loops))
+
+
+def _advice(report: OpenReport, selection: Selection, loops: Sequence[ProcessLoop] | None) -> WhatifAnswer:
     if not report.trace.ops.rows or not has_advice(report, selection):
         raise NsysgapError(NO_PREDICTION, "")
-    return advise(report, WhatifOptions())
+    return advise(report, WhatifOptions(), loops)
 
 
 def _lines(report: OpenReport, selection: Selection) -> StacksAnswer:

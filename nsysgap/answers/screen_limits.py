@@ -61,8 +61,16 @@ class Advice:
 
 
 def main_loops(report: OpenReport, selection: Selection) -> tuple[ProcessLoop, ...] | None:
-    """The loops that both `limits` and `advice` are asked of, so that they are modelled once; None if not both are."""
-    if not _is_advised(report, selection):
+    """The loops that both `limits` and `advice` are asked of, see `advised_loops`; None if not both are."""
+    return advised_loops(report, selection) if _is_small(report) else None
+
+
+def advised_loops(report: OpenReport, selection: Selection) -> tuple[ProcessLoop, ...] | None:
+    """The loops that critical paths and predictions are both of, so that they are modelled once; None if not both are.
+
+    Models of large reports are large: let go of them when both are told.
+    """
+    if not has_advice(report, selection):
         return None
     try:
         return tuple(chosen_loops(report))
@@ -106,7 +114,7 @@ def limits_of(answer: CriticalPathAnswer) -> Limits:
 
 def advice(report: OpenReport, selection: Selection, loops: Sequence[ProcessLoop] | None = None) -> tuple[Advice, ...]:
     """The changes that would gain most, best first; none where nothing can be predicted, or not at once."""
-    if not _is_advised(report, selection):
+    if not _is_small(report) or not has_advice(report, selection):
         return ()
     from nsysgap.answers.whatif import WhatifOptions, advise  # half of all modules: only where it is asked
 
@@ -138,8 +146,8 @@ def advice_of(answer: WhatifAnswer) -> tuple[Advice, ...]:
     )
 
 
-def _is_advised(report: OpenReport, selection: Selection) -> bool:
-    return _rows(report) <= MOST_ROWS_ADVISED and has_advice(report, selection)
+def _is_small(report: OpenReport) -> bool:
+    return _rows(report) <= MOST_ROWS_ADVISED
 
 
 def _rows(report: OpenReport) -> int:

@@ -18,6 +18,7 @@ from page_text import Page, read_page
 from report_builder import ReportBuilder
 
 import nsysgap
+from nsysgap.analysis.schedule.model import Model, process_model
 from nsysgap.answers.opening import ask
 from nsysgap.answers.report import SummaryOptions, summary
 
@@ -131,6 +132,20 @@ def test_the_python_api_gives_the_same(tmp_path: Path) -> None:
     assert report.summary("html") == (tmp_path / "s.html").read_text()
     with pytest.raises(nsysgap.NsysgapError):
         report.summary("pdf")
+
+
+def test_the_loop_is_modelled_once_for_its_path_and_its_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
+    modelled: list[int] = []
+
+    def modelling(*given: Any) -> Model:
+        modelled.append(given[-1])
+        return process_model(*given)
+
+    monkeypatch.setattr("nsysgap.answers.schedules.process_model", modelling)
+    answer = ask(str(SAMPLE), summary, SummaryOptions())
+    assert answer.path is not None
+    assert answer.advice is not None
+    assert modelled == [0]
 
 
 def test_where_the_page_goes(tmp_path: Path) -> None:
