@@ -47,7 +47,6 @@ def command(report: str, trace: str | None, to: Destination, **given: Any) -> No
     """
     from nsysgap.answers.asked_changes import asked_changes
     from nsysgap.answers.whatif import WhatifOptions, whatif
-    from nsysgap.answers.whatif_picture import drawn_steps, predicted_trace, whatif_picture
 
     scale = {name: given.pop(name) for name in SCALE}
     asked = asked_changes(**given)
@@ -58,6 +57,8 @@ def command(report: str, trace: str | None, to: Destination, **given: Any) -> No
     if traced is None and to.form != "html":
         write_predictions(to, answer_of(report, whatif, options), advising=False)
         return
+    from nsysgap.answers.whatif_picture import drawn_steps, predicted_trace, whatif_picture
+
     picture = answer_of(report, whatif_picture, options)
     write_predictions(
         to,
