@@ -19,8 +19,11 @@ from report_builder import ReportBuilder
 
 import nsysgap
 from nsysgap.analysis.schedule.model import Model, process_model
-from nsysgap.answers.opening import ask
+from nsysgap.answers.opening import ask, opened
 from nsysgap.answers.report import SummaryOptions, summary
+from nsysgap.answers.timeline import timeline
+from nsysgap.render.pages.report import report_page
+from nsysgap.render.pages.timeline.page import page_parts
 
 SAMPLE = SAMPLES / "slow_host.sqlite.xz"
 REAL = (
@@ -203,6 +206,14 @@ def test_names_of_reports_stay_text(tmp_path: Path) -> None:
     assert not re.search(r"(?<!\\)@me|(?<!\\)\[x", markdown)
     ends = [len(re.findall(r"(?<!\\)\|", line)) for line in markdown.splitlines() if line.startswith("|")]
     assert set(ends) == {3, 4, 5, 6}  # of tables of two to five columns
+
+
+def test_pages_are_called_by_the_file_behind_a_signed_address() -> None:
+    url = "https://host/runs/a.sqlite?X-Amz-Credential=k/s3&X-Amz-Signature=0f/2"
+    with opened(SAMPLE, named=url) as report:
+        summed, drawn = report_page(summary(report)), "".join(page_parts(timeline(report)))
+    assert "<title>a.sqlite - nsysgap</title>" in summed
+    assert "<title>a.sqlite - nsysgap timeline</title>" in drawn
 
 
 def test_a_report_without_gpu_work_says_what_to_record(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from nsysgap.fleet.names import report_name
 from nsysgap.render.pages.bundle import asset, bundle, filled, hashed, head, inline, policy
 from nsysgap.render.pages.critical_path import path_nodes
 from nsysgap.render.pages.iterations import loop_columns
@@ -65,7 +65,7 @@ def report_page(answer: SummaryAnswer, timeline: Timeline | None = None) -> str:
     """The page of a summary."""
     script, style = inline(bundle(MODULES)), asset("report/style.css") + asset("timeline/page/icicle.css")
     inside = timeline.page if timeline is not None and not timeline.address else ""
-    name = printable(PurePosixPath(answer.header.path.replace("\\", "/")).name, 80)
+    name = printable(report_name(answer.header.path), 80)
     shown = filled(
         asset("report/page.html"),
         TITLE=text(name),

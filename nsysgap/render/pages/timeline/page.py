@@ -6,13 +6,14 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
 from nsysgap.causes import LOADING
+from nsysgap.fleet.names import report_name
 from nsysgap.kernel_names import short_kernel_name
 from nsysgap.render.pages.bundle import Script, asset, bundle, digest, filled, head, inline, policy
 from nsysgap.render.pages.flame_graph import COLORS, KIND_NAMES
@@ -65,7 +66,7 @@ def page_parts(data: TimelineLike, plotlyjs: str = "inline") -> Iterator[str]:
         meta["lines"]["kinds"] = {kind: [COLORS[kind], KIND_NAMES[kind]] for kind in COLORS if kind}
         columns += of_lines
     shell = _asset("page.html").split("<!-- SPLIT -->")
-    title = printable(PurePosixPath(data.trace.path.replace("\\", "/")).name, 80)
+    title = printable(report_name(data.trace.path), 80)
     allowed = policy(f"{plotly.allow} {app.allow}", "'unsafe-inline'", "img-src data: blob:", "font-src data:")
     yield head(f"{title} - nsysgap timeline", "\n" + style, allowed) + filled(shell[0], TITLE=html.escape(title))
     categories = json.dumps(shown_categories(paths=bool(data.paths)), separators=(",", ":"))
